@@ -10,6 +10,9 @@ const columns = [
   "idleCoreMs",
   "coveredCoreMs",
   "usefulCoreMs",
+  "leasedCallsCoreMs",
+  "leasedHotCoreMs",
+  "leasedHeldCoreMs",
 ] as const satisfies readonly (keyof NodeUtilization)[];
 
 /** Renders all nodes with exact core-milliseconds and the JSON's names of columns. */

@@ -62,7 +62,7 @@ function evictionsSection(u: Utilization): Markup {
   };
   return html`<section>
 <h2>How fast batch jobs got their cores back</h2>
-<p>Median ${milliseconds(p50)}, 99 of 100 within ${milliseconds(p99)}, slowest ${milliseconds(max)}. ${counted(u.evictedAttempts, "attempt")} of functions stopped; Gleaner does not bill them and runs the functions again (${decimal(u.lostToEvictionCoreMs / 1_000, 1)} core-seconds of unfinished work).</p>
+<p>Median ${milliseconds(p50)}, 99 of 100 within ${milliseconds(p99)}, slowest ${milliseconds(max)}. ${counted(u.evictedAttempts, "attempt")} of functions stopped; Gleaner bills none but leases, and runs the functions again (${decimal(u.lostToEvictionCoreMs / 1_000, 1)} core-seconds of unfinished work).</p>
 <div class="scroll" role="region" aria-label="Durations of evictions" tabindex="0"><table class="bars">
 <thead><tr><th scope="col">Eviction took</th><th scope="col">evictions</th><td></td></tr></thead>
 <tbody>${shown.map(row)}</tbody>
@@ -83,7 +83,7 @@ function wordsSection(): Markup {
 <dt>Idle core-time</dt><dd>Core-time that Slurm left unallocated on available nodes. It comes from Slurm's job records; each node's prolog and epilog make it exact to the millisecond.</dd>
 <dt>Coverage</dt><dd>The share of idle core-time during which a ready executor of Gleaner held the core.</dd>
 <dt>Goodput</dt><dd>The share of idle core-time that became finished, billed work of functions.</dd>
-<dt>Eviction</dt><dd>A batch job needs the cores: functions there stop at once, return to the queue and are not billed. The time runs from the start of the job's prolog on the node until its cores are free.</dd>
+<dt>Eviction</dt><dd>A batch job needs the cores: functions there stop at once, return to the queue and, unless leased, are not billed. The time runs from the start of the job's prolog on the node until its cores are free.</dd>
 </dl>
 </section>`;
 }

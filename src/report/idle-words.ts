@@ -22,7 +22,7 @@ export const idleWords: Readonly<Record<IdlePart, Words>> = {
   running: held("running work", "Functions that had not ended when the report was made."),
   evicted: held(
     "lost to eviction",
-    "Functions that a batch job displaced: they are not billed and run again.",
+    "Functions that a batch job displaced: they are not billed unless leased, and run again.",
   ),
   lost: held(
     "lost with an executor",

@@ -66,7 +66,7 @@ function evictions(u: Utilization): string {
   const { p50, p99, max } = u.evictMs;
   const times = `p50 ${milliseconds(p50)}, p99 ${milliseconds(p99)}, max ${milliseconds(max)}`;
   const lost = `${decimal(u.lostToEvictionCoreMs / 1_000, 1)} core-seconds`;
-  const stopped = `${counted(u.evictedAttempts, "attempt")} stopped (${lost}; not billed, and the functions run again)`;
+  const stopped = `${counted(u.evictedAttempts, "attempt")} stopped (${lost}; billed only if leased, and run again)`;
   return `Evictions: ${decimal(u.evictions, 0)} (${times}); ${stopped}`;
 }
 

@@ -90,7 +90,12 @@ export function subtitle(u: Utilization): string {
 
 /** Says how much was idle, how much of it was used, and whether a batch job waited. */
 export function findings(u: Utilization): readonly string[] {
-  return [idleFinding(u), ...(u.idleCoreMs > 0 ? [harvestFinding(u)] : []), evictionFinding(u)];
+  return [
+    idleFinding(u),
+    ...(u.idleCoreMs > 0 ? [harvestFinding(u)] : []),
+    ...leaseFinding(u),
+    evictionFinding(u),
+  ];
 }
 
 function idleFinding(u: Utilization): string {
@@ -108,6 +113,18 @@ function harvestFinding(u: Utilization): string {
   const covered = percent(u.coveredCoreMs, u.idleCoreMs);
   const useful = percent(u.usefulCoreMs, u.idleCoreMs);
   return `Gleaner held ${covered} of that idle time ready for functions (coverage), and ${useful} of it became finished work (goodput).`;
+}
+
+/** Covers workers that have ended: what others use is not measured yet. */
+function leaseFinding(u: Utilization): readonly string[] {
+  const { leasedCallsCoreMs: calls, leasedHotCoreMs: hot, leasedHeldCoreMs: held } = u;
+  const coreMs = calls + hot + held;
+  if (coreMs === 0) return [];
+  const unit = coreTimeUnit(coreMs);
+  const parts = [calls, hot, held].map((part) => percent(part, coreMs));
+  return [
+    `Leases that ended held ${coreTime(coreMs, unit)} ${unit.name}: ${parts[0]} for calls, ${parts[1]} spinning, ${parts[2]} idle.`,
+  ];
 }
 
 function evictionFinding(u: Utilization): string {
@@ -169,7 +186,9 @@ export interface Parts {
   readonly missed: number;
 }
 
-export function partsOf(node: Omit<NodeUtilization, "node" | "idleParts">): Parts {
+export function partsOf(
+  node: Pick<NodeUtilization, "allocatedCoreMs" | "usefulCoreMs" | "coveredCoreMs" | "idleCoreMs">,
+): Parts {
   return {
     allocated: node.allocatedCoreMs,
     useful: node.usefulCoreMs,

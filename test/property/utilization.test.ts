@@ -113,6 +113,7 @@ type Case = typeof inputs extends fc.Arbitrary<infer Value> ? Value : never;
 const inputOf = ({ window, tickMs: _, ...rest }: Case): UtilizationInput => ({
   ...window,
   ...rest,
+  leased: [],
 });
 
 const at = (span: { fromMs: number; toMs: number }, ms: number) =>
@@ -289,6 +290,7 @@ test("the order of the input does not change the report", () => {
       fc.record({
         fromMs: fc.constant(input.fromMs),
         toMs: fc.constant(input.toMs),
+        leased: fc.constant(input.leased),
         nodeSpans: mix(input.nodeSpans),
         jobs: mix(input.jobs),
         hookEvents: mix(input.hookEvents),

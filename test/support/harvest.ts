@@ -26,6 +26,7 @@ export function harvest(names: readonly string[], minutes = 90): UtilizationInpu
   return {
     fromMs: harvestBeginMs,
     toMs,
+    leased: [],
     nodeSpans: nodes.map((node) => ({ node, cores: 16, fromMs: harvestBeginMs, toMs })),
     jobs: batch.map((slot) => ({
       id: jobId(slot.number),

@@ -4,6 +4,7 @@
 import { GleanerError } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
 import type {
+  LeasedTime,
   NodeUtilization,
   Utilization,
   UtilizationInput,
@@ -12,6 +13,7 @@ import type {
 import { allocationsOf, type CoreSpan, latestWins } from "./allocations.js";
 import { evictionFigures } from "./eviction-figures.js";
 import { addIdle, addIdleSums, codeOf, noIdle, Waits, withoutZeros } from "./idle.js";
+import { leasedIn } from "./leased.js";
 
 /** The most points in the series: a plot on a screen cannot show more. */
 export const maxSeriesPoints = 200;
@@ -70,6 +72,7 @@ export function computeUtilization(input: UtilizationInput): Utilization {
   const totalIdle = noIdle();
   const waits = new Waits(input.waits);
   const perNode: NodeUtilization[] = [];
+  const leasesOn = byNode(input.leased);
   const allocations = allocationsOf(input);
   for (const [node, load] of loadsByNode(input, allocations.byNode)) {
     const sum = nothing();
@@ -84,7 +87,8 @@ export function computeUtilization(input: UtilizationInput): Utilization {
     if (sum.available === 0) continue;
     addTo(total, sum, 1);
     addIdleSums(totalIdle, idle);
-    perNode.push({ node, ...coreMs(sum), idleParts: withoutZeros(idle) });
+    const leased = leasedIn(leasesOn.get(node) ?? [], fromMs, toMs);
+    perNode.push({ node, ...coreMs(sum), ...leased, idleParts: withoutZeros(idle) });
   }
   if (!Number.isSafeInteger(total.available)) {
     throw new GleanerError(
@@ -97,6 +101,7 @@ export function computeUtilization(input: UtilizationInput): Utilization {
     toMs,
     nodes: perNode.length,
     ...coreMs(total),
+    ...leasedIn(input.leased, fromMs, toMs),
     idleParts: totalIdle,
     coverage: total.idle === 0 ? 0 : total.covered / total.idle,
     goodput: total.idle === 0 ? 0 : total.useful / total.idle,
@@ -107,18 +112,24 @@ export function computeUtilization(input: UtilizationInput): Utilization {
   };
 }
 
+function byNode<Span extends { readonly node: NodeName }>(
+  spans: readonly Span[],
+): ReadonlyMap<NodeName, readonly Span[]> {
+  const found = new Map<NodeName, Span[]>();
+  for (const span of spans) {
+    const known = found.get(span.node);
+    if (known === undefined) found.set(span.node, [span]);
+    else known.push(span);
+  }
+  return found;
+}
+
 function loadsByNode(
   input: UtilizationInput,
   allocated: ReadonlyMap<NodeName, readonly CoreSpan[]>,
 ): Map<NodeName, NodeLoad> {
-  const available = new Map<NodeName, CoreSpan[]>();
-  for (const span of input.nodeSpans) {
-    const known = available.get(span.node);
-    if (known === undefined) available.set(span.node, [span]);
-    else known.push(span);
-  }
   const loads = new Map<NodeName, NodeLoad>();
-  for (const [node, spans] of available) {
+  for (const [node, spans] of byNode(input.nodeSpans)) {
     const jobs = allocated.get(node) ?? [];
     loads.set(node, loadOf(latestWins(spans), jobs));
   }
@@ -201,7 +212,7 @@ function addTo(sum: Amounts, amounts: Amounts, times: number): void {
   sum.useful += amounts.useful * times;
 }
 
-function coreMs(sum: Amounts): Omit<NodeUtilization, "node" | "idleParts"> {
+function coreMs(sum: Amounts): Omit<NodeUtilization, "node" | "idleParts" | keyof LeasedTime> {
   return {
     availableCoreMs: sum.available,
     allocatedCoreMs: sum.allocated,

@@ -27,6 +27,7 @@ import type {
 } from "../../model/records/utilization.js";
 import type { KeptAnswer, KeptLog, LogFilter } from "./answers.js";
 import type { FunctionStore } from "./functions.js";
+import type { Heat, LeaseStore } from "./leases.js";
 import type { MapStore, PackedInputs } from "./maps.js";
 
 /** A submission as recorded. */
@@ -57,7 +58,7 @@ export interface LiveInvocation {
   readonly ranMs?: number;
 }
 
-export interface AttemptResult {
+export interface AttemptResult extends Heat {
   readonly invocation: InvocationId;
   readonly attempt: number;
   readonly end: AttemptEnd;
@@ -65,9 +66,6 @@ export interface AttemptResult {
   readonly signal: number | null;
   readonly wallMs: number;
   readonly cpuMs: number;
-  /** What is billed as hot, and what its worker said of it; null unless it is a lease. */
-  readonly hotMs: number | null;
-  readonly spinMs: number | null;
   readonly maxRssMb: number;
   readonly reason: string | null;
   readonly endedAtMs: number;
@@ -143,7 +141,7 @@ export interface Submitted {
 }
 
 /** The only durable record. A write resolves once it is on disk; writes are committed in groups. */
-export interface Store extends FunctionStore, MapStore {
+export interface Store extends FunctionStore, MapStore, LeaseStore {
   /** `isNew` is false if an earlier request had the same id. */
   submit(request: NewInvocations): Promise<Submitted>;
   /** Changes when the invocations of a submission may start. */

@@ -50,7 +50,7 @@ export async function endChosen(
     if (now === undefined) continue;
     cancelled++;
     if (now.state === "RUNNING") {
-      now.cancelRequested = true;
+      now.endReason ??= reason;
       endRunning(deps, now);
     }
     // Another request is cancelling a pending invocation that does not wait.

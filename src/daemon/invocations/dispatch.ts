@@ -216,7 +216,7 @@ export class Dispatcher {
       this.end(lostFacts(assignment, "its executor was lost before the order was sent"));
       return false;
     }
-    if (live.cancelRequested) {
+    if (live.endReason !== null) {
       this.withdraw(assignment, "cancelled before it ran", "CANCELLED");
       return false;
     }

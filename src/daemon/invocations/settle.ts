@@ -2,12 +2,13 @@
 
 import type { Logger } from "pino";
 import { nowMs, pause } from "../../clock.js";
-import { hotMsOf, isCharged, postingsOf } from "../../core/accounting/metering.js";
+import { isCharged, postingsOf } from "../../core/accounting/metering.js";
+import type { Heat } from "../../core/ports/leases.js";
 import type { AttemptResult, Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import { type CallAnswer, type CallPhases, sentenceOf } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
-import type { LeaseTerms, LeaseUsage } from "../../model/functions/lease.js";
+import type { LeaseUsage } from "../../model/functions/lease.js";
 import type { InvocationId } from "../../model/ids.js";
 import {
   type AttemptEnd,
@@ -21,6 +22,7 @@ import type { LiveInvocations } from "../state/live.js";
 import { type Live, wasEvicted } from "../state/live-invocation.js";
 import type { UnrecordedCall } from "../state/unrecorded.js";
 import { recordSurely } from "./call-records.js";
+import { heatOf, LeaseEnds, type NextState } from "./lease-ends.js";
 import type { StartFailures } from "./start-failures.js";
 import type { Voucher } from "./vouchers.js";
 
@@ -41,14 +43,6 @@ export type EndFacts = Omit<
 
 /** What postings depend on beside the end. */
 type Billed = Pick<Live, "cores" | "memoryMb" | "owner">;
-type Heat = Pick<AttemptResult, "hotMs" | "spinMs">;
-
-/** What a worker says of its spinning cannot be more than what is measured. */
-function heatOf(terms: LeaseTerms | undefined, facts: EndFacts): Heat {
-  if (terms === undefined) return { hotMs: null, spinMs: null };
-  const hotMs = hotMsOf(terms, facts);
-  return { hotMs, spinMs: Math.min(hotMs, Math.floor(facts.lease?.spinMs ?? 0)) };
-}
 
 /** A full disk is not repaired sooner. */
 const retryMs = 1_000;
@@ -67,6 +61,7 @@ export interface SettlePolicy {
 export class Settler {
   private readonly stale = new LogRateLimit();
   private readonly unrecorded = new LogRateLimit();
+  private readonly leaseEnds: LeaseEnds;
 
   constructor(
     private readonly live: LiveInvocations,
@@ -74,7 +69,9 @@ export class Settler {
     private readonly events: Events,
     private readonly policy: SettlePolicy,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.leaseEnds = new LeaseEnds(events);
+  }
 
   /**
    * Records the end of the running attempt. Resolves once it is durable; returns false for a stale
@@ -117,6 +114,7 @@ export class Settler {
     const recorded = await this.store.endAttempt(ended);
     if (!recorded || !isCurrent(live, facts)) return recorded;
     this.apply(live, facts, next, reason);
+    this.leaseEnds.ended(live, facts);
     return true;
   }
 
@@ -201,17 +199,21 @@ export class Settler {
     }
   }
 
-  private nextState(live: Live, facts: EndFacts): { next: InvocationState; reason: string | null } {
+  private nextState(live: Live, facts: EndFacts): NextState {
     const { startFailures } = this.policy;
     const failure = startFailureOf(facts);
     const hasRun = failure === null && facts.end !== "EVICTED" && facts.end !== "LOST";
-    if (!hasRun && live.cancelRequested)
-      return { next: "CANCELLED", reason: "cancelled by its owner" };
+    const { endReason } = live;
+    if (!hasRun && endReason !== null) return { next: "CANCELLED", reason: endReason };
     if (failure !== null && startFailures !== undefined) {
       const verdict = startFailures.failed(live, failure, facts.reason ?? "");
       return { next: verdict.isFinal ? "FAILED" : "PENDING", reason: verdict.reason };
     }
-    if (facts.end === "CANCELLED" && live.requeueRequested && !live.cancelRequested)
+    const ofLease = this.leaseEnds.nextState(live, facts);
+    if (ofLease !== null) return ofLease;
+    if (facts.end === "CANCELLED" && endReason !== null)
+      return { next: "CANCELLED", reason: endReason };
+    if (facts.end === "CANCELLED" && live.requeueRequested)
       return { next: "PENDING", reason: "requeued by its owner" };
     if (facts.end !== "EVICTED" && facts.end !== "LOST")
       return { next: facts.end, reason: facts.reason };

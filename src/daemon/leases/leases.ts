@@ -59,6 +59,7 @@ export class Leases {
       this.left(id, arrayJobId),
     );
     events.subscribe(["arrayEnded"], ({ array }) => this.over(array));
+    events.subscribe(["leaseFailed"], ({ lease, reason }) => this.failed(lease, reason));
   }
 
   get all(): Iterable<LiveLease> {
@@ -166,6 +167,15 @@ export class Leases {
 
   private expire(lease: LiveLease, ttlMs: number): void {
     const reason = `its client did not renew the lease within ${ttlMs} ms`;
+    this.endSurely(lease, reason, ttlMs);
+  }
+
+  private failed(id: InvocationId, reason: string): void {
+    const lease = this.byId.get(id);
+    if (lease !== undefined) this.endSurely(lease, reason, lease.terms.ttlMs);
+  }
+
+  private endSurely(lease: LiveLease, reason: string, ttlMs: number): void {
     void this.end(lease, reason).catch((problem: unknown) => {
       this.deps.onTrouble(lease.id, problem);
       // A full disk is not repaired sooner.

@@ -54,6 +54,8 @@ export type DaemonEvent =
   | { readonly type: "arrayEnded"; readonly array: InvocationId }
   /** A lease has other workers, or another state. */
   | { readonly type: "leaseChanged"; readonly lease: InvocationId }
+  /** Its workers crash: it must end. */
+  | { readonly type: "leaseFailed"; readonly lease: InvocationId; readonly reason: string }
   /** A run ended by itself. */
   | { readonly type: "functionRan"; readonly functionKey: string; readonly wallMs: number }
   /** A round of the dispatcher could not place everything. */

@@ -47,10 +47,10 @@ export class LiveSubmission {
  */
 export class Live implements Waiting {
   /**
-   * The owner cancelled it while it ran: if the attempt ends without a result, it is not tried
-   * again.
+   * Why it is to end while it runs, such as `cancelled by ada`: if the attempt ends without a
+   * result, it is not tried again. null if nobody wants that.
    */
-  cancelRequested = false;
+  endReason: string | null = null;
   /** The owner wants its running attempt ended and another one made. */
   requeueRequested = false;
   /** Attempts lost in a row, each with its executor. */
@@ -87,7 +87,7 @@ export class Live implements Waiting {
 
   /** Its executor is told to end the running attempt. */
   get isToldToEnd(): boolean {
-    return this.cancelRequested || this.requeueRequested;
+    return this.endReason !== null || this.requeueRequested;
   }
 
   get digest(): SubmissionDigest {
@@ -165,8 +165,10 @@ export function progressOf(invocation: Invocation): Progress {
 
 /**
  * Records an eviction of one of its attempts, `afterMs` after its start. An invocation that saved
- * its state continues from there: nobody knows how long the rest takes.
+ * its state continues from there, and a lease serves as long as it may: nobody knows how long the
+ * rest takes.
  */
 export function wasEvicted(live: Live, afterMs: number): void {
-  if (live.digest.checkpointIn === null) live.ranMs = Math.max(live.ranMs, afterMs);
+  const { checkpointIn, lease } = live.digest;
+  if (checkpointIn === null && lease === undefined) live.ranMs = Math.max(live.ranMs, afterMs);
 }

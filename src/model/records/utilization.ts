@@ -91,6 +91,24 @@ export interface UtilizationInput {
   /** Times at which something waited, anywhere; they may overlap. */
   readonly waits: readonly WaitSpan[];
   readonly evictions: readonly Eviction[];
+  readonly leased: readonly (LeasedSpan & { readonly node: NodeName })[];
+}
+
+/** A leased worker that has ended. */
+export interface LeasedSpan {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly cores: number;
+  /** The processor time, and the part of it in which it says that it spun. */
+  readonly cpuMs: number;
+  readonly spinMs: number;
+}
+
+/** What leases held, by what it was. */
+export interface LeasedTime {
+  readonly leasedCallsCoreMs: number;
+  readonly leasedHotCoreMs: number;
+  readonly leasedHeldCoreMs: number;
 }
 
 export interface Percentiles {
@@ -117,7 +135,7 @@ export interface UtilizationPoint {
   readonly usefulCores: number;
 }
 
-export interface NodeUtilization {
+export interface NodeUtilization extends LeasedTime {
   readonly node: NodeName;
   readonly availableCoreMs: number;
   readonly allocatedCoreMs: number;
@@ -128,7 +146,7 @@ export interface NodeUtilization {
   readonly idleParts: Readonly<Partial<Record<IdlePart, number>>>;
 }
 
-export interface Utilization {
+export interface Utilization extends LeasedTime {
   readonly fromMs: number;
   readonly toMs: number;
   readonly nodes: number;

@@ -3,6 +3,7 @@
 
 import { evictionHistogram, percentiles } from "../../core/accounting/eviction-figures.js";
 import { noIdle } from "../../core/accounting/idle.js";
+import { noLeases } from "../../core/accounting/leased.js";
 import { type Amounts, Series } from "../../core/accounting/utilization.js";
 import { assert } from "../../model/errors.js";
 import type { Utilization } from "../../model/records/utilization.js";
@@ -172,6 +173,7 @@ export class Figures implements WorkSink {
       idleCoreMs: idle,
       coveredCoreMs: covered,
       usefulCoreMs: useful,
+      ...noLeases,
     });
     const took = this.evictions === 0 ? [] : [this.evictionMs];
     return {

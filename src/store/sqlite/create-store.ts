@@ -57,6 +57,7 @@ const threadOf = {
   listLogs: "read",
   listAnswers: "read",
   tasksOf: "read",
+  leaseRecord: "read",
   packedInputsOf: "read",
   listMapEnds: "read",
   uidNamed: "read",

@@ -15,6 +15,9 @@ const coreMs = {
   idleCoreMs: 3_600_000,
   coveredCoreMs: 3_000_000,
   usefulCoreMs: 2_000_000,
+  leasedCallsCoreMs: 400_000,
+  leasedHotCoreMs: 100_000,
+  leasedHeldCoreMs: 300_000,
 };
 const utilization: Utilization = {
   ...coreMs,

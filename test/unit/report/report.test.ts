@@ -175,14 +175,24 @@ describe("CSV", () => {
   test("has the JSON's keys, a line for each node and the total, in exact core-milliseconds", () => {
     const lines = renderUtilizationCsv(figures).split("\r\n");
     expect(lines[0]).toBe(
-      "node,availableCoreMs,allocatedCoreMs,idleCoreMs,coveredCoreMs,usefulCoreMs,violatedJobs",
+      "node,availableCoreMs,allocatedCoreMs,idleCoreMs,coveredCoreMs,usefulCoreMs,leasedCallsCoreMs,leasedHotCoreMs,leasedHeldCoreMs,violatedJobs",
     );
     expect(lines).toHaveLength(5);
     const { availableCoreMs, allocatedCoreMs, idleCoreMs, coveredCoreMs, usefulCoreMs } = figures;
     expect(lines[3]).toBe(
-      `total,${[availableCoreMs, allocatedCoreMs, idleCoreMs, coveredCoreMs, usefulCoreMs].join(",")},none`,
+      `total,${[availableCoreMs, allocatedCoreMs, idleCoreMs, coveredCoreMs, usefulCoreMs].join(",")},0,0,0,none`,
     );
     expect(lines[4]).toBe("");
+  });
+
+  test("and the text say what leases held", () => {
+    const leased = { leasedCallsCoreMs: 500, leasedHotCoreMs: 250, leasedHeldCoreMs: 250 };
+    const u = { ...figures, ...leased };
+    expect(renderUtilizationCsv(u).split("\r\n")[3]).toMatch(/,500,250,250,none$/);
+    expect(renderUtilizationText(u).replaceAll("\n", " ")).toContain(
+      "Leases that ended held 1.0 core-seconds: 50.0 % for calls, 25.0 % spinning, 25.0 % idle.",
+    );
+    expect(renderUtilizationText(figures)).not.toContain("Leases");
   });
 
   test.each([

@@ -78,6 +78,7 @@ function linesOf(lease: LeaseView): string[] {
     `   Workers=${workers.length}/${wanted} Waiting=${waiting} CPUs/Worker=${cores} Memory/Worker=${memoryMb}M`,
     `   Hot=${hotOf(lease.hotMs)} IdleLimit=${secondsOf(lease.idleMs)} Expires=${secondsOf(lease.expiresInMs)}`,
     ...(reason === null ? [] : [`   Reason=${reason}`]),
+    ...(lease.used === null ? [] : [usedOf(lease.used)]),
     ...workers.flatMap((worker) => {
       const inMs = worker.terminatingInMs;
       const ends = inMs === null ? "" : ` HoleEnds=${secondsOf(inMs)}`;
@@ -88,6 +89,9 @@ function linesOf(lease: LeaseView): string[] {
     }),
   ];
 }
+
+const usedOf = ({ callsCoreMs, hotCoreMs, heldCoreMs }: NonNullable<LeaseView["used"]>): string =>
+  `   CoreTime: Calls=${secondsOf(callsCoreMs)} Spinning=${secondsOf(hotCoreMs)} HeldIdle=${secondsOf(heldCoreMs)}`;
 
 /** Throws BAD_REQUEST for a task of a lease. */
 function leaseIds(texts: readonly string[]): number[] {

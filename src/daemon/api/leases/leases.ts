@@ -3,6 +3,7 @@
 
 import { monotonicMs, nowMs } from "../../../clock.js";
 import type { Config } from "../../../config.js";
+import type { LeaseRecord } from "../../../core/ports/leases.js";
 import { askedLease, functionOfLease } from "../../../core/submission/call.js";
 import { counted } from "../../../model/counted.js";
 import { GleanerError } from "../../../model/errors.js";
@@ -55,7 +56,10 @@ export function leaseHandlers(deps: LeaseRoutes): LeaseHandlers {
       const lease = await own(caller, id, "see");
       if (lease !== null && revision === lease.revision && waitMs > 0)
         await waiters.untilLeaseChanges(lease.id, waitMs, goneSignal(reply));
-      return (lease && viewOf(deps, lease, caller)) ?? endedView(deps, caller, id);
+      const view = lease && viewOf(deps, lease, caller);
+      if (lease === null || view === null) return endedView(deps, caller, id);
+      const ended = await store.leaseRecord(lease.id);
+      return { ...view, used: leaseUse([ended, ...runningIn(deps, lease)]) };
     },
     renewLease: async ({ caller, params: { id }, body, request }) => {
       const lease = await own(caller, id, "renew");
@@ -163,7 +167,31 @@ function viewOf(deps: LeaseRoutes, lease: LiveLease, caller: Caller | null): Lea
     wanted,
     waiting: isEnding ? 0 : live.tasksOf(id)!.count - workers.size,
     reason: endReason ?? (workers.size === 0 ? one.invocation.reason : null),
+    used: null,
     workers: [...workers.values()].map((each) => endpointOf(each, keyOf(each), isEnding)),
+  };
+}
+
+/** Not measured yet: as the workers say, within the time that they have had. */
+function runningIn({ live }: LeaseRoutes, { workers }: LiveLease): Used[] {
+  return [...workers.values()].flatMap(({ key, usage: { busyMs, spinMs } }) => {
+    const { startedAtMs, cores } = live.get(key.invocation)?.invocation ?? { startedAtMs: null };
+    if (startedAtMs === null) return [];
+    const coreMs = Math.max(0, nowMs() - startedAtMs) * cores!;
+    const cpuMs = Math.min(coreMs, busyMs + spinMs);
+    return [{ coreMs, cpuMs, spinMs: Math.min(cpuMs, spinMs) }];
+  });
+}
+
+type Used = Pick<LeaseRecord, "coreMs" | "cpuMs" | "spinMs">;
+
+/** The three add up to the core-time that they held. */
+function leaseUse(parts: readonly Used[]): NonNullable<LeaseView["used"]> {
+  const sum = (of: (part: Used) => number) => parts.reduce((all, part) => all + of(part), 0);
+  return {
+    callsCoreMs: sum(({ cpuMs, spinMs }) => cpuMs - spinMs),
+    hotCoreMs: sum(({ spinMs }) => spinMs),
+    heldCoreMs: sum(({ coreMs, cpuMs }) => coreMs - cpuMs),
   };
 }
 
@@ -189,7 +217,8 @@ async function endedView({ store }: LeaseRoutes, caller: Caller, id: number): Pr
   const command = submission?.command;
   if (command?.kind !== "call" || command.lease === undefined)
     throw new GleanerError("NOT_FOUND", `${id} is no lease: see glean lease list`);
-  const { owner, name, cores, memoryMb, reason } = first;
+  const { owner, name, cores, memoryMb } = first;
+  const record = await store.leaseRecord(first.id);
   return {
     id: first.id,
     user: owner.user,
@@ -199,7 +228,8 @@ async function endedView({ store }: LeaseRoutes, caller: Caller, id: number): Pr
     expiresInMs: 0,
     idleMs: command.lease.idleMs,
     hotMs: command.lease.hotMs,
-    ...{ cores, memoryMb, reason },
+    ...{ cores, memoryMb, reason: record.reason },
+    used: leaseUse([record]),
     wanted: await store.tasksOf(first.id),
     waiting: 0,
     workers: [],

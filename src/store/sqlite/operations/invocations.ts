@@ -242,7 +242,7 @@ function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
   const selectLive = database.prepare<[number, number], LiveRow>(
     `SELECT ${columns}, ${digestColumns},
        (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
-        WHERE a.invocation = i.id AND a.state = 'EVICTED') AS ran_ms
+        WHERE a.invocation = i.id AND a.state = 'EVICTED' AND a.hot_ms IS NULL) AS ran_ms
      FROM ${tables} WHERE i.ended_at_ms IS NULL AND i.id > ? ORDER BY i.id LIMIT ?`,
   );
   const selectRunsLive = database.prepare<[number, number], LiveRow & RunRow>(

@@ -8,6 +8,7 @@ import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
 import { attemptReads, attemptWrites } from "./attempts.js";
 import { auditReads, auditWrites } from "./audit.js";
+import { leaseReads } from "./calls/leases.js";
 import { callRecordWrites } from "./calls/records.js";
 import { callReads, callWrites } from "./calls.js";
 import { checkpointReads, checkpointWrites } from "./checkpoints.js";
@@ -55,6 +56,7 @@ export function readOperations(
     ...invocationReads(database),
     ...attemptReads(database),
     ...callReads(database),
+    ...leaseReads(database),
     ...mapReads(database),
     ...checkpointReads(database),
     ...executorReads(database),

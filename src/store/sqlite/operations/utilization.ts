@@ -10,9 +10,11 @@ import type {
   JobRecord,
   NodeSpan,
   UsefulSpan,
+  UtilizationInput,
 } from "../../../model/records/utilization.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
+import { leasedSpans } from "./calls/leases.js";
 import { idleReads, type Reader } from "./idle.js";
 
 /**
@@ -165,6 +167,7 @@ export function utilizationReads(database: Connection): Operations<"loadUtilizat
   const readHoldings = reader<Holding>(holdings, "holdings of executors");
   const readNodeSpans = reader<NodeSpan>(nodeSpans, "spans of nodes");
   const readUseful = reader<UsefulSpan>(useful, "finished attempts");
+  const readLeased = reader<UtilizationInput["leased"][number]>(leasedSpans, "leased workers");
   const readIdle = idleReads(reader);
   return {
     loadUtilization(fromMs, toMs) {
@@ -181,6 +184,7 @@ export function utilizationReads(database: Connection): Operations<"loadUtilizat
         useful: readUseful(window),
         ...readIdle(window),
         evictions: readEvictions(window),
+        leased: readLeased(window),
       };
     },
   };

@@ -69,6 +69,13 @@ export const leaseEndpoint = z.strictObject({
   spinMs: whole.describe("The time that it spun beyond calls, as the worker says"),
 });
 
+const coreTime = z.number().min(0);
+const leaseUse = z.strictObject({
+  callsCoreMs: coreTime.describe("What its workers used, without spinning"),
+  hotCoreMs: coreTime.describe("What they spun, as they say"),
+  heldCoreMs: coreTime.describe("What they held and did not use"),
+});
+
 export const lease = z.strictObject({
   id: invocationId,
   user: userName,
@@ -83,6 +90,11 @@ export const lease = z.strictObject({
   wanted: count,
   waiting: whole.describe("Workers that are not there yet, or again"),
   reason: word.nullable().describe("Why it waits or ended, in one sentence"),
+  used: leaseUse
+    .nullable()
+    .describe(
+      "What its workers held, by what it was; null where it was not asked for: see the route",
+    ),
   workers: z.array(leaseEndpoint),
 });
 

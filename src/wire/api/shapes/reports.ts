@@ -48,6 +48,12 @@ const point = shapeOf<UtilizationPoint>()(
   }),
 );
 
+const leasedTimes = {
+  leasedCallsCoreMs: amount.describe("What leases that ended used, without spinning"),
+  leasedHotCoreMs: amount.describe("What they spun, as their workers say, at most what they used"),
+  leasedHeldCoreMs: amount.describe("What they held and did not use"),
+};
+
 const coreTimes = {
   availableCoreMs: amount,
   allocatedCoreMs: amount,
@@ -60,6 +66,7 @@ const ofNode = shapeOf<NodeUtilization>()(
   z.strictObject({
     node: nodeName,
     ...coreTimes,
+    ...leasedTimes,
     idleParts: z.partialRecord(idlePart, amount).describe("Parts of 0 are omitted"),
   }),
 );
@@ -70,6 +77,7 @@ export const utilization = shapeOf<Utilization>()(
     toMs: time,
     nodes: whole,
     ...coreTimes,
+    ...leasedTimes,
     idleParts: z
       .record(idlePart, amount)
       .describe("Where the idle core-time went: core-milliseconds that sum to idleCoreMs"),

@@ -71,6 +71,7 @@ const input = (fields: Partial<UtilizationInput>): UtilizationInput => ({
   conditions: [],
   waits: [],
   evictions: [],
+  leased: [],
   ...fields,
 });
 

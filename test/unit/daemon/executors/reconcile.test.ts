@@ -63,7 +63,7 @@ test("an attempt that was never ordered, or an outdated one, is cancelled; other
 test("an invocation cancelled while its executor was disconnected is ended", () => {
   give(1);
   give(2);
-  live.get(invocationId(2))!.cancelRequested = true;
+  live.get(invocationId(2))!.endReason = "cancelled by ada";
   expect(lost(keyOf(1), keyOf(2))).toEqual([]);
   expect(sent).toEqual([{ type: "cancel", key: keyOf(2) }]);
 });

@@ -110,7 +110,7 @@ test("a start that waited for its files is billed, but not used to learn run tim
 
 test("a cancelled invocation that could not be started ends as CANCELLED", async () => {
   const each = add();
-  each.cancelRequested = true;
+  each.endReason = "cancelled by ada";
   expect((await ends(each, 0, { startFailure })).next).toBe("CANCELLED");
 });
 

@@ -156,6 +156,64 @@ test("a lease that is not renewed ends; a renewal is passed on to its executors"
   expect((await ask("POST", `/v1/leases/${id}/renew`, {})).status).toBe(404);
 });
 
+const recorded = (count: number) =>
+  node.until(() => node.heard.filter(({ type }) => type === "recorded").length === count);
+const crash = {
+  end: "FAILED",
+  exitCode: null,
+  signal: 11,
+  wallMs: 5,
+  reason: "signal 11",
+} as const;
+
+test("a worker that crashes is replaced; the third crash in a row ends the lease with its words", async () => {
+  const { id } = await granted();
+  const [first, other] = node.orders;
+  node.ends(first!, crash);
+  const second = (await node.ordered(3))[2]!;
+  expect(second).toMatchObject({ invocation: first!.invocation, attempt: 2 });
+  // An end that is no crash begins a new row.
+  node.ends(other!, { end: "EVICTED", exitCode: null, wallMs: 5 });
+  const third = (await node.ordered(4))[3]!;
+  for (const [at, order] of [second, third].entries()) {
+    node.ends(order, crash);
+    await node.ordered(5 + at);
+  }
+  const [one, last] = node.orders.slice(-2);
+  node.ends(one!, crash);
+  await node.until(() => node.heard.some(({ type }) => type === "cancel"));
+  node.ends(last!, { reason: "it was cancelled", wallMs: 5 });
+  await recorded(6);
+  const reason = "3 of its workers crashed in a row: signal 11";
+  const { body } = await ask("GET", `/v1/leases/${id}`);
+  expect(body).toMatchObject({ state: "ENDED", reason });
+  const listed = (await ask("GET", "/v1/invocations?limit=9")).body as {
+    invocations: { state: string; reason: string }[];
+  };
+  expect(listed.invocations.map(({ state, reason }) => [state, reason]).toSorted()).toEqual([
+    ["COMPLETED", reason],
+    ["FAILED", reason],
+  ]);
+});
+
+test("an ended lease says who ended it, and what its core-time was", async () => {
+  const { id } = await granted({ hotMs: -1 });
+  await ask("POST", `/v1/leases/${id}/end`, {});
+  // Longer than it takes to grant a lease and to end it is not believed.
+  const said = { calls: 1, busyMs: 1, spinMs: 1 };
+  const used = { wallMs: 3, cpuMs: 2, reason: "it was cancelled", lease: said };
+  for (const order of node.orders) node.ends(order, used);
+  await recorded(2);
+  expect((await ask("GET", `/v1/leases/${id}`)).body).toMatchObject({
+    ...{ state: "ENDED", reason: "ended by u0" },
+    used: { callsCoreMs: 2, hotCoreMs: 2, heldCoreMs: 2 },
+  });
+  const explained = (await ask("GET", `/v1/explain/${id}`)).body as { lines: string[] };
+  expect(explained.lines[0]).toMatch(/ended COMPLETED .*: ended by u0$/);
+  const bill = (await ask("GET", "/v1/bill")).body as { total: object };
+  expect(bill.total).toMatchObject({ attempts: 2, coreMs: 6, heldCoreMs: 2, hotCoreMs: 4 });
+});
+
 test("limits are told, and a request that is sent again is the same lease", async () => {
   const body = asked({ atLeast: 0 });
   const [one, same] = [
