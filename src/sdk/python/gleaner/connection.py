@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generator, Iterable, Optional, Type
+import functools
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Optional
 
 from .api.cancellation import Cancellation
 from .api.client import Api
 from .api.settings import Address, Munge, Settings, config_file_of, read_settings
+from .blocks import Closing
 from .calls.deadline import Deadline, milliseconds
 from .calls.many import MapResult, map_calls
 from .calls.single import Call, wait_for_result
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from .direct.lease import Lease
     from .executor import Executor
 
+#: A call over a lease may wait for its worker beside its run time.
+_LEASE_SLACK_S = 30.0
 
-class Connection:
+
+class Connection(Closing):
     """Calls functions as this user; threads may share it. Raises a CallError if a call has no
     result, else a GleanerError."""
 
@@ -80,10 +84,12 @@ class Connection:
         self._api.cancel(ids)
 
     def executor(self, function: str, max_workers: int = 64) -> "Executor":
-        """A concurrent.futures.Executor that calls this function."""
+        """A concurrent.futures.Executor that calls this function. `max_workers`: the number of
+        submitted calls that wait at a time; map() sends its calls together."""
         from .executor import Executor
 
-        return Executor(self, function, max_workers)
+        invoke = functools.partial(self.invoke, function)
+        return Executor(invoke, max_workers, functools.partial(self.map, function))
 
     def lease(
         self,
@@ -97,12 +103,14 @@ class Connection:
         hot_ms: int = 0,
         wait: float = 10.0,
         retry: str = "evicted",
+        timeout: Optional[float] = None,
     ) -> "Lease":
         """Workers of a function that this program calls directly, until end() or the block's end.
 
         Granted once `at_least` of them serve; LEASE_NOT_GRANTED if they do not within `wait`
         seconds. `hot_ms`: how long a worker spins after a call (-1: always). `retry`: a call whose
         connection broke may have run; "evicted" makes it again, "never" raises LeaseLostError.
+        `timeout`: how many seconds a call may take; if omitted, the function's limit and 30 s.
         """
         from .direct.lease import Lease
 
@@ -116,26 +124,21 @@ class Connection:
             "hotMs": hot_ms,
             "waitMs": milliseconds(wait),
         }
-        return Lease(
-            self._api,
-            asked,
-            retry,
-            lambda content, timeout: self.invoke(function, content, timeout=timeout),
-        )
+        if timeout is None:
+            timeout = self._api.time_limit_ms(function) / 1000 + _LEASE_SLACK_S
+        return Lease(self._api, asked, retry, timeout, functools.partial(self._call, function))
 
     def close(self) -> None:
         self._api.close()
 
-    def __enter__(self) -> "Connection":
-        return self
-
-    def __exit__(
+    def _call(
         self,
-        type: Optional[Type[BaseException]],
-        value: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.close()
+        function: str,
+        input: object,
+        timeout: Optional[float],
+        cancellation: Optional[Cancellation],
+    ) -> Any:
+        return self.invoke(function, input, timeout=timeout, cancellation=cancellation)
 
 
 def connect(

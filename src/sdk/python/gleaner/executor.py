@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Optional, Set
+from collections import deque
+from typing import Any, Callable, Deque, Generator, Iterable, Iterator, Optional, Protocol, Set
 
 from .api.cancellation import Cancellation
-
-if TYPE_CHECKING:
-    from .connection import Connection
+from .calls.many import MapResult
+from .errors import CallError, GleanerError
 
 Future = concurrent.futures.Future
+#: The most inputs that Executor.map() reads and whose results were not taken.
+_WINDOW = 4_000
+
+
+class Invoke(Protocol):
+    """One call, in the thread that asks for it."""
+
+    def __call__(
+        self,
+        input: object = None,
+        *,
+        timeout: Optional[float] = None,
+        cancellation: Optional[Cancellation] = None,
+    ) -> Any: ...
 
 
 class Executor(concurrent.futures.Executor):
@@ -20,9 +34,15 @@ class Executor(concurrent.futures.Executor):
     A future can be cancelled until its call has ended, also while it runs elsewhere.
     """
 
-    def __init__(self, connection: "Connection", function: str, max_workers: int = 64) -> None:
-        self._connection = connection
-        self._function = function
+    def __init__(
+        self,
+        invoke: Invoke,
+        max_workers: int,
+        many: Optional[Callable[[Iterable[object]], Iterable[MapResult]]] = None,
+    ) -> None:
+        """`many`: how many calls are made at once; None: as single ones."""
+        self._invoke = invoke
+        self._many = many
         # Others look for this name, as dask does.
         self._max_workers = max_workers
         self._threads = concurrent.futures.ThreadPoolExecutor(max_workers, "gleaner")
@@ -41,10 +61,14 @@ class Executor(concurrent.futures.Executor):
             with self._lock:
                 self._open.discard(done)
 
-        future.add_done_callback(ended)
         with self._lock:
             self._open.add(future)
-        self._threads.submit(self._run, future, input, timeout, cancellation)
+        future.add_done_callback(ended)
+        try:
+            self._threads.submit(self._run, future, input, timeout, cancellation)
+        except RuntimeError:
+            future.cancel()
+            raise
         return future
 
     def map(  # type: ignore[override]
@@ -55,7 +79,28 @@ class Executor(concurrent.futures.Executor):
     ) -> Iterator[Any]:
         """The first call without a result raises its error; the others are cancelled then."""
         del timeout, chunksize  # calls have time limits, and travel together in any case
-        return (each.result() for each in self._connection.map(self._function, inputs))
+        many = self._many or self.results
+        return (each.result() for each in many(inputs))
+
+    def results(
+        self, inputs: Iterable[object], window: int = _WINDOW, timeout: Optional[float] = None
+    ) -> Generator[MapResult, None, None]:
+        """How the call for each input ended, in their order; leaving the loop early cancels the
+        others. At most `window` inputs are read ahead; `timeout` is that of each call."""
+        left: Deque["Future[Any]"] = deque()
+        index = 0
+        try:
+            for value in inputs:
+                left.append(self.submit(value, timeout=timeout))
+                if len(left) >= window:
+                    yield _outcome_of(index, left.popleft())
+                    index += 1
+            while left:
+                yield _outcome_of(index, left.popleft())
+                index += 1
+        finally:
+            for future in left:
+                future.cancel()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         if cancel_futures:
@@ -75,16 +120,21 @@ class Executor(concurrent.futures.Executor):
         if future.cancelled():
             return
         try:
-            value = self._connection.invoke(
-                self._function, input, timeout=timeout, cancellation=cancellation
-            )
+            value = self._invoke(input, timeout=timeout, cancellation=cancellation)
         except BaseException as error:
-            _settle(future, lambda: future.set_exception(error))
+            _settle(future, future.set_exception, error)
         else:
-            _settle(future, lambda: future.set_result(value))
+            _settle(future, future.set_result, value)
 
 
-def _settle(future: "Future[Any]", settle: Callable[[], None]) -> None:
+def _settle(future: "Future[Any]", settle: Callable[[Any], None], outcome: object) -> None:
     """Until now its owner could cancel it."""
     if future.set_running_or_notify_cancel():
-        settle()
+        settle(outcome)
+
+
+def _outcome_of(index: int, future: "Future[Any]") -> MapResult:
+    try:
+        return MapResult(index, "", future.result(), None)
+    except (CallError, GleanerError) as error:
+        return MapResult(index, getattr(error, "id", ""), None, error)

@@ -16,7 +16,7 @@ afterAll(stopServing);
 
 const code = {
   "f.py": `
-import os
+import os, time
 def work(event):
     if isinstance(event, bytes):
         return event
@@ -24,7 +24,30 @@ def work(event):
         os._exit(1)
     if event == "throw":
         raise ValueError("no")
+    if event == "sleep":
+        time.sleep(60)
     return [event, os.getpid()]
+`,
+};
+
+const asyncCode = {
+  "f.py": `
+import asyncio
+calls = cancelled = 0
+async def work(event):
+    global calls, cancelled
+    calls += 1
+    if event == "calls":
+        return calls
+    if event == "cancelled":
+        return cancelled
+    if event == "sleep":
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled += 1
+            raise
+    return event
 `,
 };
 
@@ -44,6 +67,8 @@ function grant(...served: ServedWorker[]): void {
   world.answers["GET /v1/leases/9"] = () => ({ body: lease });
   world.answers["POST /v1/leases/9/renew"] = () => ({ body: { expiresInMs: 9_000, revision: 1 } });
   world.answers["POST /v1/leases/9/end"] = () => ({ body: { state: "ENDED" } });
+  const shown = { settings: { timeLimitMs: 60_000 } };
+  world.answers["GET /v1/functions/-/work"] = () => ({ body: { shown } });
   world.answers["POST /v1/calls"] = () => ({ body: { id: 7, invocation: null, answer: null } });
   const payload = { contentType: "application/json", text: '"over gleanerd"' };
   const answer = { kind: "result", payload };
@@ -92,46 +117,77 @@ lease.end()`);
   expect(world.requests.map(({ url }) => url)).not.toContain("/v1/calls");
 });
 
-test("reads and writes the vectors of the direct path", async () => {
-  const read = (name: string) => readFileSync(`test/vectors/direct/${name}.json`, "utf8");
-  for (const name of ["frames", "handshake"])
-    writeFileSync(join(world.home, `${name}.json`), read(name));
-  const { frames } = JSON.parse(read("frames")) as { frames: { type: string }[] };
-  const sentByWorkers = /^(result|error|busy|ended|bye|workerHello|accepted|refused|terminating)$/;
-  const count = frames.filter(({ type }) => sentByWorkers.test(type)).length;
+test("cancels a call at its deadline or by another thread, and its worker is not tried again", async () => {
+  const served = await startServing("python", asyncCode, { handler: "f.py:work", worker: "9.1" });
+  grant(served);
   const found = await run(`
-import json, random
-from gleaner.direct import frames
-vectors = json.load(open("frames.json"))
-read = 0
-for each in vectors["frames"]:
-    data = bytes.fromhex(each["hex"])
+import concurrent.futures, json, threading, gleaner
+with gleaner.connect() as site, site.lease("work") as lease:
+    said = []
     try:
-        header = frames.decode_header(data[:16])
-    except frames.FrameError:
-        continue
-    read += 1
-    metadata, payload = data[16:16 + header.metadata_bytes], data[16 + header.metadata_bytes:]
-    assert frames.encode_head(header.type, header.id, metadata, len(payload)) + payload == data
-    assert "fields" not in each or frames.decode_fields(payload) == each["fields"], each["name"]
-for each in vectors["invalid"]:
-    try:
-        frames.decode_header(bytes.fromhex(each["hex"])[:16])
-    except frames.FrameError:
-        continue
-    raise AssertionError(each["name"])
-for each in json.load(open("handshake.json"))["proofs"]:
-    about = (each["worker"], each["clientNonce"], each["workerNonce"])
-    for side in ("client", "worker"):
-        proof = frames.proof_of(bytes.fromhex(each["key"]), side, *about)
-        assert proof == each[side + "Proof"]
-chance = random.Random(7)
-for _ in range(20_000):
-    try:
-        header = frames.decode_header(chance.getrandbits(128).to_bytes(16, "little"))
-        assert header.payload_bytes <= 64 * 1024 * 1024
-    except frames.FrameError:
+        lease.invoke("sleep", timeout=0.3)
+    except gleaner.DeadlineError as error:
+        said.append(error.code)
+    with lease.executor() as executor:
+        future = executor.submit("sleep")
+        while lease.invoke("calls") < 3:
+            pass
+        said.append(future.cancel())
+    while lease.invoke("cancelled") < 2:
         pass
-print(json.dumps(read))`);
-  expect(found).toBe(count);
+    # A forked process has connections of its own.
+    child = os.fork() if (os := __import__("os")) else 0
+    if child == 0:
+        os._exit(0 if lease.invoke(4) == 4 else 1)
+    said.append(os.waitpid(child, 0)[1])
+    print(json.dumps([*said, lease.invoke(5)]))`);
+  expect(found).toEqual(["DEADLINE", true, 0, 5]);
+});
+
+test("maps over a lease in order, with what fails, and cancels what is left", async () => {
+  const served = await startServing("python", code, { handler: "f.py:work", worker: "9.1" });
+  grant(served);
+  const found = await run(`
+import asyncio, itertools, json, gleaner
+from gleaner import aio
+with gleaner.connect() as site, site.lease("work") as lease:
+    inputs = [*range(300), "throw", *range(300)]
+    each = list(lease.map(iter(inputs)))
+    in_order = [one.index for one in each] == list(range(601))
+    values = [one.value[0] for one in each if one.error is None] == [*range(300), *range(300)]
+    failed = [(one.index, one.error.type) for one in each if one.error]
+    for one in lease.map(itertools.count()):
+        if one.index == 5:
+            break
+    with lease.executor(2) as executor:
+        mapped = [each[0] for each in executor.map(range(9))]
+async def main():
+    async with await aio.connect() as site, await site.lease("work") as lease:
+        some = [each.value[0] async for each in lease.map(range(5))]
+        many = await asyncio.gather(*(lease.invoke(n) for n in range(20)))
+        try:
+            await asyncio.wait_for(lease.invoke("sleep"), 0.2)
+        except asyncio.TimeoutError:
+            return [some, [each[0] for each in many], len(lease.workers)]
+print(json.dumps([in_order, values, failed, one.index, mapped, asyncio.run(main())]))`);
+  const to = (end: number) => [...Array(end).keys()];
+  expect(found).toEqual([true, true, [[300, "ValueError"]], 5, to(9), [to(5), to(20), 1]]);
+});
+
+test("waits for a worker that is busy with the calls of others", async () => {
+  grant(await startServing("python", code, { handler: "f.py:work", worker: "9.1" }));
+  const found = await run(`
+import json, threading, gleaner
+from gleaner.direct import frames
+from gleaner.direct.channel import Channel
+from gleaner.payloads import content_of
+with gleaner.connect() as site, site.lease("work") as lease:
+    other = Channel(lease._keeper.state["workers"][0])
+    head = frames.call_head(0, 1, "application/json", "1")
+    for number in range(1, 301):
+        other._send(frames.CALL, number, content_of(number), head, None)
+    got = lease.invoke(1)[0]
+    answers = [other._reader.frame(None)[0] for _ in range(300)]
+    print(json.dumps([got, answers.count(frames.RESULT) + answers.count(frames.BUSY)]))`);
+  expect(found).toEqual([1, 300]);
 });

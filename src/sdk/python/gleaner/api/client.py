@@ -89,6 +89,14 @@ class Api:
         data: bytes = repeated(lambda _: self._answer(request), broken)
         return data
 
+    def time_limit_ms(self, function: str) -> int:
+        """Of one call of the function: [OWNER/]NAME[@VERSION]."""
+        owner, _, rest = function.rpartition("/")
+        name, _, version = rest.partition("@")
+        path = f"/v1/functions/{quote(owner or '-', safe='')}/{quote(name, safe='')}"
+        shown = self._get(path, {"version": version or "latest"})["shown"]
+        return int(shown["settings"]["timeLimitMs"])
+
     def begin_lease(self, body: Json) -> Json:
         timeout_s = body["waitMs"] / 1000 + _WAIT_SLACK_S
         broken = "the connection to gleanerd broke while it granted the lease: lease again"

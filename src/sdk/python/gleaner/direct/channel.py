@@ -1,27 +1,23 @@
-"""One proven connection to a worker, which has one call at a time."""
+"""One proven connection to a worker, which has one call at a time. The thread that calls sends and
+reads by itself, so that no other one has to be woken."""
 
 from __future__ import annotations
 
-import hmac
-import io
 import os
-import select
 import socket
+import time
 from typing import Any, Dict, NamedTuple, Optional
 
-from ..calls.deadline import Deadline
 from ..payloads import Content
 from . import frames
+from .reader import Reader, check
+from .sockets import connect, is_quiet, limit_waits
 
-_CONNECT_S = 5.0
-_COPIED_BYTES = 64 * 1024
-_KEEPALIVE = (
-    (socket.TCP_KEEPIDLE, 1),
-    (socket.TCP_KEEPINTVL, 1),
-    (socket.TCP_KEEPCNT, 5),
-    (socket.TCP_USER_TIMEOUT, 5_000),
-    (socket.TCP_NODELAY, 1),
-)
+#: Copying a short payload is cheaper than to send it in parts.
+_COPIED_BYTES = 16 * 1024
+#: A worker may have said goodbye on a connection that was idle for longer.
+_IDLE_S = 0.001
+_HANDSHAKE_S = 5.0
 
 
 class Answer(NamedTuple):
@@ -33,112 +29,90 @@ class Answer(NamedTuple):
 
 
 class Channel:
-    """Raises OSError, EOFError or FrameError once the connection is of no use."""
+    """Raises OSError, EOFError or FrameError once the connection is of no use; BlockingIOError once
+    the time is over."""
 
     def __init__(self, endpoint: Dict[str, Any]) -> None:
+        #: The worker has said that its end is near.
+        self.is_terminating = False
         self._last_id = 0
-        self._socket = _connect(endpoint)
+        self._heard_at = 0.0
+        self._socket = connect(endpoint)
+        self._limit_s: Optional[float] = -1.0
+        self._reader = Reader(self._socket)
         try:
             self._prove(endpoint["worker"], bytes.fromhex(endpoint["key"]))
         except BaseException:
             self._socket.close()
             raise
 
-    def call(self, content: Content, name: str, deadline: Deadline) -> Answer:
-        left_s = deadline.left_s()
-        self._socket.settimeout(left_s)
-        self._last_id += 1
-        deadline_ms = 0 if left_s is None else min(2**32 - 1, int(left_s * 1000) + 1)
-        head = frames.call_head(deadline_ms, content.content_type, name)
-        self._send(frames.CALL, self._last_id, content, head)
+    def call(self, content: Content, metadata: bytes, limit_s: Optional[float]) -> Answer:
+        """`limit_s`: how long it may take."""
+        if limit_s != self._limit_s:
+            self._limit_s = limit_s
+            limit_waits(self._socket, limit_s)
+        until = None if limit_s is None else time.monotonic() + limit_s
+        self._last_id = id = self._last_id + 1
+        self._send(frames.CALL, id, content, metadata, until)
         while True:
-            header, metadata, payload = self._read()
-            if header.type == frames.BYE or (header.type == frames.ENDED and header.id == 0):
+            type, answered, content_type, payload = self._reader.frame(until)
+            if answered == id:
+                self._heard_at = time.monotonic()
+                return Answer(type, content_type.decode("latin-1"), payload)
+            if type != frames.TERMINATING:
                 raise EOFError("the worker ended the connection")
-            if header.id == self._last_id:
-                return Answer(header.type, metadata.decode("ascii", "replace"), payload)
+            self.is_terminating = True
 
     @property
     def is_open(self) -> bool:
         """False if something arrived while nothing was called: that announces the end."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
+        return time.monotonic() - self._heard_at < _IDLE_S or is_quiet(self._socket)
+
+    def cancel(self) -> None:
+        """From any thread: ends the call that waits here. The connection is of no use then."""
+        try:
+            cancel = frames.encode_head(frames.CANCEL, self._last_id, b"", 0)
+            self._socket.send(cancel, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has ended already
 
     def close(self) -> None:
         self._socket.close()
 
     def _prove(self, worker: str, key: bytes) -> None:
+        until = time.monotonic() + _HANDSHAKE_S
         nonce = os.urandom(32).hex()
         hello = {"version": "1", "worker": worker, "nonce": nonce}
-        theirs = self._ask(frames.CLIENT_HELLO, hello, frames.WORKER_HELLO)
-        expected = frames.proof_of(key, "worker", worker, nonce, theirs.get("nonce", ""))
-        if not hmac.compare_digest(theirs.get("proof", "").encode(), expected.encode()):
+        theirs = self._ask(frames.CLIENT_HELLO, hello, frames.WORKER_HELLO, until)
+        about = (worker, nonce, theirs.get("nonce", ""))
+        if not frames.is_proof(theirs.get("proof", ""), key, "worker", *about):
             raise frames.FrameError("who listens there does not know the lease's key")
-        proof = frames.proof_of(key, "client", worker, nonce, theirs["nonce"])
-        self._ask(frames.CLIENT_PROOF, {"proof": proof}, frames.ACCEPTED)
+        proof = {"proof": frames.proof_of(key, "client", *about)}
+        self._ask(frames.CLIENT_PROOF, proof, frames.ACCEPTED, until)
 
-    def _ask(self, type: int, fields: Dict[str, str], expected: int) -> Dict[str, str]:
-        self._send(type, 0, Content("", frames.encode_fields(fields)))
-        header, _, payload = self._read()
+    def _ask(
+        self, type: int, fields: Dict[str, str], expected: int, until: float
+    ) -> Dict[str, str]:
+        self._send(type, 0, Content("", frames.encode_fields(fields)), b"", until)
+        answer, _, _, payload = self._reader.frame(until)
         answered = frames.decode_fields(payload)
-        if header.type != expected:
+        if answer != expected:
             raise frames.FrameError(answered.get("reason", "the worker refused the connection"))
         return answered
 
-    def _send(self, type: int, id: int, content: Content, metadata: bytes = b"") -> None:
+    def _send(
+        self, type: int, id: int, content: Content, metadata: bytes, until: Optional[float]
+    ) -> None:
         head = frames.encode_head(type, id, metadata, content.size)
         if content.size <= _COPIED_BYTES:
             self._socket.sendall(b"".join((head, *content.parts)))
             return
-        for part in (head, *content.parts):
-            self._socket.sendall(part)
-
-    def _read(self) -> "tuple[frames.Header, bytes, bytes]":
-        header = frames.decode_header(self._exactly(frames.HEADER.size))
-        metadata = self._exactly(header.metadata_bytes)
-        return header, metadata, self._exactly(header.payload_bytes)
-
-    def _exactly(self, count: int) -> bytes:
-        """Filled where it will stay: BytesIO gives its own bytes if it has as many as it holds."""
-        data = io.BytesIO(bytes(count))
-        with data.getbuffer() as room:
-            filled = 0
-            while filled < count:
-                got = self._socket.recv_into(room[filled:])
-                if got == 0:
-                    raise EOFError("the worker is gone")
-                filled += got
-        return data.getvalue()
-
-
-def _connect(endpoint: Dict[str, Any]) -> socket.socket:
-    """By the unix socket if the worker is on this host and can be reached so, else by TCP."""
-    local = _connect_here(endpoint["socket"]) if endpoint["hostId"] == _host_id() else None
-    if local is not None:
-        return local
-    address = (endpoint["host"], endpoint["port"])
-    connected = socket.create_connection(address, _CONNECT_S)
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _KEEPALIVE:
-        connected.setsockopt(socket.IPPROTO_TCP, option, value)
-    return connected
-
-
-def _connect_here(name: str) -> Optional[socket.socket]:
-    bare = b"\0" + name.encode("ascii")
-    # Workers in node 20 name it with zeros to the end.
-    for address in (bare, bare.ljust(108, b"\0")):
-        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connected.settimeout(_CONNECT_S)
-        try:
-            connected.connect(address)
-            return connected
-        except OSError:
-            connected.close()
-    return None
-
-
-def _host_id() -> str:
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
+        parts = (head, *content.parts)
+        sent = self._socket.sendmsg(parts)
+        for part in parts:
+            view = memoryview(part)
+            while sent < len(view):
+                check(until)
+                sent += self._socket.send(view[sent:])
+            sent -= len(view)

@@ -1,181 +1,225 @@
-"""A lease: workers that this program calls directly. It is renewed and followed in the background;
-calls that a worker cannot answer are made elsewhere."""
+"""A lease: workers that this program calls directly. Calls that a worker cannot answer are made
+elsewhere."""
 
 from __future__ import annotations
 
-import threading
+import itertools
 import time
-import uuid
-from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type
+from typing import Any, Callable, Dict, Generator, Iterable, List, Optional
 
+from ..api.cancellation import Cancellation
 from ..api.client import Api
+from ..blocks import Closing
 from ..calls.deadline import Deadline
+from ..calls.many import MapResult
 from ..errors import DeadlineError, FunctionError, GleanerError, LeaseLostError
+from ..executor import Executor
 from ..payloads import Content, content_of, value_of
 from . import frames
 from .channel import Answer, Channel
+from .keeper import Keeper
+from .workers import AVOID_S, Worker, Workers
 
 #: How long a call waits for a worker in place of one that is gone.
 _REPLACEMENT_S = 1.0
-_RENEWALS_IN_TTL = 3
-_TERMINAL = ("TERMINATING", "ENDED")
+_FIRST_PAUSE_S = 0.001
+_LONGEST_PAUSE_S = 0.1
+#: A call that has broken this many connections is made over gleanerd.
+_MAX_LOST = 3
+_MAX_HEADS = 64
+_MAX_LIMIT_MS = 2**32 - 1
+#: A worker that serves calls of others, too, has the next one while it answers.
+_CALLS_PER_WORKER = 2
 
-#: Makes a call over gleanerd: input, timeout in seconds.
-Elsewhere = Callable[[Content, Optional[float]], Any]
+#: Makes a call over gleanerd: input, timeout in seconds, cancellation.
+Elsewhere = Callable[[Content, Optional[float], Optional[Cancellation]], Any]
 
 
-class Lease:
-    def __init__(self, api: Api, asked: Dict[str, Any], retry: str, elsewhere: Elsewhere) -> None:
+class Lease(Closing):
+    """Threads may share it."""
+
+    def __init__(
+        self,
+        api: Api,
+        asked: Dict[str, Any],
+        retry: str,
+        timeout: Optional[float],
+        elsewhere: Elsewhere,
+    ) -> None:
         if retry not in ("evicted", "never"):
             raise GleanerError("BAD_REQUEST", f"invalid retry {retry!r}: expected evicted or never")
-        self._api = api
         self._retry = retry
+        self._timeout = timeout
         self._elsewhere = elsewhere
-        self._ttl_ms = int(asked["ttlMs"])
-        self._changed = threading.Condition()
-        self._idle: Dict[str, List[Channel]] = {}
-        self._in_flight: Dict[str, int] = {}
-        self._bad: Dict[str, float] = {}
-        self._state = api.begin_lease({"requestId": str(uuid.uuid4()), **asked})
-        self.id = str(self._state["id"])
-        self._is_over = threading.Event()
-        threading.Thread(target=self._follow, name="gleaner-lease", daemon=True).start()
+        self._wanted = int(asked["workers"])
+        self._numbers = itertools.count(1)
+        self._heads: Dict[object, bytes] = {}
+        self._workers = Workers()
+        self._keeper = Keeper(api, asked, self._workers.update)
+        self.id = self._keeper.id
 
     @property
     def state(self) -> str:
-        return str(self._state["state"])
+        return str(self._keeper.state["state"])
 
     @property
     def workers(self) -> List[str]:
         """Those that serve now."""
-        return [each["worker"] for each in self._state["workers"] if each["state"] == "serving"]
+        workers = self._keeper.state["workers"]
+        return [each["worker"] for each in workers if each["state"] == "serving"]
 
-    def invoke(self, input: object = None, *, timeout: Optional[float] = None) -> Any:
-        """Calls a worker of the lease and returns its result; threads may do so at once."""
+    def invoke(
+        self,
+        input: object = None,
+        *,
+        timeout: Optional[float] = None,
+        cancellation: Optional[Cancellation] = None,
+    ) -> Any:
+        """Calls a worker of the lease and returns its result.
+
+        `timeout`: how many seconds to wait, if not as long as the lease says; then the call is
+        cancelled, and DeadlineError raised.
+        `cancellation`: another thread cancels the call by it.
+        """
         content = content_of(input)
-        deadline = Deadline(timeout)
-        give_up_at: Optional[float] = None
+        limit_s = self._timeout if timeout is None else timeout
+        deadline = Deadline(limit_s)
+        name = b"%d" % next(self._numbers)
+        attempt, patience = 1, _Patience()
         while True:
-            found = self._take()
-            if found is None:
-                now = time.monotonic()
-                give_up_at = give_up_at or now + _REPLACEMENT_S
-                if now >= give_up_at or self.state in _TERMINAL:
-                    return self._elsewhere(content, deadline.left_s())
-                with self._changed:
-                    self._changed.wait(min(0.05, give_up_at - now))
+            if cancellation is not None:
+                cancellation.check()
+            taken = self._workers.take() if attempt <= _MAX_LOST else None
+            if taken is None:
+                if attempt > _MAX_LOST or self._keeper.is_over or patience.is_over:
+                    return self._elsewhere(content, deadline.left_s(), cancellation)
+                self._workers.wait(patience.pause_s())
                 continue
-            answer = self._ask(*found, content, deadline)
-            if answer is not None:
-                return _value_of(found[0]["worker"], answer)
+            metadata = self._head(limit_s, attempt, content.content_type) + name
+            answer = self._ask(taken, content, metadata, limit_s, cancellation)
+            if answer is not None and answer.type in (frames.RESULT, frames.ERROR):
+                return self._value_of(answer, name)
+            if answer is None:
+                attempt += 1
+            elif answer.type == frames.BUSY:
+                self._workers.wait(patience.busy_s())
+            limit_s = deadline.left_s()
+            if deadline.is_over:
+                raise _late()
+
+    def map(
+        self,
+        inputs: Iterable[object],
+        *,
+        window: int = 256,
+        timeout: Optional[float] = None,
+    ) -> Generator[MapResult, None, None]:
+        """Calls the function once for each input and yields how each call ended, in their order.
+
+        Reads `inputs` as results are taken, at most `window` ahead; leaving the loop early cancels
+        the calls that have not ended. `timeout`: as for invoke(), for each call.
+        """
+        with self.executor() as executor:
+            yield from executor.results(inputs, window, timeout)
+
+    def executor(self, max_workers: Optional[int] = None) -> Executor:
+        """A concurrent.futures.Executor that calls the function. `max_workers`: the number of
+        calls at a time, two for each worker of the lease if omitted."""
+        return Executor(self.invoke, max_workers or _CALLS_PER_WORKER * self._wanted)
 
     def end(self) -> None:
-        if not self._is_over.is_set():
-            self._is_over.set()
-            self._api.end_lease(self.id)
-        for channels in self._idle.values():
-            for channel in channels:
-                channel.close()
-        self._idle.clear()
+        """Calls after it are made over gleanerd."""
+        self._keeper.end()
+        self._workers.close()
 
-    def __enter__(self) -> "Lease":
-        return self
-
-    def __exit__(
-        self,
-        type: Optional[Type[BaseException]],
-        value: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.end()
-
-    def _take(self) -> Optional[Tuple[Dict[str, Any], Channel]]:
-        """A connection to the worker with the fewest calls of ours; None if no worker can be
-        reached now."""
-        while True:
-            with self._changed:
-                now = time.monotonic()
-                usable = [
-                    each
-                    for each in self._state["workers"]
-                    if each["state"] == "serving" and self._bad.get(each["worker"], 0) <= now
-                ]
-                if not usable:
-                    return None
-                chosen = min(usable, key=lambda each: self._in_flight.get(each["worker"], 0))
-                worker = chosen["worker"]
-                self._in_flight[worker] = self._in_flight.get(worker, 0) + 1
-                idle = self._idle.setdefault(worker, [])
-                channel = idle.pop() if idle else None
-            try:
-                if channel is None or not channel.is_open:
-                    channel = Channel(chosen)
-                return chosen, channel
-            except (OSError, EOFError, frames.FrameError):
-                self._give_back(worker, None, avoid=True)
+    close = end
 
     def _ask(
-        self, endpoint: Dict[str, Any], channel: Channel, content: Content, deadline: Deadline
+        self,
+        taken: "tuple[Worker, Channel]",
+        content: Content,
+        metadata: bytes,
+        limit_s: Optional[float],
+        cancellation: Optional[Cancellation],
     ) -> Optional[Answer]:
-        """None if the call is to be made elsewhere."""
-        worker = endpoint["worker"]
+        """None if the connection broke, and the call is to be made again."""
+        worker, channel = taken
         try:
-            answer = channel.call(content, self.id, deadline)
+            if cancellation is None:
+                answer = channel.call(content, metadata, limit_s)
+            else:
+                with cancellation.stopping(channel.cancel):
+                    answer = channel.call(content, metadata, limit_s)
         except (OSError, EOFError, frames.FrameError) as error:
-            channel.close()
-            self._give_back(worker, None, avoid=not isinstance(error, TimeoutError))
-            if isinstance(error, TimeoutError) or deadline.is_over:
-                raise DeadlineError(f"worker {worker} did not answer in time") from error
-            if self._retry == "evicted":
-                return None
-            raise LeaseLostError(
-                f"the connection to worker {worker} broke ({error}): the call may have run"
-            ) from error
+            is_late = isinstance(error, BlockingIOError)
+            self._discard(worker, channel, 0.0 if is_late else AVOID_S)
+            if cancellation is not None:
+                cancellation.check()
+            if is_late:
+                raise _late() from error
+            if self._retry == "never":
+                raise _lost(worker, error) from error
+            return None
         except BaseException:
-            channel.close()
-            self._give_back(worker, None)
+            self._discard(worker, channel, 0.0)
             raise
-        is_answer = answer.type in (frames.RESULT, frames.ERROR)
-        self._give_back(worker, channel, avoid=not is_answer)
-        return answer if is_answer else None
+        is_leaving = answer.type == frames.ENDED or channel.is_terminating
+        self._workers.give_back(worker, channel, AVOID_S if is_leaving else 0.0)
+        return answer
 
-    def _give_back(self, worker: str, channel: Optional[Channel], avoid: bool = False) -> None:
-        with self._changed:
-            self._in_flight[worker] -= 1
-            if channel is not None:
-                self._idle.setdefault(worker, []).append(channel)
-            if avoid:
-                self._bad[worker] = time.monotonic() + _REPLACEMENT_S / 4
-            self._changed.notify_all()
+    def _discard(self, worker: Worker, channel: Channel, avoid_s: float) -> None:
+        """Nobody waits for its call any more."""
+        channel.cancel()
+        channel.close()
+        self._workers.give_back(worker, None, avoid_s)
 
-    def _follow(self) -> None:
-        """Renews, and learns of workers that come and go; ends with the lease."""
-        wait_ms = max(100, self._ttl_ms // _RENEWALS_IN_TTL)
-        renew_at = 0.0
-        while not self._is_over.is_set() and self.state != "ENDED":
-            try:
-                state = self._api.lease(self.id, int(self._state["revision"]), wait_ms)
-                is_due = time.monotonic() >= renew_at and not self._is_over.is_set()
-                if is_due and state["state"] not in _TERMINAL:
-                    renew_at = time.monotonic() + wait_ms / 2000
-                    self._api.renew_lease(self.id, self._ttl_ms)
-            except GleanerError as error:
-                # While gleanerd is away the lease goes on to its end.
-                if error.code not in ("UNREACHABLE", "NOT_FOUND"):
-                    state = {**self._state, "state": "ENDED", "workers": [], "reason": str(error)}
-                elif self._is_over.wait(wait_ms / 1000):
-                    return
-                else:
-                    continue
-            with self._changed:
-                self._state = state
-                self._changed.notify_all()
+    def _head(self, limit_s: Optional[float], attempt: int, content_type: str) -> bytes:
+        """What the metadata of calls begins with; they end with a number."""
+        about = (limit_s, attempt, content_type)
+        head = self._heads.get(about)
+        if head is None:
+            limit_ms = 0 if limit_s is None else min(_MAX_LIMIT_MS, int(limit_s * 1000) + 1)
+            head = frames.call_head(limit_ms, attempt, content_type, f"{self.id}/")
+            if len(self._heads) >= _MAX_HEADS:
+                self._heads.clear()
+            self._heads[about] = head
+        return head
+
+    def _value_of(self, answer: Answer, name: bytes) -> Any:
+        if answer.type == frames.RESULT:
+            return value_of(answer.content_type, answer.payload)
+        error = frames.decode_fields(answer.payload)
+        stack = error.get("stack") or None
+        id = f"{self.id}/{name.decode()}"
+        raise FunctionError(id, error.get("type", ""), error.get("message", ""), stack)
 
 
-def _value_of(worker: str, answer: Answer) -> Any:
-    if answer.type == frames.RESULT:
-        return value_of(answer.content_type, answer.payload)
-    error = frames.decode_fields(answer.payload)
-    stack = error.get("stack") or None
-    raise FunctionError(worker, error.get("type", ""), error.get("message", ""), stack)
+class _Patience:
+    """How long one call waits for a worker, and between its attempts at busy ones."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+        self._busy_s = _FIRST_PAUSE_S
+
+    @property
+    def is_over(self) -> bool:
+        if self._since == 0:
+            self._since = time.monotonic()
+        return time.monotonic() - self._since >= _REPLACEMENT_S
+
+    def pause_s(self) -> float:
+        return min(0.05, max(0.0, self._since + _REPLACEMENT_S - time.monotonic()))
+
+    def busy_s(self) -> float:
+        pause_s, self._busy_s = self._busy_s, min(_LONGEST_PAUSE_S, self._busy_s * 2)
+        return pause_s
+
+
+def _late() -> DeadlineError:
+    return DeadlineError("the call had no result in time")
+
+
+def _lost(worker: Worker, error: BaseException) -> LeaseLostError:
+    return LeaseLostError(
+        f"the connection to worker {worker.name} broke ({error}): the call may have run"
+    )

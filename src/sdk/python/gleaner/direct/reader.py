@@ -1,0 +1,86 @@
+"""Reads frames from a blocking socket: a short one with one system call, a long payload straight to
+where it stays."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import List, Optional, Tuple
+
+from . import frames
+
+#: Room for what is read at once: every frame without a long payload.
+_ROOM_BYTES = 8 * 1024
+
+#: Type, id, metadata, payload.
+Frame = Tuple[int, int, bytes, bytes]
+
+
+class Reader:
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._room = bytearray(_ROOM_BYTES)
+        self._view = memoryview(self._room)
+        self._filled = 0
+        #: No payload is read into the room while the last one was long: it would be copied.
+        self._ask_bytes = _ROOM_BYTES
+
+    def frame(self, until: Optional[float]) -> Frame:
+        """Waits for the next one. Raises FrameError, EOFError or OSError. `until`: what comes
+        piece by piece is waited for until then."""
+        if self._filled < frames.HEADER_BYTES:
+            self._fill(frames.HEADER_BYTES, until)
+        type, id, metadata_bytes, payload_bytes = frames.decode_header(self._room)
+        begin = frames.HEADER_BYTES + metadata_bytes
+        if self._filled < begin:
+            self._fill(begin, until)
+        end = begin + payload_bytes
+        filled = self._filled
+        metadata = bytes(self._view[frames.HEADER_BYTES : begin])
+        if filled >= end:
+            payload = bytes(self._view[begin:end])
+            self._keep(end)
+            self._ask_bytes = _ROOM_BYTES
+        else:
+            first = bytes(self._view[begin:filled])
+            self._filled = 0
+            rest = self._exactly(payload_bytes - len(first), until)
+            payload = first + rest if first else rest
+            self._ask_bytes = begin if payload_bytes > _ROOM_BYTES else _ROOM_BYTES
+        return type, id, metadata, payload
+
+    def _fill(self, count: int, until: Optional[float]) -> None:
+        """Until the room has `count` bytes, and as many more as have arrived."""
+        while self._filled < count:
+            until = max(count, self._ask_bytes)
+            got = self._socket.recv_into(self._view[self._filled : until])
+            if got == 0:
+                raise EOFError("the worker is gone")
+            self._filled += got
+            if self._filled < count:
+                check(until)
+
+    def _keep(self, begin: int) -> None:
+        """What arrived of the next frames."""
+        rest = self._filled - begin
+        if rest > 0:
+            self._room[:rest] = self._room[begin : self._filled]
+        self._filled = rest
+
+    def _exactly(self, count: int, until: Optional[float]) -> bytes:
+        """The kernel fills the very bytes that are returned, unless a limit or a signal cuts it."""
+        parts: List[bytes] = []
+        while count > 0:
+            part = self._socket.recv(count, socket.MSG_WAITALL)
+            if not part:
+                raise EOFError("the worker is gone")
+            parts.append(part)
+            count -= len(part)
+            if count > 0:
+                check(until)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def check(until: Optional[float]) -> None:
+    if until is not None and time.monotonic() >= until:
+        raise BlockingIOError("the time is over")
