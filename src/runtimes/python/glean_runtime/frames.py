@@ -63,6 +63,9 @@ DIRECT_RULES = {
     **dict.fromkeys((CANCEL, BUSY), _BARE),
     ENDED: _fields(None, MAX_HANDSHAKE_BYTES),
 }
+#: What a worker takes from a client before it has proven itself, and after.
+HANDSHAKE_RULES = {type: DIRECT_RULES[type] for type in (CLIENT_HELLO, CLIENT_PROOF)}
+CLIENT_RULES = {type: DIRECT_RULES[type] for type in (CALL, CANCEL, BYE)}
 
 
 class ProtocolError(Exception):
@@ -83,11 +86,9 @@ class Frame(NamedTuple):
     payload: bytes
 
 
-class CallHead(NamedTuple):
-    deadline_ms: int
-    attempt: int
-    content_type: str
-    name: str
+#: Milliseconds left (0: there is no limit), attempt, content type, name. This and what
+#: check_header() returns are made for each call: a named tuple takes many times as long.
+CallHead = tuple[int, int, str, str]
 
 
 def encode_head(type: int, id: int, metadata: bytes, payload_bytes: int) -> bytes:
@@ -100,18 +101,24 @@ def encode(type: int, id: int, payload: bytes = b"", metadata: bytes = b"") -> b
 
 
 def decode_header(data: bytes, rules: dict[int, Rule] = WORKER_RULES) -> Header:
-    body_bytes, type, flags, metadata_bytes, id = HEADER.unpack(data)
+    return Header(*check_header(data, 0, rules))
+
+
+def check_header(data: bytes, at: int, rules: dict[int, Rule]) -> tuple[int, int, int, int]:
+    """Type, id, bytes of metadata, bytes of payload, of the header that begins at `at`."""
+    body_bytes, type, flags, metadata_bytes, id = HEADER.unpack_from(data, at)
     rule = rules.get(type)
     if rule is None:
-        raise ProtocolError(f"there is no frame of type {type}")
+        raise ProtocolError(f"no frame of type {type} has a place here")
+    has_id, metadata_limit, payload_limit = rule
     if flags != 0 or metadata_bytes > body_bytes:
         raise ProtocolError("a frame's header is invalid")
-    if id > MAX_ID or (rule.has_id is not None and (id != 0) != rule.has_id):
+    if id > MAX_ID or (has_id is not None and (id != 0) != has_id):
         raise ProtocolError("a frame has an invalid call id")
     payload_bytes = body_bytes - metadata_bytes
-    if metadata_bytes > rule.metadata_bytes or payload_bytes > rule.payload_bytes:
+    if metadata_bytes > metadata_limit or payload_bytes > payload_limit:
         raise ProtocolError("a frame is over its limit")
-    return Header(type, id, metadata_bytes, payload_bytes)
+    return type, id, metadata_bytes, payload_bytes
 
 
 def encode_fields(fields: dict[str, object]) -> bytes:
@@ -142,7 +149,7 @@ def decode_call_head(metadata: bytes) -> CallHead:
     if name_at > len(metadata):
         raise ProtocolError("a call's content type is cut off")
     content_type = metadata[CALL_HEAD.size : name_at].decode("utf-8")
-    return CallHead(deadline_ms, attempt, content_type, metadata[name_at:].decode("utf-8"))
+    return deadline_ms, attempt, content_type, metadata[name_at:].decode("utf-8")
 
 
 def to_bytes(text: str) -> bytes:

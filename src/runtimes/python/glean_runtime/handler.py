@@ -10,9 +10,12 @@ import os
 import re
 import sys
 import types
-from typing import Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from .errors import UserError
+
+if TYPE_CHECKING:
+    from .worker import Call
 
 _USUAL_FILES = ("handler.py", "function.py", "main.py", "index.py")
 _USUAL_SYMBOL = "handler"
@@ -38,10 +41,13 @@ class Handler:
         if callable(hook):
             hook()
 
-    def call(self, event: object, context: object) -> object:
+    def call(self, call: Call) -> object:
+        """What the handler returns; a coroutine if it is async."""
         if self._arguments == 1:
-            return self.function(event)
-        return self.function(event, context) if self._arguments == 2 else self.function()
+            return self.function(call.input())
+        if self._arguments == 0:
+            return self.function()
+        return self.function(call.input(), call.context())
 
 
 def load(directory: str, named: Optional[str]) -> Handler:

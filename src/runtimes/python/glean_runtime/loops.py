@@ -11,7 +11,7 @@ from . import errors, frames
 from .connection import Connection
 from .handler import Handler
 from .prints import Prints
-from .worker import Answer, Call, Settings, cancelled, error_of, result_of, run_blocking
+from .worker import Answer, Call, Settings, call_of, cancelled, error_of, result_of, run_blocking
 
 
 def serve(
@@ -38,7 +38,7 @@ def _serve_in_order(
             return
         if frame.type == frames.CALL:
             prints.renew()
-            call = Call(frame, prints)
+            call = call_of(frame, prints)
             prints.only = call.log
             answer = run_blocking(call, handler, settings, prints)
             prints.only = None
@@ -73,7 +73,7 @@ class _Threads:
                 return
             if frame.type == frames.CALL:
                 self._prints.renew()
-                call = Call(frame, self._prints)
+                call = call_of(frame, self._prints)
                 self._not_begun[call.id] = call
                 self._waiting.put((None, call))
             elif frame.type == frames.SERVE:
@@ -129,7 +129,7 @@ class _AsyncLoop:
                 return
             if frame.type == frames.CALL:
                 self._prints.renew()
-                self._waiting.append(Call(frame, self._prints))
+                self._waiting.append(call_of(frame, self._prints))
                 self._run_next()
             elif frame.type == frames.SERVE:
                 from .serving.beside import Lease
@@ -191,8 +191,7 @@ class _AsyncLoop:
         # Each task has a context of its own, which the tasks that it starts inherit.
         self._prints.current.set(call.log)
         try:
-            event, context = call.begin()
-            result = await self._handler.call(event, context)
+            result = await self._handler.call(call)
             answer = result_of(call, result, self._settings.output_limit_bytes)
         except BaseException as error:
             fields = errors.describe(error)

@@ -10,9 +10,11 @@ from .errors import UserError
 #: `application/json` and what is derived from it, such as `application/geo+json`.
 _JSON = re.compile(r"application/(?:[^;\s]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 
+_BYTES = "application/octet-stream"
+
 
 def read_input(content_type: str, data: bytes) -> object:
-    if not _JSON.match(content_type):
+    if content_type == _BYTES or not _JSON.match(content_type):
         return data
     if not data:
         return None
@@ -38,9 +40,9 @@ def write_output(result: object, limit_bytes: int) -> tuple[str, bytes]:
 
 def _output_of(result: object) -> tuple[str, bytes]:
     if isinstance(result, bytes):
-        return "application/octet-stream", result
+        return _BYTES, result
     if isinstance(result, (bytearray, memoryview)):
-        return "application/octet-stream", bytes(result)
+        return _BYTES, bytes(result)
     if isinstance(result, str):
         return "text/plain", result.encode("utf-8", "backslashreplace")
     try:

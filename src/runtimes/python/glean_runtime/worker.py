@@ -14,11 +14,9 @@ class Context:
     """The second argument of a handler."""
 
     def __init__(self, head: frames.CallHead, waited_ms: float, log: CallLog) -> None:
-        self.call_id = head.name
-        self.attempt = head.attempt
-        self.content_type = head.content_type
+        deadline_ms, self.attempt, self.content_type, self.call_id = head
         #: The time that the call had when the handler was called; None if it has no limit.
-        self.deadline_ms = max(0, head.deadline_ms - int(waited_ms)) if head.deadline_ms else None
+        self.deadline_ms = max(0, deadline_ms - int(waited_ms)) if deadline_ms else None
         self._log = log
         self._started = time.monotonic()
 
@@ -41,22 +39,26 @@ class Context:
 
 
 class Call:
-    def __init__(
-        self, frame: frames.Frame, prints: Prints, log: Optional[CallLog] = None
-    ) -> None:
-        """`log`: one that it shares with others."""
-        self.id = frame.id
-        self.head = frames.decode_call_head(frame.metadata)
-        self.payload = frame.payload
-        self.log = log or CallLog(prints, frame.id)
+    def __init__(self, id: int, metadata: bytes, payload: bytes, log: CallLog) -> None:
+        """`log`: it may share it with others."""
+        self.id = id
+        self.head = frames.decode_call_head(metadata)
+        self.payload = payload
+        self.log = log
         self.is_cancelled = False
         self._arrived = time.monotonic()
 
-    def begin(self) -> tuple[object, Context]:
-        """The arguments of the handler."""
-        waited_ms = (time.monotonic() - self._arrived) * 1000
-        event = values.read_input(self.head.content_type, self.payload)
-        return event, Context(self.head, waited_ms, self.log)
+    def input(self) -> object:
+        return values.read_input(self.head[2], self.payload)
+
+    def context(self) -> Context:
+        """Made when its handler is called."""
+        return Context(self.head, (time.monotonic() - self._arrived) * 1000, self.log)
+
+
+def call_of(frame: frames.Frame, prints: Prints) -> Call:
+    """One with a log of its own."""
+    return Call(frame.id, frame.metadata, frame.payload, CallLog(prints, frame.id))
 
 
 class Answer:
@@ -98,11 +100,16 @@ def run_blocking(call: Call, handler: Handler, settings: Settings, prints: Print
     """Runs a call in this thread; never raises."""
     token = prints.current.set(call.log)
     try:
-        event, context = call.begin()
-        answer = result_of(call, handler.call(event, context), settings.output_limit_bytes)
-    except BaseException as error:
-        answer = error_of(call.id, errors.describe(error))
+        return run_alone(call, handler, settings)
     finally:
         prints.current.reset(token)
+
+
+def run_alone(call: Call, handler: Handler, settings: Settings) -> Answer:
+    """The same where `prints.only` is the call's log, since no other call runs in this worker."""
+    try:
+        answer = result_of(call, handler.call(call), settings.output_limit_bytes)
+    except BaseException as error:
+        answer = error_of(call.id, errors.describe(error))
     call.log.flush()
     return answer

@@ -14,6 +14,7 @@ from .errors import (
     NotLoadedError,
 )
 from .executor import Executor
+from .functions.decorator import Function, function
 from .payloads import Content
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Content",
     "DeadlineError",
     "Executor",
+    "Function",
     "FunctionError",
     "GleanerError",
     "LeaseLostError",
@@ -33,4 +35,5 @@ __all__ = [
     "NotLoadedError",
     "Tls",
     "connect",
+    "function",
 ]

@@ -17,6 +17,7 @@ from .errors import GleanerError
 if TYPE_CHECKING:
     from .direct.lease import Lease
     from .executor import Executor
+    from .tasks.executor import TaskExecutor
 
 #: A call over a lease may wait for its worker beside its run time.
 _LEASE_SLACK_S = 30.0
@@ -27,7 +28,8 @@ class Connection(Closing):
     result, else a GleanerError."""
 
     def __init__(self, settings: Settings) -> None:
-        self._api = Api(settings)
+        #: What sends its requests.
+        self.api = Api(settings)
 
     def invoke(
         self,
@@ -47,7 +49,7 @@ class Connection(Closing):
         `cancellation`: another thread cancels the call by it.
         """
         deadline = Deadline(timeout)
-        call = Call(self._api, function, input, time_limit, request_id)
+        call = Call(self.api, function, input, time_limit, request_id)
         return call.invoke(deadline, cancellation)
 
     def submit(
@@ -59,11 +61,11 @@ class Connection(Closing):
         request_id: Optional[str] = None,
     ) -> str:
         """Submits a call and returns its id once it is durable."""
-        return Call(self._api, function, input, time_limit, request_id).submit()
+        return Call(self.api, function, input, time_limit, request_id).submit()
 
     def result(self, id: str, *, timeout: Optional[float] = None) -> Any:
         """Waits for the result of a call, 42 or 42_7. A timeout ends the wait, not the call."""
-        return wait_for_result(self._api, id, Deadline(timeout))
+        return wait_for_result(self.api, id, Deadline(timeout))
 
     def map(
         self,
@@ -78,10 +80,10 @@ class Connection(Closing):
         Reads `inputs` as results are taken, at most `window` ahead (4,000 if their number is not
         known); leaving the loop early cancels the calls that have not ended.
         """
-        return map_calls(self._api, function, inputs, window, time_limit)
+        return map_calls(self.api, function, inputs, window, time_limit)
 
     def cancel(self, *ids: str) -> None:
-        self._api.cancel(ids)
+        self.api.cancel(ids)
 
     def executor(self, function: str, max_workers: int = 64) -> "Executor":
         """A concurrent.futures.Executor that calls this function. `max_workers`: the number of
@@ -125,11 +127,21 @@ class Connection(Closing):
             "waitMs": milliseconds(wait),
         }
         if timeout is None:
-            timeout = self._api.time_limit_ms(function) / 1000 + _LEASE_SLACK_S
-        return Lease(self._api, asked, retry, timeout, functools.partial(self._call, function))
+            timeout = self.api.time_limit_ms(function) / 1000 + _LEASE_SLACK_S
+        return Lease(self.api, asked, retry, timeout, functools.partial(self._call, function))
+
+    def tasks(self, workers: int = 1, **options: Any) -> "TaskExecutor":
+        """A concurrent.futures.Executor that runs any function of Python on leased workers.
+
+        `options`: at_least, ttl, hot_ms, wait, retry and timeout of lease(), and the settings of
+        settings_of() in gleaner.functions.deploy, such as cores, memory_mb and time_limit.
+        """
+        from .tasks.executor import TaskExecutor
+
+        return TaskExecutor(self, workers, **options)
 
     def close(self) -> None:
-        self._api.close()
+        self.api.close()
 
     def _call(
         self,

@@ -130,6 +130,8 @@ def array_of(data: Buffer) -> "numpy.ndarray[Any, Any]":
 def value_of(content_type: str, data: bytes) -> Any:
     """JSON as its value, other text as a string, .npy as an array if numpy is installed, anything
     else as bytes."""
+    if content_type == BYTES:
+        return data
     if content_type == NPY:
         try:
             return array_of(data)

@@ -117,11 +117,11 @@ lease.end()`);
   expect(world.requests.map(({ url }) => url)).not.toContain("/v1/calls");
 });
 
-test("cancels a call at its deadline or by another thread, and its worker is not tried again", async () => {
-  const served = await startServing("python", asyncCode, { handler: "f.py:work", worker: "9.1" });
-  grant(served);
+test("cancels a call at its deadline or by its future, and connects anew in a forked process", async () => {
+  const handler = { handler: "f.py:work", concurrency: 4 };
+  grant(await startServing("python", asyncCode, { ...handler, worker: "9.1" }));
   const found = await run(`
-import concurrent.futures, json, threading, gleaner
+import json, os, gleaner
 with gleaner.connect() as site, site.lease("work") as lease:
     said = []
     try:
@@ -135,8 +135,7 @@ with gleaner.connect() as site, site.lease("work") as lease:
         said.append(future.cancel())
     while lease.invoke("cancelled") < 2:
         pass
-    # A forked process has connections of its own.
-    child = os.fork() if (os := __import__("os")) else 0
+    child = os.fork()
     if child == 0:
         os._exit(0 if lease.invoke(4) == 4 else 1)
     said.append(os.waitpid(child, 0)[1])
@@ -145,8 +144,7 @@ with gleaner.connect() as site, site.lease("work") as lease:
 });
 
 test("maps over a lease in order, with what fails, and cancels what is left", async () => {
-  const served = await startServing("python", code, { handler: "f.py:work", worker: "9.1" });
-  grant(served);
+  grant(await startServing("python", code, { handler: "f.py:work", worker: "9.1" }));
   const found = await run(`
 import asyncio, itertools, json, gleaner
 from gleaner import aio

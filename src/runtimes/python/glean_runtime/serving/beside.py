@@ -8,7 +8,8 @@ from typing import Callable
 from .. import frames
 from ..prints import Prints
 from ..worker import Call, Settings
-from .server import Server, Tell, cannot_serve
+from .listeners import cannot_serve
+from .server import Server, Tell
 
 
 class Lease:

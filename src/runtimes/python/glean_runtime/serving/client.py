@@ -7,14 +7,21 @@ import select
 import socket
 import time
 from collections import deque
-from typing import Iterator, Optional
+from typing import Optional
 
 from .. import frames
+from ..connection import MAX_COPIED_BYTES
+from ..worker import Call
 from .handshake import Handshake
 
 _CHUNK_BYTES = 64 * 1024
+_PROVE_WITHIN_S = 5.0
+_READ_WITHIN_S = 30.0
 #: While more than this waits to be read by a client, nothing is read from it.
 _MAX_UNSENT_BYTES = 1024 * 1024
+
+#: Type, id, metadata, payload.
+Frame = tuple[int, int, bytes, bytes]
 
 
 class Client:
@@ -24,7 +31,7 @@ class Client:
         self.since = time.monotonic()
         self.is_proven = False
         self.is_closed = False
-        self.calls: dict[int, object] = {}
+        self.calls: dict[int, Call] = {}
         self.last_id = 0
         #: The events that are waited for.
         self.watched = select.EPOLLIN
@@ -35,50 +42,47 @@ class Client:
         self._rest = b""
         self._large: Optional[_LargePayload] = None
 
-    def read(self) -> Iterator[frames.Frame]:
+    def read(self) -> list[Frame]:
         """The frames that have arrived whole; raises EOFError at the connection's end."""
         if self._large is not None:
-            if self._large.fill(self.socket):
-                large, self._large = self._large, None
-                yield large.frame()
-            return
+            if not self._large.fill(self.socket):
+                return []
+            large, self._large = self._large, None
+            return [large.frame()]
         data = self.socket.recv(_CHUNK_BYTES)
         if not data:
             raise EOFError
         if self._rest:
             data = self._rest + data
+        whole: list[Frame] = []
         at, end = 0, len(data)
         while end - at >= frames.HEADER.size:
-            header = frames.decode_header(data[at : at + frames.HEADER.size], frames.DIRECT_RULES)
-            self._check_turn(header)
+            # Before any of a frame is kept: who has not proven itself sends short ones.
+            rules = frames.CLIENT_RULES if self.is_proven else frames.HANDSHAKE_RULES
+            type, id, metadata_bytes, payload_bytes = frames.check_header(data, at, rules)
             body = at + frames.HEADER.size
-            payload = body + header.metadata_bytes
-            whole = payload + header.payload_bytes
-            if whole > end:
-                if header.payload_bytes >= _CHUNK_BYTES and payload <= end:
-                    self._large = _LargePayload(header, data[body:payload], data[payload:])
+            payload = body + metadata_bytes
+            after = payload + payload_bytes
+            if after > end:
+                if payload_bytes >= _CHUNK_BYTES and payload <= end:
+                    head = (type, id, data[body:payload])
+                    self._large = _LargePayload(head, payload_bytes, data[payload:])
                     at = end
                 break
-            at = whole
-            yield frames.Frame(header.type, header.id, data[body:payload], data[payload:whole])
+            at = after
+            whole.append((type, id, data[body:payload], data[payload:after]))
         self._rest = data[at:]
-
-    def _check_turn(self, header: frames.Header) -> None:
-        """Before any of a frame is kept: who has not proven itself sends short ones."""
-        expected = (
-            (frames.CALL, frames.CANCEL, frames.BYE)
-            if self.is_proven
-            else (frames.CLIENT_HELLO, frames.CLIENT_PROOF)
-        )
-        if header.type not in expected:
-            raise frames.ProtocolError(f"a frame of type {header.type} has no place here")
+        return whole
 
     def send(self, type: int, id: int, payload: bytes = b"", metadata: bytes = b"") -> None:
         """Sends what the client takes now; the rest follows when it reads."""
         if self.is_closed:
             return
-        parts = [frames.encode_head(type, id, metadata, len(payload)), payload]
+        head = frames.encode_head(type, id, metadata, len(payload))
+        parts = [head + payload] if len(payload) <= MAX_COPIED_BYTES else [head, payload]
         sent = 0 if self._unsent else self._send_now(parts)
+        if len(parts) == 1 and sent == len(parts[0]):
+            return
         for part in parts:
             if sent < len(part):
                 self._unsent.append(memoryview(part)[sent:])
@@ -110,13 +114,20 @@ class Client:
         reads = select.EPOLLIN if self._unsent_bytes <= _MAX_UNSENT_BYTES else 0
         return reads | (select.EPOLLOUT if self._unsent else 0)
 
+    def is_late(self, now: float) -> bool:
+        """It has not proven itself, or does not read, for too long."""
+        unsent = self.unsent_since
+        return (not self.is_proven and now - self.since > _PROVE_WITHIN_S) or (
+            unsent is not None and now - unsent > _READ_WITHIN_S
+        )
+
     def close(self) -> None:
         self.is_closed = True
         self.socket.close()
 
     def _send_now(self, parts: list) -> int:
         try:
-            return self.socket.sendmsg(parts)
+            return self.socket.send(parts[0]) if len(parts) == 1 else self.socket.sendmsg(parts)
         except BlockingIOError:
             return 0
         except OSError:
@@ -127,10 +138,9 @@ class Client:
 class _LargePayload:
     """Filled where it will stay: nothing of it is copied."""
 
-    def __init__(self, header: frames.Header, metadata: bytes, begun: bytes) -> None:
-        self._header = header
-        self._metadata = metadata
-        self._bytes = io.BytesIO(bytes(header.payload_bytes))
+    def __init__(self, head: tuple[int, int, bytes], payload_bytes: int, begun: bytes) -> None:
+        self._head = head
+        self._bytes = io.BytesIO(bytes(payload_bytes))
         self._filled = len(begun)
         self._bytes.getbuffer()[: len(begun)] = begun
 
@@ -146,8 +156,6 @@ class _LargePayload:
                 self._filled += got
         return True
 
-    def frame(self) -> frames.Frame:
+    def frame(self) -> Frame:
         # BytesIO gives its own bytes if it has as many of them as it holds.
-        return frames.Frame(
-            self._header.type, self._header.id, self._metadata, self._bytes.getvalue()
-        )
+        return (*self._head, self._bytes.getvalue())

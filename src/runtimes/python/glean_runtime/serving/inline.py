@@ -6,8 +6,9 @@ from .. import frames
 from ..connection import Connection
 from ..handler import Handler
 from ..prints import Prints
-from ..worker import Settings, run_blocking
-from .server import Server, cannot_serve
+from ..worker import Settings, run_alone
+from .listeners import cannot_serve
+from .server import Server
 
 
 def serve(
@@ -24,7 +25,7 @@ def serve(
             settings,
             prints,
             connection.send,
-            run_here=lambda call: run_blocking(call, handler, settings, prints),
+            run_here=lambda call: run_alone(call, handler, settings),
         )
     except OSError as error:
         answer = cannot_serve(frame, error)

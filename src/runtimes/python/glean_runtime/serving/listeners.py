@@ -7,6 +7,9 @@ import socket
 import struct
 from typing import Optional
 
+from .. import errors, frames
+from ..worker import Answer
+
 _BACKLOG = 1024
 #: That of sun_path.
 _MAX_NAME_BYTES = 108
@@ -83,3 +86,8 @@ def _listen_on(ports: str) -> socket.socket:
             listener.close()
             refused = error
     raise OSError(f"no port of {ports} is free on this node ({refused.strerror})")
+
+
+def cannot_serve(serve: frames.Frame, error: OSError) -> Answer:
+    fields = errors.fields_of("exit", "CannotListen", f"cannot serve: {error}")
+    return Answer(serve.id, frames.ERROR, frames.encode_fields(fields))

@@ -10,6 +10,8 @@ from typing import Callable
 
 #: A second at most: connections must be looked after, too.
 _MAX_SPIN_S = 1.0
+#: Room for so many is made at each wait.
+_MAX_EVENTS = 64
 
 
 class Poller:
@@ -64,12 +66,12 @@ class Poller:
 
     def _wait(self, patience_s: float) -> list[tuple[int, int]]:
         if self._hot_s == 0 or patience_s == 0:
-            return self._epoll.poll(patience_s)
+            return self._epoll.poll(patience_s, _MAX_EVENTS)
         begun = time.monotonic()
         until = min(self.last_call_at + self._hot_s, begun + _MAX_SPIN_S)
         events: list[tuple[int, int]] = []
         while not events and time.monotonic() < until:
-            events = self._epoll.poll(0)
+            events = self._epoll.poll(0, _MAX_EVENTS)
         self.spin_s += time.monotonic() - begun
         is_always_hot = self._hot_s == float("inf")
-        return events if events or is_always_hot else self._epoll.poll(patience_s)
+        return events if events or is_always_hot else self._epoll.poll(patience_s, _MAX_EVENTS)

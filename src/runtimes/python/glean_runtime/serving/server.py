@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 import socket
@@ -10,10 +11,10 @@ import time
 from collections import deque
 from typing import Callable, Optional
 
-from .. import errors, frames
+from .. import frames
 from ..prints import CallLog, Prints
 from ..worker import Answer, Call, Settings, cancelled
-from .client import Client
+from .client import Client, Frame
 from .handshake import Handshake, Refusal
 from .listeners import Listeners
 from .poller import Poller
@@ -21,8 +22,6 @@ from .usage import Usage
 
 MAX_IN_FLIGHT = 256
 _MAX_UNPROVEN = 256
-_PROVE_WITHIN_S = 5.0
-_READ_WITHIN_S = 30.0
 _END_WITHIN_S = 1.0
 _LOOK_AFTER_S = 1.0
 #: So long calls run in turn before the connections are looked at again.
@@ -116,13 +115,13 @@ class Server:
         self._poller.close()
 
     def _patience_s(self) -> float:
-        if self._waiting and (self._start is None or self._has_room):
+        if self._waiting and self._has_room:
             return 0.0
         return 0.05 if self._ending_at is not None else _LOOK_AFTER_S if self._clients else -1.0
 
     @property
     def _has_room(self) -> bool:
-        return len(self._running) < self._settings.concurrency
+        return self._start is None or len(self._running) < self._settings.concurrency
 
     def _accept(self, listener: socket.socket) -> None:
         connected = self._listeners.accept(listener)
@@ -133,15 +132,18 @@ class Server:
             self._drop(unproven[0])
         client = Client(connected, Handshake(self._worker, self._key))
         self._clients[connected.fileno()] = client
-        self.watch(connected, lambda event: self._client_ready(client, event))
+        self.watch(connected, functools.partial(self._client_ready, client))
 
     def _client_ready(self, client: Client, event: int) -> None:
         try:
             if event & select.EPOLLOUT:
                 client.flush()
             if event & ~select.EPOLLOUT:
-                for frame in client.read():
-                    self._take(client, frame)
+                arrived = client.read()
+                if len(arrived) == 1 and arrived[0][0] == frames.CALL and self._is_next(client):
+                    return self._run_now(client, arrived[0])
+                for frame in arrived:
+                    self._take(client, *frame)
                     if client.is_closed:
                         return
             self._rewatch(client)
@@ -154,21 +156,37 @@ class Server:
         except (OSError, EOFError, frames.ProtocolError, ValueError, struct.error):
             self._drop(client)
 
-    def _take(self, client: Client, frame: frames.Frame) -> None:
-        if frame.type == frames.CALL:
-            self._take_call(client, frame)
-        elif frame.type == frames.CLIENT_HELLO:
-            answer = client.handshake.hello(frames.decode_fields(frame.payload))
+    def _is_next(self, client: Client) -> bool:
+        """Whether a call of this client would be run at once, in this thread."""
+        is_serving = client.is_proven and self._ending_at is None
+        return is_serving and self._run_here is not None and not self._waiting
+
+    def _run_now(self, client: Client, frame: Frame) -> None:
+        """A call by itself, without all that is needed for several: what lies between two short
+        calls is a good part of their time."""
+        call = self._call_of(client, frame)
+        begun = time.monotonic()
+        answer = self._run_here(call)
+        now = time.monotonic()
+        client.send(answer.type, answer.id, answer.payload, answer.metadata)
+        self._count(now, now - begun)
+        self._rewatch(client)
+
+    def _take(self, client: Client, type: int, id: int, metadata: bytes, payload: bytes) -> None:
+        if type == frames.CALL:
+            self._take_call(client, (type, id, metadata, payload))
+        elif type == frames.CLIENT_HELLO:
+            answer = client.handshake.hello(frames.decode_fields(payload))
             client.send_fields(frames.WORKER_HELLO, 0, answer)
-        elif frame.type == frames.CLIENT_PROOF:
-            client.handshake.check(frames.decode_fields(frame.payload))
+        elif type == frames.CLIENT_PROOF:
+            client.handshake.check(frames.decode_fields(payload))
             self._admit(client)
-        elif frame.type == frames.CANCEL:
-            call = client.calls.get(frame.id)
+        elif type == frames.CANCEL:
+            call = client.calls.get(id)
             if call in self._running:
                 self._cancel(call)
             elif call is not None:
-                self._answer(client, cancelled(frame.id))
+                self._answer(client, cancelled(id))
         else:
             self._drop(client)
 
@@ -187,23 +205,27 @@ class Server:
         }
         client.send_fields(frames.ACCEPTED, 0, accepted)
 
-    def _take_call(self, client: Client, frame: frames.Frame) -> None:
-        if frame.id <= client.last_id:
+    def _call_of(self, client: Client, frame: Frame) -> Call:
+        _, id, metadata, payload = frame
+        if id <= client.last_id:
             raise frames.ProtocolError("a call's id is not higher than the one before")
-        client.last_id = frame.id
+        client.last_id = id
+        return Call(id, metadata, payload, self.log)
+
+    def _take_call(self, client: Client, frame: Frame) -> None:
+        call = self._call_of(client, frame)
         if self._ending_at is not None:
-            client.send(frames.ENDED, frame.id)
+            client.send(frames.ENDED, call.id)
         elif len(client.calls) >= MAX_IN_FLIGHT:
-            client.send(frames.BUSY, frame.id)
+            client.send(frames.BUSY, call.id)
         else:
-            call = Call(frame, self._prints, self.log)
-            client.calls[frame.id] = call
+            client.calls[call.id] = call
             self._waiting.append((client, call))
 
     def _run_waiting(self) -> None:
         begun = time.monotonic()
         while self._waiting:
-            if self._start is not None and not self._has_room:
+            if not self._has_room:
                 return
             client, call = self._waiting.popleft()
             # Its client is gone, or has cancelled it.
@@ -222,10 +244,13 @@ class Server:
 
     def _finish(self, call: Call, answer: Answer, busy_s: float) -> None:
         client = self._running.pop(call)
+        self._count(time.monotonic(), busy_s)
+        self._answer(client, answer)
+
+    def _count(self, now: float, busy_s: float) -> None:
         self._usage.calls += 1
         self._usage.busy_s += busy_s
-        self._poller.last_call_at = time.monotonic()
-        self._answer(client, answer)
+        self._poller.last_call_at = now
 
     def _answer(self, client: Client, answer: Answer) -> None:
         client.calls.pop(answer.id, None)
@@ -254,16 +279,13 @@ class Server:
             self._usage.tell_if_due(now)
             self._drop_late(now)
         if self._ending_at is not None:
-            unsent = any(each.unsent_since for each in self._clients.values())
-            if (not self._running and not unsent) or now >= self._ending_at:
+            is_busy = self._running or any(each.unsent_since for each in self._clients.values())
+            if not is_busy or now >= self._ending_at:
                 self._finish_end()
 
     def _drop_late(self, now: float) -> None:
         for client in list(self._clients.values()):
-            unsent = client.unsent_since
-            if (not client.is_proven and now - client.since > _PROVE_WITHIN_S) or (
-                unsent is not None and now - unsent > _READ_WITHIN_S
-            ):
+            if client.is_late(now):
                 self._drop(client)
 
     def _finish_end(self) -> None:
@@ -279,8 +301,3 @@ class Server:
         for listener in self._listeners.all:
             self._poller.forget(listener)
         self._listeners.close()
-
-
-def cannot_serve(serve: frames.Frame, error: OSError) -> Answer:
-    fields = errors.fields_of("exit", "CannotListen", f"cannot serve: {error}")
-    return Answer(serve.id, frames.ERROR, frames.encode_fields(fields))

@@ -97,6 +97,12 @@ class Api:
         shown = self._get(path, {"version": version or "latest"})["shown"]
         return int(shown["settings"]["timeLimitMs"])
 
+    def deploy(self, name: str, bundle: str) -> Json:
+        """`bundle`: the hash of what put_blob() sent."""
+        body = {"requestId": str(uuid.uuid4()), "name": name, "bundle": bundle}
+        broken = f"the connection to gleanerd broke while {name} was deployed: deploy it again"
+        return repeated(lambda _: self._post("/v1/functions", body), broken)
+
     def begin_lease(self, body: Json) -> Json:
         timeout_s = body["waitMs"] / 1000 + _WAIT_SLACK_S
         broken = "the connection to gleanerd broke while it granted the lease: lease again"

@@ -46,12 +46,13 @@ class Channel:
             self._socket.close()
             raise
 
-    def call(self, content: Content, metadata: bytes, limit_s: Optional[float]) -> Answer:
-        """`limit_s`: how long it may take."""
+    def call(
+        self, content: Content, metadata: bytes, limit_s: Optional[float], until: Optional[float]
+    ) -> Answer:
+        """`limit_s`: how long it may take, until `until`."""
         if limit_s != self._limit_s:
             self._limit_s = limit_s
             limit_waits(self._socket, limit_s)
-        until = None if limit_s is None else time.monotonic() + limit_s
         self._last_id = id = self._last_id + 1
         self._send(frames.CALL, id, content, metadata, until)
         while True:

@@ -10,7 +10,6 @@ from typing import Any, Callable, Dict, Generator, Iterable, List, Optional
 from ..api.cancellation import Cancellation
 from ..api.client import Api
 from ..blocks import Closing
-from ..calls.deadline import Deadline
 from ..calls.many import MapResult
 from ..errors import DeadlineError, FunctionError, GleanerError, LeaseLostError
 from ..executor import Executor
@@ -26,6 +25,7 @@ _FIRST_PAUSE_S = 0.001
 _LONGEST_PAUSE_S = 0.1
 #: A call that has broken this many connections is made over gleanerd.
 _MAX_LOST = 3
+_IS_ANSWER = (frames.RESULT, frames.ERROR)
 _MAX_HEADS = 64
 _MAX_LIMIT_MS = 2**32 - 1
 #: A worker that serves calls of others, too, has the next one while it answers.
@@ -83,29 +83,32 @@ class Lease(Closing):
         """
         content = content_of(input)
         limit_s = self._timeout if timeout is None else timeout
-        deadline = Deadline(limit_s)
+        until = None if limit_s is None else time.monotonic() + limit_s
         name = b"%d" % next(self._numbers)
-        attempt, patience = 1, _Patience()
+        attempt = 1
+        patience: Optional[_Patience] = None
         while True:
             if cancellation is not None:
                 cancellation.check()
             taken = self._workers.take() if attempt <= _MAX_LOST else None
+            answer = None
+            if taken is not None:
+                metadata = self._head(limit_s, attempt, content.content_type) + name
+                answer = self._ask(taken, content, metadata, limit_s, until, cancellation)
+                if answer is not None and answer.type in _IS_ANSWER:
+                    return self._value_of(answer, name)
+            patience = patience or _Patience()
+            limit_s = None if until is None else until - time.monotonic()
+            if limit_s is not None and limit_s <= 0:
+                raise _late()
             if taken is None:
                 if attempt > _MAX_LOST or self._keeper.is_over or patience.is_over:
-                    return self._elsewhere(content, deadline.left_s(), cancellation)
+                    return self._elsewhere(content, limit_s, cancellation)
                 self._workers.wait(patience.pause_s())
-                continue
-            metadata = self._head(limit_s, attempt, content.content_type) + name
-            answer = self._ask(taken, content, metadata, limit_s, cancellation)
-            if answer is not None and answer.type in (frames.RESULT, frames.ERROR):
-                return self._value_of(answer, name)
-            if answer is None:
+            elif answer is None:
                 attempt += 1
             elif answer.type == frames.BUSY:
                 self._workers.wait(patience.busy_s())
-            limit_s = deadline.left_s()
-            if deadline.is_over:
-                raise _late()
 
     def map(
         self,
@@ -140,16 +143,17 @@ class Lease(Closing):
         content: Content,
         metadata: bytes,
         limit_s: Optional[float],
+        until: Optional[float],
         cancellation: Optional[Cancellation],
     ) -> Optional[Answer]:
         """None if the connection broke, and the call is to be made again."""
         worker, channel = taken
         try:
             if cancellation is None:
-                answer = channel.call(content, metadata, limit_s)
+                answer = channel.call(content, metadata, limit_s, until)
             else:
                 with cancellation.stopping(channel.cancel):
-                    answer = channel.call(content, metadata, limit_s)
+                    answer = channel.call(content, metadata, limit_s, until)
         except (OSError, EOFError, frames.FrameError) as error:
             is_late = isinstance(error, BlockingIOError)
             self._discard(worker, channel, 0.0 if is_late else AVOID_S)
@@ -195,20 +199,18 @@ class Lease(Closing):
 
 
 class _Patience:
-    """How long one call waits for a worker, and between its attempts at busy ones."""
+    """How long a call waits for a worker, and between its attempts at busy ones."""
 
     def __init__(self) -> None:
-        self._since = 0.0
+        self._until = time.monotonic() + _REPLACEMENT_S
         self._busy_s = _FIRST_PAUSE_S
 
     @property
     def is_over(self) -> bool:
-        if self._since == 0:
-            self._since = time.monotonic()
-        return time.monotonic() - self._since >= _REPLACEMENT_S
+        return time.monotonic() >= self._until
 
     def pause_s(self) -> float:
-        return min(0.05, max(0.0, self._since + _REPLACEMENT_S - time.monotonic()))
+        return min(0.05, max(0.0, self._until - time.monotonic()))
 
     def busy_s(self) -> float:
         pause_s, self._busy_s = self._busy_s, min(_LONGEST_PAUSE_S, self._busy_s * 2)

@@ -52,8 +52,8 @@ class Reader:
     def _fill(self, count: int, until: Optional[float]) -> None:
         """Until the room has `count` bytes, and as many more as have arrived."""
         while self._filled < count:
-            until = max(count, self._ask_bytes)
-            got = self._socket.recv_into(self._view[self._filled : until])
+            end = max(count, self._ask_bytes)
+            got = self._socket.recv_into(self._view[self._filled : end])
             if got == 0:
                 raise EOFError("the worker is gone")
             self._filled += got

@@ -1,0 +1,1 @@
+"""Leased workers for programs that use Parsl, joblib or dask."""

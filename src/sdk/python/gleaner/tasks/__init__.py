@@ -1,0 +1,1 @@
+"""Any function of Python on leased workers."""

@@ -1,0 +1,56 @@
+"""Sends frames that were mutated, made up and cut to the SDK's reader: it ends with the frames that
+were sent, or with an error, and makes no room for what a header only claims."""
+
+import json
+import random
+import socket
+import sys
+
+from gleaner.direct import frames
+from gleaner.direct.reader import Reader
+
+folder, seed = sys.argv[1], int(sys.argv[2])
+chance = random.Random(seed)
+with open(f"{folder}/frames.json", encoding="utf-8") as file:
+    vectors = [bytes.fromhex(each["hex"]) for each in json.load(file)["frames"]]
+
+
+def mutated():
+    data = bytearray(chance.choice(vectors))
+    for _ in range(chance.randrange(4)):
+        data[chance.randrange(min(24, len(data)))] = chance.choice((0, 1, 7, 8, 37, 39, 64, 255))
+    if chance.random() < 0.2:
+        del data[chance.randrange(len(data)) :]
+    return bytes(data)
+
+
+def long():
+    """Beyond the room in which short frames are read."""
+    payload = chance.randbytes(chance.choice((8_150, 8_200, 70_000)))
+    return frames.encode_head(frames.RESULT, 1, b"text/plain", len(payload)) + payload
+
+
+def sent():
+    kinds = (mutated, mutated, long, lambda: chance.randbytes(chance.randrange(64)))
+    return b"".join(chance.choice(kinds)() for _ in range(chance.randrange(1, 6)))
+
+
+refused = 0
+for _ in range(4_000):
+    data = sent()
+    ours, theirs = socket.socketpair()
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    reader = Reader(ours)
+    theirs.sendall(data)
+    theirs.shutdown(socket.SHUT_WR)
+    read = b""
+    try:
+        while True:
+            type, id, metadata, payload = reader.frame(None)
+            read += frames.encode_head(type, id, metadata, len(payload)) + payload
+    except (EOFError, frames.FrameError) as error:
+        refused += isinstance(error, frames.FrameError)
+    assert data.startswith(read), f"seed {seed}: read {read!r} of {data!r}"
+    ours.close()
+    theirs.close()
+print(f"{refused} refused")
