@@ -139,8 +139,8 @@ HIDDEN bool connection_takes(const struct connection *connection, long now);
 HIDDEN bool connection_add(struct connection *connection, gleaner_call *call);
 /* Asks for the end of a call, if there is room to. */
 HIDDEN void connection_cancel(struct connection *connection, uint64_t id);
-/* Sends what it can; false if the connection is broken. */
-HIDDEN bool connection_send(struct connection *connection);
+/* Sends what it can, or waits for as long as the socket may; false if the connection is broken. */
+HIDDEN bool connection_send(struct connection *connection, bool may_wait);
 HIDDEN bool connection_has_unsent(const struct connection *connection);
 /* connection/receive.c: handles what has come; may wait for the socket's receive timeout. False if
  * the connection is broken. */

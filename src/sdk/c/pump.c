@@ -55,14 +55,14 @@ static void dispatch(gleaner_lease *lease)
 }
 
 /* Sends for all; returns how many connections are open, and the last of them. */
-static size_t send_all(gleaner_lease *lease, struct connection **open)
+static size_t send_all(gleaner_lease *lease, bool may_wait, struct connection **open)
 {
 	size_t count = 0;
 	for (size_t at = 0; at < lease->count; at++) {
 		struct connection *each = lease->connections[at];
 		if (each->fd < 0)
 			continue;
-		if (!connection_send(each)) {
+		if (!connection_send(each, may_wait && lease->count == 1)) {
 			lease_give_up(lease, each);
 			continue;
 		}
@@ -208,7 +208,7 @@ void lease_pump(gleaner_lease *lease, bool may_wait)
 	struct connection *open = NULL;
 	const size_t unended = lease->unended;
 	dispatch(lease);
-	size_t count = send_all(lease, &open);
+	size_t count = send_all(lease, may_wait, &open);
 	bool is_plain = count == 1 && !connection_has_unsent(open) && lease->first == NULL;
 	if (may_wait && is_plain) {
 		if (!connection_receive(lease, open, true))

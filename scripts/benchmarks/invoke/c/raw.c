@@ -1,5 +1,6 @@
 /* A bare ping-pong between two processes over a socket: what a call costs at least. Usage: raw
- * tcp|unix. */
+ * tcp|unix [copied]; with "copied", the other end copies each message to another buffer before it
+ * sends it, as the function does, and both ends have two buffers. */
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,7 +14,8 @@
 
 struct raw {
 	int fd;
-	char *data;
+	/* The same, unless messages are copied. */
+	char *input, *output;
 };
 
 static void transfer(int fd, char *data, size_t size, bool is_send)
@@ -51,25 +53,29 @@ static void connect_pair(int pair[2], bool is_tcp)
 static void ping(size_t bytes, void *context)
 {
 	struct raw *raw = context;
-	transfer(raw->fd, raw->data, bytes, true);
-	transfer(raw->fd, raw->data, bytes, false);
+	transfer(raw->fd, raw->input, bytes, true);
+	transfer(raw->fd, raw->output, bytes, false);
 }
 
 /* Returns a message once all of it is there, as a function does. */
 static void pong(size_t bytes, void *context)
 {
 	struct raw *raw = context;
-	transfer(raw->fd, raw->data, bytes, false);
-	transfer(raw->fd, raw->data, bytes, true);
+	transfer(raw->fd, raw->input, bytes, false);
+	if (raw->output != raw->input)
+		memcpy(raw->output, raw->input, bytes);
+	transfer(raw->fd, raw->output, bytes, true);
 }
 
 int main(int argc, char **argv)
 {
 	int pair[2];
-	if (argc != 2)
+	if (argc < 2)
 		return 2;
-	struct raw raw = { .data = calloc(1, plan_largest()) };
-	if (raw.data == NULL)
+	const bool is_copied = argc > 2 && strcmp(argv[2], "copied") == 0;
+	struct raw raw = { .input = calloc(1, plan_largest()) };
+	raw.output = is_copied ? calloc(1, plan_largest()) : raw.input;
+	if (raw.input == NULL || raw.output == NULL)
 		plan_fail("there is no memory for the messages");
 	connect_pair(pair, strcmp(argv[1], "tcp") == 0);
 	pid_t peer = fork();
@@ -84,6 +90,5 @@ int main(int argc, char **argv)
 	}
 	plan_measure(ping, &raw);
 	waitpid(peer, NULL, 0);
-	free(raw.data);
 	return 0;
 }

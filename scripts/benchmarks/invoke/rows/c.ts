@@ -1,5 +1,6 @@
 // A function in C called from C: over sockets, and over shared memory with both ends hot. "inPlace"
-// writes its inputs and reads its outputs where they lie in the shared memory.
+// writes its inputs and reads its outputs where they lie in the shared memory. The raw rows "copied"
+// copy each message once, as the function cannot avoid to do.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -20,11 +21,17 @@ execFileSync("make", ["-s", "-C", sources, `OUT=${folder}`], {
 
 const serve = (isLocal: boolean, hotMs: number) => (cpu: number | null) =>
   leasedWorker("native", cpu, { isLocal, hotMs, outputLimitBytes, code: join(folder, "function") });
+const raw = (...args: string[]): [string, ...string[]] => [join(folder, "raw"), ...args];
 const lease = (transport: string): [string, string] => [join(folder, "lease"), transport];
 
 export const rows: readonly Row[] = [
   ...(["tcp", "unix"] as const).flatMap((transport): Row[] => [
-    { ...c, kind: "raw", transport, serve: null, command: [join(folder, "raw"), transport] },
+    { ...c, kind: "raw", transport, serve: null, command: raw(transport) },
+    {
+      ...c,
+      ...{ kind: "raw", transport: `${transport}Copied`, serve: null },
+      command: raw(transport, "copied"),
+    },
     {
       ...c,
       ...{ kind: "lease", transport, command: lease(transport) },

@@ -1,17 +1,16 @@
-/* The loop of a worker that serves: sockets and rings, the executor's frames, what is said of the
- * usage, and the end. */
+/* The loop of a worker that serves: sockets and rings, time, and the end. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "serve_state.h"
 
 #define MAX_EVENTS 64
-#define TICK_MS 1000
 #define LOOKS_PER_POLL 256
 #define DEFAULT_MAX_CLIENTS 64
 
@@ -47,84 +46,17 @@ static bool begin(struct server *server, const struct frame *frame)
 	server->hot_ms = is_always_hot ? -1 : (long)fields_number(data, length, "hotMs", 0);
 	server->max_clients = (unsigned)fields_number(data, length, "maxClients", DEFAULT_MAX_CLIENTS);
 	server->epoll = epoll_create1(EPOLL_CLOEXEC);
+	server->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	server->output = output_make(server->served.output_bytes);
 	void *input = NULL;
 	if (posix_memalign(&input, 64, READ_BYTES) != 0)
 		return false;
 	server->input = input;
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = &executor };
-	return server->epoll >= 0 && server->output != NULL && serve_listen(server, ports == NULL ? "0" : ports) &&
+	struct epoll_event tick = { .events = EPOLLIN, .data.ptr = &server->timer };
+	return server->epoll >= 0 && server->timer >= 0 && server->output != NULL &&
+	       epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->timer, &tick) == 0 && serve_listen(server, ports == NULL ? "0" : ports) &&
 	       epoll_ctl(server->epoll, EPOLL_CTL_ADD, EXECUTOR_DESCRIPTOR, &event) == 0;
-}
-
-static bool send_fields(struct server *server, enum frame_type type, struct fields *fields)
-{
-	bool is_sent = channel_send(type, server->id, NULL, 0, fields->data, fields->length);
-	free(fields->data);
-	server->is_broken |= !is_sent;
-	return is_sent;
-}
-
-static bool tell_serving(struct server *server)
-{
-	struct fields fields = { NULL, 0 };
-	fields_add_number(&fields, "port", server->port);
-	fields_add(&fields, "socket", server->socket, sizeof server->socket);
-	return send_fields(server, FRAME_SERVING, &fields);
-}
-
-/* At once when the first client comes or the last one leaves, else once a second. */
-static void tell_usage(struct server *server, long now)
-{
-	bool is_first_or_last = (server->proven == 0) != (server->told_clients == 0);
-	bool is_new = server->calls != server->told_calls || server->proven != server->told_clients;
-	if (!is_first_or_last && (!is_new || now - server->told_ms < TICK_MS))
-		return;
-	struct fields fields = { NULL, 0 };
-	fields_add_number(&fields, "clients", server->proven);
-	fields_add_number(&fields, "calls", server->calls);
-	fields_add_number(&fields, "busyMs", server->busy_ns / 1000000);
-	fields_add_number(&fields, "spinMs", server->spin_ns / 1000000);
-	server->told_clients = server->proven;
-	server->told_calls = server->calls;
-	server->told_ms = now;
-	send_fields(server, FRAME_USAGE, &fields);
-}
-
-static void terminate(struct server *server, const struct frame *frame)
-{
-	const char *data = (const char *)frame->payload;
-	const size_t length = frame->header.payload_bytes;
-	if (!fields_are_valid(data, length))
-		return;
-	const char *reason = fields_find(data, length, "reason");
-	server->terminates = true;
-	server->terminating_ms = fields_number(data, length, "inMs", 0);
-	snprintf(server->terminating_reason, sizeof server->terminating_reason, "%s", reason == NULL ? "" : reason);
-	for (struct client *each = server->clients; each != NULL; each = each->next) {
-		if (each->state != PROVEN)
-			continue;
-		client_tell_terminating(server, each);
-		if (!client_is_polled(each))
-			client_flush(server, each);
-	}
-}
-
-static void read_executor(struct server *server)
-{
-	struct frame frame;
-	enum read_end end;
-	while ((end = channel_read(server->channel, false, &frame)) == READ_FRAME) {
-		if (frame.header.type == FRAME_TERMINATING && frame.header.id == server->id)
-			terminate(server, &frame);
-		else if (frame.header.type == FRAME_CANCEL && frame.header.id == server->id)
-			server->is_over = true;
-		else
-			server->is_broken = true;
-		free(frame.payload);
-	}
-	if (end == READ_GONE)
-		server->is_broken = true;
 }
 
 /* Closes those that are too slow, and forgets those that are gone. */
@@ -145,13 +77,23 @@ static void look_after_clients(struct server *server, long now)
 		serve_pause(server, false);
 }
 
+static void read_timer(struct server *server)
+{
+	uint64_t expired;
+	server->is_ticking = false;
+	if (read(server->timer, &expired, sizeof expired) < 0 && errno != EAGAIN)
+		server->is_broken = true;
+}
+
 static void handle(struct server *server, const struct epoll_event *event)
 {
 	void *what = event->data.ptr;
 	if (what == &server->tcp || what == &server->local)
 		serve_accept(server, *(int *)what);
 	else if (what == &executor)
-		read_executor(server);
+		executor_speaks(server);
+	else if (what == &server->timer)
+		read_timer(server);
 	else
 		client_ready(server, what, event->events);
 }
@@ -170,18 +112,39 @@ static bool look_at_polled(struct server *server, int looks)
 	return found;
 }
 
-/* How long epoll may wait, once clients that are polled know that they must wake this worker. */
-static int wait_ms(const struct server *server)
+/* Whether something is due when time passes. */
+static bool needs_tick(const struct server *server)
 {
-	bool ticks = server->unproven > 0 || server->is_full_of_files || server->calls != server->told_calls;
+	if (server->unproven > 0 || server->is_full_of_files || server->calls != server->told_calls)
+		return true;
+	for (struct client *each = server->clients; each != NULL; each = each->next)
+		if (each->state != PROVEN || each->unread_ms != 0)
+			return true;
+	return false;
+}
+
+/* Sets a timer rather than a limit to each wait, for which the kernel would set one each time. */
+static void set_tick(struct server *server)
+{
+	const struct itimerspec once = { .it_value = { TICK_MS / 1000, TICK_MS % 1000 * 1000000 } };
+	if (server->is_ticking || !needs_tick(server))
+		return;
+	server->is_ticking = true;
+	if (timerfd_settime(server->timer, 0, &once, NULL) != 0)
+		server->is_broken = true;
+}
+
+/* How long epoll may wait, once clients that are polled know that they must wake this worker. */
+static int wait_ms(struct server *server)
+{
 	for (struct client *each = server->clients; each != NULL; each = each->next) {
-		ticks |= each->state != PROVEN || each->out_end > each->out_start || each->unread_ms != 0;
 		if (each->has_rings && each->lent == NULL && !ring_sleeps_empty(&each->rings.in))
 			return 0;
 		if (each->ofi != NULL && !ofi_may_sleep(each->ofi))
 			return 0;
 	}
-	return ticks ? TICK_MS : -1;
+	set_tick(server);
+	return -1;
 }
 
 static void wake_up(struct server *server)
@@ -211,7 +174,7 @@ static void serve_once(struct server *server)
 	} else if (is_hot)
 		server->spin_ns += now - began;
 	look_after_clients(server, (long)(now / 1000000));
-	tell_usage(server, (long)(now / 1000000));
+	executor_hears_usage(server, (long)(now / 1000000));
 }
 
 /* Answers what was sent until now, and closes the connections. */
@@ -257,6 +220,8 @@ static void release(struct server *server)
 	}
 	if (server->epoll >= 0)
 		close(server->epoll);
+	if (server->timer >= 0)
+		close(server->timer);
 	if (server->output != NULL)
 		output_free(server->output);
 	if (server->spare_output != NULL)
@@ -268,18 +233,18 @@ static void release(struct server *server)
 bool serve(struct channel *channel, const struct frame *frame, const struct served *served)
 {
 	struct server server = { .served = *served, .channel = channel, .id = frame->header.id,
-				 .epoll = -1, .tcp = -1, .local = -1 };
+				 .epoll = -1, .timer = -1, .tcp = -1, .local = -1 };
 	if (!begin(&server, frame)) {
 		release(&server);
 		return channel_error(FRAME_ERROR, server.id, "exit", "NotServing",
 				     "the worker cannot serve: there is no port that it may listen on, or no memory");
 	}
-	tell_serving(&server);
+	executor_hears_serving(&server);
 	server.now_ns = now_ns();
 	while (!server.is_over && !server.is_broken)
 		serve_once(&server);
 	end(&server);
-	tell_usage(&server, now_ms() + TICK_MS);
+	executor_hears_usage(&server, now_ms() + TICK_MS);
 	release(&server);
 	return !server.is_broken && channel_send(FRAME_RESULT, server.id, "", 0, NULL, 0);
 }

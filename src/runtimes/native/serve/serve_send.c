@@ -156,21 +156,30 @@ static ssize_t send_some(const struct client *client)
 	return sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* Waits until there is room for more. */
+static void wait_for_room(struct server *server, struct client *client)
+{
+	if (client->unread_ms == 0)
+		client->unread_ms = now_ms();
+	bool reads = client->state < LEAVING && !client_is_blocked(client);
+	wait_for(server, client, reads ? AWAITS_INPUT | EPOLLOUT : EPOLLOUT);
+}
+
 void client_flush(struct server *server, struct client *client)
 {
-	bool was_waiting = (client->events & EPOLLOUT) != 0;
 	while (client->out_end > client->out_start || client->lent != NULL) {
+		const size_t unsent = client->out_end - client->out_start +
+				      (client->lent == NULL ? 0 : client->lent_bytes - client->lent_at);
 		ssize_t sent = send_some(client);
 		if (sent >= 0) {
 			client->unread_ms = 0;
 			has_sent(server, client, (size_t)sent);
-		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			if (!was_waiting || client->unread_ms == 0)
-				client->unread_ms = now_ms();
-			bool reads = client->state < LEAVING && !client_is_blocked(client);
-			wait_for(server, client, reads ? AWAITS_INPUT | EPOLLOUT : EPOLLOUT);
+		}
+		if (sent < 0 ? errno == EAGAIN || errno == EWOULDBLOCK : (size_t)sent < unsent) {
+			wait_for_room(server, client);
 			return;
-		} else if (errno != EINTR) {
+		}
+		if (sent < 0 && errno != EINTR) {
 			client_close(server, client);
 			return;
 		}

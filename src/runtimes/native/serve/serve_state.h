@@ -74,7 +74,9 @@ struct server {
 	/* The provider of libfabric; empty if the site uses none. */
 	char ofi_provider[OFI_MAX_PROVIDER_BYTES];
 
-	int epoll, tcp, local;
+	int epoll, timer, tcp, local;
+	/* The timer is set. */
+	bool is_ticking;
 	uint16_t port;
 	char socket[64];
 	bool is_full_of_files;
@@ -98,8 +100,17 @@ struct server {
 	uint64_t now_ns;
 };
 
+#define TICK_MS 1000
+
 uint64_t now_ns(void);
 long now_ms(void);
+
+/* serve_executor.c */
+void executor_hears_serving(struct server *server);
+/* At once when the first client comes or the last one leaves, else once a second. */
+void executor_hears_usage(struct server *server, long now);
+/* Handles all frames that have come from it. */
+void executor_speaks(struct server *server);
 
 /* serve_listen.c */
 bool serve_listen(struct server *server, const char *ports);

@@ -155,7 +155,8 @@ static bool shake_hands(struct connection *connection)
 static bool set_timeout(int fd, long ms)
 {
 	struct timeval timeout = { ms / 1000, ms % 1000 * 1000 };
-	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0;
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0 &&
+	       setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) == 0;
 }
 
 static bool begin(struct connection *connection, int fd)

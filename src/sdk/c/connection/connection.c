@@ -116,27 +116,31 @@ static void has_sent(struct connection *connection, size_t sent)
 		connection->lent = NULL;
 }
 
-static ssize_t send_some(struct connection *connection)
+static ssize_t send_some(struct connection *connection, int flags)
 {
 	const size_t of_frames = connection->out_end - connection->out_start;
 	if (connection->lent == NULL)
-		return send(connection->fd, connection->out + connection->out_start, of_frames,
-			    MSG_NOSIGNAL | MSG_DONTWAIT);
+		return send(connection->fd, connection->out + connection->out_start, of_frames, flags);
 	struct iovec parts[2] = {
 		{ connection->out + connection->out_start, of_frames },
 		{ (void *)connection->lent, connection->lent_bytes },
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
-	return sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sendmsg(connection->fd, &message, flags);
 }
 
-bool connection_send(struct connection *connection)
+bool connection_send(struct connection *connection, bool may_wait)
 {
+	/* The worker reads all of an only call before it answers: neither waits for the other. */
+	const int flags = MSG_NOSIGNAL | (may_wait && connection->in_flight == 1 ? 0 : MSG_DONTWAIT);
 	while (connection_has_unsent(connection)) {
-		ssize_t sent = send_some(connection);
-		if (sent >= 0)
+		size_t unsent = connection->out_end - connection->out_start + connection->lent_bytes;
+		ssize_t sent = send_some(connection, flags);
+		if (sent >= 0) {
 			has_sent(connection, (size_t)sent);
-		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			if ((size_t)sent < unsent)
+				return true;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return true;
 		else if (errno != EINTR)
 			return false;
