@@ -1,5 +1,5 @@
-// A function in C called from C: over sockets, and over shared memory with both ends hot. "inPlace"
-// writes its inputs and reads its outputs where they lie in the shared memory. The raw rows "copied"
+// A function in C called from C: over sockets, and over shared memory with both ends hot. Rows
+// "inPlace" write inputs and read outputs where they lie in the shared memory. Raw rows "copied"
 // copy each message once, as the function cannot avoid to do.
 
 import { execFileSync } from "node:child_process";
