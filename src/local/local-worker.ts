@@ -6,6 +6,7 @@ import type { CallAnswer } from "../model/call.js";
 import { answerOf, answerOfExit, loaded as loadedAnswer, notLoaded } from "../workers/answers.js";
 import { loadOrderOf } from "../workers/load-order.js";
 import { WorkerChannel } from "../workers/worker-channel.js";
+import type { WorkerFailure } from "../workers/worker-failure.js";
 import type { LoadEnd } from "../workers/worker-link.js";
 import type { LocalCall, LocalEnd, LocalEvents } from "./call.js";
 import type { MemoryLimit } from "./memory-limit.js";
@@ -17,7 +18,7 @@ const killWaitMs = 2_000;
 export class LocalWorker {
   private readonly channel: WorkerChannel;
   private hasRuntime = false;
-  private broken: string | null = null;
+  private broken: WorkerFailure | null = null;
   private hasLoaded = false;
   /** Why it was ended from outside. */
   private ending: string | null = null;
@@ -34,8 +35,8 @@ export class LocalWorker {
   ) {
     this.channel = new WorkerChannel(process.socket, {
       onLog: ({ bytes }) => events.onOutput(bytes),
-      onClosed: ({ message }) => {
-        this.broken ??= message;
+      onClosed: (failure) => {
+        this.broken ??= failure;
         process.kill();
       },
     });

@@ -6,6 +6,7 @@ import type { CallAnswer, Payload, RemoteError } from "../model/call.js";
 import { maxMessageLength, maxStackLength, maxTypeLength } from "../wire/call-checks.js";
 import type { HandlerError } from "../wire/worker/messages.js";
 import type { CallEnd } from "./worker-channel.js";
+import type { WorkerFailure } from "./worker-failure.js";
 
 const exception = (
   type: string,
@@ -47,7 +48,7 @@ export function answerOf(end: Exclude<CallEnd, { kind: "lost" }>, kept?: Payload
 /** How far a worker came before its process ended. */
 export interface Progress {
   /** Why its connection ended, upon which it was killed. */
-  readonly broken: string | null;
+  readonly broken: Pick<WorkerFailure, "code" | "message"> | null;
   /** Its runtime has said hello, after the setup. */
   readonly hasRuntime: boolean;
   readonly hasLoaded: boolean;
@@ -57,6 +58,10 @@ export interface Progress {
   readonly image: string | null;
 }
 
+/** Both look alike from outside: the connection of a killed process closes, too. */
+const killed =
+  "the function's process was killed by SIGKILL before it answered: by itself, by another process of its user, or by its executor, because it had closed its connection (descriptor 3)";
+
 /** The answer for a call whose process ended before it answered; null if a signal killed it. */
 export function answerOfExit(
   { exitCode, signal }: { readonly exitCode: number; readonly signal: number },
@@ -65,7 +70,9 @@ export function answerOfExit(
   const { broken, hasRuntime, hasLoaded } = progress;
   const kind = hasLoaded ? "exception" : "notLoaded";
   if (signal === constants.signals.SIGKILL && broken !== null)
-    return exception("ProtocolError", broken, kind);
+    return broken.code === "CLOSED"
+      ? exception("ProcessKilled", killed, kind)
+      : exception("ProtocolError", broken.message, kind);
   if (signal !== 0) return null;
   if (!hasRuntime) return notStarted(exitCode, progress);
   const before = hasLoaded ? "before it answered" : "before it had loaded the handler";

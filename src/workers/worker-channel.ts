@@ -27,6 +27,7 @@ import {
   type Body,
   collected,
   type Greeting,
+  ignored,
   type LoadEnd,
   type LoadOrder,
   outOfTurn,
@@ -69,6 +70,8 @@ export interface WorkerLog {
 
 export interface ChannelEvents {
   onLog(log: WorkerLog): void;
+  /** It answered a call twice. What runs in it may still end, and nothing else should begin. */
+  onFault?(): void;
   /** Called once, after the end of every call that ran. */
   onClosed(failure: WorkerFailure): void;
 }
@@ -84,10 +87,14 @@ interface Pending {
   isAnswered: boolean;
 }
 
+/** More second answers than these are a flood. */
+const maxSurplus = 16;
+
 export class WorkerChannel {
   private readonly link: WorkerLink;
   private readonly pending = new Map<number, Pending>();
   private lastId = 0;
+  private surplus = 0;
   private outputLimitBytes = maxPayloadBytes;
   private logLimitBytes = defaultLogLimitBytes;
   /** For what belongs to no running call. */
@@ -192,6 +199,7 @@ export class WorkerChannel {
     const { type, id, metadata, payloadBytes } = head;
     if (type === "serving" || type === "usage") return this.serving(id).bodyFor(type);
     if (type !== "result" && type !== "error") throw outOfTurn(`${type}, which workers never send`);
+    if (this.isSurplus(id)) return ignored;
     const call = this.answered(id);
     if (type === "error")
       return collected((payload) =>
@@ -221,6 +229,15 @@ export class WorkerChannel {
     const { serve = null, isAnswered = false } = this.pending.get(id) ?? {};
     if (serve === null || isAnswered) throw outOfTurn("how it serves clients, though it does not");
     return serve;
+  }
+
+  /** A second answer of a call that has ended, while others run that are not to blame for it. */
+  private isSurplus(id: number): boolean {
+    if (id > this.lastId || this.pending.has(id) || this.pending.size === 0) return false;
+    this.surplus++;
+    if (this.surplus > maxSurplus) return false;
+    this.events.onFault?.();
+    return true;
   }
 
   /** The call of an answer that begins. */

@@ -228,8 +228,8 @@ export function collected(use: (payload: Buffer) => void): Body {
   return { write: (piece) => void pieces.push(piece), end: () => use(join(pieces)) };
 }
 
-/** For what still arrives after the end. */
-const ignored: Body = { write: () => {}, end: () => {} };
+/** For what nobody waits for, such as all that still arrives after the end. */
+export const ignored: Body = { write: () => {}, end: () => {} };
 
 export const outOfTurn = (what: string): WorkerFailure =>
   new WorkerFailure("OUT_OF_TURN", `the worker sent ${what}`);

@@ -18,7 +18,7 @@ export function endOfCall(
   const { endNs, maxRssMb } = end;
   const used = { startNs, endNs, cpuMs, maxRssMb };
   const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
-  if (isInputLost) return { kind: "unanswered", message: progress.broken!, ...used };
+  if (isInputLost) return { kind: "unanswered", message: progress.broken!.message, ...used };
   const answer = isOverLimit ? null : answerOfExit(end, progress);
   return answer === null ? { ...end, startNs, cpuMs } : { kind: "answered", answer, ...used };
 }

@@ -132,6 +132,7 @@ export class Worker {
     }
     this.channel = new WorkerChannel(socket, {
       onLog: ({ bytes }) => this.log.add(bytes),
+      onFault: () => this.retire(),
       onClosed: (failure) => this.breakOff(failure),
     });
     socket.resume();
@@ -292,8 +293,7 @@ export class Worker {
   }
 
   private progress(hasLoaded: boolean): Progress {
-    const broken = this.broken?.message ?? null;
-    const { hasRuntime } = this;
+    const { broken, hasRuntime } = this;
     const { setup, image } = this.parts.settings;
     return { broken, hasRuntime, hasLoaded, hasSetup: setup !== null, image };
   }

@@ -48,6 +48,9 @@ export class DirectLine {
   /** No new call, if another worker can take it. */
   isTerminating = false;
   private isOver = false;
+  private hasEnded = false;
+  /** Why it ends, if it said so. */
+  private lastWord = "";
   private readonly socket: Socket;
   private readonly reader: DirectReader;
   private readonly outbox: Outbox;
@@ -79,10 +82,11 @@ export class DirectLine {
       this.outbox.send(type, 0, payload),
     );
     this.socket.once("connect", () => this.handshake.begin());
-    this.socket.once("error", (error) => this.close(error.message));
-    this.socket.once("end", () => this.close("the worker closed the connection"));
-    this.socket.once("close", () => this.close("the connection broke"));
-    this.late = setTimeout(() => this.close("the worker did not answer within 5 s"), handshakeMs);
+    this.socket.once("error", (error) => this.close(this.brokenBy(error)));
+    this.socket.once("end", () => this.close(this.whyEnded));
+    this.socket.once("close", () => this.close(`the connection to ${this.title} broke`));
+    const late = `${this.title} did not answer within 5 s`;
+    this.late = setTimeout(() => this.close(late), handshakeMs);
   }
 
   get isReady(): boolean {
@@ -94,7 +98,8 @@ export class DirectLine {
   }
 
   get hasRoom(): boolean {
-    return this.isReady && this.resting === null && this.pending.size < this.accepted!.maxInFlight;
+    const isFree = this.resting === null && !this.hasEnded;
+    return isFree && this.isReady && this.pending.size < this.accepted!.maxInFlight;
   }
 
   /** How long calls have waited without a word of the worker; to be asked regularly. */
@@ -161,7 +166,7 @@ export class DirectLine {
     try {
       this.reader.arrived(bytes, space);
     } catch (error) {
-      this.close(`the worker broke the protocol: ${messageOf(error)}`);
+      this.close(`${this.title} broke the protocol: ${messageOf(error)}`);
     }
     this.outbox.release();
     return !this.isOver;
@@ -174,14 +179,38 @@ export class DirectLine {
     else if (type === "result") this.settle(id)?.succeed(frame);
     else if (type === "error") this.fail(id, decodeError(frame.payload));
     else if (type === "busy") this.rest(id);
-    else if (type === "ended" && id > 0) this.settle(id)?.notRun();
-    else if (type === "terminating" || type === "ended") this.isTerminating = true;
-    else if (type === "bye") this.close(decodeReason(frame.payload));
-    else this.close(`the worker sent ${type}, which no worker sends here`);
+    else if (type === "ended") this.ended(id, frame.payload);
+    else if (type === "terminating") this.isTerminating = true;
+    else if (type === "bye") this.close(`${this.title} ended: ${decodeReason(frame.payload)}`);
+    else this.close(`${this.title} sent ${type}, which no worker sends here`);
   }
 
   private fail(id: number, error: HandlerError): void {
     this.settle(id)?.fail(error);
+  }
+
+  /** It runs nothing from here on, and closes the connection behind its last answer. */
+  private ended(id: number, payload: Buffer): void {
+    this.hasEnded = true;
+    if (id > 0) this.settle(id)?.notRun();
+    else this.lastWord = decodeReason(payload);
+  }
+
+  private get title(): string {
+    return `worker ${this.endpoint.worker} on ${this.endpoint.node}`;
+  }
+
+  /** A worker that ends in order says so. */
+  private get whyEnded(): string {
+    if (this.lastWord !== "") return `${this.title} ended: ${this.lastWord}`;
+    const [invocation] = this.endpoint.worker.split(".");
+    return `${this.title} crashed or was killed: see glean show ${invocation}`;
+  }
+
+  private brokenBy(error: NodeJS.ErrnoException): string {
+    if (this.isReady && (error.code === "ECONNRESET" || error.code === "EPIPE"))
+      return this.whyEnded;
+    return `the connection to ${this.title} broke: ${error.message}`;
   }
 
   private shakeHands(type: DirectType, payload: Buffer): void {
@@ -206,7 +235,7 @@ export class DirectLine {
 
   /** One answer too many does no harm to the other calls: the worker gets new ones last. */
   private complain(id: number): void {
-    if (id > this.lastId) this.close(`the worker answered call ${id}, which it was not sent`);
+    if (id > this.lastId) this.close(`${this.title} answered call ${id}, which it was not sent`);
     else this.isTerminating = true;
   }
 

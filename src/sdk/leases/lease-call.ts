@@ -1,6 +1,6 @@
 // One call over a lease: from worker to worker until it has ended, then through gleanerd.
 
-import { monotonicMs } from "../../clock.js";
+import { clearTimeout, monotonicMs, setTimeout } from "../../clock.js";
 import type { ReceivedFrame } from "../../wire/direct/reader.js";
 import { decodeText } from "../../wire/worker/fields.js";
 import type { HandlerError } from "../../wire/worker/messages.js";
@@ -46,6 +46,8 @@ export class LeaseCall implements QueuedCall {
   attempt = 1;
   waitsSinceMs = 0;
   private isEnded = false;
+  /** Stops it where it went. */
+  private elsewhere: AbortController | null = null;
   private readonly signal: AbortSignal | undefined;
   private readonly abort: (() => void) | null;
 
@@ -112,16 +114,19 @@ export class LeaseCall implements QueuedCall {
   }
 
   private async goElsewhere(): Promise<void> {
-    const leftMs = Math.min(maxTimerMs, Math.max(1, this.deadlineMs - monotonicMs()));
-    const late = AbortSignal.timeout(leftMs);
-    const signal = this.signal === undefined ? late : AbortSignal.any([late, this.signal]);
+    const leftMs = Math.max(1, Math.ceil(this.deadlineMs - monotonicMs()));
+    const stop = new AbortController();
+    const timer = setTimeout(() => this.expire(), Math.min(maxTimerMs, leftMs));
+    this.elsewhere = stop;
     try {
       const input = new Content(this.contentType, this.body);
-      const value = await this.ways.elsewhere(input, { timeLimitMs: leftMs, signal });
+      const limits = { timeLimitMs: leftMs, signal: stop.signal };
+      const value = await this.ways.elsewhere(input, limits);
       if (this.leave()) this.onResult(value);
     } catch (error) {
-      if (late.aborted) this.expire();
-      else if (this.leave()) this.onError(error);
+      if (this.leave()) this.onError(error);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -130,6 +135,7 @@ export class LeaseCall implements QueuedCall {
     if (this.isEnded) return false;
     this.isEnded = true;
     if (this.abort !== null) this.signal!.removeEventListener("abort", this.abort);
+    this.elsewhere?.abort();
     this.ways.onEnd(this);
     return true;
   }

@@ -4,6 +4,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { monotonicMs } from "../../clock.js";
+import { GleanerError } from "../../model/errors.js";
 import type { LeaseState } from "../../model/functions/lease-state.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
 import { CallError } from "../calls/errors.js";
@@ -77,6 +78,9 @@ export async function openLease(
   }
 }
 
+const badLimit = (limitMs: number) =>
+  new GleanerError("BAD_REQUEST", `a time limit of ${limitMs} ms: expected a number above 0`);
+
 export class Lease implements AsyncDisposable {
   private calls = 0;
   private readonly inProgress = new Set<LeaseCall>();
@@ -125,6 +129,7 @@ export class Lease implements AsyncDisposable {
   ): Promise<Value> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
+      if (!(timeLimitMs > 0)) throw badLimit(timeLimitMs);
       const { contentType, body } = contentOf(input);
       const bytes = typeof body === "string" ? Buffer.from(body) : body;
       const name = `${this.id}/${++this.calls}`;

@@ -42,6 +42,7 @@ interface Link {
 
 export class Lines {
   private readonly links = new Map<string, Link>();
+  private readonly leaving = new Set<DirectLine>();
   private readonly waiting: QueuedCall[] = [];
   private readonly sweeps = setInterval(() => this.sweep(), sweepMs);
   private isOver = false;
@@ -87,7 +88,10 @@ export class Lines {
   withdraw(call: QueuedCall): void {
     const at = this.waiting.indexOf(call);
     if (at >= 0) this.waiting.splice(at, 1);
-    else for (const { line } of this.links.values()) line?.cancel(call);
+    else {
+      for (const { line } of this.links.values()) line?.cancel(call);
+      for (const line of this.leaving) line.cancel(call);
+    }
   }
 
   /** Calls go other ways from now on; those in workers may still be answered. */
@@ -105,8 +109,12 @@ export class Lines {
 
   /** Its calls may still be answered: a worker whose lease ends closes the connection itself. */
   private leave(line: DirectLine): void {
-    if (line.inFlight === 0) line.bye();
-    else setTimeout(() => line.close("the worker has left the lease"), leavingMs).unref();
+    if (line.inFlight === 0) {
+      line.bye();
+      return;
+    }
+    this.leaving.add(line);
+    setTimeout(() => line.close("its lease ended, and no answer came"), leavingMs).unref();
   }
 
   private queue(call: QueuedCall, nowMs: number): void {
@@ -179,6 +187,7 @@ export class Lines {
   }
 
   private reopen(link: Link, line: DirectLine): void {
+    this.leaving.delete(line);
     if (link.line === line) link.line = null;
     if (this.isOver || this.links.get(link.endpoint.worker) !== link) return;
     const isLocalInVain = !link.usesTcp && line.accepted === null;
@@ -198,12 +207,10 @@ export class Lines {
     const now = monotonicMs();
     for (const link of this.links.values()) {
       if (link.line === null) continue;
-      for (const call of link.line.overdue(now)) {
-        link.line.cancel(call);
-        (call as QueuedCall).expire();
-      }
+      endOverdue(link.line, now);
       if (link.usesTcp && link.line.silentMs(now) > silentMs) this.probe(link, link.line);
     }
+    for (const line of this.leaving) endOverdue(line, now);
     for (const call of this.waiting.filter(({ deadlineMs }) => deadlineMs <= now)) {
       this.withdraw(call);
       call.expire();
@@ -222,11 +229,21 @@ export class Lines {
     const socket = connect(tcpOf(link.endpoint));
     const late = setTimeout(() => socket.destroy(new Error("no answer")), probeMs);
     socket.once("connect", () => socket.destroy());
-    socket.once("error", (error) => line.close(`the worker's node is gone: ${error.message}`));
+    const { worker, node } = link.endpoint;
+    socket.once("error", (error) =>
+      line.close(`node ${node} of worker ${worker} does not answer: ${error.message}`),
+    );
     socket.once("close", () => {
       clearTimeout(late);
       link.isProbed = false;
     });
+  }
+}
+
+function endOverdue(line: DirectLine, nowMs: number): void {
+  for (const call of line.overdue(nowMs)) {
+    line.cancel(call);
+    (call as QueuedCall).expire();
   }
 }
 

@@ -94,7 +94,10 @@ describe("a worker that is killed in the middle of calls", () => {
     // Its output first: the call is in the worker.
     await lease.invoke(1);
     worker.runtime.child.kill("SIGKILL");
-    await expect(call).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await expect(call).rejects.toMatchObject({
+      code: "LEASE_LOST",
+      message: expect.stringMatching(/worker 1\.1 on n1 crashed or was killed: see glean show 1;/),
+    });
     leasing.change([], "ENDED");
     await expect(lease.invoke(1)).resolves.toBe("by gleanerd");
   });
