@@ -14,11 +14,11 @@ import { barsOf, callFigures, Rounds, type Subject } from "./figures.js";
 import { allReady, startClient } from "./gleaner.js";
 import { Peers, peers } from "./peers.js";
 
-/** The machine's processors: a peer has as many workers. */
+/** The machine's processors: every peer has as many workers, and so has Gleaner. */
 const workers = 2;
 const counts = countsOf({
   ...{ functions: 1_000, tasks: 2_000, calls: 300, jobs: 100, rounds: 3, alone: 20 },
-  ...{ nodes: 2, cores: 16 },
+  ...{ nodes: 2, cores: 1 },
 });
 const slots = counts.nodes * counts.cores;
 

@@ -11,8 +11,8 @@ import type { WaitingRun } from "./waiting-runs.js";
  * it.
  */
 const togetherMs = 40;
-/** More make an order no cheaper. */
-const mostTogether = 32;
+/** Limits what goes back to the queue if the place is lost; more would not be faster. */
+const mostTogether = 128;
 
 /** Tasks for one place, the placed one first. */
 export interface PlacedRun {

@@ -40,9 +40,10 @@ export class Spares {
 
   /** A call has ended: the next one of its user may need a worker. `room`: what nobody holds. */
   want(order: CallAttemptOrder, room: Resources): void {
+    if (!canHave(order) || room.cores < order.cores) return;
     const likeness = likenessOf(order);
     const kept = this.kept.get(order.uid);
-    if (!canHave(order) || kept?.likeness === likeness || room.cores < order.cores) return;
+    if (kept?.likeness === likeness) return;
     if (kept !== undefined) void this.stop(order.uid, kept.spare);
     else if (room.memoryMb >= order.memoryMb && this.kept.size < maxSpares)
       this.add(order, likeness);
