@@ -3,10 +3,11 @@
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
-import { monotonicMs, setImmediate } from "../clock.js";
+import { monotonicMs } from "../clock.js";
 import { GleanerError, messageOf } from "../model/errors.js";
+import { Gathered } from "./flow/gathered.js";
+import { executorPace, Inflow } from "./flow/inflow.js";
 import { type FrameReader, frameOf } from "./frames.js";
-import { executorPace, Inflow } from "./inflow.js";
 import { beatMs, maxFrameBytes, maxFrameMessages, maxReportBytes, silenceMs } from "./messages.js";
 import { pack, unpackAll } from "./packing.js";
 
@@ -17,8 +18,6 @@ const sealBytes = 16;
  * frames.
  */
 export const maxUnsentBytes = 8 * maxFrameBytes;
-/** More than this leaves at once, not only at the end of the turn. */
-const gatheredBytes = 64 * 1024;
 /** For how long other peers wait until this one has read its data. */
 const slowMs = 500;
 /**
@@ -83,9 +82,7 @@ export class Connection<Out extends Message, In extends Message> {
   /** null if the peer is trusted and read without limits. */
   private readonly inflow: Inflow | null;
   private resting: NodeJS.Timeout | null = null;
-  /** Messages of this turn of the event loop, which leave in one frame. */
-  private gathered: Uint8Array[] = [];
-  private bytesGathered = 0;
+  private readonly gathered: Gathered;
   /** Whether the data being read carries the peer's seal. */
   private isSealed = false;
 
@@ -105,6 +102,7 @@ export class Connection<Out extends Message, In extends Message> {
     this.expected = new Seal(sessionKey, side === "daemon" ? "executor" : "daemon");
     const isDaemon = side === "daemon";
     this.maxBytes = isDaemon ? maxFrameBytes : maxReportBytes;
+    this.gathered = new Gathered(this.maxBytes, (payloads) => this.leave(payloads));
     reader.maxBytes = (isDaemon ? maxReportBytes : maxFrameBytes) + sealBytes;
     this.inflow = isDaemon ? new Inflow(executorPace) : null;
     socket.setNoDelay(true);
@@ -139,7 +137,7 @@ export class Connection<Out extends Message, In extends Message> {
    */
   send(message: Out, isAwaited = false): boolean {
     const isSent = this.write(message);
-    if (isAwaited) this.flush();
+    if (isAwaited) this.gathered.flush();
     return isSent;
   }
 
@@ -181,10 +179,11 @@ export class Connection<Out extends Message, In extends Message> {
         `a message of ${payload.length} bytes exceeds the frame limit of ${this.maxBytes} bytes`,
       );
     this.inflow?.sent((message as Message).wantedBytes);
-    this.gather(payload);
+    // Until then the executor only keeps a report for longer.
+    this.gathered.add(payload, message.type === "recorded");
     // A pilot that says that it is preempted kills itself in this very turn.
-    if (message.type === "preempted" || this.bytesGathered > gatheredBytes) this.flush();
-    const unsentBytes = this.bytesGathered + this.socket.writableLength;
+    if (message.type === "preempted") this.gathered.flush();
+    const unsentBytes = this.gathered.bytes + this.socket.writableLength;
     if (unsentBytes > maxUnsentBytes) {
       this.end(unreachable(`the peer left ${unsentBytes} bytes unread`));
       return false;
@@ -192,20 +191,7 @@ export class Connection<Out extends Message, In extends Message> {
     return true;
   }
 
-  /** What is sent in one turn has one seal, leaves in one write, and wakes the peer once. */
-  private gather(payload: Uint8Array): void {
-    const isFull = this.gathered.length === maxFrameMessages;
-    if (isFull || this.bytesGathered + payload.length > this.maxBytes) this.flush();
-    if (this.gathered.length === 0) setImmediate(() => this.flush());
-    this.gathered.push(payload);
-    this.bytesGathered += payload.length;
-  }
-
-  private flush(): void {
-    if (this.gathered.length === 0) return;
-    const payloads = this.gathered;
-    this.gathered = [];
-    this.bytesGathered = 0;
+  private leave(payloads: readonly Uint8Array[]): void {
     if (!this.socket.destroyed) this.socket.write(frameOf([this.seal.next(payloads), ...payloads]));
   }
 
@@ -261,7 +247,7 @@ export class Connection<Out extends Message, In extends Message> {
 
   private end(error: GleanerError | null, isTheirs = false): void {
     if (this.closed !== undefined) return;
-    if (error === null) this.flush();
+    if (error === null) this.gathered.flush();
     this.closed = error;
     clearInterval(this.beats);
     if (this.resting !== null) clearTimeout(this.resting);

@@ -10,7 +10,7 @@ import { keyText } from "../attempts/attempt.js";
  */
 const maxUnrecorded = 10_000;
 /** How long a report may wait for those of the tasks that follow, with which it shares a frame. */
-const gatherMs = 5;
+const gatherMs = 20;
 /** Hook events only feed statistics; the oldest are dropped first. */
 const maxEvents = 1_000;
 

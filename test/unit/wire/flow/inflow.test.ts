@@ -1,7 +1,7 @@
 // How long a peer that sends too much is not read.
 
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { Inflow } from "../../../src/wire/inflow.js";
+import { Inflow } from "../../../../src/wire/flow/inflow.js";
 
 const pace = { burst: 10, perSecond: 4, perSent: 2, bytes: 100 };
 

@@ -1,7 +1,7 @@
 // Limits how much a peer may send: a flooding peer is read more slowly, so that it delays nobody,
 // and its own kernel makes it wait.
 
-import { monotonicMs } from "../clock.js";
+import { monotonicMs } from "../../clock.js";
 
 export interface Pace {
   /** Messages at once: an executor that reconnects repeats everything that was not recorded. */
