@@ -83,6 +83,7 @@ async function main(args) {
       compilePython(join(fresh, "glean-runtime-python"));
       make("slurm-plugin", join(dist, ".hook"), fresh);
       make("src/runtimes", join(dist, ".runtimes"), fresh);
+      make("src/sdk/c", join(dist, ".bench"), fresh, "bench");
     } else rmSync(join(fresh, stamp));
     moveInto(fresh, dist);
   } finally {
@@ -124,9 +125,9 @@ function isStale() {
 }
 
 /** make keeps what it made in a folder that stays, so that it compiles only what changed. */
-function make(sourceFolder, kept, outputFolder) {
+function make(sourceFolder, kept, outputFolder, target = "all") {
   mkdirSync(kept, { recursive: true });
-  const { status, error } = spawnSync("make", ["-s", "-C", sourceFolder, `OUT=${kept}`], {
+  const { status, error } = spawnSync("make", ["-s", "-C", sourceFolder, `OUT=${kept}`, target], {
     cwd: root,
     stdio: ["ignore", 2, 2],
   });

@@ -20,6 +20,7 @@ export { type MungeOptions, makeCredential } from "./credential.js";
 export type { FunctionsClient } from "./functions/client.js";
 export type { Address } from "./http.js";
 export { holdLease } from "./leases/hold.js";
+export { keepLease } from "./leases/keeper.js";
 export { privateDirectory, privateName, readPrivate, writePrivate } from "./private-files.js";
 export * from "./public.js";
 export { randomUuid } from "./random.js";
