@@ -29,7 +29,7 @@ import {
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeBinary } from "./bundle/binary.mjs";
-import { bundles, cliFiles, makeBundles } from "./bundle/bundles.mjs";
+import { benchFiles, bundles, cliFiles, makeBundles } from "./bundle/bundles.mjs";
 import { makePackage } from "./bundle/package.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -114,7 +114,11 @@ function runLocked(args) {
 
 /** Folders count too: their time changes when a file in them is removed. */
 function isStale() {
-  const programs = [...cliFiles, ...Object.keys(bundles).map((name) => `${name}.cjs`)];
+  const programs = [
+    ...cliFiles,
+    ...benchFiles,
+    ...Object.keys(bundles).map((name) => `${name}.cjs`),
+  ];
   if (programs.some((name) => !existsSync(join(dist, name)))) return true;
   const { status, stdout } = spawnSync(
     "find",

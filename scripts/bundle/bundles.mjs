@@ -44,6 +44,8 @@ export const cliFiles = [
   "glean-program.cache",
   ...cliBundles.map((name) => `${name}.cjs`),
 ];
+/** What `glean lease --bench` runs: the program, and the function that it deploys. */
+export const benchFiles = ["glean-lease-bench", "glean-lease-bench.so"];
 
 const quick = {
   name: "quick",

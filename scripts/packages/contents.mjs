@@ -6,7 +6,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { cliFiles } from "../bundle/bundles.mjs";
+import { benchFiles, cliFiles } from "../bundle/bundles.mjs";
 import { copyModules } from "./modules.mjs";
 
 /** Where the controller, the nodes and the login nodes have their programs. */
@@ -110,12 +110,7 @@ function addCli(tree, { root }, folder) {
   addNode(tree, folder);
   for (const name of cliFiles.filter((each) => each.endsWith(".cjs")))
     tree.copy(join(root, "dist", name), `${folder}/${name}`);
-  tree.copyStripped(join(root, "dist/glean-lease-bench"), `${folder}/glean-lease-bench`);
-  tree.copyStripped(
-    join(root, "dist/glean-lease-bench.so"),
-    `${folder}/glean-lease-bench.so`,
-    0o644,
-  );
+  for (const name of benchFiles) tree.copyStripped(join(root, "dist", name), `${folder}/${name}`);
   const start = `exec ${folder}/node --inspect-port=240.0.0.1:0 ${folder}/glean.cjs`;
   // A plain sh would drop the functions that a user's bash exports, such as `module`.
   tree.write(`${folder}/glean`, `#!/bin/bash -p\n${start} "$@"\n`, 0o755);

@@ -33,7 +33,7 @@ export class MpiPrograms {
   static async build(site: Site, folder: string): Promise<MpiPrograms> {
     await ensureInstalled(needs);
     const make = (directory: string, words: readonly string[]) =>
-      execFileSync("make", ["-s", "-C", directory, ...words], {
+      execFileSync("make", ["-s", "-j2", "-C", directory, ...words], {
         stdio: "pipe",
         env: { ...process.env, PKG_CONFIG_PATH: join(folder, "usr/lib/pkgconfig") },
       });
