@@ -17,6 +17,8 @@ where programs run that will hold leases, as a user and not as root.`;
 
 export function defineLeaseBench(command: Command, run: Run): void {
   command
+    // What stands behind a subcommand is the subcommand's.
+    .enablePositionalOptions()
     .option("--bench", "measure each transport of the direct path from this machine")
     .option("--json", "with --bench: one JSON document")
     .addHelpText("after", notes)

@@ -28,8 +28,12 @@ const char *ofi_missing(void);
  * addresses. NULL, and a sentence, if there is none. */
 struct ofi *ofi_open(const char *provider, int connection, char problem[OFI_MAX_PROBLEM_BYTES]);
 void ofi_address(const struct ofi *ofi, char address[OFI_ADDRESS_HEX]);
-/* Receives from the peer from now on, and proves the key to it. `token` is hex of 32 bytes. */
+/* Receives from the peer from now on, and proves the key to it: the client at once, the worker once
+ * the client has, so that whoever is proven to has been reached both ways. `token` is hex of 32
+ * bytes. */
 bool ofi_begin(struct ofi *ofi, bool is_worker, const char *peer, const uint8_t key[SHA256_BYTES], const char *token);
+/* Whether the peer has proven the key; ofi_look goes on with that. */
+bool ofi_is_proven(const struct ofi *ofi);
 /* No buffer of the caller is used any more. */
 void ofi_close(struct ofi *ofi);
 

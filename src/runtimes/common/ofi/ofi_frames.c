@@ -51,7 +51,7 @@ static void send_waiting(struct ofi *ofi)
 	ofi->last_unsent = NULL;
 }
 
-bool ofi_send_message(struct ofi *ofi, struct ofi_send *send)
+static bool send_message(struct ofi *ofi, struct ofi_send *send)
 {
 	if (ofi->first_unsent == NULL && post_send(ofi, send))
 		return true;
@@ -82,6 +82,14 @@ static struct ofi_send *take_send(struct ofi *ofi)
 	return send;
 }
 
+bool ofi_send_proof(struct ofi *ofi)
+{
+	struct ofi_send *send = take_send(ofi);
+	memcpy(send->message, ofi->own_proof, SHA256_BYTES);
+	send->bytes = SHA256_BYTES;
+	return send_message(ofi, send);
+}
+
 bool ofi_put(struct ofi *ofi, const struct frame_header *header, const void *metadata, const void *payload)
 {
 	struct ofi_send *head = take_send(ofi);
@@ -93,7 +101,7 @@ bool ofi_put(struct ofi *ofi, const struct frame_header *header, const void *met
 	if (!is_large && header->payload_bytes > 0)
 		memcpy(end, payload, header->payload_bytes);
 	head->bytes = FRAME_HEADER_BYTES + header->metadata_bytes + (is_large ? 0 : header->payload_bytes);
-	if (!ofi_send_message(ofi, head))
+	if (!send_message(ofi, head))
 		return false;
 	if (!is_large)
 		return true;
@@ -101,7 +109,7 @@ bool ofi_put(struct ofi *ofi, const struct frame_header *header, const void *met
 	rest->payload = payload;
 	rest->bytes = header->payload_bytes;
 	ofi->payloads_sent++;
-	return ofi_send_message(ofi, rest);
+	return send_message(ofi, rest);
 }
 
 bool ofi_sends_from(const struct ofi *ofi, const void *start, size_t bytes)
@@ -179,6 +187,16 @@ static enum ofi_look read_first(struct ofi *ofi, struct ofi_frame *frame)
 	return OFI_FRAME;
 }
 
+static bool take_proof(struct ofi *ofi)
+{
+	const struct ofi_receive *first = ofi->first_come;
+	ofi->is_proven = first->bytes == SHA256_BYTES &&
+			 equal_in_constant_time(first->message, ofi->expected_proof, SHA256_BYTES);
+	/* The client wakes the worker for its proof, and waits for the other. */
+	ofi->messages += ofi->is_worker;
+	return ofi->is_proven && use_again(ofi) && (!ofi->is_worker || ofi_send_proof(ofi));
+}
+
 enum ofi_look ofi_look(struct ofi *ofi, struct ofi_frame *frame)
 {
 	if (!ofi->has_payload && (ofi->first_come == NULL || ofi->awaits_payload || ofi->first_unsent != NULL))
@@ -193,9 +211,7 @@ enum ofi_look ofi_look(struct ofi *ofi, struct ofi_frame *frame)
 		return OFI_EMPTY;
 	if (ofi->is_proven)
 		return read_first(ofi, frame);
-	ofi->is_proven = ofi->first_come->bytes == SHA256_BYTES &&
-			 equal_in_constant_time(ofi->first_come->message, ofi->expected_proof, SHA256_BYTES);
-	return ofi->is_proven && use_again(ofi) ? OFI_EMPTY : OFI_BROKEN;
+	return take_proof(ofi) ? OFI_EMPTY : OFI_BROKEN;
 }
 
 bool ofi_take(struct ofi *ofi)
@@ -213,6 +229,11 @@ bool ofi_receive(struct ofi *ofi, void *where)
 	ofi->awaits_payload = true;
 	return ofi_take(ofi) && fi_trecv(ofi->endpoint, where, ofi->payload_bytes, NULL, FI_ADDR_UNSPEC,
 					 ofi->receive_tag + 1, 0, &ofi->payload.context) == 0;
+}
+
+bool ofi_is_proven(const struct ofi *ofi)
+{
+	return ofi->is_proven;
 }
 
 int ofi_descriptor(const struct ofi *ofi)

@@ -169,17 +169,13 @@ bool ofi_begin(struct ofi *ofi, bool is_worker, const char *peer, const uint8_t 
 		return false;
 	ofi->send_tag = tag_of(is_worker, key, token);
 	ofi->receive_tag = tag_of(!is_worker, key, token);
+	ofi->is_worker = is_worker;
+	derive(ofi->own_proof, "proof", is_worker, key, token);
 	derive(ofi->expected_proof, "proof", !is_worker, key, token);
 	for (size_t at = 0; at < OFI_RECEIVES; at++)
 		if (!ofi_post_receive(ofi, &ofi->receives[at]))
 			return false;
-	struct ofi_send *send = ofi->free_sends;
-	ofi->free_sends = send->next;
-	ofi->free_count--;
-	derive(send->message, "proof", is_worker, key, token);
-	send->bytes = SHA256_BYTES;
-	send->payload = NULL;
-	return ofi_send_message(ofi, send);
+	return is_worker || ofi_send_proof(ofi);
 }
 
 void ofi_close(struct ofi *ofi)

@@ -63,8 +63,8 @@ struct ofi {
 	int descriptor;
 	/* The tags of messages; those of payloads are one more. */
 	uint64_t send_tag, receive_tag;
-	uint8_t expected_proof[SHA256_BYTES];
-	bool is_proven, is_broken;
+	uint8_t own_proof[SHA256_BYTES], expected_proof[SHA256_BYTES];
+	bool is_worker, is_proven, is_broken;
 
 	struct ofi_send *free_sends, *first_unsent, *last_unsent;
 	unsigned free_count, payloads_sent;
@@ -82,6 +82,6 @@ struct ofi {
 
 /* ofi_frames.c */
 bool ofi_post_receive(struct ofi *ofi, struct ofi_receive *receive);
-bool ofi_send_message(struct ofi *ofi, struct ofi_send *send);
+bool ofi_send_proof(struct ofi *ofi);
 
 #endif

@@ -19,13 +19,15 @@
 #define LONGEST_LINE 512
 #define MOST_CALLS 2000
 #define CONNECT_S 2
-/* As many bytes are enough for large messages. */
-#define ENOUGH_BYTES (100u << 20)
+/* A size is timed for this long, in parts of as many calls. */
+#define LONGEST_US 500000
+#define PART 20
 
 static const uint32_t sizes[] = { 1, 1024, 100 << 10, LARGEST };
 #define SIZES (sizeof sizes / sizeof *sizes)
 
 struct figures {
+	uint32_t calls;
 	double p50_us, p99_us;
 };
 
@@ -45,27 +47,26 @@ static int by_length(const void *one, const void *other)
 	return first < second ? -1 : first > second;
 }
 
-static uint32_t calls_of(uint32_t bytes)
-{
-	const uint32_t most = ENOUGH_BYTES / 2 / bytes;
-	return most < MOST_CALLS ? most : MOST_CALLS;
-}
-
 static struct figures figures_of(uint32_t calls)
 {
 	qsort(took, calls, sizeof *took, by_length);
-	return (struct figures){ took[calls / 2], took[calls * 99 / 100] };
+	return (struct figures){ calls, took[calls / 2], took[calls * 99 / 100] };
+}
+
+static bool goes_on(uint32_t calls, double start_us)
+{
+	return calls < MOST_CALLS && (calls % PART != 0 || calls == 0 || now_us() - start_us < LONGEST_US);
 }
 
 static bool time_lease(gleaner_lease *lease, uint32_t bytes, struct figures *figures)
 {
-	const uint32_t calls = calls_of(bytes);
-	size_t got;
-	for (uint32_t at = 0; at < calls; at++) {
+	const double start = now_us();
+	uint32_t calls = 0;
+	for (size_t got; goes_on(calls, start); calls++) {
 		const double began = now_us();
 		if (gleaner_invoke(lease, input, bytes, output, LARGEST, &got) != GLEANER_OK || got != bytes)
 			return false;
-		took[at] = now_us() - began;
+		took[calls] = now_us() - began;
 	}
 	*figures = figures_of(calls);
 	return true;
@@ -73,16 +74,18 @@ static bool time_lease(gleaner_lease *lease, uint32_t bytes, struct figures *fig
 
 static bool time_raw(int fd, struct bare *bare, uint32_t bytes, struct figures *figures)
 {
-	const struct round round = { bytes, calls_of(bytes) };
-	if (!write_all(fd, &round, sizeof round))
-		return false;
-	for (uint32_t at = 0; at < round.count; at++) {
+	const struct round round = { bytes, PART };
+	const double start = now_us();
+	uint32_t calls = 0;
+	for (; goes_on(calls, start); calls++) {
+		if (calls % PART == 0 && !write_all(fd, &round, sizeof round))
+			return false;
 		const double began = now_us();
 		if (!(bare == NULL ? socket_ping(fd, output, bytes) : bare_ping(bare, output, bytes)))
 			return false;
-		took[at] = now_us() - began;
+		took[calls] = now_us() - began;
 	}
-	*figures = figures_of(round.count);
+	*figures = figures_of(calls);
 	return true;
 }
 
@@ -179,7 +182,7 @@ static void measure(const struct endpoint *endpoint, const char *name, gleaner_t
 		printf("{\"transport\":\"%s\",\"provider\":\"%s\",\"sizes\":[", name, provider);
 		for (size_t at = 0; at < SIZES; at++) {
 			printf("%s{\"bytes\":%u,\"calls\":%u,\"p50Us\":%.2f,\"p99Us\":%.2f", at == 0 ? "" : ",", sizes[at],
-			       calls_of(sizes[at]), called[at].p50_us, called[at].p99_us);
+			       called[at].calls, called[at].p50_us, called[at].p99_us);
 			if (has_raw)
 				printf(",\"rawP50Us\":%.2f,\"rawP99Us\":%.2f", raw[at].p50_us, raw[at].p99_us);
 			printf("}");

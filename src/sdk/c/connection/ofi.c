@@ -14,6 +14,7 @@
 #define WAIT_MS 200
 /* libfabric looks for all of its providers. */
 #define ANSWER_MS 5000
+#define PROOF_MS 3000
 
 static struct ofi *open_endpoint(struct connection *connection, char token[SHA256_HEX], struct fields *fields)
 {
@@ -26,6 +27,18 @@ static struct ofi *open_endpoint(struct connection *connection, char token[SHA25
 	fields_add(fields, "address", address, sizeof address);
 	fields_add(fields, "token", token, SHA256_HEX);
 	return ofi;
+}
+
+/* The worker answers the client's proof with its own: then both are reached. */
+static bool wait_for_proof(struct ofi *ofi)
+{
+	struct ofi_frame frame;
+	struct pollfd ready = { ofi_descriptor(ofi), POLLIN, 0 };
+	const long until = now_ms() + PROOF_MS;
+	while (ofi_look(ofi, &frame) == OFI_EMPTY && !ofi_is_proven(ofi) && now_ms() < until)
+		if (ready.fd >= 0 && ofi_may_sleep(ofi))
+			(void)poll(&ready, 1, WAIT_MS);
+	return ofi_is_proven(ofi);
 }
 
 bool ofi_connect(struct connection *connection)
@@ -46,14 +59,17 @@ bool ofi_connect(struct connection *connection)
 	const char *address = fields_find(fields, length, "address");
 	bool has_answer = address != NULL;
 	if (has_answer)
-		strcpy(connection->problem, "libfabric does not reach the worker at the address that it gave");
-	if (!has_answer || !ofi_begin(ofi, false, address, connection->endpoint.key, token)) {
+		strcpy(connection->problem, "libfabric does not reach the worker: see whether fi_pingpong does between these hosts");
+	bool is_begun = has_answer && ofi_begin(ofi, false, address, connection->endpoint.key, token);
+	connection->is_woken = ofi_descriptor(ofi) < 0 && !connection->spins;
+	if (is_begun && connection->is_woken)
+		shm_wake(connection);
+	if (!is_begun || !wait_for_proof(ofi)) {
 		ofi_close(ofi);
 		return false;
 	}
 	connection->problem[0] = '\0';
 	connection->ofi = ofi;
-	connection->is_woken = ofi_descriptor(ofi) < 0 && !connection->spins;
 	return true;
 }
 
