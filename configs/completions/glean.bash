@@ -14,7 +14,7 @@ _glean() {
     show) words="--config --answer --log --json -h --help" ;;
     explain) words="--config --json -h --help" ;;
     function) words="deploy test logs list show alias share remove --config -h --help" ;;
-    lease) words="list show end hold --config -h --help" ;;
+    lease) words="list show end hold --config --bench --json -h --help" ;;
     trace) words="--config --last -u --user --output -h --help" ;;
     replay) words="--config --remote --inspect --async --json -h --help" ;;
     as) words="--config --help-as" ;;

@@ -179,6 +179,8 @@ complete -c glean -n '__fish_seen_subcommand_from function' -l config -d 'config
 complete -c glean -n '__fish_seen_subcommand_from function' -s h -l help -d 'display help for command'
 complete -c glean -n __fish_use_subcommand -f -a lease -d 'hold workers of a function for direct calls'
 complete -c glean -n '__fish_seen_subcommand_from lease' -l config -d 'configuration file (default: $GLEANER_CONF or /etc/gleaner/gleaner.yaml)'
+complete -c glean -n '__fish_seen_subcommand_from lease' -l bench -d 'measure each transport of the direct path from this machine'
+complete -c glean -n '__fish_seen_subcommand_from lease' -l json -d 'with --bench: one JSON document'
 complete -c glean -n '__fish_seen_subcommand_from lease' -s h -l help -d 'display help for command'
 complete -c glean -n __fish_use_subcommand -f -a trace -d 'write what invocations did when, for Perfetto or Chrome'
 complete -c glean -n '__fish_seen_subcommand_from trace' -l config -d 'configuration file (default: $GLEANER_CONF or /etc/gleaner/gleaner.yaml)'

@@ -1,5 +1,5 @@
 /* `glean lease --bench` is a program, which calls a worker, and the function that the worker runs.
- * The function returns its input, but for orders: it then serves a bare ping-pong within a call, so
+ * The function returns its input, and on an order serves a bare ping-pong within a call, so
  * that a transport is timed with and without Gleaner between the same two processes. */
 #ifndef GLEANER_BENCH_H
 #define GLEANER_BENCH_H
