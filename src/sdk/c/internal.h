@@ -128,6 +128,8 @@ HIDDEN long now_ms(void);
 /* connection/connect.c: connects and shakes hands; false if the worker cannot be reached or does
  * not prove itself. */
 HIDDEN bool connection_open(struct connection *connection, gleaner_transport transport, uint32_t ring_bytes);
+/* The client's half of the handshake. */
+HIDDEN bool connection_shakes_hands(struct connection *connection);
 /* The next frame of a handshake. */
 HIDDEN bool connection_say(struct connection *connection, uint8_t type, struct fields *fields);
 /* Its fields; 0 bytes if it is another one, or none comes. */

@@ -125,7 +125,9 @@ static void rest(struct connection *connection, long now)
 bool connection_takes_frame(gleaner_lease *lease, struct connection *connection, const struct frame_header *header,
 			    const uint8_t *payload)
 {
-	gleaner_call *call = header->id == 0 ? NULL : connection_take_call(connection, header->id);
+	/* A frame that no worker sends leaves the call to be ended with the connection. */
+	const bool ends_call = header->type == FRAME_ERROR || header->type == DIRECT_BUSY || header->type == DIRECT_ENDED;
+	gleaner_call *call = ends_call && header->id != 0 ? connection_take_call(connection, header->id) : NULL;
 	switch (header->type) {
 	case FRAME_ERROR:
 		if (call != NULL)

@@ -138,10 +138,10 @@ bool client_begins_large(struct client *client, const struct frame_header *heade
 static bool take_next(struct server *server, struct client *client)
 {
 	struct frame_header header;
-	const uint8_t *start = client->in + client->in_start;
 	size_t there = client->in_end - client->in_start;
 	if (there < FRAME_HEADER_BYTES)
 		return false;
+	const uint8_t *start = client->in + client->in_start;
 	/* Who has proven nothing sends nothing else than proofs, which are short. */
 	bool is_frame = frame_decode_direct(start, &header) &&
 			(client->state == PROVEN || header.type == DIRECT_CLIENT_HELLO ||

@@ -116,7 +116,7 @@ size_t connection_hear(struct connection *connection, uint8_t type, char fields[
 	return 0;
 }
 
-static bool shake_hands(struct connection *connection)
+bool connection_shakes_hands(struct connection *connection)
 {
 	const struct endpoint *endpoint = &connection->endpoint;
 	struct challenge challenge;
@@ -162,7 +162,7 @@ static bool set_timeout(int fd, long ms)
 static bool begin(struct connection *connection, int fd)
 {
 	connection->fd = fd;
-	if (fd >= 0 && set_timeout(fd, HANDSHAKE_MS) && shake_hands(connection) && set_timeout(fd, RECEIVE_MS))
+	if (fd >= 0 && set_timeout(fd, HANDSHAKE_MS) && connection_shakes_hands(connection) && set_timeout(fd, RECEIVE_MS))
 		return true;
 	connection_close(connection);
 	return false;

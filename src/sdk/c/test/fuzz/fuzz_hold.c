@@ -1,0 +1,51 @@
+/* What a program in the place of `glean lease hold` may say. Workers are not connected to. */
+#include <sys/socket.h>
+
+#include "../../hold.c"
+#include "fuzz.h"
+
+bool connection_open(struct connection *connection, gleaner_transport transport, uint32_t ring_bytes)
+{
+	(void)transport;
+	(void)ring_bytes;
+	connection->fd = -1;
+	return false;
+}
+
+bool connection_say(struct connection *connection, uint8_t type, struct fields *fields)
+{
+	(void)connection;
+	(void)type;
+	free(fields->data);
+	return false;
+}
+
+size_t connection_hear(struct connection *connection, uint8_t type, char fields[MAX_HANDSHAKE_BYTES])
+{
+	(void)connection;
+	(void)type;
+	(void)fields;
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct hold hold;
+	struct steps steps = { data, size };
+	const gleaner_options options = { 0 };
+	uint8_t frame[MAX_STEP_BYTES];
+	int pair[2];
+	gleaner_lease *lease = lease_make(&options);
+	if (lease == NULL || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+		return 0;
+	hold = (struct hold){ .output = pair[0] };
+	bool goes_on = true;
+	while (goes_on && steps.left > 0) {
+		send_to(pair[1], frame, next_frame(&steps, frame));
+		goes_on = hold_read(lease, &hold, 0);
+	}
+	close(pair[0]);
+	close(pair[1]);
+	gleaner_lease_close(lease);
+	return 0;
+}
