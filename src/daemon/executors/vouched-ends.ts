@@ -51,8 +51,6 @@ async function recordVouched(
 ): Promise<void> {
   const { invocation, attempt: number, end } = report;
   if (live.get(invocation) !== undefined) return;
-  // What the restarted gleanerd cancelled runs again.
-  if (!isBilled(end) || end === "CANCELLED") return;
   // Nothing ran: another node may start it once its client has sent it again.
   if (report.startFailure !== undefined) return;
   const voucher = vouchers.read(sealed);
@@ -61,6 +59,9 @@ async function recordVouched(
   if (attempt.executor !== record.id) return;
   const { cores, memoryMb } = attempt;
   const { submission, owner } = voucher!.request;
+  const isLease = submission.command.kind === "call" && submission.command.lease !== undefined;
+  // A call that the restarted gleanerd cancelled runs again; a lease was held until then.
+  if (!isLease && (!isBilled(end) || end === "CANCELLED")) return;
   const { timeLimitMs } = submission;
   const elapsedMs = mostElapsedMs(attempt);
   const limits = { leadMs: 0, killWaitMs, isCancelled: null };

@@ -97,8 +97,8 @@ const selects = (
 ): boolean =>
   (uid === undefined || uid === call.uid) &&
   (ids === undefined || ids.includes(call.id)) &&
-  // A call belongs to no array.
-  arrayJobId === undefined;
+  // A call belongs to no array; a lease is the only one of its own.
+  (arrayJobId === undefined || arrayJobId === call.id);
 
 /** Ids for calls, from the store in blocks: the next block is reserved before a call needs it. */
 export class CallIds {

@@ -1,5 +1,6 @@
 // Turns an attempt's end into the invocation's next state, a posting and a durable record, once.
 
+import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { nowMs, pause } from "../../clock.js";
 import { isCharged, postingsOf } from "../../core/accounting/metering.js";
@@ -13,6 +14,7 @@ import type { InvocationId } from "../../model/ids.js";
 import {
   type AttemptEnd,
   type InvocationState,
+  isBilled,
   isFinal,
   type StartFailure,
 } from "../../model/invocation.js";
@@ -134,23 +136,25 @@ export class Settler {
    * is on record. Rejects if the store failed.
    */
   async settleVouched({ request, attempt }: Voucher, facts: EndFacts): Promise<void> {
-    const {
-      startFailure: _,
-      lease: _said,
-      answer = null,
-      log = null,
-      phases = null,
-      ...rest
-    } = facts;
-    const next = facts.end as InvocationState;
+    const { startFailure: _, lease: _said, ...rest } = facts;
+    const { answer = null, log = null, phases = null } = facts;
+    const { command } = request.submission;
+    const terms = command.kind === "call" ? command.lease : undefined;
+    // An evicted lease is not known any more: its client requests another one.
+    const next = isBilled(facts.end) ? (facts.end as InvocationState) : "CANCELLED";
     // Earlier attempts were not billed, and nobody knows them any more.
     const first = { attempt: 1, next };
-    const heat = heatOf(undefined, facts);
+    const heat = heatOf(terms, facts);
     const owned = { ...attempt, owner: request.owner };
     const postings = this.postingsOf(owned, { ...facts, ...first }, heat);
     const result = { ...rest, ...first, ...heat, postings, answer, log, phases };
     const attempts = [{ attempt: { ...attempt, number: 1 }, result }];
-    await this.store.recordCall({ id: facts.invocation, request, attempts });
+    const call = { id: facts.invocation, request, attempts };
+    if ((await this.store.recordCall(call)) || terms === undefined) return;
+    const known = await this.store.listInvocations({ ids: [call.id], limit: 1 });
+    // Its client has requested another lease by the same id since, but this one was held, too.
+    if (known.length === 0)
+      await this.store.recordCall({ ...call, request: { ...request, requestId: randomUUID() } });
   }
 
   /** An attempt that returns to the queue is recorded with the end of its call. */
@@ -167,7 +171,8 @@ export class Settler {
     return true;
   }
 
-  private recordSurely(call: UnrecordedCall): Promise<void> {
+  /** Together with others that are to be recorded; resolves once it is, whenever that succeeds. */
+  recordSurely(call: UnrecordedCall): Promise<void> {
     return recordSurely(this.store, this.live.unrecorded, call, (cause) =>
       this.noteUnrecorded({ invocation: call.id, cause: messageOf(cause) }),
     );

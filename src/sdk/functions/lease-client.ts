@@ -22,10 +22,10 @@ export class LeaseClient {
 
   request(body: Timed, signal?: AbortSignal): Promise<LeaseView> {
     const timeoutMs = body.waitMs + waitSlackMs;
-    return repeated(
-      () => this.ask({ method: "POST", path: "/v1/leases", body, timeoutMs, signal }),
-      unsure,
-    );
+    return repeated((isAgain) => {
+      const asked = { ...body, fresh: !isAgain };
+      return this.ask({ method: "POST", path: "/v1/leases", body: asked, timeoutMs, signal });
+    }, unsure);
   }
 
   /** Resolves once the lease has another revision, or after waitMs. */

@@ -16,13 +16,13 @@ import {
   type ServingWorker,
   workerNameOf,
 } from "../../leases/leases.js";
-import { type CallRoutes, callable } from "../calls/accepting.js";
-import { accept } from "../invocations.js";
+import { callable } from "../calls/accepting.js";
+import { type AheadRoutes, acceptAhead } from "../calls/unrecorded.js";
 import { type Caller, goneSignal } from "../server/caller.js";
 import type { Handlers } from "../server/register.js";
 import { theirs } from "../users.js";
 
-export interface LeaseRoutes extends CallRoutes {
+export interface LeaseRoutes extends AheadRoutes {
   readonly leases: Leases;
   readonly secrets: Pick<Secrets, "ofLease">;
   readonly leasePolicy: Config["leases"];
@@ -81,7 +81,10 @@ export function leaseHandlers(deps: LeaseRoutes): LeaseHandlers {
   };
 }
 
-/** Puts the tasks of the lease into the queue; resolves with its id once they are durable. */
+/**
+ * Puts the tasks of the lease into the queue: once they are durable, or before if it is a single
+ * one, which is recorded while its worker starts.
+ */
 async function begin(deps: LeaseRoutes, caller: Caller, asked: Asked): Promise<InvocationId> {
   const { leases, leasePolicy, admission } = deps;
   const { requestId, workers, atLeast, cores, memoryMb, hotMs } = asked;
@@ -99,7 +102,8 @@ async function begin(deps: LeaseRoutes, caller: Caller, asked: Asked): Promise<I
   const wanted = { workers, cores, memoryMb, timeLimitMs, terms };
   const submission = askedLease(version, caller, wanted);
   const inputs = Array.from({ length: workers }, () => ({ contentType: "", body: noBytes }));
-  const { id } = await accept(deps, caller, { requestId, submission, inputs });
+  const lease = { requestId, submission, inputs };
+  const { id } = await acceptAhead(deps, caller, asked.fresh && workers === 1, lease);
   leases.add(id);
   return id;
 }

@@ -46,6 +46,12 @@ export const leaseRequest = z.strictObject({
     .max(60_000)
     .default(10_000)
     .describe("How long to wait for the grant; then the lease ends"),
+  fresh: z
+    .boolean()
+    .default(false)
+    .describe(
+      "This request has not been sent before, so the grant of one worker does not wait for gleanerd's disk",
+    ),
 });
 
 const word = z.string();

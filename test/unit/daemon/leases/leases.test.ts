@@ -10,11 +10,12 @@ import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { nowMs } from "../../../../src/clock.js";
 import { parseConfig } from "../../../../src/config.js";
+import type { Store } from "../../../../src/core/ports/store.js";
 import { apiServer } from "../../../../src/daemon/serve.js";
 import type { LeaseView } from "../../../../src/wire/api/types.js";
 import type { AttemptOrder } from "../../../../src/wire/messages.js";
 import { packed, writeTree } from "../../../support/bundle/bundles.js";
-import { HostileSite, type ScriptedExecutor } from "../../../support/daemon/hostile-site.js";
+import { HostileSite, type ScriptedExecutor, turn } from "../../../support/daemon/hostile-site.js";
 import { makeStoreFolder, type StoreFolder } from "../../../support/store/store.js";
 
 const [operator, bob] = [0, 1_001];
@@ -27,10 +28,18 @@ let folder: StoreFolder;
 let site: HostileSite;
 let server: FastifyInstance;
 let node: ScriptedExecutor;
+/** What lets the disk go on; null while it does not stand still. */
+let held: (() => void)[] | null;
 
 beforeEach(async () => {
+  held = null;
   folder = await makeStoreFolder();
-  site = new HostileSite(await folder.open(folder.newFile()));
+  const store = await folder.open(folder.newFile());
+  const recordCall: Store["recordCall"] = async (call) => {
+    if (held !== null) await new Promise<void>((resolve) => held?.push(resolve));
+    return store.recordCall(call);
+  };
+  site = new HostileSite({ ...store, recordCall });
   await site.start();
   await listen();
   node = await site.executorOn("n1", 2);
@@ -104,6 +113,70 @@ test("a lease is granted once enough of its workers serve, with the key of each"
   );
   expect(lease.workers.map(({ key }) => key)).toEqual(keys);
   expect(new Set(keys).size).toBe(2);
+});
+
+/** A lease of one worker, which serves while the disk stands still. */
+async function grantedAhead(requestId: string = randomUUID()): Promise<LeaseView> {
+  held = [];
+  const answer = request({ requestId, workers: 1, fresh: true });
+  const [order] = await node.ordered(1);
+  serves(order!, 1_001);
+  const { status, body } = await answer;
+  expect({ status, body }).toMatchObject({ status: 200, body: { state: "ACTIVE" } });
+  return body;
+}
+
+function diskGoesOn(): void {
+  for (const goOn of held ?? []) goOn();
+  held = null;
+}
+
+const billed = async () => (await site.store.bill({})).reduce((sum, line) => sum + line.coreMs, 0);
+const isAcknowledged = () => node.heard.some(({ type }) => type === "recorded");
+
+test("one worker is granted while the disk stands still, and then the lease is on record", async () => {
+  const { id } = await grantedAhead();
+  const asksBeforeRecord = ask("GET", `/v1/leases/${id}`);
+  diskGoesOn();
+  expect((await asksBeforeRecord).body).toMatchObject({ id, state: "ACTIVE" });
+  const { invocation } = node.orders[0]!;
+  expect(await site.recordOf(invocation)).toMatchObject({ state: "RUNNING", arrayJobId: id });
+  await ask("POST", `/v1/leases/${id}/end`, {});
+  node.ends(node.orders[0]!, { end: "CANCELLED", wallMs: 4 });
+  await node.until(isAcknowledged);
+  expect(await billed()).toBe(4);
+});
+
+test("a lease is billed once although gleanerd died before it was on record, and was asked for again", async () => {
+  const requestId = randomUUID();
+  const lease = await grantedAhead(requestId);
+  const [order] = node.orders;
+  while (held!.length === 0) await turn();
+  // The write that is in progress never happens.
+  held = null;
+  await server.close();
+  await site.stop();
+  await site.start();
+  await listen();
+  node = await site.connect(node.spec);
+  node.ready({ cores: 2, memoryMb: 2_000, gpus: [] }, { answersFor: [order!] });
+  await node.until(() => node.heard.some(({ type }) => type === "cancel"));
+  const other = (await request({ requestId, workers: 1, atLeast: 0 })).body as LeaseView;
+  expect(other.id).not.toBe(lease.id);
+  const cancelled = { end: "CANCELLED", wallMs: 4 } as const;
+  for (const _ of [1, 2]) node.ends(order!, cancelled, order!.voucher);
+  await node.until(() => node.heard.filter(({ type }) => type === "recorded").length === 2);
+  expect(await site.recordOf(order!.invocation)).toMatchObject({ state: "CANCELLED", wallMs: 4 });
+  expect(await billed()).toBe(4);
+});
+
+test("a request that is sent again before it is on record is the same lease", async () => {
+  const requestId = randomUUID();
+  const { id } = await grantedAhead(requestId);
+  const again = await request({ requestId, workers: 1 });
+  expect(again.body).toMatchObject({ id, state: "ACTIVE" });
+  diskGoesOn();
+  expect(await request({ requestId, workers: 1 })).toMatchObject({ body: { id } });
 });
 
 test("nobody else gets keys, and nobody but an operator sees another's lease", async () => {

@@ -106,7 +106,10 @@ class Api:
     def begin_lease(self, body: Json) -> Json:
         timeout_s = body["waitMs"] / 1000 + _WAIT_SLACK_S
         broken = "the connection to gleanerd broke while it granted the lease: lease again"
-        return repeated(lambda _: self._post("/v1/leases", body, timeout_s), broken)
+        return repeated(
+            lambda is_again: self._post("/v1/leases", {**body, "fresh": not is_again}, timeout_s),
+            broken,
+        )
 
     def lease(self, id: str, revision: int, wait_ms: int) -> Json:
         """A lease once its revision is another one, or after wait_ms."""

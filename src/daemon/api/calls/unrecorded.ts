@@ -1,0 +1,78 @@
+// Takes calls and leases into the queue before they are on record: their clients wait for the
+// answer, and send the request again if gleanerd dies meanwhile.
+
+import { nowMs } from "../../../clock.js";
+import { digestOf } from "../../../core/submission/digest.js";
+import { newTasks } from "../../../core/submission/new-tasks.js";
+import { assert } from "../../../model/errors.js";
+import type { Settler } from "../../invocations/settle.js";
+import { UnrecordedCall } from "../../state/unrecorded.js";
+import { type Accepted, type Asked, accept, admitted } from "../invocations.js";
+import type { Caller } from "../server/caller.js";
+import type { CallRoutes } from "./accepting.js";
+
+/** If more ends are not on record, the disk does not keep up: then clients wait for it again. */
+const maxUnrecorded = 4_000;
+/** The terms travel with the order, too: the executor keeps them in a voucher. */
+const maxTermsBytes = 64 * 1024;
+
+/**
+ * The call that this request has made, or makes now by `ask`, which is asked for one invocation;
+ * null if it must be durable first. `fresh`: the client has not sent the request before.
+ */
+export async function takenUnrecorded(
+  deps: CallRoutes,
+  caller: Caller,
+  { requestId, fresh }: { readonly requestId: string; readonly fresh: boolean },
+  ask: () => Promise<Asked>,
+): Promise<UnrecordedCall | null> {
+  const { unrecorded } = deps.live;
+  const made = unrecorded.madeBy(caller.uid, requestId);
+  // What was sent before may be on record, where only the store finds it.
+  const isKept = !fresh || unrecorded.size >= maxUnrecorded;
+  if (made !== undefined || isKept) return (await made) ?? null;
+  return unrecorded.begin(caller.uid, requestId, async () => begin(deps, caller, await ask()));
+}
+
+export interface AheadRoutes extends CallRoutes {
+  readonly settler: Pick<Settler, "recordSurely">;
+}
+
+/**
+ * Takes one invocation into the queue and resolves then: it is put on record while it starts. One
+ * that is not `fresh` is durable first.
+ */
+export async function acceptAhead(
+  deps: AheadRoutes,
+  caller: Caller,
+  fresh: boolean,
+  asked: Asked,
+): Promise<Pick<Accepted, "id">> {
+  const sent = { requestId: asked.requestId, fresh };
+  const call = await takenUnrecorded(deps, caller, sent, async () => asked);
+  if (call === null) return accept(deps, caller, asked);
+  // If there is room, it is ordered by the time that this begins.
+  void deps.settler.recordSurely(call);
+  return call;
+}
+
+/** Takes it into the queue; null if it must be durable first. */
+async function begin(
+  deps: CallRoutes,
+  { uid, gid, user }: Caller,
+  { requestId, submission: wanted, inputs = [] }: Asked,
+): Promise<UnrecordedCall | null> {
+  const { live, dispatcher, callIds } = deps;
+  const id = await callIds.take();
+  const submission = admitted(deps, uid, wanted, inputs);
+  const digest = digestOf(uid, submission, inputs);
+  if (digest.documentBytes > maxTermsBytes) return null;
+  const made = { owner: { uid, gid, user }, submission, submittedAtMs: nowMs() };
+  const call = new UnrecordedCall(id, { requestId, ...made, inputs });
+  const [only, ...others] = newTasks(made, id);
+  assert(only !== undefined && others.length === 0, "what is not on record is one invocation");
+  live.unrecorded.add(call);
+  live.add({ invocation: only.invocation, digest }, null);
+  dispatcher.hurry();
+  return call;
+}
