@@ -1,6 +1,7 @@
 // Strangers at a native worker that serves: without the key, with frames that lie, in crowds, and
 // after its end. The worker runs under the sanitizers.
 
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
@@ -9,6 +10,7 @@ import {
   DirectDecoder,
   type DirectType,
   encodeDirectFrame,
+  encodeDirectHead,
 } from "../../../../src/wire/direct/frame.js";
 import {
   decodeRefused,
@@ -17,6 +19,7 @@ import {
   encodeClientProof,
 } from "../../../../src/wire/direct/messages.js";
 import { isProof, newNonce, proofOf } from "../../../../src/wire/direct/proofs.js";
+import { encodeCallHead } from "../../../../src/wire/worker/messages.js";
 import {
   compileLibrary,
   makeRuntimes,
@@ -57,7 +60,9 @@ class Stranger {
   constructor(readonly socket: Socket) {
     sockets.push(socket);
     socket.on("error", () => {});
-    this.closed = once(socket, "close").then(() => this.wake());
+    this.closed = new Promise((settle) => {
+      socket.once("close", settle).once("close", () => this.wake());
+    });
     let payload: Buffer[] = [];
     let type: DirectType = "bye";
     const decoder = new DirectDecoder({
@@ -95,18 +100,43 @@ const arrive = async (): Promise<Stranger> => {
   return new Stranger(socket);
 };
 
-/** Says a proof under `key`, and hears what the worker's own was worth. */
-async function prove(stranger: Stranger, key: Buffer, name = worker): Promise<boolean> {
-  const clientNonce = newNonce();
+interface Challenge {
+  readonly worker: string;
+  readonly clientNonce: string;
+  readonly workerNonce: string;
+}
+
+/** Says hello, and hears the worker's nonce and proof. */
+async function greet(stranger: Stranger, name = worker, clientNonce = newNonce()) {
   const hello = encodeClientHello({ worker: name, nonce: clientNonce });
   stranger.socket.write(encodeDirectFrame("clientHello", 0, hello));
   const { nonce, proof } = decodeWorkerHello((await stranger.next())!.payload);
-  const challenge = { worker: name, clientNonce, workerNonce: nonce };
-  stranger.socket.write(
-    encodeDirectFrame("clientProof", 0, encodeClientProof(proofOf("client", key, challenge))),
-  );
+  const challenge: Challenge = { worker: name, clientNonce, workerNonce: nonce };
+  return { challenge, proof };
+}
+
+const say = (stranger: Stranger, proof: string) =>
+  stranger.socket.write(encodeDirectFrame("clientProof", 0, encodeClientProof(proof)));
+
+/** Says a proof under `key`, and hears what the worker's own was worth. */
+async function prove(stranger: Stranger, key: Buffer, name = worker): Promise<boolean> {
+  const { challenge, proof } = await greet(stranger, name);
+  say(stranger, proofOf("client", key, challenge));
   return isProof(proof, "worker", key, challenge);
 }
+
+async function proven(): Promise<Stranger> {
+  const client = await arrive();
+  await prove(client, rightKey());
+  expect((await client.next())!.type).toBe("accepted");
+  return client;
+}
+
+const head = encodeCallHead({ deadlineMs: 60_000, attempt: 1, contentType: "", name: "" });
+
+/** The frame of a call that says it has `bytes` of input. */
+const callOf = (id: number, bytes: number, input: Uint8Array): Buffer =>
+  Buffer.concat([encodeDirectHead("call", id, head, bytes), input]);
 
 const rightKey = () => Buffer.from(served.endpoint.key, "hex");
 
@@ -143,10 +173,65 @@ test("serves its clients while hundreds of strangers wait, and no more than it m
   expect(await clients[2]!.refusal()).toBe("FULL");
 });
 
+test("refuses a handshake that was recorded, altered or reflected", async () => {
+  const recorded = await arrive();
+  const { challenge } = await greet(recorded);
+  const proof = proofOf("client", rightKey(), challenge);
+  say(recorded, proof);
+  expect((await recorded.next())!.type).toBe("accepted");
+
+  const again = await arrive();
+  await greet(again, worker, challenge.clientNonce);
+  say(again, proof);
+  expect(await again.refusal()).toBe("NOT_PROVEN");
+
+  const altered = await arrive();
+  const { challenge: itsOwn } = await greet(altered);
+  const right = proofOf("client", rightKey(), itsOwn);
+  say(
+    altered,
+    right.replace(/^./, (digit) => (digit === "0" ? "1" : "0")),
+  );
+  expect(await altered.refusal()).toBe("NOT_PROVEN");
+
+  const mirror = await arrive();
+  say(mirror, (await greet(mirror)).proof);
+  expect(await mirror.refusal()).toBe("NOT_PROVEN");
+});
+
+test("answers others while a frame that lied about its length is never whole", async () => {
+  const [liar, other] = [await proven(), await proven()];
+  liar.socket.write(callOf(1, 1 << 20, Buffer.from("not a mebibyte")));
+  other.socket.write(callOf(1, 5, Buffer.from("right")));
+  expect(await other.next()).toEqual({ type: "result", payload: Buffer.from("right") });
+  liar.socket.destroy();
+  const next = await proven();
+  next.socket.write(callOf(1, 4, Buffer.from("next")));
+  expect((await next.next())!.payload.toString()).toBe("next");
+});
+
+test("answers others, and ends, while a client reads nothing", async () => {
+  const [deaf, other] = [await proven(), await proven()];
+  const input = Buffer.alloc(200_000, "x");
+  deaf.socket.pause();
+  for (let id = 1; id <= 64; id++) deaf.socket.write(callOf(id, input.length, input));
+  other.socket.write(callOf(1, 5, Buffer.from("right")));
+  expect((await other.next())!.payload.toString()).toBe("right");
+  expect((await served.end()).kind).toBe("returned");
+});
+
+test("closes the socket of another user without a word", async () => {
+  if (process.getuid!() !== 0) return;
+  const script = `
+    const socket = require("node:net").connect("\\0${served.endpoint.socket}");
+    socket.on("data", () => process.exit(1)).on("error", () => {}).on("close", () => process.exit());
+    socket.write(Buffer.from("01000000200000000000000000000000", "hex"));`;
+  const stranger = spawn(process.execPath, ["-e", script], { uid: 65_534, stdio: "inherit" });
+  expect((await once(stranger, "exit"))[0]).toBe(0);
+});
+
 test("tells its clients the end, and is an ordinary worker after it", async () => {
-  const client = await arrive();
-  await prove(client, rightKey());
-  expect((await client.next())!.type).toBe("accepted");
+  const client = await proven();
   served.terminating(5_000, "a job needs the cores");
   expect((await client.next())!.type).toBe("terminating");
   const late = await arrive();
@@ -160,9 +245,7 @@ test("tells its clients the end, and is an ordinary worker after it", async () =
 });
 
 test("ends the connection of a proven client that sends what is no frame", async () => {
-  const client = await arrive();
-  await prove(client, rightKey());
-  expect((await client.next())!.type).toBe("accepted");
+  const client = await proven();
   client.socket.write(Buffer.alloc(16, 0xff));
   expect(await client.refusal()).toBe("PROTOCOL");
   await client.closed;
