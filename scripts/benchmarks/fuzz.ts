@@ -58,7 +58,7 @@ function fuzzDirectPath(): Record<string, number> {
   const built = ["-s", "-C", directPath, `OUT=${folder}/direct`, hasFuzzer ? "all" : "seeded"];
   execFileSync("make", built, { stdio: ["ignore", "ignore", "inherit"] });
   const args = hasFuzzer
-    ? [`-runs=${inputs}`, `-seed=${seed}`, `-max_len=${maxInputBytes}`]
+    ? [`-runs=${inputs}`, `-seed=${seed}`, `-max_len=${maxInputBytes}`, "-timeout=20"]
     : [`${inputs}`, `${seed}`];
   return Object.fromEntries(targets.map((target) => [target, fuzzTarget(target, args)]));
 }

@@ -15,6 +15,7 @@
 #define SPINS_PER_LOOK 20000
 /* A worker that is gone is seen as often. */
 #define LOOKS_PER_DRAIN 1024
+#define MAX_FRAMES_AT_ONCE 256
 #define WAIT_MS 200
 #define ANSWER_MS 5000
 
@@ -204,6 +205,23 @@ static bool sleep_until_woken(struct connection *connection)
 	return drain(connection);
 }
 
+/* Takes a frame, and those that follow it; false if the connection is broken. A worker that fills
+ * its ring in a circle does not keep the deadlines from being seen. */
+static bool take_all(gleaner_lease *lease, struct connection *connection, struct ring_frame *frame)
+{
+	for (int frames = 0; frames < MAX_FRAMES_AT_ONCE; frames++) {
+		if (!take(lease, connection, frame))
+			return false;
+		/* A callback may have ended it. */
+		if (connection->memory == NULL)
+			return true;
+		enum ring_look look = ring_look(&connection->memory->rings.in, frame);
+		if (look != RING_FRAME)
+			return look == RING_EMPTY;
+	}
+	return true;
+}
+
 bool shm_receive(gleaner_lease *lease, struct connection *connection, bool may_wait)
 {
 	struct ring_frame frame;
@@ -212,15 +230,8 @@ bool shm_receive(gleaner_lease *lease, struct connection *connection, bool may_w
 		enum ring_look look = ring_look(&connection->memory->rings.in, &frame);
 		if (look == RING_BROKEN)
 			return false;
-		if (look == RING_FRAME) {
-			/* All that are there. */
-			while (look == RING_FRAME) {
-				if (!take(lease, connection, &frame))
-					return false;
-				look = connection->memory == NULL ? RING_EMPTY : ring_look(&connection->memory->rings.in, &frame);
-			}
-			return look != RING_BROKEN;
-		}
+		if (look == RING_FRAME)
+			return take_all(lease, connection, &frame);
 		if (!may_wait)
 			break;
 		spin_pause();
