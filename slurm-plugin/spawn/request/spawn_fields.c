@@ -7,9 +7,8 @@
 
 #include "proc_tree.h"
 #include "spawn_limits.h"
+#include "spawn_lists.h"
 #include "util.h"
-
-#define ID_MAX 4294967294u /* (uid_t)-1 means "leave as it is" to setresuid */
 
 typedef bool take(struct spawn_request *request, char *value, size_t length);
 
@@ -25,22 +24,15 @@ static bool take_path(const char *value, const char **path)
 	return value[0] != '\0' && strlen(value) < 4096;
 }
 
-static bool take_id(const char *value, uint32_t *id)
-{
-	uint64_t number;
-	if (!parse_number(value, 0, ID_MAX, &number))
-		return false;
-	*id = (uint32_t)number;
-	return true;
-}
-
 /* For the short functions below: `request`, `value` and `length` exist, used or not. */
 #define TAKE(name) \
 	static bool name(struct spawn_request *request, __attribute__((unused)) char *value, \
 			 __attribute__((unused)) size_t length)
 
-TAKE(take_uid) { return take_id(value, &request->uid); }
-TAKE(take_gid) { return take_id(value, &request->gid); }
+TAKE(take_groups) { return spawn_groups_take(request, value); }
+TAKE(take_cpus) { return spawn_cpus_take(request, value); }
+TAKE(take_uid) { return spawn_id_take(value, &request->uid); }
+TAKE(take_gid) { return spawn_id_take(value, &request->gid); }
 TAKE(take_allow_root) { return take_flag(value, &request->allow_root); }
 TAKE(take_idle) { return take_flag(value, &request->idle); }
 TAKE(take_shared_session) { return take_flag(value, &request->shared_session); }
@@ -56,18 +48,6 @@ TAKE(take_user)
 {
 	request->user = value;
 	return value[0] != '\0' && length <= 256;
-}
-
-TAKE(take_groups)
-{
-	char *save = NULL;
-	for (char *one = strtok_r(value, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save)) {
-		if (request->group_count == REQUEST_MAX_GROUPS ||
-		    !take_id(one, &request->groups[request->group_count]))
-			return false;
-		request->group_count++;
-	}
-	return true;
 }
 
 TAKE(take_open)
@@ -103,25 +83,6 @@ TAKE(take_oom_score)
 {
 	request->has_oom_score = true;
 	return parse_signed(value, -1000, 1000, &request->oom_score);
-}
-
-TAKE(take_cpus)
-{
-	char *save = NULL;
-	request->has_cpus = true;
-	CPU_ZERO_S(sizeof request->cpus, request->cpus);
-	for (char *one = strtok_r(value, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save)) {
-		uint64_t low, high;
-		char *dash = strchr(one, '-');
-		if (dash != NULL)
-			*dash++ = '\0';
-		if (!parse_number(one, 0, REQUEST_CPU_SETS * CPU_SETSIZE - 1, &low) ||
-		    !parse_number(dash != NULL ? dash : one, low, REQUEST_CPU_SETS * CPU_SETSIZE - 1, &high))
-			return false;
-		for (; low <= high; low++)
-			CPU_SET_S(low, sizeof request->cpus, request->cpus);
-	}
-	return CPU_COUNT_S(sizeof request->cpus, request->cpus) > 0;
 }
 
 TAKE(take_join)
