@@ -8,10 +8,10 @@ _glean() {
     queue) words="--config -u --user --me -j --job -t --states -r --array -h --noheader -o --format -O --Format --start -S --sort -l --long -n --name -w --nodelist --json --help" ;;
     invoke) words="--config --input --type -t --time --async --json -h --help" ;;
     map) words="--config --inputs --output --as-completed --retry-failed -t --time --async -h --help" ;;
-    cancel) words="--config -u --user --me -t --state -n --name --json -h --help" ;;
+    cancel) words="--config -u --user --me -t --state -n --name -w --nodelist -p --partition -A --account -s --signal -f --full -b --batch -Q --quiet --json -h --help" ;;
     hold) words="--config -h --help" ;;
     release) words="--config -h --help" ;;
-    show) words="--config --answer --log --json -h --help" ;;
+    show) words="--config -o --oneliner --answer --log --json -h --help" ;;
     explain) words="--config --json -h --help" ;;
     function) words="deploy test logs list show alias share remove --config -h --help" ;;
     lease) words="list show end hold --config --bench --json -h --help" ;;
@@ -23,7 +23,7 @@ _glean() {
     bill) words="--config -u --user --me -S --starttime -E --endtime --verify --head --json -h --help" ;;
     report) words="--config -S --starttime -E --endtime --html --csv --json -h --help" ;;
     simulate) words="--config --holes --swf --sacct --fields --machines --outages --from --to --sample --nodes --cores-per-node --memory-per-core --call --invocations --arrivals --scale --call-memory --poll --reaction --executor-start --cold-start --eviction --notice --checkpoint --node-failures --node-repair --policy --sweep --seed --functions --worker-memory --keep-alive --min-warm --idle-timeout --html --node-csv --csv --json -h --help" ;;
-    info) words="--config -h --noheader --json --help" ;;
+    info) words="--config -h --noheader -N --node -l --long -o --format -n --nodes --json --help" ;;
     drain) words="--config --now --json -h --help" ;;
     resume) words="--config --json -h --help" ;;
     audit) words="--config -u --user --action -S --starttime -E --endtime -n --limit --json -h --help" ;;

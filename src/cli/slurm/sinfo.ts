@@ -1,13 +1,13 @@
 // Acts as sinfo: the nodes as one partition, each in the state that it has for functions.
 
 import { GleanerError } from "../../model/errors.js";
-import { foldHostList } from "../../model/hostlist.js";
+import { expandHostList, foldHostList } from "../../model/hostlist.js";
 import type { NodeInfo } from "../../sdk/index.js";
 import { type Context, exitStatus } from "../context.js";
 import { json, print, printable } from "../output.js";
 import { quoted } from "../values.js";
 import { cutTo, fill } from "../width.js";
-import { isOurPartition, listOrNone, partition } from "./site.js";
+import { isOurPartition, partition } from "./site.js";
 import { readWords, type Words } from "./words.js";
 
 /** Nodes that are alike in all fields of a line. */
@@ -58,7 +58,8 @@ const longFormat = "%9P %.5a %.10l %.6D %.11T %N";
 export async function sinfo(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("sinfo", given);
   const answer = await (await context.client()).info();
-  const names = listOrNone(words.get("nodes"));
+  const asked = words.get("nodes");
+  const names: readonly string[] | null = asked === undefined ? null : expandHostList(asked);
   const isShown = isOurPartition(words.get("partition")?.replaceAll("*", ""));
   const nodes = isShown
     ? answer.nodes.filter(({ node }) => names === null || names.includes(node))

@@ -86,6 +86,9 @@ const runnable = String.raw`
 --gres=gpu:{1;4} | -N 1 | -n 1 | -c 10 | --mem=60G | --time=2-00 | --mail-type=END,FAIL | >python train.py
 --array=1-{5;100}%{1;20} | --export=ALL | --mem=1G | -o logs/%x.%A.%a.out | -e logs/%x.%A.%a.err
 
+-J dask-worker | -e dask-logs/w-%J.err | -o dask-logs/w-%J.out | -n 1 | --cpus-per-task=1 | --mem=954M | -t 00:05:00
+># properties = {"type": "single", "rule": "one"} | >cd /tmp && python -m snakemake --snakefile x
+
 -n 4 # four tasks | --time=1:00:00   # one hour | --mem=2G # memory
 -J "name#1" | -o 'a#b.log'
 -J name#comment | --time=10#minutes

@@ -147,7 +147,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "wait",
       "when",
     ],
-    "commands/site": ["context", "filters", "nodes", "output", "setup", "values", "when"],
+    "commands/site": ["context", "filters", "nodes", "output", "setup", "slurm", "values", "when"],
     "commands/reports": [
       "context",
       "filters",

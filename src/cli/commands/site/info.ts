@@ -9,18 +9,32 @@ import { alarming, type Column, json, print, printable, table } from "../../outp
 interface Options {
   readonly noheader?: boolean;
   readonly json?: boolean;
+  readonly node?: boolean;
+  readonly long?: boolean;
+  readonly format?: string;
+  readonly nodes?: string;
 }
 
 export const define: Define = (command, run) => {
   command
     .helpOption("--help", "show this help")
     .option("-h, --noheader", "print only the nodes, without headers")
+    .option("-N, --node", "as sinfo -N prints it: a line for each node")
+    .option("-l, --long", "as sinfo -l prints it")
+    .option("-o, --format <FORMAT>", 'as sinfo -o prints it: "%N %t %C"')
+    .option("-n, --nodes <NODES>", "as sinfo prints it, for these nodes only: n1,n[3-5]")
     .option("--json", "one JSON document")
     .addHelpText("after", "\nTo see why a node is unused, run glean explain NODE.")
     .action(run(info));
 };
 
 async function info(context: Context, options: Options): Promise<number> {
+  const words = sinfoWords(options);
+  if (words.length > 0 && !options.json)
+    return (await import("../../slurm/sinfo.js")).sinfo(context, [
+      ...words,
+      ...(options.noheader ? ["--noheader"] : []),
+    ]);
   const answer = await (await context.client()).info();
   if (options.json) print(json(answer));
   else {
@@ -29,6 +43,14 @@ async function info(context: Context, options: Options): Promise<number> {
   }
   return exitStatus.done;
 }
+
+/** The options that ask for sinfo's form. */
+const sinfoWords = ({ node, long, format, nodes }: Options): string[] => [
+  ...(node ? ["--Node"] : []),
+  ...(long ? ["--long"] : []),
+  ...(format === undefined ? [] : [`--format=${format}`]),
+  ...(nodes === undefined ? [] : [`--nodes=${nodes}`]),
+];
 
 function summary(answer: InfoAnswer): string {
   const age = answer.snapshotAgeMs === null ? "never read" : `${answer.snapshotAgeMs} ms old`;

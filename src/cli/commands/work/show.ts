@@ -12,7 +12,10 @@ import { formatElapsed, formatWhen } from "../../when.js";
 
 export const define: Define = (command, run) => {
   command
-    .argument("<id>", "42 or 42_7")
+    .usage("[options] ID | job [ID...] | node [NODE...]")
+    .argument("<id>", "42 or 42_7; or job or node, to print those as scontrol does")
+    .argument("[names...]", "after job or node")
+    .option("-o, --oneliner", "one line for each job or node")
     .option("--answer", "the result of a call; of a map, a line of JSON for each answer")
     .option("--log", "what a call printed in its last attempt")
     .option("--json", "one JSON document")
@@ -23,9 +26,23 @@ interface Options {
   readonly json?: boolean;
   readonly answer?: boolean;
   readonly log?: boolean;
+  readonly oneliner?: boolean;
 }
 
-async function show(context: Context, text: string, options: Options): Promise<number> {
+async function show(
+  context: Context,
+  text: string,
+  names: string[],
+  options: Options,
+): Promise<number> {
+  const what = /^(jobs?|nodes?)$/.exec(text)?.[0];
+  if (what !== undefined)
+    return (await import("../../slurm/scontrol.js")).scontrol(context, [
+      ...(options.oneliner ? ["--oneliner"] : []),
+      ...["show", what, ...names],
+    ]);
+  if (names.length > 0)
+    throw new GleanerError("BAD_REQUEST", `show one id, or write show job ${text} ${names[0]}`);
   const id = parseId(text);
   const client = await context.client();
   if (options.answer && options.log)

@@ -140,6 +140,11 @@ test("scancel is silent, and fails with one line for each id that is none", asyn
   expect((await as("scancel", "-Q", "99")).stderr).toBe("");
   expect((await as("scancel")).stderr).toMatch(/^scancel: error: No job identification/);
   expect((await as("scancel", "-s", "USR1", "67108900")).stderr).toMatch(/sends no signals/);
+  expect((await as("scancel", "-i", "67108900")).stderr).toMatch(/does not ask/);
+  world.requests.length = 0;
+  expect((await as("scancel", "--me", "-A", "lab")).status).toBe(0);
+  expect((await as("scancel", "--me", "-p", "batch")).status).toBe(0);
+  expect(world.requests).toEqual([]);
 });
 
 test("scontrol shows a job in pairs, and expands host lists", async () => {

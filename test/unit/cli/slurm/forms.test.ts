@@ -1,0 +1,97 @@
+// Slurm's options and forms on Gleaner's own commands, and what workflow managers ask of Slurm.
+
+import { expect, test } from "@jest/globals";
+import { gleanWorld, invocation, listOf } from "../../../support/glean.js";
+
+const world = gleanWorld();
+const glean = (...args: string[]) => world.start(args).end;
+
+const node = (name: string, cores: number | null) => ({
+  node: name,
+  cores: 8,
+  memoryMb: 16_000,
+  allocatedCores: 2,
+  allocatedMemoryMb: 4_000,
+  slurmState: "MIXED",
+  drainedBy: null,
+  hole: cores === null ? null : { free: { cores, memoryMb: 1_000, gpus: [] } },
+  executor: null,
+});
+const site = () => ({
+  body: { clusterName: "c", version: "1", nodes: [node("n1", 4), node("n2", null), node("n3", 4)] },
+});
+
+test("info prints nodes as sinfo does", async () => {
+  world.answers["GET /v1/info"] = site;
+  expect((await glean("info", "-N", "-h", "-n", "n[1-2]")).stdout).toBe(
+    "n1      1  gleaner* idle\nn2      1  gleaner* alloc\n",
+  );
+  expect((await glean("info", "-o", "%N %C")).stdout).toBe(
+    "NODELIST CPUS(A/I/O/T)\nn[1,3] 4/4/0/8\nn2 8/0/0/8\n",
+  );
+});
+
+test("show prints jobs and nodes as scontrol does, each in one line with -o", async () => {
+  world.answers["GET /v1/info"] = site;
+  const { stdout } = await glean("show", "-o", "node", "n1");
+  expect(stdout).toMatch(/^NodeName=n1 .*CPUTot=8.*\n$/);
+  expect((await glean("show", "node", "n9")).stdout).toBe("Node n9 not found\n");
+  world.answers["GET /v1/invocations"] = () => listOf(invocation({ id: 42 }));
+  world.answers["GET /v1/invocations/42"] = () => ({
+    body: {
+      invocation: invocation({ id: 42 }),
+      submission: { command: { kind: "argv", argv: ["id"] }, workingDirectory: "/w" },
+      attempts: [],
+    },
+  });
+  expect((await glean("show", "job", "42")).stdout).toMatch(
+    /^JobId=42 JobName=job\n {3}UserId=ada/,
+  );
+  expect((await glean("show", "42", "43")).stderr).toMatch(/show one id/);
+});
+
+test("cancel chooses by node, and chooses nothing by what invocations have not", async () => {
+  world.answers["GET /v1/invocations"] = () =>
+    listOf(
+      invocation({ id: 42, state: "RUNNING", node: "n1" as never }),
+      invocation({ id: 43, state: "RUNNING", node: "n2" as never }),
+    );
+  world.answers["POST /v1/cancel"] = () => ({
+    body: { cancelled: 1, problems: ["42 has ended"] },
+  });
+  expect(await glean("cancel", "-Q", "-f", "-w", "n[1,3]")).toMatchObject({
+    status: 1,
+    stderr: "",
+  });
+  expect(world.requests.at(-1)!.body).toEqual({ ids: ["42"] });
+  world.requests.length = 0;
+  expect((await glean("cancel", "--me", "-A", "lab")).status).toBe(0);
+  expect((await glean("cancel", "42", "-p", "batch")).status).toBe(0);
+  expect(world.requests).toEqual([]);
+  expect((await glean("cancel", "42", "-s", "USR1")).stderr).toMatch(/sends no signals/);
+});
+
+test("Snakemake's executor for Slurm gets the answers that it parses", async () => {
+  world.answers["GET /v1/info"] = site;
+  expect((await glean("as", "sinfo", "-o", "%P")).stdout).toBe("PARTITION\ngleaner*\n");
+  const config = await glean("as", "scontrol", "show", "config");
+  expect(config.stdout).toMatch(/^MinJobAge +=\s*300 sec$/m);
+  world.answers["GET /v1/invocations"] = () => listOf(invocation({ id: 42, name: "run-1" }));
+  const words =
+    "sbatch --parsable --job-name run-1 --output /w/%j.log --export=ALL --comment rule_a";
+  const more = "-A lab -p short -t 5 -C  --qos=normal --mem 100 --ntasks=1 --cpus-per-task=1 -D /w";
+  const sent = world.start(["as", ...words.split(" "), ...more.split(" ")], "#!/bin/sh\nid\n");
+  expect(await sent.end).toMatchObject({ status: 0, stdout: "42\n" });
+  expect(world.submitted()).toMatchObject({
+    name: "run-1",
+    cores: 1,
+    memoryMb: 100,
+    timeLimitMs: 300_000,
+    workingDirectory: "/w",
+    optionVariables: { SLURM_JOB_ACCOUNT: "lab", SLURM_JOB_PARTITION: "short" },
+  });
+  const status = "squeue --noheader --format=%i|%T --states=all --name run-1";
+  expect((await glean("as", ...status.split(" "))).stdout).toBe("42|PENDING\n");
+  world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
+  expect((await glean("as", "scancel", "42", "43", "--clusters=all")).status).toBe(0);
+});
