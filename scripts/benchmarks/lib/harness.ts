@@ -29,6 +29,15 @@ export async function benchmark(
   options: Omit<SiteOptions, "dir">,
   measure: (site: Site) => Promise<object>,
 ): Promise<void> {
+  const result = await measuredOnSite(options, measure);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+/** Starts a site, runs `measure` on it, and removes the site. */
+export async function measuredOnSite<Result>(
+  options: Omit<SiteOptions, "dir">,
+  measure: (site: Site) => Promise<Result>,
+): Promise<Result> {
   await ensureSlurmInstalled();
   const dir = mkdtempSync(join(tmpdir(), "gleaner-bench-"));
   const site = await startSite({ ...options, dir });
@@ -44,19 +53,18 @@ export async function benchmark(
   };
   const interrupted = (): void => void end().then(() => process.exit(interruptedStatus));
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
-  let result: object;
   try {
     const slurm = await site.cluster.run("sinfo", ["--version"]);
     say(
       `${cpus().length} x ${cpus()[0]?.model}, Linux ${release()}, node ${process.version}, ${slurm.stdout.trim()}`,
     );
-    result = await measure(site);
+    const result = await measure(site);
     site.assertDaemonDidNotCrash();
+    return result;
   } finally {
     process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
     await end();
   }
-  process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
 export const say = (line: string): void => void process.stdout.write(`${line}\n`);
