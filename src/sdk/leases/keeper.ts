@@ -20,21 +20,22 @@ export async function keepLease(
   onChange: (lease: LeaseView) => void,
 ): Promise<LeaseKeeper> {
   const { workers = 1, atLeast = 1, ttlMs = defaultTtlMs } = options;
-  const lease = await client.request(
-    {
-      requestId: randomUuid(),
-      function: options.function,
-      workers,
-      atLeast,
-      cores: options.cores ?? null,
-      memoryMb: options.memoryMb ?? null,
-      ttlMs,
-      hotMs: options.hotMs ?? 0,
-      waitMs: options.waitMs ?? defaultWaitMs,
-    },
-    options.signal,
-  );
-  return new LeaseKeeper(client, lease, ttlMs, onChange);
+  const request = (signal?: AbortSignal) =>
+    client.request(
+      {
+        requestId: randomUuid(),
+        function: options.function,
+        workers,
+        atLeast,
+        cores: options.cores ?? null,
+        memoryMb: options.memoryMb ?? null,
+        ttlMs,
+        hotMs: options.hotMs ?? 0,
+        waitMs: options.waitMs ?? defaultWaitMs,
+      },
+      signal,
+    );
+  return new LeaseKeeper(client, await request(options.signal), request, ttlMs, onChange);
 }
 
 export class LeaseKeeper {
@@ -44,6 +45,7 @@ export class LeaseKeeper {
   constructor(
     private readonly client: LeaseClient,
     private lease: LeaseView,
+    private readonly request: (signal: AbortSignal) => Promise<LeaseView>,
     private readonly ttlMs: number,
     private readonly onChange: (lease: LeaseView) => void,
   ) {
@@ -77,15 +79,24 @@ export class LeaseKeeper {
     const { signal } = this.stopped;
     await this.untilOver(async () => {
       const { id, revision } = this.lease;
-      const lease = await this.client.follow(id, revision, followMs, signal);
-      if (lease.revision !== revision) this.change(lease);
+      const lease = await this.client.follow(id, revision, followMs, signal).catch((error) => {
+        if (!isUnknown(error)) throw error;
+        // gleanerd was killed before the lease was on record.
+        this.change({ ...this.lease, state: "PENDING", workers: [] });
+        return this.request(signal);
+      });
+      if (lease.id !== id || lease.revision !== revision) this.change(lease);
     });
   }
 
   /** At once first: the time that the grant took is a part of the first ttl. */
   private async renew(): Promise<void> {
     await this.untilOver(async () => {
-      await this.client.renew(this.lease.id, this.ttlMs);
+      const { id } = this.lease;
+      await this.client.renew(id, this.ttlMs).catch((error) => {
+        // follow() learns why, and may get another lease.
+        if (!isUnknown(error)) throw error;
+      });
       await pause(this.ttlMs / renewalsPerTtl, undefined, { signal: this.stopped.signal });
     });
   }
@@ -112,3 +123,6 @@ export class LeaseKeeper {
     this.onChange(lease);
   }
 }
+
+const isUnknown = (error: unknown): boolean =>
+  error instanceof GleanerError && error.code === "NOT_FOUND";

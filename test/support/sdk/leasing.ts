@@ -1,5 +1,6 @@
 // A lease over workers that really serve, as a client has it: gleanerd's part is made up here.
 
+import { GleanerError } from "../../../src/model/errors.js";
 import type { Connection } from "../../../src/sdk/connection.js";
 import { LeaseClient } from "../../../src/sdk/functions/lease-client.js";
 import type { LeaseRetry } from "../../../src/sdk/leases/lease.js";
@@ -16,6 +17,7 @@ export class Leasing {
   readonly elsewhere: unknown[] = [];
   state: "ACTIVE" | "ENDED" = "ACTIVE";
   invoke: (input: unknown) => Promise<unknown> = async () => "by gleanerd";
+  private id = 7;
   private revision = 1;
   private followers: (() => void)[] = [];
 
@@ -26,6 +28,12 @@ export class Leasing {
     this.state = state;
     this.revision++;
     for (const tell of this.followers.splice(0)) tell();
+  }
+
+  /** As one that was killed before the lease was on record; it grants another one. */
+  forget(workers: readonly Endpoint[]): void {
+    this.id++;
+    this.change(workers);
   }
 
   open(options: Partial<LeaseOptions> & { readonly retry?: LeaseRetry } = {}): Promise<Lease> {
@@ -48,6 +56,8 @@ export class Leasing {
     return new LeaseClient(async ({ method, path, signal }) => {
       this.asked.push(`${method} ${path}`);
       if (path.includes(`revision=${this.revision}&`)) await this.changed(signal!);
+      const isKnown = path === "/v1/leases" || path.startsWith(`/v1/leases/${this.id}`);
+      if (!isKnown) throw new GleanerError("NOT_FOUND", `there is no ${path}`);
       return this.answer();
     });
   }
@@ -60,8 +70,8 @@ export class Leasing {
   }
 
   private answer(): object {
-    const { state, revision, workers } = this;
-    const known = { id: 7, function: "ada/echo", hotMs: 0, expiresInMs: 10_000, reason: null };
+    const { id, state, revision, workers } = this;
+    const known = { id, function: "ada/echo", hotMs: 0, expiresInMs: 10_000, reason: null };
     return { ...known, state, revision, workers, wanted: workers.length, waiting: 0 };
   }
 }

@@ -92,6 +92,18 @@ test("one that has ended is sent nothing more over its connection", async () => 
   expect(worker.calls).toBe(1);
 });
 
+test("a lease that a restarted gleanerd does not know is requested again, and calls go on", async () => {
+  const [lost, next] = [await scripted(() => {}), await scripted(good, "8.1")];
+  const leasing = new Leasing([lost.endpoint]);
+  lease = await leasing.open();
+  const call = lease.invoke(1);
+  lost.stop();
+  leasing.forget([next.endpoint]);
+  await expect(call).resolves.toBe("1");
+  expect(leasing.elsewhere).toEqual([]);
+  expect(lease).toMatchObject({ id: "8", state: "ACTIVE" });
+});
+
 test("a call has a deadline, also one that nobody can run", async () => {
   const worker = await scripted(() => {});
   const leasing = new Leasing([worker.endpoint]);
