@@ -2,12 +2,14 @@
 // queue's view of calls, cancellation.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { makePackage } from "../../scripts/bundle/package.mjs";
 import { displayId } from "../../src/model/invocation.js";
 import type { InvocationList } from "../../src/wire/api/types.js";
+import { python } from "../support/runtimes/python-runtime.js";
+import { pythonPackages } from "../support/sdk/python/packages.js";
 import { type TestSite, testSite, user } from "../support/site/site.js";
 
 jest.setTimeout(180_000);
@@ -82,6 +84,27 @@ console.log(JSON.stringify({ one, later, sum, reason, code: error.code, type: er
   const inTime = [...invocations].sort((one, other) => one.submittedAtMs - other.submittedAtMs);
   const [last] = await at.ended(displayId(inTime.at(-1)!));
   expect(last).toMatchObject({ name: "square", state: "CANCELLED" });
+});
+
+test("a program in Python leases workers for its module and any function, also by joblib, dask, Parsl", async () => {
+  const folder = join(project, "python");
+  cpSync("test/support/sdk/python/program", folder, { recursive: true });
+  const path = [resolve("src/sdk/python"), await pythonPackages()].join(":");
+  const variables = [`GLEANER_CONF=${at.site.files.config}`, `PYTHONPATH=${path}`];
+  const program = [...variables, python, "-B", join(folder, "main.py")];
+  const { stdout, stderr } = await at.site.cluster.run("env", program, {
+    user,
+    timeoutMs: 120_000,
+  });
+  expect(stderr).toBe("");
+  const to = (end: number) => [...Array(end).keys()];
+  expect(JSON.parse(stdout)).toEqual({
+    ...{ local: 1.5, remote: { mean: 6, uid: 65_534 }, lease: to(40) },
+    asyncio: to(9).map((n) => n + 0.5),
+    ...{ map: [0, 1, 4, 9, 16], numpy: 199_998, elsewhere: true, error: ["'theirs'", true] },
+    ...{ joblib: to(20).map((n) => n ** 2), "joblib error": true },
+    ...{ dask: 64, "dask client": [2, 4], parsl: 100 },
+  });
 });
 
 test("glean map prints results; what failed is called again by the map's id", async () => {
