@@ -100,7 +100,7 @@ test("a program in Python leases workers for its module and any function, also b
   const to = (end: number) => [...Array(end).keys()];
   expect(JSON.parse(stdout)).toEqual({
     ...{ local: 1.5, remote: { mean: 6, uid: 65_534 }, lease: to(40) },
-    asyncio: to(9).map((n) => n + 0.5),
+    ...{ array: true, asyncio: to(9).map((n) => n + 0.5) },
     ...{ map: [0, 1, 4, 9, 16], numpy: 199_998, elsewhere: true, error: ["'theirs'", true] },
     ...{ joblib: to(20).map((n) => n ** 2), "joblib error": true },
     ...{ dask: 64, "dask client": [2, 4], parsl: 100 },

@@ -1,10 +1,12 @@
-"""Inputs and outputs of handlers: JSON as values, everything else as bytes."""
+"""Inputs and outputs of handlers: JSON as values, .npy as arrays, everything else as bytes."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 
+from .arrays import NPY, read_array, write_array
 from .errors import UserError
 
 #: `application/json` and what is derived from it, such as `application/geo+json`.
@@ -14,7 +16,11 @@ _BYTES = "application/octet-stream"
 
 
 def read_input(content_type: str, data: bytes) -> object:
-    if content_type == _BYTES or not _JSON.match(content_type):
+    if content_type == _BYTES:
+        return data
+    if content_type == NPY:
+        return read_array(data)
+    if not _JSON.match(content_type):
         return data
     if not data:
         return None
@@ -45,6 +51,9 @@ def _output_of(result: object) -> tuple[str, bytes]:
         return _BYTES, bytes(result)
     if isinstance(result, str):
         return "text/plain", result.encode("utf-8", "backslashreplace")
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(result, numpy.ndarray):
+        return NPY, write_array(result)
     try:
         # NaN and Infinity are no JSON: what reads the result would fail, far from here.
         text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

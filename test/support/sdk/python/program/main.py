@@ -26,6 +26,9 @@ def deployed():
     said["remote"] = stations.mean.remote([4, 5, 9])
     with stations.mean.lease(2) as lease:
         said["lease"] = [each.result()["mean"] for each in lease.map([n] for n in range(40))]
+    array = numpy.arange(6.0).reshape(2, 3).T
+    with stations.doubled.lease() as lease:
+        said["array"] = lease.invoke(array).tolist() == (array * 2).tolist()
 
 
 async def from_asyncio():
