@@ -1,5 +1,5 @@
-// Packages of PyPI that the Python SDK is tested with, installed once for each list of versions into
-// a folder of their own.
+// Packages of PyPI that the Python SDK is tested with, installed once for each list of versions
+// into a folder of their own.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
