@@ -4,6 +4,7 @@ import { useTime } from "../../src/clock.js";
 import { checkRemains } from "./checker/remains.js";
 import { Apis } from "./functions/api.js";
 import { Callers } from "./functions/callers.js";
+import { Lessees } from "./functions/lessees.js";
 import { Owners } from "./functions/owners.js";
 import { DaemonHost, slowestLaunchMs } from "./site/daemon-host.js";
 import { Disk } from "./site/disk.js";
@@ -47,6 +48,7 @@ class Site {
   readonly users: Users;
   readonly owners: Owners;
   readonly callers: Callers;
+  readonly lessees: Lessees;
 
   constructor({ seed, tell, sabotage }: SeedOptions) {
     this.world = new World({ seed, tell: tell ?? null, sabotage: sabotage ?? {} });
@@ -57,6 +59,7 @@ class Site {
     const apis = new Apis(this.users);
     this.owners = new Owners(this.world, this.users, apis);
     this.callers = new Callers(this.world, this.users, apis, this.owners);
+    this.lessees = new Lessees(this.world, this.users, apis, this.owners);
   }
 
   /** Somebody does something, or something breaks. */
@@ -66,6 +69,7 @@ class Site {
       [20, () => this.users.submit()],
       [14, () => this.callers.call()],
       [5, () => this.callers.map()],
+      [7, () => this.lessees.lease()],
       [6, () => this.owners.deploy()],
       [3, () => this.owners.change()],
       [4, () => this.callers.look()],

@@ -50,6 +50,14 @@ describe("in the core", () => {
     await mustFind(/micro-credits/, run);
   });
 
+  test("finds that an evicted lease is not billed", async () => {
+    type Metering = typeof import("../../src/core/accounting/metering.js");
+    const run = await withChanged<Metering>("../../src/core/accounting/metering.js", (real) => ({
+      isCharged: (end, measured) => end !== "EVICTED" && real.isCharged(end, measured),
+    }));
+    await mustFind(/is billed wrongly/, run);
+  });
+
   test("finds that the result of an old attempt is accepted for the new one", async () => {
     type Testimony = typeof import("../../src/daemon/executors/testimony.js");
     const run = await withChanged<Testimony>("../../src/daemon/executors/testimony.js", () => ({

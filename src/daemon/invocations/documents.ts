@@ -23,6 +23,8 @@ interface InputReader {
   read(packed: BlobHash, task: number): Promise<Payload>;
 }
 
+const noInput: Payload = { contentType: "", body: new Uint8Array() };
+
 export class Documents {
   /** By the submission's id, in the order of their last use. */
   private readonly kept = new Map<InvocationId, { submission: Submission; bytes: number }>();
@@ -61,9 +63,13 @@ export class Documents {
     }
   }
 
-  /** The input of a call; null for a command. Rejects with STORE if it cannot be read. */
+  /**
+   * The input of a call, which is empty for a lease; null for a command. Rejects with STORE if it
+   * cannot be read.
+   */
   async inputOf({ id, arrayJobId, digest }: Live): Promise<Payload | null> {
     if (digest.version === null) return null;
+    if (digest.lease !== undefined) return noInput;
     if (digest.packedInputs !== null) {
       const packed = await this.packed.read(digest.packedInputs, id - arrayJobId!);
       // The row of a large one has its size.

@@ -167,6 +167,7 @@ export class Settler {
     const { attempt } = call.attempts.pop()!;
     call.attempts.push({ attempt, result });
     this.apply(live, facts, result.next, result.reason, call);
+    this.leaseEnds.ended(live, facts);
     if (isFinal(result.next)) await this.recordSurely(call);
     return true;
   }

@@ -16,13 +16,12 @@ import type { Disk } from "../site/disk.js";
 import type { SimulatedNode } from "../site/node.js";
 import type { World } from "../site/world.js";
 import type { Process } from "../timeline.js";
+import { BillBook } from "./bills.js";
 import { CallBook } from "./calls.js";
 import { Causes } from "./causes.js";
 import { UnrecordedBook } from "./unrecorded.js";
 
-/** The site's prices and limits, written down once more. */
-const microCreditsPerCoreSecond = 278n;
-const microCreditsPerGbSecond = 28n;
+/** The site's limits, written down once more. */
 const lostInARow = 10;
 const leastPauseMs = 250;
 const segmentationFault = 11;
@@ -32,6 +31,8 @@ interface Ending {
   readonly exitCode: number;
   readonly signal: number;
   readonly oomKills: number;
+  /** If omitted, none. */
+  readonly cpuMs?: number;
 }
 
 /** One attempt as the world saw it. */
@@ -49,6 +50,8 @@ interface Account {
   readonly memoryMb: number;
   readonly user: string;
   readonly timeLimitMs: number;
+  /** Its lease's; null if it is none. */
+  readonly hotMs: number | null;
   state: "waiting" | "running" | InvocationState;
   attempt: number;
   /** Where its newest attempt is, and since when its intent is durable. */
@@ -62,32 +65,24 @@ interface Account {
 /** Where it cannot be started it is tried on another node, or so often. */
 const triesOnOneNode = 3;
 
-const billed: ReadonlySet<AttemptEnd> = new Set([
-  "COMPLETED",
-  "FAILED",
-  "CANCELLED",
-  "TIMEOUT",
-  "OUT_OF_MEMORY",
-]);
-
 export class Books {
   readonly counts = {
     ...{ attempts: 0, evicted: 0, lost: 0, ended: 0, refused: 0, jobsBeside: 0 },
     /** Bundles that reached a node, and calls that reached a handler, of these in a warm worker. */
     ...{ fetched: 0, calls: 0, warm: 0 },
+    /** Workers that served a lease, and those that crashed or were evicted then and were billed. */
+    ...{ leased: 0, crashed: 0, evictedBilled: 0 },
     ...{ deployed: 0, read: 0 },
   };
   private readonly accounts = new Map<InvocationId, Account>();
   private readonly runs = new Map<string, Run>();
   private readonly ordersSeen = new Set<string>();
   private readonly requests = new Map<string, readonly InvocationId[]>();
-  private readonly billedCoreMs = new Map<string, number>();
   private readonly askedAtMs = new Map<Process, number>();
-  private coreMs = 0;
-  private microCredits = 0n;
 
   readonly causes: Causes;
   readonly calls: CallBook;
+  private readonly bills = new BillBook((holds, sentence) => this.demand(holds, sentence));
   readonly unrecorded: UnrecordedBook;
 
   constructor(private readonly world: World) {
@@ -232,7 +227,9 @@ export class Books {
     end: AttemptEnd,
     ranMs: number | null,
   ): void {
-    const { array, begun, timeLimitMs } = this.accounts.get(invocation)!;
+    const { array, begun, timeLimitMs, hotMs } = this.accounts.get(invocation)!;
+    // Its client, or the lack of one, ends a lease at any time.
+    if (hotMs !== null && end === "CANCELLED") return;
     const at = begun ?? { node: "", executor: "", begunAtMs: 0 };
     const missing = this.causes.missingFor(end, {
       ids: [invocation, array],
@@ -252,7 +249,8 @@ export class Books {
     this.requests.set(request.requestId, ids);
     if (before !== undefined) return;
     this.calls.submitted(request, ids);
-    const { cores, memoryMb, timeLimitMs } = request.submission;
+    const { cores, memoryMb, timeLimitMs, command } = request.submission;
+    const hotMs = command.kind === "call" ? (command.lease?.hotMs ?? null) : null;
     const { user } = request.owner;
     const array = ids[0]!;
     for (const id of ids) {
@@ -263,6 +261,7 @@ export class Books {
         memoryMb,
         user,
         timeLimitMs,
+        hotMs,
         attempt: 0,
         ends: [],
         nodes: [],
@@ -315,7 +314,7 @@ export class Books {
   }
 
   private recorded(result: AttemptResult, ran = result.attempt): void {
-    const { invocation, attempt, end, next, wallMs, postings } = result;
+    const { invocation, attempt, end, next, wallMs } = result;
     const name = nameOf({ invocation, attempt: ran });
     const account = this.accounts.get(invocation)!;
     this.demand(
@@ -326,24 +325,19 @@ export class Books {
     account.state = next === "PENDING" ? "waiting" : next;
     if (end === "EVICTED") this.counts.evicted++;
     if (end === "LOST") this.counts.lost++;
-    this.demand(billed.has(end) === postings.length > 0, `${name}, ${end}, is billed wrongly`);
+    const isBilled = this.bills.recorded(name, account, result);
+    if (isBilled) this.counts.ended++;
+    if (isBilled && end === "EVICTED") this.counts.evictedBilled++;
+    if (account.hotMs !== null && end === "FAILED" && next === "PENDING" && wallMs > 0)
+      this.counts.crashed++;
     this.checkResult(name, result);
     this.calls.recorded({ ...result, attempt: ran });
-    if (postings.length === 0) return;
-    const { cores, memoryMb, user } = account;
-    this.counts.ended++;
-    this.coreMs += cores * wallMs;
-    this.billedCoreMs.set(user, (this.billedCoreMs.get(user) ?? 0) + cores * wallMs);
-    const price =
-      (BigInt(cores * wallMs) * microCreditsPerCoreSecond) / 1_000n +
-      (BigInt(memoryMb * wallMs) * microCreditsPerGbSecond) / 1_024_000n;
-    this.microCredits += price;
   }
 
   /** Against what the node's processes did. */
   private checkResult(
     name: string,
-    { end, next, wallMs, exitCode, signal, invocation }: AttemptResult,
+    { end, next, wallMs, cpuMs, exitCode, signal, invocation }: AttemptResult,
   ): void {
     const run = this.runs.get(name);
     const truth = run?.ending;
@@ -367,6 +361,10 @@ export class Books {
     this.demand(
       truth.wallMs === wallMs && cores === account.cores && memoryMb === account.memoryMb,
       `${name} is recorded with ${wallMs} ms and took ${truth.wallMs} ms`,
+    );
+    this.demand(
+      cpuMs === Math.min(truth.cpuMs ?? 0, cores * wallMs),
+      `${name} is recorded with ${cpuMs} ms of processor time and used ${truth.cpuMs} ms`,
     );
     const isTrue =
       (end === "COMPLETED" && truth.exitCode === 0 && truth.signal === 0 && truth.oomKills === 0) ||
@@ -418,18 +416,7 @@ export class Books {
       const ends = attempts.map(({ state }) => state).join();
       this.demand(ends === account?.ends.join(), `the attempts of ${row.id} are ${ends}`);
     }
-    const check = disk.reads.verifyLedger();
-    this.demand(check.balanced, `the ledger does not balance: ${check.differences.join("; ")}`);
-    this.demand(
-      BigInt(check.ledgerMicroCredits) === this.microCredits,
-      `the ledger has ${check.ledgerMicroCredits} micro-credits, used were ${this.microCredits}`,
-    );
-    this.demand(check.postings === this.counts.ended, `${check.postings} postings`);
-    for (const { user, coreMs } of disk.reads.bill({}))
-      this.demand(
-        coreMs === this.billedCoreMs.get(user),
-        `${user} is billed ${coreMs} core-ms and used ${this.billedCoreMs.get(user)}`,
-      );
+    this.bills.close(disk);
     this.demand(disk.reads.loadRunningAttempts().length === 0, "an attempt is still RUNNING");
   }
 }

@@ -25,6 +25,7 @@ interface Account {
   readonly version: VersionId;
   readonly uid: number;
   readonly timeLimitMs: number;
+  readonly isLease: boolean;
   /** What counts; undefined until it has ended. */
   answer: CallAnswer | null | undefined;
 }
@@ -62,6 +63,8 @@ export class CallBook {
   readonly loadings = new Map<VersionId, Loading>();
   private readonly asked = new Map<string, AskedCall>();
   private readonly accounts = new Map<InvocationId, Account>();
+  /** Crashes of leased workers, by caller and version. */
+  private readonly crashes = new Map<string, number>();
   private readonly answers = new Map<string, Answered>();
   /** How many calls of a user and version could be started on none of several nodes. */
   private readonly unstarted = new Map<string, number>();
@@ -100,6 +103,7 @@ export class CallBook {
     if (command.kind !== "call") return;
     const asked = this.asked.get(requestId);
     // Inputs that were packed are seen where the calls run.
+    const isLease = command.lease !== undefined;
     const inputs = packed === undefined ? given : [];
     if (asked === undefined || inputs === undefined) {
       this.demand(false, `${requestId} became calls without inputs, or nobody asked`);
@@ -121,12 +125,13 @@ export class CallBook {
     ids.forEach((id, at) => {
       const input = asked.inputs[at]!;
       this.demand(
-        !isKept || isSame(inputs[at], input),
+        !isKept || isLease || isSame(inputs[at], input),
         `call ${id} was recorded with another input`,
       );
       const asks = inputIn(input);
       const { uid } = owner;
-      this.accounts.set(id, { input, asks, version, uid, timeLimitMs, answer: undefined });
+      const account = { input, asks, version, uid, timeLimitMs, isLease };
+      this.accounts.set(id, { ...account, answer: undefined });
       this.recallRuns(id);
     });
   }
@@ -163,11 +168,16 @@ export class CallBook {
   }
 
   /** The end of an attempt is recorded. */
-  recorded({ invocation, attempt, end, next, answer, log, wallMs }: AttemptResult): void {
+  recorded(result: AttemptResult): void {
+    const { invocation, attempt, end, next, answer, log, wallMs } = result;
     const account = this.accounts.get(invocation);
     const name = `call ${invocation}.${attempt}`;
     if (account === undefined) {
       this.demand(answer === null, `${name} is a command and has an answer`);
+      return;
+    }
+    if (account.isLease) {
+      this.leaseRecorded(name, account, result);
       return;
     }
     if (end === "TIMEOUT")
@@ -194,6 +204,24 @@ export class CallBook {
         this.mayFail(account, answer),
         `${name} was to ${account.asks.does}, and the user is told of an error of theirs`,
       );
+  }
+
+  /** One crash, or an eviction, does not end a lease; three crashes in a row may. */
+  private leaseRecorded(name: string, account: Account, result: AttemptResult): void {
+    const { end, next, answer, reason, wallMs } = result;
+    const isBroken = answer?.kind === "notLoaded";
+    const loading = this.loadings.get(account.version);
+    this.demand(answer?.kind !== "result", `lease ${name} has a result`);
+    this.demand(
+      !isBroken || loading === "fails" || loading === "exits",
+      `lease ${name} could not load its code, which can be loaded`,
+    );
+    const caller = callerOf(account);
+    const isCrash = (end === "FAILED" || end === "OUT_OF_MEMORY") && wallMs > 0 && !isBroken;
+    if (isCrash) this.crashes.set(caller, (this.crashes.get(caller) ?? 0) + 1);
+    if (isFinal(next)) account.answer = null;
+    if (reason?.includes("crashed in a row"))
+      this.demand((this.crashes.get(caller) ?? 0) >= 3, `lease ${name} ended: ${reason}`);
   }
 
   /** It could be started on none of several nodes, so that it seems to be its function's fault. */

@@ -2,16 +2,18 @@
 
 import { callHandlers } from "../../../src/daemon/api/calls.js";
 import { functionHandlers } from "../../../src/daemon/api/functions.js";
+import { leaseHandlers } from "../../../src/daemon/api/leases/leases.js";
 import { mapHandlers } from "../../../src/daemon/api/maps/maps.js";
 import type { Handlers } from "../../../src/daemon/api/server/register.js";
 import { BundleChecks } from "../../../src/daemon/functions/bundles.js";
 import { Directory } from "../../../src/daemon/functions/directory.js";
 import { CallIds } from "../../../src/daemon/invocations/call-records.js";
 import type { AnswerOf, RouteName } from "../../../src/wire/api/types.js";
-import type { Daemon } from "../site/daemon-host.js";
+import { config, type Daemon } from "../site/daemon-host.js";
 import { type Person, people, type Users } from "../site/users.js";
 
 type Api = ReturnType<typeof callHandlers> &
+  ReturnType<typeof leaseHandlers> &
   ReturnType<typeof mapHandlers> &
   ReturnType<typeof functionHandlers>;
 
@@ -71,6 +73,8 @@ export class Apis {
     const callIds = new CallIds(store);
     const routes = this.users.routes(daemon);
     const common = { ...routes, ...parts, accounts, directory, bundleChecks, callIds };
-    return { ...callHandlers(common), ...mapHandlers(common), ...functionHandlers(common) };
+    const leases = leaseHandlers({ ...common, leasePolicy: config.leases });
+    const calls = { ...callHandlers(common), ...mapHandlers(common) };
+    return { ...calls, ...leases, ...functionHandlers(common) };
   }
 }

@@ -17,6 +17,9 @@ import type { Process } from "../timeline.js";
 import { NodeCode } from "./node-code.js";
 import { WorkerRun } from "./worker-run.js";
 
+/** No client of a simulated lease connects. */
+const hostId = "0f3b7a52-9d0e-4c7e-8a55-0d2f6f1f3a10";
+
 export class NodeWorkers {
   private readonly expected = new Map<number, ExpectedWorker>();
   private lastId = 0;
@@ -45,7 +48,7 @@ export class NodeWorkers {
     };
     const programs = { commandOf: () => ["/simulated/runtime"] };
     const payloads = new Payloads(() => "/simulated/results", say);
-    const leases = new Leases(say, this.node.name);
+    const leases = new Leases(say, hostId);
     const ports = { sockets, code, programs, payloads, leases };
     return { workers: workersOver(ports, spec, spawner, containment, say), code, leases };
   }

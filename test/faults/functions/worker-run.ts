@@ -14,6 +14,7 @@ import type { Process } from "../timeline.js";
 import { codeIn, hashOf, resultOf } from "./bundles.js";
 import { type Input, inputIn } from "./inputs.js";
 import * as says from "./worker-says.js";
+import { keyOfServe, serve } from "./worker-serves.js";
 import { WorkerWire } from "./worker-wire.js";
 
 /** A process that certainly is not on this machine: what it uses must not be read there. */
@@ -47,9 +48,13 @@ export class WorkerRun implements SimulatedRun {
   private held: Held | null;
   /** The executor has given up its connection. */
   private isBroken = false;
+  /** It does not stop to serve: its executor kills it. */
+  private isDeaf = false;
   private loaded: Load | null = null;
   /** The id of the call that runs in it. */
   private callId: number | null = null;
+  /** The id of the last lease that it served. */
+  private serving: number | null = null;
   private startUs = 0;
   private lastReportMs = 0;
   private readonly wire: WorkerWire;
@@ -167,9 +172,9 @@ export class WorkerRun implements SimulatedRun {
   }
 
   /** From then on its executor counts the time of a call, whether or not it reaches the worker. */
-  private wasSent({ type, metadata }: Frame): void {
-    if (type !== "call") return;
-    const key = keyOf(metadata);
+  private wasSent({ type, metadata, payload }: Frame): void {
+    if (type !== "call" && type !== "serve") return;
+    const key = type === "call" ? keyOf(metadata) : keyOfServe(payload);
     if (this.held?.key.invocation === key.invocation) return;
     this.held = { key, sinceUs: null };
     this.holds(this.world.timeline.nowUs);
@@ -187,6 +192,9 @@ export class WorkerRun implements SimulatedRun {
         break;
       case "call":
         this.call(frame);
+        break;
+      case "serve":
+        this.serve(frame);
         break;
       case "cancel":
         this.cancelled(frame.id);
@@ -231,6 +239,25 @@ export class WorkerRun implements SimulatedRun {
     this.later(lastsMs, () => this.finish(id, input, payload));
   }
 
+  private serve({ id, payload }: Frame): void {
+    const { world, node } = this;
+    this.key = keyOfServe(payload);
+    this.callId = id;
+    this.serving = id;
+    this.isBusy = true;
+    world.tell(`${this.name} serves a lease`);
+    world.books.ordered(this.key);
+    world.books.counts.leased++;
+    world.books.checkNode(node, `lease ${this.key.invocation} began`);
+    const worker = {
+      world,
+      later: (afterMs: number, happen: () => void) => this.later(afterMs, happen),
+      say: (frame: Buffer) => this.wire.say(frame),
+      end: (...how: [number, number, number?]) => this.end(...how),
+    };
+    serve(worker, id, () => this.callId === id);
+  }
+
   private finish(id: number, { does }: Input, payload: Buffer): void {
     if (this.callId !== id) return;
     const { chance } = this.world;
@@ -271,7 +298,7 @@ export class WorkerRun implements SimulatedRun {
   private ended(
     { key, sinceUs }: Held,
     atUs: number,
-    how: { exitCode: number; signal: number; oomKills: number },
+    how: { exitCode: number; signal: number; oomKills: number; cpuMs?: number },
   ): void {
     const wallMs = Math.max(0, Math.floor((atUs - (sinceUs ?? atUs)) / 1_000));
     if (sinceUs !== null) this.world.books.ended(key, { wallMs, ...how });
@@ -279,9 +306,15 @@ export class WorkerRun implements SimulatedRun {
 
   private cancelled(id: number): void {
     const { chance } = this.world;
-    if (this.callId !== id || chance.happens(0.2)) return;
+    if (this.callId !== id) return;
+    if (chance.happens(0.2)) {
+      this.isDeaf ||= this.serving === id;
+      return;
+    }
     this.later(chance.ms(0.5, 50), () => {
-      if (this.callId === id) this.answer(says.failed(id, "cancelled"), 1, { kind: "exception" });
+      if (this.callId !== id) return;
+      if (this.serving === id) this.answer(says.returned(id, ""), 0, { kind: "served" });
+      else this.answer(says.failed(id, "cancelled"), 1, { kind: "exception" });
     });
   }
 
@@ -295,16 +328,18 @@ export class WorkerRun implements SimulatedRun {
     world.tell(`${this.name} ended, ${exitCode}/${signal}`);
     const toNs = (us: number) => BigInt(node.bootedUs + us) * 1_000n;
     // An exit without an answer is an error of the code, whatever its status is.
-    const isError = signal === 0 || this.isBroken;
+    const isKilledForIt = this.isBroken || (this.isDeaf && signal === 9 && oomKills === 0);
+    const isError = signal === 0 || isKilledForIt;
+    const cpuMs = this.serving === null ? 0 : world.chance.whole(0, 2_000);
     const how = isError ? { exitCode: 1, signal: 0, oomKills } : { exitCode: 0, signal, oomKills };
     this.wire.hangUp();
     this.report(() => {
-      if (this.held !== null) this.ended(this.held, endUs, how);
+      if (this.held !== null) this.ended(this.held, endUs, { ...how, cpuMs });
       this.held = null;
       this.events.onEnd({
         kind: "ended",
         ...{ exitCode, signal, oomKills, startNs: toNs(startUs), endNs: toNs(endUs) },
-        ...{ cpuMs: 0, maxRssMb: 1, brokenProcessLimit: null },
+        ...{ cpuMs, maxRssMb: 1, brokenProcessLimit: null },
       });
     });
   }

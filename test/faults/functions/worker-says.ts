@@ -10,6 +10,12 @@ import {
   encodeLogStream,
   type Load,
 } from "../../../src/wire/worker/messages.js";
+import {
+  encodeServing,
+  encodeUsage,
+  type ServeUsage,
+  type Serving,
+} from "../../../src/wire/worker/serving.js";
 
 const resultType = "text/plain";
 
@@ -38,6 +44,10 @@ export const returned = (id: number, result: string): Buffer =>
     encodeHead("result", id, encodeContentType(resultType), Buffer.byteLength(result)),
     Buffer.from(result),
   ]);
+export const serving = (id: number, at: Serving): Buffer =>
+  encodeFrame("serving", id, encodeServing(at));
+export const usage = (id: number, of: Pick<ServeUsage, "clients" | "calls">): Buffer =>
+  encodeFrame("usage", id, encodeUsage({ ...of, busyMs: 5, spinMs: 5 }));
 /** Announces a result of this size; nobody reads it. */
 export const tooMuch = (id: number, bytes: number): Buffer =>
   encodeHead("result", id, encodeContentType(resultType), bytes);

@@ -18,6 +18,7 @@ import { recover } from "../../../src/daemon/startup/recovery.js";
 import { subscriberFailed } from "../../../src/daemon/state/events.js";
 import { AssertionError, GleanerError } from "../../../src/model/errors.js";
 import type { ExecutorId, JobId, NodeName } from "../../../src/model/ids.js";
+import { leasePrices } from "../checker/bills.js";
 import type { Process } from "../timeline.js";
 import { Contents } from "./contents.js";
 import type { Disk } from "./disk.js";
@@ -34,6 +35,7 @@ export const config: Config = parseConfig(
     functions: { maxPending: 500 },
     blobs: { keepUnusedMs: 180_000 },
     results: { keepMs: 60_000 },
+    rates: { leases: leasePrices },
     programs: { node: "/simulated/node", executor: "/simulated/executor", ...programs },
   },
   "the simulated site",

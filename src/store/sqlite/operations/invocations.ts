@@ -135,7 +135,9 @@ export function submissionInsert(
     });
     insertTasks(newTasks(request, id));
     useIds(id + tasks - 1);
-    keepInputs(id, inputs);
+    const { command } = submission;
+    // A lease has none that it needs again.
+    if (command.kind !== "call" || command.lease === undefined) keepInputs(id, inputs);
     if (packed !== undefined) keepPacked(id, packed, { uid: owner.uid, atMs: submittedAtMs });
     return tasks;
   };

@@ -1,0 +1,48 @@
+// A simulated worker that serves the clients of a lease, until it is told to stop, crashes or is
+// killed.
+
+import type { InvocationId } from "../../../src/model/ids.js";
+import type { AttemptKey } from "../../../src/wire/messages.js";
+import { decodeServe } from "../../../src/wire/worker/serving.js";
+import type { World } from "../site/world.js";
+import * as says from "./worker-says.js";
+
+export interface ServingWorker {
+  readonly world: World;
+  later(afterMs: number, happen: () => void): void;
+  say(frame: Buffer): void;
+  /** Its process ends. */
+  end(exitCode: number, signal: number, oomKills?: number): void;
+}
+
+export function keyOfServe(payload: Buffer): AttemptKey {
+  const [invocation, attempt] = decodeServe(payload).worker.split(".").map(Number);
+  return { invocation: invocation as InvocationId, attempt: attempt! };
+}
+
+const port = 50_000;
+const segmentationFault = 11;
+
+/** `serves`: whether it still serves this lease. */
+export function serve(worker: ServingWorker, id: number, serves: () => boolean): void {
+  const { world } = worker;
+  const { chance } = world;
+  const later = (afterMs: number, happen: () => void) =>
+    worker.later(afterMs, () => {
+      if (serves()) happen();
+    });
+  const sayClients = (clients: number) => worker.say(says.usage(id, { clients, calls: clients }));
+  later(chance.ms(0.5, 20), () => {
+    worker.say(says.serving(id, { port, socket: `gleaner-${id}` }));
+    if (chance.happens(0.9)) later(chance.ms(0.5, 100), () => sayClients(1));
+    if (chance.happens(0.3)) later(chance.ms(200, 20_000), () => sayClients(0));
+  });
+  const crash = () => {
+    chance.weighted<() => void>([
+      [2, () => worker.end(3, 0)],
+      [1, () => worker.end(0, segmentationFault)],
+      [1, () => worker.end(0, 9, 1)],
+    ])();
+  };
+  if (chance.happens(0.25)) later(chance.ms(1, 3_000), crash);
+}
