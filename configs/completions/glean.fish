@@ -40,6 +40,7 @@ complete -c glean -n '__fish_seen_subcommand_from batch' -l signal -d 'send this
 complete -c glean -n '__fish_seen_subcommand_from batch' -l checkpoint -d 'keep the folder $GLEANER_CHECKPOINT_DIR across evictions'
 complete -c glean -n '__fish_seen_subcommand_from batch' -l ignore -d 'leave out these #SBATCH options: licenses,mail-type'
 complete -c glean -n '__fish_seen_subcommand_from batch' -s W -l wait -d 'wait for the end; exit with the highest exit code of the tasks'
+complete -c glean -n '__fish_seen_subcommand_from batch' -l test-only -d 'say where it would run now, and submit nothing'
 complete -c glean -n '__fish_seen_subcommand_from batch' -l parsable -d 'print only the id'
 complete -c glean -n '__fish_seen_subcommand_from batch' -s h -l help -d 'display help for command'
 complete -c glean -n __fish_use_subcommand -f -a run -d 'run a command in a hole and see its output, as srun does'

@@ -113,6 +113,7 @@ const notOfRuns = [
   "ignore",
   "wait",
   "parsable",
+  "test-only",
 ];
 const needs = batchOptions.filter(({ name }) => !notOfRuns.includes(name));
 

@@ -12,6 +12,7 @@ import {
 } from "../../core/submission/admission.js";
 import { bytesOf, digestOf } from "../../core/submission/digest.js";
 import { newTasks, taskCountOf } from "../../core/submission/new-tasks.js";
+import { sizesFor } from "../../core/submission/whole-node.js";
 import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, maxSlurmJobId } from "../../model/ids.js";
@@ -73,6 +74,7 @@ export function invocationHandlers(
   return {
     submit: async ({ caller, body, request }) => {
       await deps.access.require(caller);
+      if (body.testOnly) return checked(deps, caller, body);
       await deps.reserve.require();
       const answer = await accept(deps, caller, body);
       const { id, tasks } = answer;
@@ -147,25 +149,6 @@ export function admitted(
   return admit({ ...asked, ...sizes }, uid, load, largest, admission, nowMs());
 }
 
-/** Those of a whole node, as far as it asks for one. */
-function sizesFor(
-  { cores, gpus, memoryMb, memoryPerCoreMb, ntasks = 1, where }: AskedSubmission,
-  wholeNode: (need: ResourceRequest) => ResourceRequest | null,
-): Partial<AskedSubmission> {
-  const isExclusive = where?.exclusive === true;
-  const takesMemory = memoryMb === 0 || (isExclusive && (memoryMb ?? memoryPerCoreMb) === null);
-  if (!isExclusive && !takesMemory) return {};
-  const node = wholeNode({ cores, gpus, memoryMb: memoryMb ?? 0 });
-  if (node === null) return {};
-  return {
-    ...(takesMemory && { memoryMb: node.memoryMb }),
-    ...(isExclusive && {
-      cores: node.cores,
-      coresPerTask: Math.max(1, Math.floor(cores / ntasks)),
-    }),
-  };
-}
-
 /** What is other than the client asked, as sentences. */
 function notesOn(
   asked: AskedSubmission,
@@ -186,6 +169,15 @@ function notesOn(
   if (schedule?.once)
     notes.push("--no-requeue: an eviction ends it, and it does not run a second time");
   return notes;
+}
+
+/** What would be accepted; throws as accept does. */
+function checked(deps: InvocationRoutes, { uid }: Caller, { submission: asked }: Asked) {
+  const submission = admitted(deps, uid, asked, []);
+  const { cores, memoryMb, gpus, timeLimitMs } = submission;
+  const notes = notesOn(asked, submission, deps.admission);
+  const takes = { cores, memoryMb, gpus, timeLimitMs };
+  return { id: 0, tasks: taskCountOf(submission), takes, ...(notes.length > 0 && { notes }) };
 }
 
 /** Resolves once the submission is durable. */

@@ -49,6 +49,7 @@ const unsaid: Readonly<BatchSettings> = {
   checkpoint: false,
   wait: false,
   parsable: false,
+  testOnly: false,
 };
 
 export const batchOptions: readonly BatchOption[] = [
@@ -210,6 +211,9 @@ export const batchOptions: readonly BatchOption[] = [
   },
   flag("wait", "W", "wait for the end; exit with the highest exit code of the tasks", (to) => {
     to.wait = true;
+  }),
+  flag("test-only", null, "say where it would run now, and submit nothing", (to) => {
+    to.testOnly = true;
   }),
   flag("parsable", null, "print only the id", (to) => {
     to.parsable = true;

@@ -61,7 +61,6 @@ judged(refuse("only Slurm sets up burst buffers"), "bb bbf");
 judged(refuse("only root may run work as others, and Gleaner never does"), "uid gid");
 judged(refuse("Gleaner starts no OCI containers"), "container container-id container-type");
 judged(refuse("Gleaner reads variables from --export alone"), "export-file");
-judged(refuse("it shows a start that sbatch would foresee, and Gleaner has none"), "test-only");
 judged(refuse("functions get whole GPUs of a node"), "gpus-per-socket");
 judged(oneTask, "ntasks-per-gpu ntasks-per-tres");
 judged(refuse("write -c, --mem and --gpus instead"), "tres-per-task resources");

@@ -41,6 +41,8 @@ export interface BatchSettings {
   checkpoint: boolean;
   wait: boolean;
   parsable: boolean;
+  /** Whether nothing is submitted: it is checked, and a node is looked for. */
+  testOnly: boolean;
 }
 
 export interface BatchOption extends OptionShape {

@@ -2,6 +2,7 @@
 
 import { basename, resolve } from "node:path";
 import { type Command, Option } from "commander";
+import { nowMs } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
 import { randomUuid, type SubmitRequest } from "../../../sdk/index.js";
 import { exportedEnvironment } from "../../batch/exported.js";
@@ -82,10 +83,24 @@ async function batch(
   const { settings, notes, variables } = readSettings(body, shown, options, context.environment);
   for (const note of notes) complain(`note: ${note}`);
   const client = await context.client();
-  const answer = await client.submit(
-    requestOf({ settings, variables }, settings.name ?? name, body, args, context.environment),
+  const request = requestOf(
+    { settings, variables },
+    settings.name ?? name,
+    body,
+    args,
+    context.environment,
   );
+  const answer = await client.submit(request);
   for (const note of answer.notes ?? []) complain(`note: ${note}`);
+  if (answer.takes !== undefined) {
+    const { roomText } = await import("../../batch/room.js");
+    const { where = {} } = request.submission;
+    complain(
+      roomText(answer.takes, where, await client.info(), nowMs()),
+      command.name() === "sbatch" ? "sbatch" : "glean",
+    );
+    return exitStatus.done;
+  }
   print(settings.parsable ? `${answer.id}\n` : `Submitted batch job ${answer.id}\n`);
   if (!settings.wait) return exitStatus.done;
   const { waitForEnd } = await import("../../wait.js");
@@ -127,6 +142,7 @@ function requestOf(
   const { stdinPattern, openMode, coresPerTask } = settings;
   return {
     requestId: randomUuid(),
+    ...(settings.testOnly && { testOnly: true }),
     submission: {
       ...sizes,
       ...(ntasks > 1 && { ntasks }),

@@ -96,10 +96,18 @@ export const submitRequest = z.strictObject({
     .uuid()
     .describe("A UUID that the client makes; a request that is sent again is recorded once"),
   submission: submissionRequest,
+  testOnly: z
+    .boolean()
+    .exactOptional()
+    .describe("Whether it is only checked, and nothing submitted; if omitted, false"),
 });
 export const submitAnswer = z.strictObject({
-  id: z.int().min(1).describe("The invocation's id, or the array's"),
+  id: z.int().min(0).describe("The invocation's id, or the array's; 0 if it was only checked"),
   tasks: z.int().min(1),
+  takes: z
+    .strictObject({ cores: whole, memoryMb: whole, gpus: whole, timeLimitMs: whole })
+    .exactOptional()
+    .describe("What it would get, if it was only checked"),
   notes: z
     .array(z.string())
     .exactOptional()

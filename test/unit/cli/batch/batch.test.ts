@@ -101,6 +101,35 @@ describe("batch", () => {
     });
   });
 
+  test("--test-only submits nothing and says where it would start", async () => {
+    world.answers["POST /v1/invocations"] = ({ body }) => ({
+      body: {
+        id: 0,
+        tasks: 1,
+        takes: { cores: body.submission.cores, memoryMb: 100, gpus: 0, timeLimitMs: 60_000 },
+      },
+    });
+    const free = (cores: number) => ({ free: { cores, memoryMb: 1_000, gpus: [] } });
+    const node = { executor: null, drainedBy: null };
+    const nodes = [
+      { ...node, node: "n1", hole: null },
+      { ...node, node: "n2", hole: free(2) },
+      { ...node, node: "n3", hole: free(4) },
+    ];
+    world.answers["GET /v1/info"] = () => ({ body: { nodes } });
+    const tested = (...words: string[]) => glean("batch", "--test-only", ...words, "--wrap", "id");
+    expect((await tested("-c3")).stderr).toMatch(
+      /^glean: Job 0 to start at 20\S+ using 3 processors on nodes n3 in partition gleaner\n$/,
+    );
+    const sent = world.requests.find(({ url }) => url === "/v1/invocations");
+    expect(sent!.body.testOnly).toBe(true);
+    expect(await tested("-c2", "-x", "n[2-3]")).toEqual({
+      status: 0,
+      stdout: "",
+      stderr: "glean: it would wait: no node has 2 cores and 100 MB for functions at present\n",
+    });
+  });
+
   test("tells all refusals of a script at once, a line each", async () => {
     const name = world.script("#!/bin/sh\n#SBATCH -N 2\n#SBATCH --licenses=a\n#SBATCH --frob\n");
     const { status, stderr } = await glean("batch", name);

@@ -191,7 +191,10 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   challenge: () => [{}],
   token: async () => [{ body: { credential: await credential() } }],
   openApi: () => [{}],
-  submit: () => [{ body: { requestId: "6b3f7a52-9d0e-4c7e-8a55-0d2f6f1f3a10", submission } }],
+  submit: () =>
+    [{}, { testOnly: true }].map((also) => ({
+      body: { requestId: "6b3f7a52-9d0e-4c7e-8a55-0d2f6f1f3a10", submission, ...also },
+    })),
   list: () => [{}, { path: `/v1/invocations?ids=${ended},${running}&states=COMPLETED,RUNNING` }],
   detail: () => [ended, running].map((id) => ({ path: `/v1/invocations/${id}` })),
   wait: () => [
