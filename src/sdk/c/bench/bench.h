@@ -33,10 +33,13 @@ bool socket_ping(int fd, uint8_t *buffer, size_t bytes);
 /* bench_ofi.c, or bench_ofi_absent.c without libfabric: the same with a bare endpoint, whose
  * address travels over the connection. */
 struct bare;
-/* NULL, and the reason unless it is NULL, if there is none. */
-struct bare *bare_open(const char *provider, int fd, char *problem);
-void bare_echo(struct bare *bare, int fd, uint8_t *buffer);
-bool bare_ping(struct bare *bare, uint8_t *buffer, size_t bytes);
+/* For messages of at most `largest` bytes; NULL, and why, if there is none. */
+struct bare *bare_open(const char *provider, int fd, size_t largest, char *problem);
+void bare_echo(struct bare *bare, int fd);
+bool bare_ping(struct bare *bare, size_t bytes);
+bool bare_pong(struct bare *bare, size_t bytes);
+/* Until the last message is sent. */
+bool bare_flush(struct bare *bare);
 void bare_close(struct bare *bare);
 
 #endif

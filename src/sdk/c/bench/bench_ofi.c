@@ -17,9 +17,12 @@ struct bare {
 	fi_addr_t peer;
 	struct fi_context2 sending, receiving;
 	bool is_sending;
+	/* A message may be under way in one while the next comes to the other. */
+	uint8_t *buffers[2];
+	unsigned turn;
 };
 
-struct bare *bare_open(const char *provider, int fd, char *problem)
+struct bare *bare_open(const char *provider, int fd, size_t largest, char *problem)
 {
 	uint8_t own[OFI_ADDRESS_BYTES] = { 0 }, other[OFI_ADDRESS_BYTES];
 	size_t length = sizeof own;
@@ -27,8 +30,10 @@ struct bare *bare_open(const char *provider, int fd, char *problem)
 	if (bare == NULL)
 		return NULL;
 	bare->fd = fd;
+	bare->buffers[0] = calloc(1, largest);
+	bare->buffers[1] = calloc(1, largest);
 	bare->ofi = ofi_open(provider, fd, problem);
-	if (bare->ofi != NULL && fi_getname(&bare->ofi->endpoint->fid, own, &length) == 0 &&
+	if (bare->ofi != NULL && bare->buffers[0] != NULL && bare->buffers[1] != NULL && fi_getname(&bare->ofi->endpoint->fid, own, &length) == 0 &&
 	    write_all(fd, own, sizeof own) && read_all(fd, other, sizeof other) &&
 	    fi_av_insert(bare->ofi->addresses, other, 1, &bare->peer, 0, NULL) == 1)
 		return bare;
@@ -84,31 +89,39 @@ static bool send_message(struct bare *bare, const uint8_t *buffer, size_t bytes)
 	return result == 0;
 }
 
-/* The answer has a place of its own: it may come before the library is done with the message. */
-bool bare_ping(struct bare *bare, uint8_t *buffer, size_t bytes)
+bool bare_ping(struct bare *bare, size_t bytes)
 {
-	return post_receive(bare, buffer + LARGEST, bytes) && send_message(bare, buffer, bytes) &&
+	return post_receive(bare, bare->buffers[1], bytes) && send_message(bare, bare->buffers[0], bytes) &&
 	       wait_for(bare, &bare->receiving);
 }
 
-void bare_echo(struct bare *bare, int fd, uint8_t *buffer)
+bool bare_pong(struct bare *bare, size_t bytes)
+{
+	uint8_t *message = bare->buffers[bare->turn++ % 2];
+	return post_receive(bare, message, bytes) && wait_for(bare, &bare->receiving) &&
+	       send_message(bare, message, bytes);
+}
+
+bool bare_flush(struct bare *bare)
+{
+	return !bare->is_sending || wait_for(bare, &bare->sending);
+}
+
+void bare_echo(struct bare *bare, int fd)
 {
 	struct round round;
 	while (read_all(fd, &round, sizeof round) && round.bytes <= LARGEST)
-		for (uint32_t at = 0; at < round.count; at++) {
-			uint8_t *message = buffer + at % 2 * LARGEST;
-			if (!post_receive(bare, message, round.bytes) || !wait_for(bare, &bare->receiving) ||
-			    !send_message(bare, message, round.bytes))
+		/* The last one must leave before the socket is read. */
+		for (uint32_t at = 0; at < round.count; at++)
+			if (!bare_pong(bare, round.bytes) || (at + 1 == round.count && !bare_flush(bare)))
 				return;
-			/* The last one must leave before the socket is read. */
-			if (at + 1 == round.count && bare->is_sending && !wait_for(bare, &bare->sending))
-				return;
-		}
 }
 
 void bare_close(struct bare *bare)
 {
 	if (bare->ofi != NULL)
 		ofi_close(bare->ofi);
+	free(bare->buffers[0]);
+	free(bare->buffers[1]);
 	free(bare);
 }

@@ -54,14 +54,14 @@ static void serve(const char *provider)
 	char problem[OFI_MAX_PROBLEM_BYTES];
 	struct pollfd arrival = { listener, POLLIN, 0 };
 	int fd = listener >= 0 && poll(&arrival, 1, ACCEPT_MS) == 1 ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
-	uint8_t *buffer = malloc(2 * LARGEST);
+	uint8_t *buffer = malloc(LARGEST);
 	if (fd >= 0 && buffer != NULL && provider[0] == '\0') {
 		socket_tune(fd);
 		socket_echo(fd, buffer);
 	} else if (fd >= 0 && buffer != NULL) {
-		struct bare *bare = bare_open(provider, fd, problem);
+		struct bare *bare = bare_open(provider, fd, LARGEST, problem);
 		if (bare != NULL) {
-			bare_echo(bare, fd, buffer);
+			bare_echo(bare, fd);
 			bare_close(bare);
 		}
 	}

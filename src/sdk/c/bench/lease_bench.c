@@ -81,7 +81,7 @@ static bool time_raw(int fd, struct bare *bare, uint32_t bytes, struct figures *
 		if (calls % PART == 0 && !write_all(fd, &round, sizeof round))
 			return false;
 		const double began = now_us();
-		if (!(bare == NULL ? socket_ping(fd, output, bytes) : bare_ping(bare, output, bytes)))
+		if (!(bare == NULL ? socket_ping(fd, output, bytes) : bare_ping(bare, bytes)))
 			return false;
 		took[calls] = now_us() - began;
 	}
@@ -127,7 +127,7 @@ static bool measure_raw(gleaner_lease *lease, bool is_unix, const char *provider
 	gleaner_call *call = gleaner_submit(lease, serve, strlen(serve), output, LARGEST);
 	gleaner_flush(lease);
 	int fd = connect_raw(&lease->connections[0]->endpoint, is_unix, where);
-	struct bare *bare = fd >= 0 && provider[0] != '\0' ? bare_open(provider, fd, problem) : NULL;
+	struct bare *bare = fd >= 0 && provider[0] != '\0' ? bare_open(provider, fd, LARGEST, problem) : NULL;
 	bool is_timed = fd >= 0 && (provider[0] == '\0' || bare != NULL);
 	for (size_t at = 0; at < SIZES && is_timed; at++)
 		is_timed = time_raw(fd, bare, sizes[at], &figures[at]);
@@ -234,8 +234,7 @@ int main(void)
 		return 2;
 	}
 	input = calloc(1, LARGEST);
-	/* A bare answer comes behind the message. */
-	output = calloc(2, LARGEST);
+	output = calloc(1, LARGEST);
 	if (input == NULL || output == NULL)
 		return 1;
 	measure(&endpoint, "shm", GLEANER_TRANSPORT_SHM);
