@@ -19,10 +19,7 @@ jest.setTimeout(180_000);
 let at: TestSite;
 
 beforeAll(async () => {
-  at = await testSite({
-    ...{ nodes: 2, cpus: 4, memoryMb: 8_000 },
-    config: { leases: { ofiProvider: "tcp" } },
-  });
+  at = await testSite({ nodes: 2, cpus: 4, memoryMb: 8_000 });
   await at.until("executors", async () => {
     const { nodes } = await at.info();
     return nodes.every(({ executor }) => executor?.state === "ready") || undefined;
@@ -196,17 +193,6 @@ async function evictWorker(): Promise<void> {
     return (names.length === before.length && !names.includes(first!.worker)) || undefined;
   });
 }
-
-test("glean lease --bench times each transport, or says why it is not there", async () => {
-  const bench = ["lease", "--bench", "--json"];
-  const { transports } = JSON.parse(await at.site.gleanOrThrow(bench, { user }));
-  const names = transports.map(({ transport }: { transport: string }) => transport);
-  expect(names).toEqual(expect.arrayContaining(["shm", "unix", "tcp", "ofi"]));
-  for (const { sizes, problem } of transports)
-    expect(sizes === undefined ? problem : sizes.length).toEqual(
-      sizes === undefined ? expect.stringMatching(/\w/) : 4,
-    );
-});
 
 test("5 MiB go to a function and back by their hash; 70 MiB are refused before anything runs", async () => {
   const folder = mkdtempSync(join(tmpdir(), "glean-large-"));

@@ -19,6 +19,15 @@ export function makeClient(name: string): string {
   return program;
 }
 
+/** The program and the function of `glean lease --bench`, without sanitizers, in a folder. */
+export function makeBench(): string {
+  const bench = join(runtimesFolder, "c-bench");
+  mkdirSync(bench, { recursive: true });
+  const make = ["make", "-s", "-C", library, `OUT=${bench}`, "bench"];
+  execFileSync("flock", [join(bench, ".lock"), ...make], { stdio: "pipe" });
+  return bench;
+}
+
 /** The endpoints as the programs read them. */
 const linesOf = (endpoints: readonly ServedEndpoint[]): string =>
   endpoints

@@ -1,9 +1,10 @@
 // libgleaner against native workers, both under the sanitizers: each transport, failures, and
 // workers that die.
 
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, expect, test } from "@jest/globals";
-import { makeClient, runClient } from "../../support/runtimes/c-client.js";
+import { makeBench, makeClient, runClient } from "../../support/runtimes/c-client.js";
 import { compileLibrary, makeRuntimes, runtimesFolder } from "../../support/runtimes/c-runtimes.js";
 import { bundleOf } from "../../support/runtimes/runtime-process.js";
 import { startServing, stopServing } from "../../support/runtimes/serving.js";
@@ -64,6 +65,26 @@ test.each([
   },
   60_000,
 );
+
+test("the bench times each transport, and says which one programs use", async () => {
+  const bench = makeBench();
+  const folder = bundleOf({});
+  copyFileSync(join(bench, "glean-lease-bench.so"), join(folder, "bench.so"));
+  const { endpoint } = await startServing("native", folder, { ofiProvider: "tcp" });
+  const said = await runClient([join(bench, "glean-lease-bench"), "5"], [endpoint]);
+  const lines = said
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const raw = expect.objectContaining({ bytes: 1, rawP50Us: expect.any(Number) });
+  expect(lines).toEqual([
+    expect.objectContaining({ transport: "shm", sizes: expect.any(Array) }),
+    ...["unix", "tcp", "ofi"].map((transport) =>
+      expect.objectContaining({ transport, sizes: expect.arrayContaining([raw]) }),
+    ),
+    { used: "shm" },
+  ]);
+}, 60_000);
 
 test("spreads calls over two workers, and goes on with one", async () => {
   const both = await Promise.all([serve(0, "1.1"), serve(0, "2.1")]);

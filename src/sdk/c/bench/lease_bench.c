@@ -1,5 +1,5 @@
-/* The program of `glean lease --bench`: glean-lease-bench < ENDPOINT, which is six lines (worker,
- * host, port, socket, host id, key). Times calls of the function in function.c over each transport,
+/* The program of `glean lease --bench`: glean-lease-bench [MS] < ENDPOINT, which is six lines
+ * (worker, host, port, socket, host id, key). Times calls of the function in function.c over each transport,
  * beside a bare ping-pong with the same worker, and says so in lines of JSON. */
 #include <netdb.h>
 #include <stddef.h>
@@ -19,8 +19,8 @@
 #define LONGEST_LINE 512
 #define MOST_CALLS 2000
 #define CONNECT_S 2
-/* A size is timed for this long, in parts of as many calls. */
-#define LONGEST_US 500000
+/* Unless it is told: a size is timed for this long, in parts of as many calls. */
+#define LONGEST_MS 500
 #define PART 20
 
 static const uint32_t sizes[] = { 1, 1024, 100 << 10, LARGEST };
@@ -33,6 +33,7 @@ struct figures {
 
 static uint8_t *input, *output;
 static double took[MOST_CALLS];
+static double longest_us = LONGEST_MS * 1e3;
 
 static double now_us(void)
 {
@@ -55,7 +56,7 @@ static struct figures figures_of(uint32_t calls)
 
 static bool goes_on(uint32_t calls, double start_us)
 {
-	return calls < MOST_CALLS && (calls % PART != 0 || calls == 0 || now_us() - start_us < LONGEST_US);
+	return calls < MOST_CALLS && (calls % PART != 0 || calls == 0 || now_us() - start_us < longest_us);
 }
 
 static bool time_lease(gleaner_lease *lease, uint32_t bytes, struct figures *figures)
@@ -226,11 +227,13 @@ static bool read_endpoint(struct endpoint *endpoint)
 	return endpoint_make(endpoint, &given);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct endpoint endpoint;
+	if (argc > 1)
+		longest_us = strtod(argv[1], NULL) * 1e3;
 	if (!read_endpoint(&endpoint)) {
-		fprintf(stderr, "usage: glean-lease-bench < ENDPOINT, as glean lease --bench calls it\n");
+		fprintf(stderr, "usage: glean-lease-bench [MS] < ENDPOINT, as glean lease --bench calls it\n");
 		return 2;
 	}
 	input = calloc(1, LARGEST);
