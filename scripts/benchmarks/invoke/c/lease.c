@@ -1,5 +1,6 @@
 /* Calls of a leased function that returns its input, through libgleaner. Usage: lease
- * tcp|unix|shm|inPlace|ofi; LEASE_WORKER and the variables beside it say where the worker serves. */
+ * tcp|unix|shm|inPlace|ofi; LEASE_WORKER and the variables beside it say where the worker
+ * serves. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-// A function in C called from C over libfabric, with providers that can be tried anywhere; both ends
-// spin, as those of the bare program do. Needs libfabric-dev.
+// A function in C called from C over libfabric, with providers that can be tried anywhere. Both
+// ends spin, as those of the bare program do. Needs libfabric-dev.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

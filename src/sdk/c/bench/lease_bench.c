@@ -1,6 +1,6 @@
 /* The program of `glean lease --bench`: glean-lease-bench [MS] < ENDPOINT, which is six lines
- * (worker, host, port, socket, host id, key). Times calls of the function in function.c over each transport,
- * beside a bare ping-pong with the same worker, and says so in lines of JSON. */
+ * (worker, host, port, socket, host id, key). Times calls of the function in function.c over each
+ * transport, beside a bare ping-pong with the same worker, and says so in lines of JSON. */
 #include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
