@@ -11,6 +11,8 @@ export interface Column<Row> {
   readonly most?: number;
   /** The fewest columns of a terminal. */
   readonly least?: number;
+  /** Whether a terminal shows it in red. */
+  readonly isAlarming?: (row: Row) => boolean;
 }
 
 /** Replaces control characters in names, paths and reasons, which a terminal would obey. */
@@ -34,13 +36,20 @@ export function table<Row>(
     return most === undefined ? field : cutTo(field, most);
   };
   const lines = [...header, ...rows.map((row) => columns.map((column) => fieldOf(row, column)))];
+  const isAlarming = (line: number, column: number): boolean => {
+    const row = rows[line - header.length];
+    return row !== undefined && columns[column]!.isAlarming?.(row) === true;
+  };
   const widths = columns.map(({ least = 0 }, index) =>
     lines.reduce((widest, line) => Math.max(widest, widthOf(line[index]!)), least),
   );
   return lines
-    .map((line) =>
+    .map((line, at) =>
       line
-        .map((field, index) => fill(field, widths[index]!, columns[index]!.right === true))
+        .map((field, index) => {
+          const filled = fill(field, widths[index]!, columns[index]!.right === true);
+          return isAlarming(at, index) ? alarming(filled) : filled;
+        })
         .join("  ")
         .trimEnd(),
     )

@@ -64,6 +64,10 @@ export function stateOf({ state, reason }: Pick<Invocation, "state" | "reason">)
   return state;
 }
 
+/** Whether an end was none that its owner wished. */
+export const hasFailed = ({ state }: Pick<Invocation, "state">): boolean =>
+  state === "FAILED" || state === "TIMEOUT" || state === "OUT_OF_MEMORY";
+
 /** One word, as in squeue's REASON column: what waits for a place waits for resources. */
 export function reasonOf({ state, reason }: Pick<Invocation, "state" | "reason">): string {
   const [, word] = /^([A-Z]\w+)(?=:|$)/.exec(reason ?? "") ?? [];

@@ -34,3 +34,26 @@ test("a table aligns wide names and cuts long ones", () => {
     "NAME      N\n日本      1\na-very-l  1\n",
   );
 });
+
+test("what is alarming is red on a terminal, unless NO_COLOR says no, and never elsewhere", () => {
+  const columns = [
+    { title: "ST", text: (state: string) => state, isAlarming: (state: string) => state === "F" },
+    { title: "N", text: () => "1" },
+  ];
+  const lines = () => table(["F", "CD"], columns, true);
+  const { isTTY } = process.stdout;
+  const { NO_COLOR } = process.env;
+  try {
+    process.stdout.isTTY = true;
+    delete process.env.NO_COLOR;
+    expect(lines()).toBe("ST  N\n\u001b[31mF \u001b[39m  1\nCD  1\n");
+    process.env.NO_COLOR = "1";
+    expect(lines()).toBe("ST  N\nF   1\nCD  1\n");
+    delete process.env.NO_COLOR;
+    process.stdout.isTTY = false;
+    expect(lines()).toBe("ST  N\nF   1\nCD  1\n");
+  } finally {
+    process.stdout.isTTY = isTTY;
+    if (NO_COLOR !== undefined) process.env.NO_COLOR = NO_COLOR;
+  }
+});

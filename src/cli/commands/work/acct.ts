@@ -5,6 +5,7 @@ import { displayId, type Invocation } from "../../../model/invocation.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenPeriod, chosenUser, parseStates } from "../../filters.js";
 import { briefFormat, elapsedMs, exitOf, sacctColumns } from "../../formats/sacct.js";
+import { hasFailed } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
 import { bare, type Column, complain, json, print, table } from "../../output.js";
 import { parseIds } from "../../values.js";
@@ -88,7 +89,7 @@ const columnsAt = (now: number): readonly Column<Invocation>[] => [
   { title: "JobName", text: ({ name }) => name, most: 10 },
   { title: "User", text: ({ owner }) => owner.user, most: 9 },
   { title: "CPUs", text: ({ cores }) => String(cores), right: true },
-  { title: "State", text: ({ state }) => state },
+  { title: "State", text: ({ state }) => state, isAlarming: hasFailed },
   { title: "ExitCode", text: exitIfEnded },
   { title: "Start", text: ({ startedAtMs }) => formatWhen(startedAtMs) },
   { title: "End", text: ({ endedAtMs }) => formatWhen(endedAtMs) },

@@ -15,7 +15,7 @@ import {
   squeueFormat,
   startFormat,
 } from "../../formats/squeue.js";
-import { codeOf } from "../../formats/states.js";
+import { codeOf, hasFailed } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
 import { type Column, complain, json, print, table } from "../../output.js";
 import { parseIds } from "../../values.js";
@@ -108,7 +108,11 @@ const columnsAt = (now: number): readonly Column<Line>[] => [
   { title: "JOBID", text: ({ id }) => id, right: true },
   { title: "NAME", text: ({ first }) => first.name, most: 8 },
   { title: "USER", text: ({ first }) => first.owner.user, most: 8 },
-  { title: "ST", text: ({ first }) => codeOf(first.state) },
+  {
+    title: "ST",
+    text: ({ first }) => codeOf(first.state),
+    isAlarming: ({ first }) => hasFailed(first),
+  },
   { title: "TIME", text: ({ first }) => formatSpan(runningMs(first, now)), right: true },
   { title: "CPUS", text: ({ first }) => String(first.cores), right: true },
   { title: "NODE(REASON)", text: ({ first }) => placeOf(first) },
