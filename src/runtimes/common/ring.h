@@ -18,7 +18,9 @@
 #define RING_STATE_BYTES 4096u
 #define MIN_RING_BYTES (64u << 10)
 #define MAX_RING_BYTES (256u << 20)
-#define DEFAULT_RING_BYTES (16u << 20)
+/* Room for the longest output: the function writes it where it is read. Only what is used is in
+ * memory. */
+#define DEFAULT_RING_BYTES (128u << 20)
 #define RING_ALIGNMENT 64u
 
 struct ring_state;

@@ -10,7 +10,6 @@
 #include "plan.h"
 
 #define MOST_AT_ONCE 256u
-#define RING_BYTES (16u << 20)
 
 struct caller {
 	gleaner_lease *lease;
@@ -42,11 +41,12 @@ static void open_lease(struct caller *caller, const char *transport)
 		.host_id = told("LEASE_HOSTID"),
 		.key = told("LEASE_KEY"),
 	};
-	gleaner_options options = { .ring_bytes = RING_BYTES };
-	options.transport = strcmp(transport, "tcp") == 0    ? GLEANER_TRANSPORT_TCP
-			    : strcmp(transport, "unix") == 0 ? GLEANER_TRANSPORT_UNIX
-			    : strcmp(transport, "ofi") == 0  ? GLEANER_TRANSPORT_OFI
-							     : GLEANER_TRANSPORT_SHM;
+	const gleaner_options options = {
+		.transport = strcmp(transport, "tcp") == 0    ? GLEANER_TRANSPORT_TCP
+			     : strcmp(transport, "unix") == 0 ? GLEANER_TRANSPORT_UNIX
+			     : strcmp(transport, "ofi") == 0  ? GLEANER_TRANSPORT_OFI
+							      : GLEANER_TRANSPORT_SHM,
+	};
 	gleaner_error error = gleaner_connect_endpoint(&endpoint, 1, &options, &caller->lease);
 	if (error != GLEANER_OK)
 		plan_fail(gleaner_error_message(error));

@@ -13,14 +13,13 @@ import type { Row } from "../row.js";
 const sources = fileURLToPath(new URL("../c/", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "gleaner-invoke-"));
 const c = { language: "c" } as const;
-const outputLimitBytes = 6 << 20;
 
 execFileSync("make", ["-s", "-C", sources, `OUT=${folder}`], {
   stdio: ["ignore", "ignore", "inherit"],
 });
 
 const serve = (isLocal: boolean, hotMs: number) => (cpu: number | null) =>
-  leasedWorker("native", cpu, { isLocal, hotMs, outputLimitBytes, code: join(folder, "function") });
+  leasedWorker("native", cpu, { isLocal, hotMs, code: join(folder, "function") });
 const raw = (...args: string[]): [string, ...string[]] => [join(folder, "raw"), ...args];
 const lease = (transport: string): [string, string] => [join(folder, "lease"), transport];
 
