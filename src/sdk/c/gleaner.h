@@ -74,8 +74,8 @@ typedef struct gleaner_options {
 	gleaner_transport transport;
 	/* How long a call may take; the default is 60 s. */
 	uint32_t deadline_ms;
-	/* The size of each direction's ring, a power of two from 64 KiB to 256 MiB; the default is 128
-	 * MiB. Only what is used takes memory. */
+	/* The size of each direction's ring, a power of two from 64 KiB to 256 MiB; the default is
+	 * 128 MiB. Only what is used takes memory. */
 	uint32_t ring_bytes;
 	/* The program to run instead of `glean`. */
 	const char *glean;
