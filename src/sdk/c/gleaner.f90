@@ -63,6 +63,20 @@ module gleaner
       type(c_ptr), value :: lease, input, output
       integer(c_size_t), value :: input_bytes, output_capacity
     end function
+    type(c_ptr) function gleaner_prepare(lease, input_bytes, input) bind(c)
+      import
+      type(c_ptr), value :: lease
+      integer(c_size_t), value :: input_bytes
+      type(c_ptr), intent(out) :: input
+    end function
+    subroutine gleaner_send(call) bind(c)
+      import
+      type(c_ptr), value :: call
+    end subroutine
+    type(c_ptr) function gleaner_call_output(call) bind(c)
+      import
+      type(c_ptr), value :: call
+    end function
     integer(c_int) function gleaner_poll(call) bind(c)
       import
       type(c_ptr), value :: call

@@ -7,6 +7,8 @@ program example
   type(gleaner_options) :: options
   type(c_ptr) :: lease
   real(c_double), target :: numbers(1000), back(1000)
+  real(c_double), pointer :: place(:)
+  type(c_ptr) :: one, input
   integer(c_size_t) :: bytes
   integer :: at, port
 
@@ -26,6 +28,14 @@ program example
   if (gleaner_invoke(lease, c_loc(numbers), 8000_c_size_t, c_loc(back), 8000_c_size_t, bytes) /= &
       gleaner_ok) error stop 2
   if (bytes /= 8000 .or. any(back /= numbers)) error stop 3
+  one = gleaner_prepare(lease, 8000_c_size_t, input)
+  if (.not. c_associated(one)) error stop 4
+  call c_f_pointer(input, place, [1000])
+  place = numbers
+  if (gleaner_wait(one) /= gleaner_ok) error stop 5
+  call c_f_pointer(gleaner_call_output(one), place, [1000])
+  if (any(place /= numbers)) error stop 6
+  call gleaner_call_free(one)
   call gleaner_lease_close(lease)
   print '(a)', 'ok'
 end program
