@@ -19,7 +19,7 @@ export function exportedEnvironment(
   login: (basics: Readonly<Record<string, string>>) => Record<string, string> | null = () => null,
 ): Record<string, string> {
   const items = splitItems(text);
-  const takesAll = items.some((item) => item === "ALL");
+  const takesAll = items.includes("ALL");
   const chosen = pick(own, takesAll ? Object.keys(own) : basics);
   if (!takesAll) {
     // A login shell sets its own PATH.
@@ -41,6 +41,9 @@ export function exportedEnvironment(
   checkSize(chosen);
   return chosen;
 }
+
+/** Whether a login shell's environment takes the place of the shell's. */
+export const takesLogin = (text: string): boolean => !splitItems(text).includes("ALL");
 
 /** Splits at commas outside of quotes and removes the quotes. */
 function splitItems(text: string): string[] {

@@ -5,9 +5,8 @@ import { type Command, Option } from "commander";
 import { nowMs } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
 import { randomUuid, type SubmitRequest } from "../../../sdk/index.js";
-import { exportedEnvironment } from "../../batch/exported.js";
+import { exportedEnvironment, takesLogin } from "../../batch/exported.js";
 import type { OptionShape } from "../../batch/getopt.js";
-import { loginEnvironment } from "../../batch/login-environment.js";
 import { batchOptions } from "../../batch/options/batch-options.js";
 import { sbatchOptions } from "../../batch/options/sbatch-options.js";
 import { termsOf } from "../../batch/options/term-options.js";
@@ -88,7 +87,7 @@ async function batch(
     settings.name ?? name,
     body,
     args,
-    context.environment,
+    await environmentOf(settings.exported, context.environment),
   );
   const answer = await client.submit(request);
   for (const note of answer.notes ?? []) complain(`note: ${note}`);
@@ -127,6 +126,16 @@ function scriptOf(
   return { body: readScript(path, path), shown: path, name: basename(path) };
 }
 
+/** Loads what starts a login shell only if one is wanted. */
+async function environmentOf(
+  exported: string,
+  own: NodeJS.ProcessEnv,
+): Promise<Record<string, string>> {
+  if (!takesLogin(exported)) return exportedEnvironment(exported, own);
+  const { loginEnvironment } = await import("../../batch/login-environment.js");
+  return exportedEnvironment(exported, own, loginEnvironment);
+}
+
 /** A script that mentions the variable gets the folder; other programs need --checkpoint. */
 const folderVariable = "GLEANER_CHECKPOINT_DIR";
 
@@ -135,7 +144,7 @@ function requestOf(
   name: string,
   body: string,
   args: readonly string[],
-  environment: NodeJS.ProcessEnv,
+  environment: Readonly<Record<string, string>>,
 ): SubmitRequest {
   const { arrayTasks, notice, timeLimitMs, stdoutPattern, stderrPattern } = settings;
   const { ntasks, ...sizes } = sizesOf(settings);
@@ -161,7 +170,7 @@ function requestOf(
       command: { kind: "script", body, args },
       workingDirectory: resolve(settings.workingDirectory ?? "."),
       ...readShell(settings.propagate),
-      environment: exportedEnvironment(settings.exported, environment, loginEnvironment),
+      environment,
     },
   };
 }
