@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { Api } from "../../scripts/benchmarks/lib/api.js";
 import { makePackage } from "../../scripts/bundle/package.mjs";
-import type { LeaseList } from "../../src/wire/api/types.js";
+import type { BillAnswer, InvocationList, LeaseList } from "../../src/wire/api/types.js";
 import { codeOf } from "../support/executor/function-code.js";
 import { type MpiKernel, MpiPrograms } from "../support/sdk/mpi.js";
 import { type TestSite, testSite, user } from "../support/site/site.js";
@@ -104,7 +104,7 @@ import { connect } from "./sdk/index.js";
 const gleaner = await connect();
 const lease = await gleaner.lease({ function: "same", workers: 2, atLeast: 2 });
 const nodes = () => lease.workers.map(({ worker, node }) => worker + "@" + node);
-console.log(JSON.stringify({ id: lease.id, nodes: nodes() }));
+console.log(JSON.stringify({ id: lease.id, nodes: nodes(), pid: process.pid }));
 let isOver = false;
 process.stdin.on("end", () => { isOver = true; }).resume();
 let [calls, wrong] = [0, 0];
@@ -123,9 +123,16 @@ test("a lease goes on through an eviction and a kill of gleanerd, and no call is
     const { cluster, files } = at.site;
     const env = { ...cluster.env, GLEANER_CONF: files.config };
     const words = ["-u", user, "--", process.execPath, "program.mjs"];
-    const program = spawn("runuser", words, { cwd: folder, env });
-    const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
-    const said = async () => JSON.parse((await lines.next()).value);
+    const begin = () => {
+      const program = spawn("runuser", words, { cwd: folder, env });
+      const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
+      return { program, said: async () => JSON.parse((await lines.next()).value) };
+    };
+    const hasEnded = async () => {
+      const { stdout } = await at.site.glean(["lease", "list", "--json"], { user });
+      return JSON.parse(stdout).leases.length === 0 || undefined;
+    };
+    const { program, said } = begin();
     const { id, nodes } = await said();
     const [first] = nodes as string[];
     await cluster.run("srun", ["-w", first!.split("@")[1]!, "--exclusive", "sleep", "1"]);
@@ -141,10 +148,17 @@ test("a lease goes on through an eviction and a kill of gleanerd, and no call is
     expect(end.calls).toBeGreaterThan(0);
     expect(end.nodes).not.toEqual(nodes);
     expect(await new Promise((resolve) => program.on("close", resolve))).toBe(0);
-    await at.until("the lease to end", async () => {
-      const { stdout } = await at.site.glean(["lease", "list", "--json"], { user });
-      return JSON.parse(stdout).leases.length === 0 || undefined;
-    });
+    await at.until("the lease to end", hasEnded);
+    const dead = await begin().said();
+    const killedAtMs = Date.now();
+    process.kill(dead.pid, "SIGKILL");
+    await at.until("the lease of a client that died to end", hasEnded);
+    const shown = (await at.site.glean(["lease", "show", dead.id, "--json"], { user })).stdout;
+    expect(JSON.parse(shown).reason).toMatch(/no client was connected|did not renew/);
+    const { invocations } = await at.json<InvocationList>(["acct", "-j", dead.id], user);
+    for (const { endedAtMs } of invocations) expect(endedAtMs! - killedAtMs).toBeLessThan(15_000);
+    const { total } = await at.json<BillAnswer>(["bill", "--me"], user);
+    expect(total.heldCoreMs).toBeGreaterThan(0);
     const { stdout } = await at.site.glean(["bill", "--verify"]);
     expect(stdout).toMatch(/The ledger balances/);
   } finally {

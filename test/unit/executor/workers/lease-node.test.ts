@@ -18,10 +18,10 @@ afterEach(() => {
   for (const line of lines.splice(0)) line.close("the test is over");
 });
 
-function leaseOrder(code: FunctionCode): CallAttemptOrder {
+function leaseOrder(code: FunctionCode, change: Partial<LeaseCommand> = {}): CallAttemptOrder {
   const order = at.order(code);
   const input = { contentType: "", body: Buffer.alloc(0) };
-  return { ...order, command: { ...order.command, input, lease: terms } };
+  return { ...order, command: { ...order.command, input, lease: { ...terms, ...change } } };
 }
 
 const keyOf = ({ invocation, attempt }: CallAttemptOrder): AttemptKey => ({ invocation, attempt });
@@ -31,8 +31,11 @@ const isOf =
     invocation === order.invocation;
 
 /** Orders a lease and connects to its worker. */
-async function leased(code: FunctionCode): Promise<{ order: CallAttemptOrder; line: DirectLine }> {
-  const order = leaseOrder(code);
+async function leased(
+  code: FunctionCode,
+  change: Partial<LeaseCommand> = {},
+): Promise<{ order: CallAttemptOrder; line: DirectLine }> {
+  const order = leaseOrder(code, change);
   at.daemon.send({ type: "start", order });
   const { port, socket, hostId } = await at.daemon.hears("serving", isOf(order));
   const endpoint = {
@@ -109,4 +112,28 @@ test("a worker that crashes ends its lease as failed, with its signal", async ()
     reason: "it was killed by signal 11",
   });
   expect(await lost).toMatch(/lost: /);
+});
+
+test("a job evicts a leased worker, and what it held and used until then is measured", async () => {
+  const { order, line } = await leased(await at.function(files));
+  await ask(line, { spin: 50 });
+  expect(await at.node.hook("prolog", 1, 16)).toBe(0);
+  const report = await at.daemon.report(order);
+  expect(report).toMatchObject({ end: "EVICTED" });
+  expect(report.cpuMs).toBeGreaterThanOrEqual(40);
+  expect(report.wallMs).toBeGreaterThanOrEqual(40);
+});
+
+test("the lease of a client that dies ends, and is paid for no longer", async () => {
+  const idleMs = 200;
+  const { order, line } = await leased(await at.function(files), { idleMs });
+  await ask(line, null);
+  line.close("its client died");
+  const diedAtMs = monotonicMs();
+  const report = await at.daemon.report(order);
+  expect(report).toMatchObject({
+    end: "COMPLETED",
+    reason: `no client was connected to its worker for ${idleMs} ms`,
+  });
+  expect(monotonicMs() - diedAtMs).toBeGreaterThanOrEqual(idleMs - 1);
 });
