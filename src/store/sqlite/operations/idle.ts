@@ -39,14 +39,15 @@ const changes = `
     (SELECT max(from_ms) FROM node_condition WHERE node = n.node AND from_ms <= @fromMs)
   ORDER BY node, fromMs`;
 
-// An executor that vanished reported no times: its work began with the order.
+// An executor that vanished reported no times: its work began with the order. A leased worker that
+// was evicted is billed, and what it did until then is done.
 const unfinished = `
   SELECT node, cores, coalesce(ended_at_ms, @toMs) AS toMs,
     CASE state WHEN 'EVICTED' THEN ended_at_ms - wall_ms ELSE started_at_ms END AS fromMs,
     CASE state WHEN 'EVICTED' THEN 'evicted' WHEN 'LOST' THEN 'lost' ELSE 'running' END AS "end"
   FROM attempt
   WHERE (ended_at_ms > @fromMs OR ended_at_ms IS NULL) AND started_at_ms < @toMs
-    AND state IN ('EVICTED', 'LOST', 'RUNNING')
+    AND state IN ('EVICTED', 'LOST', 'RUNNING') AND (state <> 'EVICTED' OR hot_ms IS NULL)
   ORDER BY invocation, number`;
 
 // Up to the first attempt, between attempts, and after the last one if the invocation still waits

@@ -46,6 +46,9 @@ const bills = async () => [await store.bill({}), await store.verifyLedger()] as 
 
 test("an evicted lease is billed, by what its core-time was, and so stays when it is old", async () => {
   await runLease();
+  const { useful, unfinished, leased } = await store.loadUtilization(0, dayMs);
+  // Nobody measured the one that is lost.
+  expect([useful, unfinished, leased].map(({ length }) => length)).toEqual([2, 1, 2]);
   const before = await bills();
   expect(before).toMatchObject([
     [
