@@ -20,6 +20,7 @@ import {
   encodeClientProof,
 } from "../../../../src/wire/direct/messages.js";
 import { isProof, newNonce, proofOf } from "../../../../src/wire/direct/proofs.js";
+import { encodeFields } from "../../../../src/wire/worker/fields.js";
 import { encodeCallHead } from "../../../../src/wire/worker/messages.js";
 import {
   compileLibrary,
@@ -41,7 +42,7 @@ beforeEach(async () => {
   const folder = bundleOf({});
   compileLibrary(folder, echo);
   const program = join(runtimesFolder, "asan/glean-runtime-native");
-  served = await startServing([program], folder, { worker, maxClients: 2 });
+  served = await startServing([program], folder, { worker, maxClients: 2, ofiProvider: "tcp" });
 }, 30_000);
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
@@ -256,3 +257,35 @@ test("ends the connection of a proven client that sends what is no frame", async
   expect(await client.refusal()).toBe("PROTOCOL");
   await client.closed;
 });
+
+/** A client that asks for libfabric; `changes` are what is wrong with it. */
+async function overLibfabric(changes: Readonly<Record<string, string | undefined>>) {
+  const client = await proven();
+  // 127.0.0.1, port 1, where nobody listens.
+  const address = "020000017f0000010000000000000000";
+  const asked = { provider: "tcp", address, token: "0f".repeat(32), ...changes };
+  client.socket.write(encodeDirectFrame("ofiOpen", 0, encodeFields(asked)));
+  return client;
+}
+
+test("refuses what is no endpoint of libfabric, and serves on beside one that nobody answers", async () => {
+  const wrongs = [
+    { provider: "verbs" },
+    { address: "zz" },
+    { address: "02" },
+    { token: undefined },
+  ];
+  for (const wrong of wrongs) {
+    const client = await overLibfabric(wrong);
+    expect({ wrong, refusal: await client.refusal() }).toEqual({ wrong, refusal: "PROTOCOL" });
+    await client.closed;
+  }
+  const silent = await overLibfabric({});
+  expect((await silent.next())!.type).toBe("ofiAccepted");
+  const other = await proven();
+  other.socket.write(callOf(1, 2, Buffer.from("ok")));
+  const answer = await other.next();
+  expect([answer!.type, String(answer!.payload)]).toEqual(["result", "ok"]);
+  silent.socket.end();
+  await silent.closed;
+}, 30_000);
