@@ -1,5 +1,5 @@
 // Runs the same batch jobs with Gleaner off and with Gleaner filling every hole, in turn: [--rounds
-// N] [--jobs N] ...; or every kind of job: --mix all [--minutes N] [--lanes N] [--load N].
+// N] [--jobs N] [--burn] [--leases] ...; or every kind of job: --mix all [--minutes N] [--lanes N] [--load N].
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,6 +20,7 @@ import {
 import { compileTools, makeJobs, type Observed, runRound } from "./jobs.js";
 import { mix } from "./mix.js";
 import { assertNothingOfGleaner } from "./off.js";
+import { Spinning } from "./spinning.js";
 
 const bars = { ratioP50: 1.03, ratioP99: 1.1, violations: 0 } as const;
 const readyDeadlineMs = 60_000;
@@ -35,6 +36,8 @@ const { values } = readOptions({
     seed: { type: "string", default: "1" },
     /** CPU-bound functions instead: fair only if nodes x cpus are real cores. */
     burn: { type: "boolean", default: false },
+    /** A lease whose workers spin on every core instead: as fair as --burn. */
+    leases: { type: "boolean", default: false },
     /** All at once on a site with disturbances, `all` kinds or some by name: harm/mix.ts. */
     mix: { type: "string" },
     minutes: { type: "string", default: "20" },
@@ -68,6 +71,7 @@ async function paired(): Promise<void> {
   await benchmark({ nodes, cpus, memoryMb: cpus * 2_000 }, async (site) => {
     const tools = compileTools(site);
     const confs = confsOf(site);
+    const spinning = values.leases ? new Spinning(site, nodes * cpus) : null;
     const seen: Record<Mode, Observed[]> = { off: [], on: [] };
     for (let round = 0; round < rounds; round++) {
       const jobs = makeJobs(jobsPerRound, cpus, integer("seed", values.seed) + round);
@@ -75,7 +79,7 @@ async function paired(): Promise<void> {
       const order: Mode[] = round % 2 === 0 ? ["off", "on"] : ["on", "off"];
       for (const mode of order) {
         await restart(site, confs[mode]);
-        const gleaner = mode === "on" ? await fillNodes(site, tools.burn) : null;
+        const gleaner = mode === "on" ? await fillNodes(site, tools.burn, spinning) : null;
         if (gleaner === null) assertNothingOfGleaner(site);
         const folder = join(site.cluster.dir, "work", `${mode}-${round}`);
         const observed = await runRound(site, tools, jobs, cpus, folder);
@@ -89,6 +93,7 @@ async function paired(): Promise<void> {
         say(`round ${round + 1} ${mode}: start p50 ${starts.p50} ms, max ${starts.max} ms`);
       }
     }
+    await spinning?.stop();
     return resultOf(seen, readJobRecords(join(site.cluster.dir, "log", "slurmctld.log")));
   });
 }
@@ -134,7 +139,7 @@ function resultOf(
     runMs: { off: rounded(runOf("off")), on: rounded(runOf("on")) },
     nodes,
     cpus,
-    functions: values.burn ? "CPU-bound" : "asleep",
+    functions: values.leases ? "leased, spinning" : values.burn ? "CPU-bound" : "asleep",
     bars,
   };
   const withinBars =
@@ -177,12 +182,17 @@ function confsOf(site: Site): Record<Mode, string> {
 }
 
 /** Starts gleanerd and returns once functions run on every core of every node. */
-async function fillNodes(site: Site, burn: string): Promise<{ assertStillFull(): Promise<void> }> {
+async function fillNodes(
+  site: Site,
+  burn: string,
+  spinning: Spinning | null,
+): Promise<{ assertStillFull(): Promise<void> }> {
   await site.startDaemon();
   const api = new Api(site);
   await api.identify();
   await site.glean(["cancel", "--user", benchmarkUser, "--state", "PENDING"]);
-  await submitFunctions(api, burn);
+  if (spinning === null) await submitFunctions(api, burn);
+  else await spinning.begin(api);
   const full = async () => {
     const info = await api.info();
     const used = info.nodes.reduce((sum, { executor }) => sum + (executor?.usedCores ?? 0), 0);
@@ -196,8 +206,11 @@ async function fillNodes(site: Site, burn: string): Promise<{ assertStillFull():
      * the round.
      */
     assertStillFull: async () => {
-      if ((await api.info()).pending === 0) throw new Error("no function is waiting any more");
+      if (spinning === null && (await api.info()).pending === 0)
+        throw new Error("no function is waiting any more");
       await until(readyDeadlineMs, full, late);
+      await spinning?.allSpin(api);
+      await spinning?.end();
       api.close();
     },
   };

@@ -12,6 +12,7 @@ import type {
   InfoAnswer,
   InvocationDetail,
   InvocationList,
+  LeaseView,
   ResultList,
   SubmitAnswer,
   SubmitRequest,
@@ -116,6 +117,10 @@ export class Api {
 
   detail(id: string): Promise<InvocationDetail> {
     return this.send<InvocationDetail>("GET", `/v1/invocations/${id}`);
+  }
+
+  lease(id: string): Promise<LeaseView> {
+    return this.send<LeaseView>("GET", `/v1/leases/${id}`);
   }
 
   info(): Promise<InfoAnswer> {

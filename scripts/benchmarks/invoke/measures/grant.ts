@@ -11,7 +11,7 @@ import { measuredOnSite, measuredPercentiles, rounded, say } from "../../lib/har
 import { deployNative } from "../../lib/native-function.js";
 import { startSdkClient } from "../../lib/sdk-client.js";
 
-const grants = 200;
+const grants = 100;
 const barsMs = { warm: 5, cold: 50 } as const;
 const readyDeadlineMs = 60_000;
 /** A worker that is to be cold is gone then, and one that is to be warm waits, frozen. */
