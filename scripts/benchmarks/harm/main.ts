@@ -1,5 +1,6 @@
 // Runs the same batch jobs with Gleaner off and with Gleaner filling every hole, in turn: [--rounds
-// N] [--jobs N] [--burn] [--leases] ...; or every kind of job: --mix all [--minutes N] [--lanes N] [--load N].
+// N] [--jobs N] [--burn] [--leases] ...; or every kind of job: --mix all [--minutes N] [--lanes N]
+// [--load N].
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

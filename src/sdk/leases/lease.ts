@@ -58,22 +58,26 @@ export async function openLease(
 ): Promise<Lease> {
   const { owner, name, selector } = parseFunctionRef(options.function);
   const version = selector.kind === "alias" ? selector.alias : selector.prefix;
-  const { shown } = await parts.functions.show({ owner, name }, version);
+  // Asked for beside the lease, whose grant need not wait for it.
+  const shown = parts.functions.show({ owner, name }, version);
+  shown.catch(() => undefined);
   const lines = new Lines();
+  let keeper: LeaseKeeper | null = null;
   try {
-    const keeper = await keepLease(parts.leases, options, (lease) => {
+    keeper = await keepLease(parts.leases, options, (lease) => {
       if (lease.state === "ENDED") lines.end();
       else lines.follow(lease.workers);
     });
     lines.follow(keeper.current.workers);
     await lines.tried();
-    const ownMs = shown.settings.timeLimitMs;
+    const ownMs = (await shown).shown.settings.timeLimitMs;
     // gleanerd refuses a call that asks for more time than its function has.
     const elsewhere: Elsewhere = (called, input, { timeLimitMs, signal }) =>
       parts.invoke(called, input, { timeLimitMs: Math.min(timeLimitMs, ownMs), signal });
     return new Lease(elsewhere, keeper, lines, options, ownMs + slackMs);
   } catch (error) {
     lines.close();
+    await keeper?.end();
     throw error;
   }
 }
