@@ -23,7 +23,7 @@ async function load({ name, workers, perSecond, seconds }) {
       const [value, callName, attempt] = await lease.invoke(number);
       if (value !== number) throw new Error(`call ${number} returned ${value}`);
       // Its first worker was lost, or it went through gleanerd.
-      end.isMoved = attempt > 1 || !callName.startsWith(own);
+      end.isMoved = attempt > 1 || (callName !== null && !callName.startsWith(own));
     } catch (error) {
       end.error = error.message;
     }

@@ -145,8 +145,8 @@ export class DirectLine {
     clearTimeout(this.resting);
     this.socket.destroy();
     const calls = [...this.pending.values()];
-    this.pending.clear();
     this.events.onClosed(reason);
+    this.pending.clear();
     for (const call of calls) call?.lost(reason);
   }
 

@@ -26,6 +26,8 @@ const lastRetryMs = 2_000;
 const leavingMs = 2_000;
 /** A worker that says nothing for this time is asked whether it is there. */
 const silentMs = 5_000;
+/** A job that takes a node ends its workers one after the other: then they get calls last. */
+const shakenMs = 1_000;
 const probeMs = 3_000;
 
 interface Link {
@@ -43,6 +45,8 @@ interface Link {
 export class Lines {
   private readonly links = new Map<string, Link>();
   private readonly leaving = new Set<DirectLine>();
+  /** Nodes of which a worker was lost, with the time until which that may go on. */
+  private readonly shaken = new Map<string, number>();
   private readonly waiting: QueuedCall[] = [];
   private readonly sweeps = setInterval(() => this.sweep(), sweepMs);
   private isOver = false;
@@ -151,8 +155,19 @@ export class Lines {
   private choose(): DirectLine | null {
     let chosen: DirectLine | null = null;
     for (const { line } of this.links.values())
-      if (line?.hasRoom && (chosen === null || isBetter(line, chosen))) chosen = line;
+      if (line?.hasRoom && (chosen === null || this.isBetter(line, chosen))) chosen = line;
     return chosen;
+  }
+
+  /** One that stays before one that ends soon, then the one with fewer calls. */
+  private isBetter(line: DirectLine, other: DirectLine): boolean {
+    const [leaves, otherLeaves] = [this.mayLeave(line), this.mayLeave(other)];
+    return leaves === otherLeaves ? line.inFlight < other.inFlight : otherLeaves;
+  }
+
+  private mayLeave({ isTerminating, endpoint: { node } }: DirectLine): boolean {
+    const untilMs = this.shaken.get(node);
+    return isTerminating || (untilMs !== undefined && monotonicMs() < untilMs);
   }
 
   private keep(endpoint: LeaseEndpoint): void {
@@ -189,6 +204,7 @@ export class Lines {
   private reopen(link: Link, line: DirectLine): void {
     this.leaving.delete(line);
     if (link.line === line) link.line = null;
+    if (line.inFlight > 0) this.shaken.set(line.endpoint.node, monotonicMs() + shakenMs);
     if (this.isOver || this.links.get(link.endpoint.worker) !== link) return;
     const isLocalInVain = !link.usesTcp && line.accepted === null;
     if (isLocalInVain) link.usesTcp = true;
@@ -205,6 +221,7 @@ export class Lines {
 
   private sweep(): void {
     const now = monotonicMs();
+    for (const [node, untilMs] of this.shaken) if (untilMs <= now) this.shaken.delete(node);
     for (const link of this.links.values()) {
       if (link.line === null) continue;
       endOverdue(link.line, now);
@@ -246,10 +263,6 @@ function endOverdue(line: DirectLine, nowMs: number): void {
     (call as QueuedCall).expire();
   }
 }
-
-/** One that stays before one that ends soon, then the one with fewer calls. */
-const isBetter = (line: DirectLine, other: DirectLine): boolean =>
-  line.isTerminating === other.isTerminating ? line.inFlight < other.inFlight : other.isTerminating;
 
 const tcpOf = ({ host, port }: LeaseEndpoint): NetConnectOpts => ({ host, port });
 const localOf = ({ socket }: LeaseEndpoint): NetConnectOpts => ({ path: `\0${socket}` });

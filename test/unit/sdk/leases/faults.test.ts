@@ -56,6 +56,16 @@ test("a call that each worker loses goes through gleanerd after the second one",
   expect(worker.calls).toBe(2);
 });
 
+test("a call whose worker was lost goes to another node first, where no worker is being lost", async () => {
+  const first = await scripted((_, { socket }) => socket.destroy());
+  const beside = await scripted((_, { socket }) => socket.destroy(), "2.1");
+  const apart = await scripted(good, "3.1");
+  const leasing = new Leasing([first.endpoint, beside.endpoint, { ...apart.endpoint, node: "n2" }]);
+  lease = await leasing.open();
+  await expect(lease.invoke(1)).resolves.toBe("1");
+  expect([first.calls, beside.calls, apart.calls]).toEqual([1, 0, 1]);
+});
+
 test("one that answers twice does no harm to the next call", async () => {
   const worker = await scripted((id, client) => {
     good(id, client);
