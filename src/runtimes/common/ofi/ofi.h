@@ -68,6 +68,8 @@ enum ofi_look {
 
 /* Goes on with all that is under way, and looks at the next frame without taking it. */
 enum ofi_look ofi_look(struct ofi *ofi, struct ofi_frame *frame);
+/* Whether a next frame has come already: without asking libfabric, which takes its time. */
+bool ofi_has_next(const struct ofi *ofi);
 /* Receives the large payload of the next frame, which is taken then. */
 bool ofi_receive(struct ofi *ofi, void *where);
 /* Takes the next frame: its buffer is used again. False if the endpoint is broken. */

@@ -91,6 +91,12 @@ enum ofi_look ofi_look(struct ofi *ofi, struct ofi_frame *frame)
 	return OFI_BROKEN;
 }
 
+bool ofi_has_next(const struct ofi *ofi)
+{
+	(void)ofi;
+	return false;
+}
+
 bool ofi_receive(struct ofi *ofi, void *where)
 {
 	(void)ofi;

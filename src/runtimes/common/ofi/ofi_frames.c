@@ -220,6 +220,11 @@ bool ofi_take(struct ofi *ofi)
 	return use_again(ofi);
 }
 
+bool ofi_has_next(const struct ofi *ofi)
+{
+	return ofi->first_come != NULL && !ofi->awaits_payload;
+}
+
 bool ofi_receive(struct ofi *ofi, void *where)
 {
 	struct ofi_frame frame;

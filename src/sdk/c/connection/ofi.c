@@ -154,15 +154,19 @@ static int take_all(gleaner_lease *lease, struct connection *connection)
 {
 	struct ofi_frame frame;
 	int taken = 0;
-	/* A callback may have closed it. */
-	for (enum ofi_look look; connection->ofi != NULL && (look = ofi_look(connection->ofi, &frame)) != OFI_EMPTY; taken++) {
+	do {
+		enum ofi_look look = ofi_look(connection->ofi, &frame);
+		if (look == OFI_EMPTY)
+			break;
 		bool goes_on = look == OFI_PAYLOAD ? end_large(lease, connection)
 			       : look != OFI_FRAME ? false
 			       : frame.payload != NULL ? take_small(lease, connection, &frame)
 						       : receive_large(connection, &frame.header);
 		if (!goes_on)
 			return -1;
-	}
+		taken++;
+		/* A callback may have closed it. */
+	} while (connection->ofi != NULL && ofi_has_next(connection->ofi));
 	return taken;
 }
 
