@@ -21,6 +21,8 @@ export interface Scripted {
 export class ScriptedWorker {
   /** The calls that it got, over all connections. */
   calls = 0;
+  /** The ids of the calls that were cancelled. */
+  readonly cancels: number[] = [];
   private readonly key = randomBytes(32);
   private readonly sockets = new Set<Socket>();
 
@@ -62,6 +64,7 @@ export class ScriptedWorker {
       if (type === "clientHello") this.hello(outbox, decodeClientHello(payload).nonce);
       else if (type === "clientProof")
         outbox.send("accepted", 0, encodeAccepted({ ...limits, runtime: "scripted" }));
+      else if (type === "cancel") this.cancels.push(id);
       else if (type === "call") {
         this.calls++;
         this.onCall(id, { outbox, socket });

@@ -3,11 +3,12 @@
 
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeAll, expect, test } from "@jest/globals";
+import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { makeBench, makeClient, runClient } from "../../support/runtimes/c-client.js";
 import { compileLibrary, makeRuntimes, runtimesFolder } from "../../support/runtimes/c-runtimes.js";
 import { bundleOf } from "../../support/runtimes/runtime-process.js";
 import { startServing, stopServing } from "../../support/runtimes/serving.js";
+import { ScriptedWorker } from "../../support/sdk/scripted-worker.js";
 
 const source = `
 #include <stdint.h>
@@ -23,9 +24,11 @@ uint32_t handler(const void *in, uint32_t size, void *out)
 }`;
 
 let client = "";
+let calls = "";
 beforeAll(() => {
   makeRuntimes();
   client = makeClient("selftest");
+  calls = makeClient("calls");
 }, 120_000);
 afterEach(stopServing);
 
@@ -91,3 +94,39 @@ test("spreads calls over two workers, and goes on with one", async () => {
   const endpoints = both.map(({ endpoint }) => endpoint);
   expect(await runClient([client, "best"], endpoints)).toBe("ok\n");
 }, 60_000);
+
+describe("a worker that does not answer as it should", () => {
+  const workers: ScriptedWorker[] = [];
+  afterEach(() => {
+    for (const worker of workers.splice(0)) worker.stop();
+  });
+  const start = async (...args: Parameters<typeof ScriptedWorker.start>) => {
+    const worker = await ScriptedWorker.start(...args);
+    workers.push(worker);
+    return worker;
+  };
+  const answer: Parameters<typeof ScriptedWorker.start>[0] = (id, { outbox }) =>
+    outbox.send("result", id, Buffer.from("ok"));
+
+  test("is asked again if it is busy, or another one is", async () => {
+    let busy = 5;
+    const one = await start((id, client) =>
+      busy-- > 0 ? client.outbox.send("busy", id) : answer(id, client),
+    );
+    expect(await runClient([calls, "20000", "a"], [one.endpoint])).toBe("0\n");
+    expect(one.calls).toBe(6);
+    busy = Number.POSITIVE_INFINITY;
+    const other = await start(answer, "2.1");
+    const both = [one.endpoint, other.endpoint];
+    expect(await runClient([calls, "20000", "a", "b"], both)).toBe("0\n0\n");
+    expect(other.calls).toBe(2);
+  }, 30_000);
+
+  test("is told at the deadline that nobody waits any more", async () => {
+    const worker = await start((id, client) => {
+      if (id > 1) answer(id, client);
+    });
+    expect(await runClient([calls, "200", "a", "b"], [worker.endpoint])).toBe("7\n0\n");
+    expect(worker.cancels).toEqual([1]);
+  }, 30_000);
+});
