@@ -9,6 +9,7 @@ const lease = {
   ...{ id: 42, user: "ada", function: "ada/tile", state: "ACTIVE", revision: 7, reason: null },
   ...{ expiresInMs: 8_500, idleMs: 5_000, hotMs: -1, cores: 2, memoryMb: 500 },
   ...{ wanted: 3, waiting: 2 },
+  used: { callsCoreMs: 2_500, hotCoreMs: 100, heldCoreMs: 7_400 },
   workers: [
     {
       ...{ worker: "42.1", node: "n1", host: "10.0.0.1", port: 40_000, socket: "gleaner-0" },
@@ -36,6 +37,7 @@ test("shows a lease without its keys, as text and as JSON", async () => {
   const shown = await glean("lease", "show", "42");
   expect(shown.stdout).toContain("Workers=1/3 Waiting=2");
   expect(shown.stdout).toContain("42.1 Node=n1 Port=40000 State=terminating HoleEnds=1.5s");
+  expect(shown.stdout).toContain("CoreTime: Calls=2.5s Spinning=0.1s HeldIdle=7.4s");
   const { stdout } = await glean("lease", "show", "42", "--json");
   expect(JSON.parse(stdout).workers[0]).toMatchObject({ worker: "42.1", key: null });
   expect(shown.stdout + stdout).not.toContain(key);
