@@ -110,7 +110,12 @@ function addCli(tree, { root }, folder) {
   addNode(tree, folder);
   for (const name of cliFiles.filter((each) => each.endsWith(".cjs")))
     tree.copy(join(root, "dist", name), `${folder}/${name}`);
-  for (const name of benchFiles) tree.copyStripped(join(root, "dist", name), `${folder}/${name}`);
+  for (const name of benchFiles)
+    tree.copyStripped(
+      join(root, "dist", name),
+      `${folder}/${name}`,
+      name.endsWith(".so") ? 0o644 : 0o755,
+    );
   const start = `exec ${folder}/node --inspect-port=240.0.0.1:0 ${folder}/glean.cjs`;
   // A plain sh would drop the functions that a user's bash exports, such as `module`.
   tree.write(`${folder}/glean`, `#!/bin/bash -p\n${start} "$@"\n`, 0o755);
