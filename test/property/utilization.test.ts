@@ -3,6 +3,7 @@
 
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { noLeases } from "../../src/core/accounting/leased.js";
 import { computeUtilization } from "../../src/core/accounting/utilization.js";
 import {
   executorId,
@@ -220,6 +221,7 @@ test("the report agrees exactly with a model that examines every moment", () => 
           idleCoreMs: 0,
           coveredCoreMs: 0,
           usefulCoreMs: 0,
+          ...noLeases,
           idleParts: {} as Partial<Record<IdlePart, number>>,
         };
         for (let ms = input.fromMs; ms < input.toMs; ms += generated.tickMs) {

@@ -6,8 +6,26 @@ import { type BillingRoutes, billingHandlers } from "../../../../src/daemon/api/
 import { TestApi } from "../../../support/daemon/api.js";
 
 const lines = [
-  { uid: 1_000, user: "u1000", invocations: 2, coreMs: 30, memoryMbMs: 500, amountMicroCredits: 7 },
-  { uid: 1_001, user: "u1001", invocations: 3, coreMs: 5, memoryMbMs: 11, amountMicroCredits: 13 },
+  {
+    uid: 1_000,
+    user: "u1000",
+    attempts: 2,
+    coreMs: 30,
+    heldCoreMs: 4,
+    hotCoreMs: 1,
+    memoryMbMs: 500,
+    amountMicroCredits: 7,
+  },
+  {
+    uid: 1_001,
+    user: "u1001",
+    attempts: 3,
+    coreMs: 5,
+    heldCoreMs: 2,
+    hotCoreMs: 2,
+    memoryMbMs: 11,
+    amountMicroCredits: 13,
+  },
 ];
 
 let api: TestApi;
@@ -36,7 +54,14 @@ test("a bill has its lines and their sums", async () => {
     status: 200,
     body: {
       lines,
-      total: { invocations: 5, coreMs: 35, memoryMbMs: 511, amountMicroCredits: 20 },
+      total: {
+        attempts: 5,
+        coreMs: 35,
+        heldCoreMs: 6,
+        hotCoreMs: 3,
+        memoryMbMs: 511,
+        amountMicroCredits: 20,
+      },
     },
   });
 });

@@ -86,6 +86,7 @@ const nothingRecorded = {
   conditions: [],
   waits: [],
   evictions: [],
+  leased: [],
 };
 const loadUtilization = async (fromMs: number, toMs: number) => {
   calls.push(["load", fromMs, toMs]);
