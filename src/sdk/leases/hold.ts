@@ -46,7 +46,6 @@ export async function holdLease(
     if (lease.state === "ENDED") onEnded();
   };
   const keeper = await keepLease(client.leases, options, tell);
-  tell(keeper.current);
   const left = readFrames(input, (frame) => {
     if (frame.type === "bye") onEnded();
     else if (frame.type === "call") void answer(client, options.function, frame, output);

@@ -13,7 +13,10 @@ const renewalsPerTtl = 3;
 const followMs = 30_000;
 const pauseMs = 500;
 
-/** Requests a lease and keeps it. Rejects with LEASE_NOT_GRANTED, among what GleanerClient may. */
+/**
+ * Requests a lease and keeps it; `onChange` also hears of the grant. Rejects with
+ * LEASE_NOT_GRANTED, among what GleanerClient may.
+ */
 export async function keepLease(
   client: LeaseClient,
   options: LeaseOptions,
@@ -35,7 +38,9 @@ export async function keepLease(
       },
       signal,
     );
-  return new LeaseKeeper(client, await request(options.signal), request, ttlMs, onChange);
+  const lease = await request(options.signal);
+  onChange(lease);
+  return new LeaseKeeper(client, lease, request, ttlMs, onChange);
 }
 
 export class LeaseKeeper {

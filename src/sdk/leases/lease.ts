@@ -68,7 +68,6 @@ export async function openLease(
       if (lease.state === "ENDED") lines.end();
       else lines.follow(lease.workers);
     });
-    lines.follow(keeper.current.workers);
     await lines.tried();
     const ownMs = (await shown).shown.settings.timeLimitMs;
     // gleanerd refuses a call that asks for more time than its function has.
