@@ -14,7 +14,7 @@ const followMs = 30_000;
 const pauseMs = 500;
 
 /**
- * Requests a lease and keeps it; `onChange` also hears of the grant. Rejects with
+ * Requests a lease and keeps it; `onChange` is called with the grant first. Rejects with
  * LEASE_NOT_GRANTED, among what GleanerClient may.
  */
 export async function keepLease(
