@@ -13,7 +13,10 @@ export function addTraceOptions(command: Command): void {
       "--machines <FILE>",
       "the output of scontrol -o show node, or lines of id, name, nodes, cores, speed, memory in KiB",
     )
-    .option("--outages <FILE>", "when nodes were out: sacctmgr -P show event, or node,start,end")
+    .option(
+      "--outages <FILE>",
+      "when nodes were out: sacctmgr -P show event, slurmctld's log, or node,start,end",
+    )
     .option("--from <TIME>", "begin of the replay, such as 2026-01-01 or 2026-01-01T12:00, in UTC")
     .option("--to <TIME>", "end of the replay")
     .option("--sample <N>", "replay only this many nodes, drawn at random, and state the error")

@@ -7,26 +7,53 @@ import { Changes } from "../site/changes.js";
 import type { Skipped } from "../site/notes.js";
 import { ShareList } from "../site/shares.js";
 import type { Trace } from "../site/trace.js";
+import { isControllerLog, readControllerLog } from "./controller-log.js";
 import type { Lines } from "./lines.js";
 import { readStretches, type Stretch } from "./stretches.js";
 
 export interface Outages {
   readonly byNode: ReadonlyMap<string, readonly Stretch[]>;
   readonly skipped: Skipped;
+  /** What was assumed; if omitted, nothing. */
+  readonly remarks?: readonly string[];
 }
 
 /**
- * Outages as `sacctmgr show event -P` prints them, or lines of node,start,end. An outage without an
- * end lasts until the end of the trace. Throws BAD_REQUEST if nothing is left.
+ * Outages as `sacctmgr show event -P` prints them, slurmctld's log, or lines of node,start,end. An
+ * outage without an end lasts until the end of the trace. Throws BAD_REQUEST if nothing is left.
  */
 export async function readOutages(lines: Lines): Promise<Outages> {
-  const outages = await readStretches(lines, "outages");
+  const { first, all } = await peek(lines);
+  const outages: Outages = isControllerLog(first)
+    ? await readControllerLog(all)
+    : await readStretches(all, "outages");
   if (outages.byNode.size === 0)
     throw new GleanerError(
       "BAD_REQUEST",
-      `the outages contain none (${outages.skipped.whenNothingIsLeft()}): write what sacctmgr -P show event prints for the time of the records, or lines of node,start,end`,
+      `the outages contain none (${outages.skipped.whenNothingIsLeft()}): write what sacctmgr -P show event prints for the time of the records, slurmctld's log, or lines of node,start,end`,
     );
   return outages;
+}
+
+/** The first line that is not blank, which tells the form; "" if there is none. */
+async function peek(lines: Lines): Promise<{ first: string; all: Lines }> {
+  const rest = toAsync(lines);
+  const blank: string[] = [];
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    const line = next.value;
+    if (line.trim() !== "") return { first: line, all: joinLines([...blank, line], rest) };
+    blank.push("");
+  }
+  return { first: "", all: [] };
+}
+
+async function* toAsync(lines: Lines): AsyncGenerator<string> {
+  yield* lines;
+}
+
+async function* joinLines(first: Iterable<string>, rest: Lines): AsyncGenerator<string> {
+  yield* first;
+  yield* rest;
 }
 
 /** What to say if the user gave no outages. */
@@ -34,7 +61,8 @@ export const noOutages =
   "no outages were given: nodes that were down or drained count as idle (sacctmgr -P show event …, --outages)";
 
 /** The trace without the outages; the jobs that ran on these nodes stay as they are. */
-export function withOutages(trace: Trace, { byNode, skipped }: Outages): Trace {
+export function withOutages(trace: Trace, outages: Outages): Trace {
+  const { byNode, skipped, remarks: assumed = [] } = outages;
   const shares = new ShareList();
   let coreMs = 0;
   let found = 0;
@@ -55,6 +83,7 @@ export function withOutages(trace: Trace, { byNode, skipped }: Outages): Trace {
     ...(unknown > 0
       ? [`the outages name ${counted(unknown, "node")} that the trace does not have`]
       : []),
+    ...assumed,
   ];
   const skippedThere = Object.entries(skipped.all()).map(([reason, times]) => [
     `outages: ${reason}`,

@@ -136,7 +136,7 @@ function parseLine(fields: readonly string[], places: Places, kind: StretchKind)
 }
 
 /** Overlapping or adjacent stretches as one. */
-function joined(stretches: readonly Stretch[]): Stretch[] {
+export function joined(stretches: readonly Stretch[]): Stretch[] {
   const result: { fromMs: number; toMs: number }[] = [];
   for (const stretch of [...stretches].sort((a, b) => a.fromMs - b.fromMs)) {
     const last = result.at(-1);

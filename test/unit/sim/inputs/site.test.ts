@@ -76,6 +76,39 @@ describe("outages", () => {
     expect((await idleOf(["a,1767225600,1767225660"])).times).toEqual([0, 1]);
   });
 
+  test("come from slurmctld's log, where a drained node that registers again stays out", async () => {
+    const at = (minute: string) => `[2026-01-01T00:${minute}:00.123+00:00]`;
+    const { times, remarks } = await idleOf([
+      `${at("00")} slurmctld version 23.11.4 started on cluster c`,
+      `${at("05")} error: Nodes a,b not responding, setting DOWN`,
+      `${at("10")} update_node: node a reason set to: update_node: node b state set to DOWN`,
+      `${at("10")} update_node: node a state set to DRAINED`,
+      "  a second line of a message",
+      `${at("15")} Node a now responding`,
+      `${at("15")} node_did_resp: node a returned to service`,
+      `${at("20")} validate_node_specs: node b returned to service`,
+      `${at("30")} update_node: node a state set to IDLE`,
+      `${at("40")} drain_nodes: node b state set to DRAIN`,
+      `${at("45")} update_node: node b state set to DOWN`,
+      `${at("45")} update_node: node b state set to DOWN`,
+      `${at("50")} node b returned to service`,
+      `${at("50")} node z returned to service`,
+    ]);
+    expect(times.map(Math.floor)).toEqual([5, 5, 20, 30, 40, 50]);
+    expect(remarks).toEqual([
+      "3 outages of nodes, 1.7 core-hours, are not idle time",
+      expect.stringMatching(/^slurmctld's log begins while nodes are out of service: 1 of them/),
+    ]);
+  });
+
+  test("of a log without zones are in the process's own, and say so", async () => {
+    const line = "[2026-01-01T00:30:00.000] error: Nodes a not responding, setting DOWN";
+    const { byNode, remarks } = await readOutages(["", line]);
+    const fromMs = new Date(2026, 0, 1, 0, 30).getTime();
+    expect(byNode.get("a")).toEqual([{ fromMs, toMs: Number.POSITIVE_INFINITY }]);
+    expect(remarks).toEqual([expect.stringMatching(/^the times of slurmctld's log have no zone/)]);
+  });
+
   test("that cannot be read are counted, and refused if none is left", async () => {
     await expect(readOutages(["NodeName|TimeStart|TimeEnd", "a|soon|later"])).rejects.toThrow(
       /the outages contain none \(skipped 1 record: .* \(line 2, column start\)\)/,
