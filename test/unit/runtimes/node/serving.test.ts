@@ -1,6 +1,7 @@
 // A worker for JavaScript that serves a lease, and those who should not be its clients.
 
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
 import {
@@ -13,10 +14,12 @@ import {
   decodeWorkerHello,
   encodeClientHello,
   encodeClientProof,
+  type WorkerHello,
 } from "../../../../src/wire/direct/messages.js";
 import { newNonce, proofOf } from "../../../../src/wire/direct/proofs.js";
 import { DirectReader } from "../../../../src/wire/direct/reader.js";
 import { encodeCallHead } from "../../../../src/wire/worker/messages.js";
+import type { Serving } from "../../../../src/wire/worker/serving.js";
 import {
   type ServedEndpoint,
   type ServedWorker,
@@ -42,6 +45,7 @@ afterEach(stopServing);
 class Peer {
   readonly heard: [DirectType, number, Buffer][] = [];
   isClosed = false;
+  private readonly nonce = newNonce();
   private bell: () => void = () => {};
 
   private constructor(readonly socket: Socket) {
@@ -76,17 +80,25 @@ class Peer {
     return this.until(() => this.isClosed);
   }
 
-  /** A whole handshake under this key and name. */
-  async prove({ key, worker }: { key: string; worker: string }): Promise<void> {
-    const clientNonce = newNonce();
-    this.socket.write(
-      encodeDirectFrame("clientHello", 0, encodeClientHello({ worker, nonce: clientNonce })),
-    );
+  async greet({ worker }: { worker: string }): Promise<WorkerHello> {
+    const hello = encodeClientHello({ worker, nonce: this.nonce });
+    this.socket.write(encodeDirectFrame("clientHello", 0, hello));
     await this.until(() => this.heard.length > 0 || this.isClosed);
-    const { nonce: workerNonce } = decodeWorkerHello(this.heard.shift()![2]);
-    const challenge = { worker, clientNonce, workerNonce };
-    const proof = proofOf("client", Buffer.from(key, "hex"), challenge);
+    return decodeWorkerHello(this.heard.shift()![2]);
+  }
+
+  proofOf({ key, worker }: { key: string; worker: string }, { nonce }: WorkerHello): string {
+    const challenge = { worker, clientNonce: this.nonce, workerNonce: nonce };
+    return proofOf("client", Buffer.from(key, "hex"), challenge);
+  }
+
+  prove(proof: string): void {
     this.socket.write(encodeDirectFrame("clientProof", 0, encodeClientProof(proof)));
+  }
+
+  /** A whole handshake under this key and name. */
+  async shakeHands(claim: { key: string; worker: string }): Promise<void> {
+    this.prove(this.proofOf(claim, await this.greet(claim)));
     await this.until(() => this.heard.length > 0 || this.isClosed);
   }
 
@@ -110,7 +122,7 @@ test("refuses a wrong key, another worker's name, and whoever does not begin as 
   ];
   for (const claim of wrong) {
     const peer = await Peer.to(endpoint);
-    await peer.prove(claim);
+    await peer.shakeHands(claim);
     await peer.closed();
     expect(decodeRefused(peer.heard[0]![2]).code).toBe("NOT_PROVEN");
   }
@@ -127,30 +139,67 @@ test("refuses a wrong key, another worker's name, and whoever does not begin as 
   }
 });
 
-test("a flood of strangers costs the oldest of them their places, and no client its own", async () => {
+test("refuses a proof that is altered, that is its own, or that another connection had", async () => {
   const { endpoint } = await serve();
+  const first = await Peer.to(endpoint);
+  const told = await first.greet(endpoint);
+  const proof = first.proofOf(endpoint, told);
+  first.prove(proof);
+  await first.until(() => first.types.includes("accepted"));
+  for (const lie of ["replayed", "altered", "reflected"]) {
+    const peer = await Peer.to(endpoint);
+    const hello = await peer.greet(endpoint);
+    const mine = peer.proofOf(endpoint, hello);
+    const altered = `${mine.slice(0, -1)}${mine.endsWith("0") ? "1" : "0"}`;
+    peer.prove(lie === "replayed" ? proof : lie === "altered" ? altered : hello.proof);
+    await peer.closed();
+    expect(decodeRefused(peer.heard[0]![2]).code).toBe("NOT_PROVEN");
+  }
+});
+
+test("refuses the key of the lease that it served before", async () => {
+  const worker = await serve();
+  await worker.end();
+  const key = "1".repeat(64);
+  const serving = await new Promise<Serving>((onServing) => {
+    const order = { worker: "2.1", key, hotMs: 0, maxClients: 64, ports: "0" };
+    worker.runtime.channel.serve(order, { onServing, onUsage: () => {} });
+  });
+  const endpoint = { ...worker.endpoint, ...serving };
+  for (const name of ["1.1", "2.1"]) {
+    const peer = await Peer.to(endpoint);
+    await peer.shakeHands({ key: worker.endpoint.key, worker: name });
+    await peer.closed();
+    expect(decodeRefused(peer.heard[0]![2]).code).toBe("NOT_PROVEN");
+  }
+});
+
+test("10,000 strangers cost the oldest of them their places, and no client its own", async () => {
+  const { endpoint, runtime } = await serve();
   const client = await Peer.to(endpoint);
-  await client.prove(endpoint);
-  const strangers: Peer[] = [];
-  for (let each = 0; each < 300; each++) strangers.push(await Peer.to(endpoint));
-  await Promise.all(strangers.slice(0, 44).map((peer) => peer.closed()));
+  await client.shakeHands(endpoint);
+  let strangers: Peer[] = [];
+  for (let each = 0; each < 50; each++) {
+    const more = Array.from({ length: 200 }, () => Peer.to(endpoint));
+    strangers = [...strangers, ...(await Promise.all(more))];
+    client.call(each + 1, "hello");
+    await client.until(() => client.heard.length === each + 2);
+  }
+  await Promise.all(strangers.slice(0, -256).map((peer) => peer.closed()));
   expect(strangers.at(-1)!.isClosed).toBe(false);
-  client.call(1, "hello");
-  await client.until(() => client.heard.length === 2);
-  expect(client.heard[1]!.slice(0, 2)).toEqual(["result", 1]);
+  expect(readdirSync(`/proc/${runtime.child.pid}/fd`).length).toBeLessThan(300);
   for (const { socket } of strangers) socket.destroy();
 });
 
 test("a client that takes no answers gets no more, and the others do", async () => {
   const { endpoint, runtime } = await serve();
   const [idle, client] = [await Peer.to(endpoint), await Peer.to(endpoint)];
-  await idle.prove(endpoint);
-  await client.prove(endpoint);
+  await idle.shakeHands(endpoint);
+  await client.shakeHands(endpoint);
   idle.socket.pause();
   for (let id = 1; id <= 100; id++) idle.call(id, "big");
   client.call(1, "hello");
   await client.until(() => client.types.includes("result"));
-  const { readFileSync } = await import("node:fs");
   const status = readFileSync(`/proc/${runtime.child.pid}/status`, "utf8");
   expect(Number(/VmRSS:\s+(\d+)/.exec(status)![1])).toBeLessThan(300_000);
   idle.socket.resume();
@@ -160,9 +209,9 @@ test("a client that takes no answers gets no more, and the others do", async () 
 test("is busy beyond its limit, full beyond its clients, and closes for a broken rule", async () => {
   const { endpoint } = await serve({ maxClients: 1 });
   const client = await Peer.to(endpoint);
-  await client.prove(endpoint);
+  await client.shakeHands(endpoint);
   const second = await Peer.to(endpoint);
-  await second.prove(endpoint);
+  await second.shakeHands(endpoint);
   expect(decodeRefused(second.heard[0]![2]).code).toBe("FULL");
   for (let id = 1; id <= 258; id++) client.call(id, "wait");
   await client.until(() => client.heard.length === 3);
@@ -179,11 +228,11 @@ test("tells of its end, ends what did not begin, and then knows nobody", async (
   const worker = await serve();
   const { endpoint } = worker;
   const client = await Peer.to(endpoint);
-  await client.prove(endpoint);
+  await client.shakeHands(endpoint);
   worker.terminating(3_000, "the hole closes");
   await client.until(() => client.types.includes("terminating"));
   const late = await Peer.to(endpoint);
-  await late.prove(endpoint);
+  await late.shakeHands(endpoint);
   expect(decodeRefused(late.heard[0]![2]).code).toBe("ENDED");
   client.call(1, "wait");
   client.call(2, "wait");
