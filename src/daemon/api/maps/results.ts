@@ -26,18 +26,29 @@ export async function listResults(
   const map = await mapOf(deps, caller, id);
   const untilMs = monotonicMs() + waitMs;
   for (;;) {
-    const most = Math.min(limit, map.tasks - after);
-    const numbers =
-      order === "input"
-        ? endedFrom(deps, map, after, most)
-        : await endsAfter(deps, map, after, most);
-    const leftMs = untilMs - monotonicMs();
-    if (numbers.length > 0 || most <= 0 || leftMs <= 0 || signal.aborted) {
-      const { outcomes, read } = await readTasks(deps.store, { ...map, numbers });
-      const next = after + read;
-      return { results: outcomes, next, isComplete: next >= map.tasks };
+    const leftMs = Math.max(0, untilMs - monotonicMs());
+    // Waits from before it reads, so that no end falls between.
+    const stop = new AbortController();
+    const ended = deps.waiters.untilNextEnd(
+      map.first,
+      leftMs,
+      AbortSignal.any([signal, stop.signal]),
+    );
+    try {
+      const most = Math.min(limit, map.tasks - after);
+      const numbers =
+        order === "input"
+          ? endedFrom(deps, map, after, most)
+          : await endsAfter(deps, map, after, most);
+      if (numbers.length > 0 || most <= 0 || leftMs === 0 || signal.aborted) {
+        const { outcomes, read } = await readTasks(deps.store, { ...map, numbers });
+        const next = after + read;
+        return { results: outcomes, next, isComplete: next >= map.tasks };
+      }
+      await ended;
+    } finally {
+      stop.abort();
     }
-    await deps.waiters.untilNextEnd(map.first, leftMs, signal);
   }
 }
 

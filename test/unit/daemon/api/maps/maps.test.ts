@@ -11,6 +11,8 @@ import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { nowMs } from "../../../../../src/clock.js";
 import { parseConfig } from "../../../../../src/config.js";
+import type { Store } from "../../../../../src/core/ports/store.js";
+import { listResults } from "../../../../../src/daemon/api/maps/results.js";
 import { apiServer } from "../../../../../src/daemon/serve.js";
 import type { Payload } from "../../../../../src/model/call.js";
 import { invocationId } from "../../../../../src/model/ids.js";
@@ -232,7 +234,8 @@ const recorded = (there: ScriptedExecutor, orders: readonly AttemptOrder[]) =>
 describe("the results", () => {
   const page = async (id: number, query: string) =>
     (await ask("GET", `/v1/maps/${id}/results?${query}`)).body;
-  const tasksOf = ({ results }: { results: { task: number }[] }) => results.map(({ task }) => task);
+  const tasksOf = ({ results }: { results: readonly { task: number }[] }) =>
+    results.map(({ task }) => task);
 
   test("come in the order of the inputs or of the ends, from any cursor on", async () => {
     const { body } = await map(lines(9));
@@ -267,6 +270,32 @@ describe("the results", () => {
     await finish(there, orders[1]!);
     expect(tasksOf(await asked)).toEqual([1]);
     expect(await page(body.id, "waitMs=1")).toMatchObject({ results: [], next: 0 });
+  });
+
+  test("are found by who waits, although a task ends while they are read", async () => {
+    const { body } = await map(lines(2));
+    const { there, orders } = await ordered(2);
+    let reads = 0;
+    const store: Store = {
+      ...site.store,
+      listMapEnds: async (...asked) => {
+        const before = await site.store.listMapEnds(...asked);
+        if (++reads === 1) await finish(there, orders[1]!);
+        return before;
+      },
+    };
+    const asked = {
+      id: `${body.id}`,
+      order: "ended",
+      after: 0,
+      limit: 10,
+      waitMs: 60_000,
+    } as const;
+    const deps = { store, live: site.parts.live, waiters: site.parts.waiters };
+    const caller = { uid: ada, gid: ada, user: "ada", operator: false };
+    const { signal } = new AbortController();
+    expect(tasksOf(await listResults(deps, caller, asked, signal))).toEqual([1]);
+    expect(site.parts.waiters.size).toBe(0);
   });
 
   test("are their owner's", async () => {
