@@ -212,15 +212,13 @@ describe("an order that follows another", () => {
   });
 
   test("is answered for, and ends if it is cancelled", async () => {
-    let ready: ExecutorMessage | undefined;
-    executor.onConnected((message) => {
-      ready ??= message;
-      return true;
-    });
+    const first: ExecutorMessage[] = [];
+    executor.onConnected((message) => first.push(message) > 0);
     const named = [1, 2, 3, 4].map((id) => ({ invocation: invocationId(id), attempt: 1 }));
-    expect(ready).toMatchObject({ answersFor: named });
-    told = [];
-    executor.onConnected((message) => told.push(message) > 0);
+    expect(first[0]).toMatchObject({ answersFor: named });
+    const messages: ExecutorMessage[] = [];
+    told = messages;
+    executor.onConnected((message) => messages.push(message) > 0);
     executor.onMessage({ type: "cancel", key: named[1]! });
     expect(ends()).toEqual([[2, "CANCELLED", expect.any(String)]]);
     runs.get(1)!.end(done);

@@ -157,7 +157,8 @@ describe("when a process is killed:", () => {
 
   test("server and supervisors together, no command remains", async () => {
     const { ended, pid, supervisor, server } = await startSleeper("one");
-    for (const each of [server, supervisor]) process.kill(each, "SIGKILL");
+    // In this order, because a supervisor ends with its server.
+    for (const each of [supervisor, server]) process.kill(each, "SIGKILL");
     expect((await ended).kind).toBe("vanished");
     await until(() => startTicksOf(pid) === null);
   });
