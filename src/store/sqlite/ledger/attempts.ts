@@ -2,8 +2,8 @@
 
 import { chargesOf, isCharged, priceMicroCredits } from "../../../core/accounting/metering.js";
 import type { AttemptEnd } from "../../../model/invocation.js";
-import type { PostingKind } from "../../../model/records/account.js";
 import type { Connection } from "../database.js";
+import type { SealedPosting } from "./seal.js";
 
 export interface ChargedAttempt {
   readonly invocation: number;
@@ -19,18 +19,7 @@ export interface ChargedAttempt {
   readonly postings: readonly FoundPosting[];
 }
 
-export interface FoundPosting {
-  readonly kind: PostingKind;
-  readonly uid: number;
-  readonly user: string;
-  readonly coreMs: number;
-  readonly memoryMbMs: number;
-  readonly amountMicroCredits: number;
-  readonly microCreditsPerCoreSecond: number;
-  readonly microCreditsPerGbSecond: number;
-  readonly postedAtMs: number;
-  readonly sequence: number;
-}
+export type FoundPosting = Omit<SealedPosting, "previous" | "invocation" | "attempt">;
 
 /** One for each posting, or one without a kind. */
 type Row = Omit<ChargedAttempt, "postings"> & {
