@@ -156,7 +156,7 @@ test("a lease goes on through an eviction and a kill of gleanerd, and no call is
     const shown = (await at.site.glean(["lease", "show", dead.id, "--json"], { user })).stdout;
     expect(JSON.parse(shown).reason).toMatch(/no client was connected|did not renew/);
     const { invocations } = await at.json<InvocationList>(["acct", "-j", dead.id], user);
-    for (const { endedAtMs } of invocations) expect(endedAtMs! - killedAtMs).toBeLessThan(15_000);
+    for (const { endedAtMs } of invocations) expect(endedAtMs! - killedAtMs).toBeLessThan(30_000);
     const { total } = await at.json<BillAnswer>(["bill", "--me"], user);
     expect(total.heldCoreMs).toBeGreaterThan(0);
     const { stdout } = await at.site.glean(["bill", "--verify"]);

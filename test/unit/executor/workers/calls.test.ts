@@ -4,6 +4,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import { checkExecutorMessage } from "../../../../src/wire/checks.js";
 import { callingNode, resultOf } from "../../../support/executor/calling-node.js";
+import { until } from "../../../support/executor/executor.js";
+import { isFrozen } from "../../../support/executor/frozen.js";
 import {
   callOrder,
   codeOf,
@@ -208,13 +210,10 @@ test("a job evicts a call; the report says so, and its worker is gone when the p
 });
 
 test("an idle worker is frozen, and thawed for its next call", async () => {
-  const code = await at.function({
-    "index.mjs": "let ticks = 0; setInterval(() => ticks++, 1); export default () => ticks;",
-  });
-  const before = resultOf(await at.call(code, {})) as number;
-  await new Promise((resolve) => setTimeout(resolve, 400));
-  const after = resultOf(await at.call(code, {})) as number;
-  expect(after - before).toBeLessThan(100);
+  const code = await at.function({ "index.mjs": "export default () => process.pid;" });
+  const pid = resultOf(await at.call(code, {})) as number;
+  await until(() => isFrozen(pid));
+  expect(resultOf(await at.call(code, {}))).toBe(pid);
 });
 
 test("code that arrives damaged is fetched again, and never run", async () => {

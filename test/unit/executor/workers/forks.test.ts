@@ -1,12 +1,12 @@
 // Python workers forked from a parent on a real node: what they share, how they end, and that a
 // parent which dies, hangs or lies costs nothing but time.
 
-import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import type { WorkerSettings } from "../../../../src/wire/calls.js";
 import { callingNode, logOf, resultOf } from "../../../support/executor/calling-node.js";
 import { until } from "../../../support/executor/executor.js";
+import { groupOf, isFrozen } from "../../../support/executor/frozen.js";
 import type { FunctionCode } from "../../../support/executor/function-code.js";
 
 const at = callingNode();
@@ -20,8 +20,6 @@ const pythons = () =>
     .processes()
     .filter((line) => line.includes("glean-runtime-python"))
     .map((line) => Number(line.split(" ")[0]));
-
-const groupOf = (pid: number) => /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))![1];
 
 /** Tells who it is; holds its worker for as long as it is asked to. */
 const family = `
@@ -106,9 +104,6 @@ def handler(event):
     expect(importedBy).toBe(pid);
   });
 });
-
-const isFrozen = (pid: number) =>
-  readFileSync(`/sys/fs/cgroup/unified${groupOf(pid)}/cgroup.events`, "utf8").includes("frozen 1");
 
 describe("a module that cannot be forked runs all the same, and the log says what to do", () => {
   test.each([

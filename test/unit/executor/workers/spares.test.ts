@@ -1,11 +1,11 @@
 // Booted spares of the runtime node on a real node: who gets one, what it knows, and that it is the
 // first to go.
 
-import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import type { AttemptReport } from "../../../../src/wire/messages.js";
 import { type CallChange, callingNode, resultOf } from "../../../support/executor/calling-node.js";
 import { until } from "../../../support/executor/executor.js";
+import { isFrozen } from "../../../support/executor/frozen.js";
 import type { FunctionCode } from "../../../support/executor/function-code.js";
 
 const at = callingNode();
@@ -31,12 +31,6 @@ const pids = () =>
     .processes()
     .filter((line) => line.includes("glean-runtime-node"))
     .map((line) => Number(line.split(" ")[0]));
-
-/** The group of a process in the tree of version 2. */
-function isFrozen(pid: number): boolean {
-  const [, group] = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))!;
-  return readFileSync(`/sys/fs/cgroup/unified${group}/cgroup.events`, "utf8").includes("frozen 1");
-}
 
 /** Calls a version and waits until the spare of its user has booted; its process. */
 async function spareAfter(code: FunctionCode): Promise<number> {
