@@ -177,6 +177,7 @@ export class HostileSite {
   }
 
   async stop(): Promise<void> {
+    this.parts.leases.close();
     this.parts.executors.close();
     this.server.close();
     await once(this.server, "close");
