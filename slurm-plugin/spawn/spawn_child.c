@@ -24,6 +24,7 @@
 #include "spawn_pam.h"
 #include "spawn_private.h"
 #include "spawn_remove.h"
+#include "spawn_temporary.h"
 #include "spawn_user.h"
 #include "spawn_worker.h"
 #include "util.h"
@@ -145,8 +146,10 @@ static bool enter(struct spawn_request *request, pid_t supervisor, int joined, s
 	       spawn_private_keyring(false, failure) && spawn_worker_connect(request, failure) &&
 	       spawn_private_memory(request, failure) && spawn_user_become(request, failure) && spawn_private_keyring(true, failure) &&
 	       tie_to(supervisor, failure);
-	if (entered)
+	if (entered) {
 		spawn_home_tell(request);
+		spawn_temporary_tell(request);
+	}
 	return entered;
 }
 

@@ -11,6 +11,7 @@
 #include "spawn_describe.h"
 #include "spawn_report.h"
 #include "spawn_serve.h"
+#include "spawn_temporary.h"
 #include "util.h"
 
 static bool is_open(int fd)
@@ -34,6 +35,8 @@ int main(int argc, char **argv)
 		return printf("glean-spawn %s\n", GLEAN_VERSION) < 0 ? 1 : 0;
 	if (argc == 3 && strcmp(argv[1], "--describe") == 0)
 		return spawn_describe(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "--sweep") == 0)
+		return spawn_temporary_sweep(argv[2]);
 	if (argc != 1 || !is_open(SPAWN_SOCKET_FD) || !fill_standard_fds()) {
 		(void)fprintf(stderr, "glean-spawn: glean-executor starts it, with a socket as descriptor 3 and no "
 				      "arguments.\n");

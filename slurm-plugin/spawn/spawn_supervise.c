@@ -16,6 +16,7 @@
 #include "proc_tree.h"
 #include "spawn_child.h"
 #include "spawn_join.h"
+#include "spawn_temporary.h"
 #include "spawn_tree.h"
 #include "util.h"
 
@@ -202,14 +203,17 @@ void spawn_supervise(const struct task *task)
 	self.task = task;
 	if (!tie_to_server(task))
 		_exit(0);
-	if (!spawn_request_parse(&request, task->request, task->length, &self.failure) || !start(&self, &request)) {
+	if (!spawn_request_parse(&request, task->request, task->length, &self.failure)) {
 		report_failed(task->id, &self.failure);
 		_exit(0);
 	}
-	supervise(&self);
-	if (self.failed)
+	bool is_started = spawn_temporary_make(&request, &self.failure) && start(&self, &request);
+	if (is_started)
+		supervise(&self);
+	if (!is_started || self.failed)
 		report_failed(task->id, &self.failure);
 	else if (!self.orphaned)
 		report_ended(task->id, &self.tree.ending);
+	spawn_temporary_remove(&request, task);
 	_exit(0);
 }

@@ -68,6 +68,11 @@ export const functions = z
       .describe(
         "A folder on the nodes for the code of functions, at most 64 versions, and for up to 1 GB of large results that gleanerd has not fetched yet; created if it is missing. Every user may read the code in it.",
       ),
+    temporaryDirectory: path
+      .default("/tmp")
+      .describe(
+        "A directory on the nodes, as Slurm's TmpFS, in which each function gets a folder for its temporary files: private to it, in `TMPDIR`, and removed at its end. All users may have write access to it if none may rename another's files (mode 1777, as /tmp).",
+      ),
     gpuDevices: path
       .nullable()
       .default("/dev/nvidia")

@@ -26,6 +26,7 @@ import { watchPressure } from "./node/pressure.js";
 import { runPilot } from "./pilot/main.js";
 import { unseal } from "./pilot/pilot.js";
 import { Spawner } from "./runtimes/spawner.js";
+import { TemporaryFolder } from "./runtimes/temporary-folder.js";
 import { stepsIn } from "./steps/step-names.js";
 import { startWorkers } from "./workers/start.js";
 
@@ -133,7 +134,8 @@ async function run(spec: LaunchSpec): Promise<void> {
   unkillable.look();
   const own = { ...spec, budget: ownOrder(spec.budget, gpuProblem, unkillable) };
   const paths = { socket: folder.workerSocketPath, cache: spec.cacheFolder };
-  const spawner = new Spawner(spec.spawnProgram);
+  const temporary = TemporaryFolder.open(spec, explain);
+  const spawner = new Spawner(spec.spawnProgram, undefined, temporary);
   const say = (message: ExecutorMessage) => executor.outbox.sayNow(message);
   const functions = await startWorkers(spec, spawner, containment, paths, say, explain);
   const { workers, code, payloads, leases, attachProgram } = functions;
@@ -156,6 +158,7 @@ async function run(spec: LaunchSpec): Promise<void> {
     await hook.close();
     steps.close();
     functions.close();
+    temporary?.close();
     await containment.close();
     folder.leave();
     log("left", { reason });

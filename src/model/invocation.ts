@@ -69,6 +69,7 @@ export const startStages = [
   "affinity",
   "namespace",
   "user",
+  "temporary",
   "checkpoint",
   "chdir",
   "open-stdin",

@@ -75,6 +75,7 @@ export function readNodeLine(line: string): Node | null {
     hasGres: readWord(fields.get("Gres") ?? "not told") !== null,
     features: readWords(fields.get("ActiveFeatures")),
     gpuType: readGpuType(fields.get("Gres") ?? ""),
+    temporaryMb: readCount(fields.get("TmpDisk")) || null,
     threadsPerCore: readCount(fields.get("ThreadsPerCore")),
     ...readCpus(fields, cores),
     ...readGpus(

@@ -41,5 +41,6 @@ export const shellFields = {
   openMode: optional(oneOf("append", "truncate")),
   keepSinceMs: optional(integer(1)),
   umask: optional(integer(0, 0o777)),
+  temporaryMb: optional(integer(1)),
   limits: optional(list(pattern(/^[a-z]{1,16}:(\d{1,15}|unlimited)$/), 16)),
 };

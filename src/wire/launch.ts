@@ -47,6 +47,8 @@ export interface LaunchSpec extends SiteFacts {
   readonly hookProgram: string;
   /** Where the runtimes and the code of functions are kept on the node. */
   readonly cacheFolder: string;
+  /** Where functions get folders for temporary files. */
+  readonly temporaryDirectory: string;
   /** The hook is this SPANK plugin, listed in the file `stack`; null if it is the program. */
   readonly plugin: PluginOrder | null;
   readonly budget: BudgetOrder;
@@ -100,6 +102,7 @@ const launchSpec = object<LaunchSpec>({
   spawnProgram: path,
   hookProgram: path,
   cacheFolder: path,
+  temporaryDirectory: path,
   plugin: orNull(object<PluginOrder>({ file: path, stack: path })),
   budget: object<BudgetOrder>(budgetFields),
   ...factsFields,

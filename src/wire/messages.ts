@@ -44,6 +44,8 @@ export interface AttemptOrder extends AttemptKey, ResourceRequest {
   readonly stderrPath: string;
   /** If omitted, /dev/null. */
   readonly stdinPath?: string | undefined;
+  /** The free space that its folder for temporary files needs; if omitted, any. */
+  readonly temporaryMb?: number | undefined;
   /** If omitted, truncate. */
   readonly openMode?: "append" | "truncate" | undefined;
   /** What was written to its outputs since then is kept; milliseconds since the epoch. */

@@ -61,6 +61,7 @@ export function node(change: Partial<Node> = {}): Node {
     gpuProblem: null,
     features: [],
     gpuType: null,
+    temporaryMb: null,
     hasGres: false,
     threadsPerCore: 1,
     cpuTotal: 16,

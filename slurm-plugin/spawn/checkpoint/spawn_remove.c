@@ -6,116 +6,15 @@
  * continued. */
 #include "spawn_remove.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "spawn_checkpoint.h"
+#include "spawn_empty.h"
 #include "util.h"
-
-#define DEPTH_MAX 64 /* each level holds a descriptor; deeper ones are moved up and met again */
-#define MOVE_TRIES 100
-
-struct removal {
-	int top;
-	dev_t device;
-	uint64_t mount;
-	unsigned moved;
-	int error; /* the first one; 0 if none */
-	bool again; /* something was moved to the top, behind the current position */
-};
-
-static void note(struct removal *removal)
-{
-	if (removal->error == 0)
-		removal->error = errno;
-}
-
-/* Returns the number of the descriptor's mount; 0 if /proc does not tell. A bind mount has the
- * device of its source, so the device alone does not show that it is one. */
-static uint64_t mount_of(int fd)
-{
-	static const char key[] = "\nmnt_id:\t";
-	char path[64], text[1024];
-	uint64_t mount = 0;
-	if (!format(path, sizeof path, "/proc/self/fdinfo/%d", fd) || !read_text(AT_FDCWD, path, text, sizeof text))
-		return 0;
-	char *number = strstr(text, key);
-	if (number == NULL)
-		return 0;
-	number += sizeof key - 1;
-	number[strcspn(number, "\n")] = '\0';
-	return parse_number(number, 1, UINT32_MAX, &mount) ? mount : 0;
-}
-
-static void move_up(struct removal *removal, int folder, const char *name)
-{
-	char up[64];
-	for (unsigned tries = 0; tries < MOVE_TRIES; tries++) {
-		if (!format(up, sizeof up, ".gleaner-removed.%u", removal->moved++))
-			break;
-		if (renameat(folder, name, removal->top, up) == 0) {
-			removal->again = true;
-			return;
-		}
-		if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR)
-			break;
-	}
-	note(removal);
-}
-
-static void empty(struct removal *removal, int folder, unsigned depth);
-
-static void remove_folder(struct removal *removal, int parent, const char *name, unsigned depth)
-{
-	struct stat is;
-	int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (folder < 0) {
-		note(removal);
-		return;
-	}
-	if (fstat(folder, &is) != 0 || is.st_dev != removal->device || mount_of(folder) != removal->mount) {
-		errno = EXDEV; /* something is mounted there */
-		note(removal);
-	} else if (depth < DEPTH_MAX) {
-		empty(removal, folder, depth + 1);
-	} else {
-		move_up(removal, parent, name);
-	}
-	(void)close(folder);
-	if (depth < DEPTH_MAX && unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
-		note(removal);
-}
-
-/* Removes everything in the folder; in the top folder, everything except the mark. */
-static void empty(struct removal *removal, int folder, unsigned depth)
-{
-	const struct dirent *entry;
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
-	if (entries == NULL) {
-		note(removal);
-		return;
-	}
-	while ((entry = readdir(entries)) != NULL) {
-		const char *name = entry->d_name;
-		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-		    (depth == 0 && strcmp(name, CHECKPOINT_MARK) == 0))
-			continue;
-		if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
-			continue;
-		if (errno == EISDIR || errno == EPERM) /* POSIX uses the second for folders */
-			remove_folder(removal, folder, name, depth);
-		else
-			note(removal);
-	}
-	(void)closedir(entries);
-}
 
 /* By name, but only the folder that was emptied; in the instant between, at most another empty one
  * can take its place. */
@@ -140,18 +39,11 @@ static bool remove_from(int parent, const char *name, int folder, const struct s
 	    !spawn_checkpoint_is_ours(folder, path, request->uid))
 		return fail(failure, STAGE_CHECKPOINT, EPERM,
 			    "%.200s is not the checkpoint folder that was created there: it is left as it is", path);
-	struct removal removal = {.top = folder, .device = is.st_dev, .mount = mount_of(folder)};
-	do {
-		removal.again = false;
-		empty(&removal, folder, 0);
-	} while (removal.again && removal.error == 0);
-	if (removal.error == 0 && unlinkat(folder, CHECKPOINT_MARK, 0) != 0 && errno != ENOENT)
-		note(&removal);
-	if (removal.error == 0 && !remove_top(parent, name, &is))
-		note(&removal);
-	return removal.error == 0 ||
-	       fail(failure, STAGE_CHECKPOINT, removal.error, "%.200s cannot be removed completely: %s", path,
-		    strerror(removal.error));
+	int error = spawn_empty(folder, CHECKPOINT_MARK);
+	if (error == 0 && ((unlinkat(folder, CHECKPOINT_MARK, 0) != 0 && errno != ENOENT) || !remove_top(parent, name, &is)))
+		error = errno;
+	return error == 0 || fail(failure, STAGE_CHECKPOINT, error, "%.200s cannot be removed completely: %s", path,
+				  strerror(error));
 }
 
 bool spawn_remove(const struct spawn_request *request, struct failure *failure)

@@ -117,6 +117,14 @@ TAKE(take_max_processes)
 
 TAKE(take_checkpoint) { return take_path(value, &request->checkpoint_path) && value[0] == '/'; }
 TAKE(take_remove) { return take_path(value, &request->remove_path) && value[0] == '/'; }
+TAKE(take_temporary)
+{
+	const char *name = strrchr(value, '/');
+	return take_path(value, &request->temporary_path) && value[0] == '/' && name != value && name[1] != '\0' &&
+	       name[1] != '.';
+}
+
+TAKE(take_temporary_mb) { return parse_number(value, 1, 1u << 30, &request->temporary_mb); }
 TAKE(take_start) { return parse_number(value, 1, 3600000, &request->start_ms); }
 TAKE(take_no_user_namespaces) { return take_flag(value, &request->no_user_namespaces); }
 TAKE(take_no_rare_calls) { return take_flag(value, &request->no_rare_calls); }
@@ -222,6 +230,8 @@ static const struct field {
     {"newPrivs", take_new_privs, false},
     {"checkpoint", take_checkpoint, false},
     {"removeCheckpoint", take_remove, false},
+    {"temporary", take_temporary, false},
+    {"temporaryMb", take_temporary_mb, false},
     {"startMs", take_start, false},
     {"pamService", take_pam_service, false},
     {"noUserNamespaces", take_no_user_namespaces, false},
@@ -269,6 +279,8 @@ bool spawn_fields_check(const struct spawn_request *request, uint64_t seen, stru
 		return fail(failure, STAGE_REQUEST, EINVAL, "pollMemory needs memoryMb");
 	if ((request->arg_count > 0) == (request->remove_path != NULL))
 		return fail(failure, STAGE_REQUEST, EINVAL, "either arg or removeCheckpoint is needed");
+	if (request->temporary_mb > 0 && request->temporary_path == NULL)
+		return fail(failure, STAGE_REQUEST, EINVAL, "temporaryMb needs temporary");
 	if ((request->worker_socket != NULL) != (request->worker_id != 0))
 		return fail(failure, STAGE_REQUEST, EINVAL, "workerSocket and workerId need each other");
 	if (request->worker_socket != NULL && (request->script != NULL || request->arg_count == 0))

@@ -15,7 +15,7 @@
 
 static const char *const stage_names[STAGE_COUNT] = {
     "request", "start",	     "join",  "oom-score",  "schedule",	   "affinity",	  "namespace",
-    "user",    "checkpoint", "chdir", "open-stdin", "open-stdout", "open-stderr", "script",
+    "user",    "temporary", "checkpoint", "chdir", "open-stdin", "open-stdout", "open-stderr", "script",
     "exec",
 };
 

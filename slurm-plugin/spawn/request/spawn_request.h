@@ -50,6 +50,8 @@ struct spawn_request {
 	const char *kill_path; /* NULL if not given */
 	uint64_t memory_bytes, max_processes; /* 0 if not given */
 	const char *checkpoint_path; /* NULL if not given */
+	const char *temporary_path; /* NULL if not given */
+	uint64_t temporary_mb; /* the space that must be free there; 0 if not given */
 	/* a checkpoint folder to remove; NULL if there is a command instead */
 	const char *remove_path;
 	uint64_t start_ms; /* the longest that a start may take; 0 for no limit */

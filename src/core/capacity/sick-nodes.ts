@@ -271,6 +271,7 @@ const causes: Partial<Record<StartStage, string>> = {
   "open-stdin": "the input file cannot be opened",
   "open-stdout": "the output file cannot be opened",
   "open-stderr": "the output file cannot be opened",
+  temporary: "no folder for temporary files can be made",
   checkpoint: "the checkpoint folder cannot be created",
   exec: "the program or its interpreter is missing",
   join: "their cgroup cannot be created",

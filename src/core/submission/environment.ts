@@ -16,8 +16,6 @@ export function environmentFor(
 ): Readonly<Record<string, string>> {
   const kept = Object.entries(submission.environment).filter(([key]) => !isOurs(key));
   return {
-    // As slurmd does, so that scripts may write to $TMPDIR/x.
-    TMPDIR: "/tmp",
     ...Object.fromEntries(kept),
     GLEANER_INVOCATION_ID: String(invocation.id),
     GLEANER_ATTEMPT: String(attempt),

@@ -143,7 +143,7 @@ export function admitted(
   if (where !== undefined && largest?.cores === 0)
     throw new GleanerError(
       "BAD_REQUEST",
-      `no node of this cluster has ${describeWhere(where)}: check it with sinfo -N -o "%N %f %G"`,
+      `no node of this cluster has ${describeWhere(where)}: check it with sinfo -N -o "%N %f %G %d"`,
     );
   const sizes = sizesFor(asked, (need) => wholeNode?.(need, where) ?? null);
   return admit({ ...asked, ...sizes }, uid, load, largest, admission, nowMs());

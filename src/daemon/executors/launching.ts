@@ -117,6 +117,7 @@ export class Launching {
       spawnProgram: config.programs.spawn,
       hookProgram: config.programs.prolog,
       cacheFolder: config.functions.cacheDirectory,
+      temporaryDirectory: config.functions.temporaryDirectory,
       plugin: pluginOf(config.programs, facts),
       budget,
       ...siteFactsOf(node, facts),

@@ -72,6 +72,9 @@ export function orderFor(
       ...openingOf(invocation, submission, path),
       ...(submission.umask !== undefined && { umask: submission.umask }),
       ...(submission.limits !== undefined && { limits: submission.limits }),
+      ...(submission.where?.temporaryMb !== undefined && {
+        temporaryMb: submission.where.temporaryMb,
+      }),
     };
     if (command.kind !== "attached") return { ...common, ...shell, environment, command };
     assert(runKey !== undefined, "gleanerd has keys for attached commands");

@@ -16,6 +16,7 @@ import { Executor } from "../executor.js";
 import type { JobMarks } from "../hook/node-folder.js";
 import { openLog } from "../log.js";
 import { Spawner } from "../runtimes/spawner.js";
+import { TemporaryFolder } from "../runtimes/temporary-folder.js";
 import { stepsIn } from "../steps/step-names.js";
 import { readPilotJob } from "./pilot.js";
 
@@ -42,10 +43,12 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   const preemptSignal = new PreemptSignal();
   const gone = (why: string) => void leave(why);
   const { pass } = preemptSignal;
-  const spawner = new Spawner(spec.spawnProgram);
+  const trouble = (what: string) => log("trouble", { what });
+  const temporary = TemporaryFolder.open(spec, trouble);
+  const spawner = new Spawner(spec.spawnProgram, undefined, temporary);
   // Functions are this user's own: they may run what lies beside this program.
   const attach = () => join(dirname(process.argv[1] ?? "/"), attachProgram);
-  const steps = stepsIn(spec.cacheFolder, (why) => log("trouble", { what: why }));
+  const steps = stepsIn(spec.cacheFolder, trouble);
   const outside = { gone, pass, spawner, attachProgram: attach, ...steps };
   const executor = new Executor(own, noMarks, processGroups, log, outside);
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
@@ -61,6 +64,7 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   });
   const leave = async (reason: string): Promise<void> => {
     await session.close();
+    temporary?.close();
     log("left", { reason });
     process.exit(0);
   };

@@ -27,6 +27,8 @@ export type SpawnOrder = Omit<AttemptOrder, "command"> & {
     | { readonly kind: "removeCheckpoint"; readonly path: string }
     | WorkerStart;
   readonly isolation: Isolation;
+  /** Made for the command, told to it as TMPDIR, and removed with all in it. */
+  readonly temporaryPath?: string;
   /** What standard input holds, in place of a file. */
   readonly input?: Buffer;
 };
@@ -93,6 +95,7 @@ function recordsOf(order: SpawnOrder, group: AttemptGroup, sharesSession: boolea
     `memoryMb=${order.memoryMb}`,
   ];
   if (sharesSession) records.push("sharedSession=1");
+  records.push(...temporaryOf(order));
   if (order.checkpointDirectory !== null) records.push(`checkpoint=${order.checkpointDirectory}`);
   if (order.notice !== null) records.push(`notice=${order.notice.signal}`);
   if (order.notice?.mainOnly) records.push("noticeMain=1");
@@ -129,6 +132,12 @@ function filesOf({ stdinPath, openMode, keepSinceMs, umask, limits }: SpawnOrder
     ...(umask === undefined ? [] : [`umask=${umask.toString(8)}`]),
     ...(limits ?? []).map((limit) => `limit=${limit}`),
   ];
+}
+
+function temporaryOf({ temporaryPath, temporaryMb }: SpawnOrder): string[] {
+  if (temporaryPath === undefined) return [];
+  const size = temporaryMb === undefined ? [] : [`temporaryMb=${temporaryMb}`];
+  return [`temporary=${temporaryPath}`, ...size];
 }
 
 function isolationOf(isolation: Isolation): string[] {

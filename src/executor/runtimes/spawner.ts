@@ -5,6 +5,7 @@ import type { AttemptGroup } from "../containment/containment.js";
 import type { ProcessEvents, RunHandle } from "./runtime.js";
 import type { SpawnOrder } from "./spawn-request.js";
 import { SpawnServer } from "./spawn-server.js";
+import type { TemporaryFolder } from "./temporary-folder.js";
 
 /** The port of commands: starts each as its user in a group. */
 export interface Spawning {
@@ -21,16 +22,19 @@ export class Spawner implements Spawning {
    * With `sharesSession`, commands stay in our session: where sessions are scheduled as groups
    * (autogroup), idle priority counts only within a session, and a non-root user cannot create a
    * session of lower priority than ours, so that busy functions would take as much of a processor
-   * as the process that has to end them.
+   * as the process that has to end them. Without `temporary`, commands share the node's /tmp.
    */
   constructor(
     private readonly program: string,
     private readonly sharesSession = process.geteuid!() !== 0,
+    private readonly temporary: Pick<TemporaryFolder, "next"> | null = null,
   ) {}
 
   start(order: SpawnOrder, group: AttemptGroup, events: ProcessEvents): RunHandle {
     this.server ??= this.launch();
-    return this.server.start(order, group, events);
+    const own = order.command.kind === "removeCheckpoint" ? null : this.temporary;
+    const work = own === null ? order : { ...order, temporaryPath: own.next() };
+    return this.server.start(work, group, events);
   }
 
   async close(): Promise<void> {

@@ -94,6 +94,12 @@ export const where = z
       .boolean()
       .exactOptional()
       .describe("Whether it gets all cores of the smallest node that will do"),
+    temporaryMb: z
+      .int()
+      .min(1)
+      .max(2 ** 30)
+      .exactOptional()
+      .describe("The space for temporary files that its node must have"),
     gpuType: z.string().max(255).exactOptional().describe("The type of its GPUs, as Slurm has it"),
   })
   .describe("The nodes on which it may run; if omitted, all");

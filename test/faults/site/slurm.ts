@@ -306,6 +306,7 @@ export class Slurm {
         gpuProblem: null,
         features: [],
         gpuType: null,
+        temporaryMb: null,
         hasGres: false,
         threadsPerCore: 1,
         cpuTotal: cores,

@@ -210,6 +210,7 @@ export class TestNode {
       logFile: join(this.folder, "executor.log"),
       spawnProgram: join(programs.folder, "glean-spawn"),
       cacheFolder: join(this.folder, "cache"),
+      temporaryDirectory: this.folder,
       hookProgram: join(this.folder, "glean-prolog"),
       plugin: null,
       budget: {

@@ -276,7 +276,7 @@ test("the environment has the user's variables and Gleaner's, and never those of
     startedAtMs: 100_000,
   });
   expect(environmentFor(task, submission, 2, nodeName("n1"))).toEqual({
-    ...{ PATH: "/bin", TMPDIR: "/tmp" },
+    PATH: "/bin",
     GLEANER_INVOCATION_ID: "45",
     GLEANER_ATTEMPT: "2",
     GLEANER_CPUS: "4",

@@ -42,7 +42,6 @@ judged(silent, "ignore-pbs wait-all-nodes no-kill oom-kill-step delay-boot");
 judged(silent, "contiguous spread-job use-min-nodes switches segment spread-segments");
 judged(silent, "consolidate-segments stepmgr resv-ports");
 judged(note("functions run outside of reservations"), "reservation");
-judged(note("Gleaner does not check the space of local disks"), "tmp");
 judged(note("Gleaner chooses the cores"), "hint threads-per-core cores-per-socket");
 judged(note("Gleaner chooses the cores"), "sockets-per-node extra-node-info mem-bind gres-flags");
 judged(note("Gleaner chooses the cores"), "gpu-bind tres-bind ntasks-per-socket ntasks-per-core");

@@ -5,7 +5,7 @@ import { parseConstraint } from "../../../model/constraint.js";
 import { GleanerError } from "../../../model/errors.js";
 import type { Mail, Submission } from "../../../model/invocation.js";
 import { mailAddresses } from "../../../model/user.js";
-import { quoted } from "../../values.js";
+import { parseMemoryMb, quoted } from "../../values.js";
 import { parseWhen } from "../../when.js";
 import { parseDependency } from "./dependency.js";
 import { type BatchOption, type BatchSettings, flag, valued } from "./option.js";
@@ -61,6 +61,10 @@ export const termOptions: readonly BatchOption[] = [
     if (/[,[\]]/.test(value))
       throw bad(`${at}: ${quoted(value)} names several nodes, and a function runs on one`);
     to.where = { ...to.where, node: nodeNames(value, at) };
+  }),
+  valued("tmp", null, "SIZE", "space for temporary files, as in 20G", (to, value, at) => {
+    if (!/^0+([KMGT]B?)?$/i.test(value))
+      to.where = { ...to.where, temporaryMb: parseMemoryMb(value, at) };
   }),
   valued("exclude", "x", "NODES", "on none of these: n1,n[3-5]", (to, value, at) => {
     to.where = { ...to.where, exclude: nodeNames(value, at) };

@@ -83,6 +83,7 @@ describe("the nodes that may be had", () => {
     name: nodeName(name),
     features,
     gpuType,
+    temporaryMb: name === "n1" ? 1_000 : null,
   });
   const nodes = [
     node("n1", ["ib", "avx2"]),
@@ -99,6 +100,8 @@ describe("the nodes that may be had", () => {
     [{ constraint: "avx2&(ib|nvme)" }, ["n1"]],
     [{ constraint: "avx512" }, []],
     [{ gpuType: "a100" }, ["n2"]],
+    [{ temporaryMb: 1_000 }, ["n1", "n2", "n3"]],
+    [{ temporaryMb: 1_001 }, ["n2", "n3"]],
     [{ gpuType: "a100", exclude: "n2" }, []],
   ])("%j", (where, names) => expect(allowed(where)).toEqual(names));
 });

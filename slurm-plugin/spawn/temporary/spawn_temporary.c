@@ -1,0 +1,224 @@
+/* The folder for temporary files that a command has for itself: made for its user in a folder that
+ * only its executor's user can change, and emptied as the user.
+ *
+ * Root never removes what is in it: a user could move a folder of somebody else into it, which they
+ * may rename but not empty. */
+#include "spawn_temporary.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cpu_weight.h"
+#include "spawn_empty.h"
+#include "util.h"
+
+#define VARIABLE "TMPDIR="
+#define NODES_OWN VARIABLE "/tmp"
+#define PATH_LENGTH 4096
+/* The attempt is not over until then. A folder of millions of files is left to a sweep. */
+#define REMOVAL_MS 20000
+
+/* Opens the folder around a command's own, which nobody but this process's user may change. */
+static int open_base(const char *path, size_t length)
+{
+	char base[PATH_LENGTH];
+	struct stat is;
+	(void)format(base, sizeof base, "%.*s", (int)length, path);
+	int fd = open(base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, &is) != 0 || is.st_uid != geteuid() || (is.st_mode & 022) != 0)) {
+		(void)close(fd);
+		errno = EPERM;
+		return -1;
+	}
+	return fd;
+}
+
+/* take_temporary has checked the slash. */
+static const char *name_of(const struct spawn_request *request)
+{
+	return strrchr(request->temporary_path, '/') + 1;
+}
+
+static int open_base_of(const struct spawn_request *request)
+{
+	return open_base(request->temporary_path, (size_t)(name_of(request) - request->temporary_path));
+}
+
+static bool has_room(int base, const struct spawn_request *request, struct failure *failure)
+{
+	struct statvfs is;
+	if (request->temporary_mb == 0)
+		return true;
+	if (fstatvfs(base, &is) != 0)
+		return fail(failure, STAGE_TEMPORARY, errno, "the space for temporary files cannot be read: %s", strerror(errno));
+	uint64_t free_mb = (uint64_t)is.f_bavail * is.f_frsize >> 20;
+	return free_mb >= request->temporary_mb ||
+	       fail(failure, STAGE_TEMPORARY, ENOSPC,
+		    "it needs %llu MB for temporary files, but %llu MB are free: ask for less with --tmp",
+		    (unsigned long long)request->temporary_mb, (unsigned long long)free_mb);
+}
+
+static bool give(int base, const struct spawn_request *request)
+{
+	int folder = openat(base, name_of(request), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool given = folder >= 0 && (geteuid() != 0 || fchown(folder, request->uid, request->gid) == 0);
+	int error = errno;
+	if (folder >= 0)
+		(void)close(folder);
+	errno = error;
+	return given;
+}
+
+bool spawn_temporary_make(const struct spawn_request *request, struct failure *failure)
+{
+	if (request->temporary_path == NULL)
+		return true;
+	int base = open_base_of(request);
+	bool made = base >= 0 && has_room(base, request, failure) &&
+		    ((mkdirat(base, name_of(request), 0700) == 0 && give(base, request)) ||
+		     fail(failure, STAGE_TEMPORARY, errno, "no folder for temporary files can be made: %s", strerror(errno)));
+	if (base < 0)
+		return fail(failure, STAGE_TEMPORARY, errno, "the node's folder for temporary files cannot be used: %s",
+			    strerror(errno));
+	(void)close(base);
+	return made;
+}
+
+static size_t find_variable(const struct spawn_request *request)
+{
+	size_t at = 0;
+	while (at < request->env_count && strncmp(request->env[at], VARIABLE, strlen(VARIABLE)) != 0)
+		at++;
+	return at;
+}
+
+static bool is_above(const char *folder, const char *path)
+{
+	size_t length = strlen(folder);
+	return path != NULL && strncmp(folder, path, length) == 0 && (path[length] == '/' || (length > 0 && folder[length - 1] == '/'));
+}
+
+void spawn_temporary_tell(struct spawn_request *request)
+{
+	static char text[sizeof VARIABLE + PATH_LENGTH] = NODES_OWN;
+	struct stat is;
+	size_t at = find_variable(request);
+	bool is_given = at < request->env_count;
+	const char *given = is_given ? request->env[at] + strlen(VARIABLE) : "";
+	/* The user chose it, unless it is where all have their folders; what the login node has need
+	 * not be here. */
+	if (is_given && !is_above(given, request->temporary_path) && given[0] == '/' && stat(given, &is) == 0 && S_ISDIR(is.st_mode) && access(given, W_OK | X_OK) == 0)
+		return;
+	if (!is_given && request->env_count == REQUEST_MAX_STRINGS)
+		return;
+	if (request->temporary_path != NULL)
+		(void)format(text, sizeof text, VARIABLE "%s", request->temporary_path);
+	request->env[at] = text;
+	if (!is_given)
+		request->env_count++;
+}
+
+/* Becomes the folder's owner at the lowest priority, and empties it; dies with its parent. */
+static _Noreturn void empty_as(uid_t uid, gid_t gid, int base, const char *name, pid_t parent)
+{
+	const struct sched_param param = {.sched_priority = 0};
+	struct stat is;
+	(void)sched_setscheduler(0, SCHED_IDLE, &param);
+	(void)cpu_weight_idle_io();
+	if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0))
+		_exit(1);
+	/* after the change of user, which clears it */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+		_exit(1);
+	int folder = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder < 0 || fstat(folder, &is) != 0 || is.st_uid != geteuid())
+		_exit(1);
+	if ((is.st_mode & 0700) != 0700)
+		(void)fchmod(folder, 0700);
+	_exit(spawn_empty(folder, NULL) == 0 ? 0 : 1);
+}
+
+static pid_t start_emptying(uid_t uid, gid_t gid, int base, const char *name)
+{
+	pid_t own = getpid(), pid = fork();
+	if (pid == 0)
+		empty_as(uid, gid, base, name, own);
+	return pid;
+}
+
+/* False once the server is gone. */
+static bool has_server(const struct task *task)
+{
+	struct signalfd_siginfo info;
+	while (read(task->signals, &info, sizeof info) == (ssize_t)sizeof info)
+		;
+	return getppid() == task->server;
+}
+
+static void wait_for(pid_t pid, const struct task *task)
+{
+	uint64_t deadline = clock_ns() + REMOVAL_MS * NS_PER_MS;
+	struct pollfd watched = {.fd = task->signals, .events = POLLIN};
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		int left = ms_until(deadline);
+		if (left > 0 && has_server(task)) {
+			(void)poll(&watched, 1, left);
+			continue;
+		}
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+		return;
+	}
+}
+
+void spawn_temporary_remove(const struct spawn_request *request, const struct task *task)
+{
+	int base = request->temporary_path == NULL ? -1 : open_base_of(request);
+	if (base < 0)
+		return;
+	const char *name = name_of(request);
+	if (unlinkat(base, name, AT_REMOVEDIR) != 0 && errno != ENOENT && has_server(task)) {
+		pid_t pid = start_emptying(request->uid, request->gid, base, name);
+		if (pid > 0)
+			wait_for(pid, task);
+		/* if it is not empty, it is left to a sweep */
+		(void)unlinkat(base, name, AT_REMOVEDIR);
+	}
+	(void)close(base);
+}
+
+int spawn_temporary_sweep(const char *path)
+{
+	const struct dirent *entry;
+	int base = open_base(path, strlen(path)), fd = base < 0 ? -1 : dup(base);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	if (entries == NULL)
+		return 1;
+	while ((entry = readdir(entries)) != NULL) {
+		struct stat is;
+		const char *name = entry->d_name;
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || unlinkat(base, name, AT_REMOVEDIR) == 0)
+			continue;
+		if (fstatat(base, name, &is, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(is.st_mode))
+			continue;
+		pid_t pid = start_emptying(is.st_uid, is.st_gid, base, name);
+		if (pid > 0)
+			(void)waitpid(pid, NULL, 0);
+		(void)unlinkat(base, name, AT_REMOVEDIR);
+	}
+	(void)closedir(entries);
+	(void)close(base);
+	return rmdir(path) == 0 ? 0 : 1;
+}

@@ -1,0 +1,108 @@
+// The folder for temporary files that glean-spawn makes for a command, and what is left of it: after
+// its end, after the end of the executor, and after a sweep.
+
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { makePlugin, pluginFolder } from "../../support/executor/plugin.js";
+import { type Field, SpawnFolder } from "../../support/executor/spawn.js";
+
+const program = path.join(pluginFolder, "glean-spawn");
+let at: SpawnFolder;
+let base: string;
+let own: string;
+beforeAll(makePlugin, 120_000);
+beforeEach(() => {
+  at = new SpawnFolder();
+  base = at.file("base");
+  own = path.join(base, "1");
+  fs.mkdirSync(base);
+  fs.chmodSync(base, 0o711);
+});
+afterEach(() => at.remove());
+
+const command = (script: string, more: readonly Field[] = []) =>
+  at.command(["sh", "-c", script], [["temporary", own], ...more]);
+
+/** What people leave behind: deep folders, and some that their owner may not change or even read. */
+const litter =
+  "cd $TMPDIR; mkdir -p a/b/c shut closed; echo 1 > a/b/c/d; echo 1 > shut/x; ln -s / root; ln -s $0 link; chmod 500 shut a; chmod 0 closed";
+
+describe("a command's own folder", () => {
+  test("is its TMPDIR, private to it, and gone at its end with all that is in it", async () => {
+    fs.writeFileSync(at.file("kept"), "kept");
+    const said = await at.finish(command(`stat -c '%a %U' $TMPDIR; echo $TMPDIR; ${litter}`));
+    expect(said.slice(0, 3)).toEqual(["ended", "0", "0"]);
+    expect(at.output()).toMatch(new RegExp(`^700 \\S+\n${own}\n$`));
+    expect(fs.readdirSync(base)).toEqual([]);
+    expect(fs.readFileSync(at.file("kept"), "utf8")).toBe("kept");
+  });
+
+  test("is gone after a command that could not start, too", async () => {
+    const said = await at.finish(at.command(["no-such-program"], [["temporary", own]]));
+    expect(said.slice(0, 2)).toEqual(["failed", "exec"]);
+    expect(fs.readdirSync(base)).toEqual([]);
+  });
+
+  test("is gone after the command was killed", async () => {
+    const pipe = at.fifo();
+    const attempt = at.launch(
+      command(`${litter}; echo ready; sleep 1000`, [["stdout", pipe.name]]),
+    );
+    const reader = pipe.open();
+    expect(await reader.line()).toBe("ready");
+    attempt.control.write("K");
+    await attempt.all();
+    expect(fs.readdirSync(base)).toEqual([]);
+  });
+
+  test.each([
+    ["the node's /tmp if it has none", "", "/tmp"],
+    ["its user's, if that is there", "work", "work"],
+    ["its own, if its user's is not there", "gone", "own"],
+    ["its own, if its user's is where all have theirs", "", "own"],
+  ])("TMPDIR is %s", async (_, name, expected) => {
+    fs.mkdirSync(at.file("work"));
+    fs.chmodSync(at.file("work"), 0o777);
+    const env: Field[] = expected === "/tmp" ? [] : [["env", `TMPDIR=${at.file(name)}`]];
+    const request =
+      expected === "/tmp" ? at.command(["sh", "-c", "echo $TMPDIR"]) : command("echo $TMPDIR", env);
+    await at.finish(request);
+    const paths: Record<string, string> = { own, work: at.file("work") };
+    expect(at.output().trim()).toBe(paths[expected] ?? expected);
+  });
+
+  test("needs the space that was asked for", async () => {
+    const said = await at.finish(command("true", [["temporaryMb", "1000000000"]]));
+    expect(said.join(" ")).toMatch(
+      /^failed temporary 28 it needs 1000000000 MB for temporary files, but \d+ MB are free: ask for less with --tmp$/,
+    );
+    expect((await at.finish(command("true", [["temporaryMb", "1"]])))[0]).toBe("ended");
+  });
+
+  test("is not made where another user could put theirs", async () => {
+    fs.chmodSync(base, 0o777);
+    const said = await at.finish(command("true"));
+    expect(said.slice(0, 2)).toEqual(["failed", "temporary"]);
+    expect(fs.readdirSync(base)).toEqual([]);
+  });
+});
+
+test("a sweep removes what is left after glean-spawn was killed with its supervisors", async () => {
+  const pipe = at.fifo();
+  const attempt = at.launch(
+    command(`${litter}; echo ready; exec sleep 1000`, [["stdout", pipe.name]]),
+  );
+  const reader = pipe.open();
+  expect(await reader.line()).toBe("ready");
+  await attempt.next();
+  process.kill(attempt.supervisor(), "SIGKILL");
+  attempt.child.kill("SIGKILL");
+  await reader.ended;
+  await attempt.exit;
+  expect(fs.readdirSync(base)).toEqual(["1"]);
+  fs.mkdirSync(path.join(base, "2"));
+  execFileSync(program, ["--sweep", base]);
+  expect(fs.existsSync(base)).toBe(false);
+});
