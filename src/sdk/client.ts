@@ -204,6 +204,13 @@ export class GleanerClient {
   prediction(): Promise<PredictionReport> {
     return this.get<"prediction">("/v1/prediction");
   }
+  /** Counts options for which a submission was refused before it was sent. */
+  refused(request: BodyOf<"refused">): Promise<AnswerOf<"refused">> {
+    return this.post<"refused">("/v1/refusals", request);
+  }
+  adoption(period: Period): Promise<AnswerOf<"adoption">> {
+    return this.get<"adoption">("/v1/adoption", period);
+  }
   bill(query: Period & { readonly user?: string }): Promise<BillAnswer> {
     return this.get<"bill">("/v1/bill", query);
   }

@@ -6,6 +6,7 @@ import { optionVariables } from "./option-variables.js";
 import { batchOptions, settingsFrom } from "./options/batch-options.js";
 import { groupOf, judgeForeign, overrideOf } from "./options/foreign-options.js";
 import type { BatchSettings } from "./options/option.js";
+import { RefusedOptions } from "./refusals.js";
 import { whySeveralNodes } from "./sizes.js";
 
 /** An option from the command line, a directive or a variable. */
@@ -40,6 +41,7 @@ export function settle(given: readonly Given[], problems: readonly string[] = []
       counting.set(groupOf(each.option), each);
     }
   const wrong = [...problems];
+  const refused: string[] = [];
   const notes = new Map<string, string[]>();
   const set: Given[] = [];
   for (const each of counting.values()) {
@@ -51,13 +53,22 @@ export function settle(given: readonly Given[], problems: readonly string[] = []
     const verdict = judgeForeign(option, value);
     if (verdict === null || (option === "nodes" && isOneTask(counting, value))) continue;
     if ("note" in verdict) notes.set(verdict.note, [...(notes.get(verdict.note) ?? []), where]);
-    else wrong.push(refusal(each, verdict.refuse));
+    else {
+      wrong.push(refusal(each, verdict.refuse));
+      refused.push(option);
+    }
   }
-  const settings = settingsFrom(set, (each, thrown) => wrong.push(invalid(each, thrown)));
+  const settings = settingsFrom(set, (each, thrown) => {
+    wrong.push(invalid(each, thrown));
+    refused.push(each.option);
+  });
   const isOneNode = oneNode.test(counting.get("nodes")?.value ?? "");
   const spread = isOneNode ? null : whySeveralNodes(settings);
-  if (spread !== null) wrong.push(spread);
-  if (wrong.length > 0) throw new GleanerError("BAD_REQUEST", wrong.join("\n"));
+  if (spread !== null) {
+    wrong.push(spread);
+    refused.push("nodes");
+  }
+  if (wrong.length > 0) throw new RefusedOptions(wrong.join("\n"), refused);
   return {
     settings,
     notes: [

@@ -29,6 +29,7 @@ import type { KeptAnswer, KeptLog, LogFilter } from "./answers.js";
 import type { FunctionStore } from "./functions.js";
 import type { Heat, LeaseStore } from "./leases.js";
 import type { MapStore, PackedInputs } from "./maps.js";
+import type { RefusalStore } from "./refusals.js";
 
 /** A submission as recorded. */
 export interface NewInvocations {
@@ -141,7 +142,7 @@ export interface Submitted {
 }
 
 /** The only durable record. A write resolves once it is on disk; writes are committed in groups. */
-export interface Store extends FunctionStore, MapStore, LeaseStore {
+export interface Store extends FunctionStore, MapStore, LeaseStore, RefusalStore {
   /** `isNew` is false if an earlier request had the same id. */
   submit(request: NewInvocations): Promise<Submitted>;
   /** Changes when the invocations of a submission may start. */

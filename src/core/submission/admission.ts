@@ -144,7 +144,8 @@ function whyFull(
   return null;
 }
 
-const longestMs = ({
+/** The longest time limit that is accepted. */
+export const longestMs = ({
   maxTimeLimitMs,
   longestInPilotMs,
 }: Pick<AdmissionPolicy, "maxTimeLimitMs" | "longestInPilotMs">): number =>

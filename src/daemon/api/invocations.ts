@@ -43,6 +43,7 @@ import {
   storedPieces,
   withReasons,
 } from "./listing.js";
+import { countingRefusals } from "./refusals.js";
 import { type Caller, goneSignal } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
 import { chosenUid, theirs, type UserNames } from "./users.js";
@@ -76,10 +77,13 @@ export function invocationHandlers(
       await deps.access.require(caller);
       if (body.testOnly) return checked(deps, caller, body);
       await deps.reserve.require();
-      const answer = await accept(deps, caller, body);
+      const { submission } = body;
+      const answer = await countingRefusals(deps, caller, submission, () =>
+        accept(deps, caller, body),
+      );
       const { id, tasks } = answer;
       request.act = { action: "submit", subject: String(id), detail: `${tasks} tasks` };
-      if (body.submission.command.kind !== "attached") return answer;
+      if (submission.command.kind !== "attached") return answer;
       return { ...answer, key: deps.secrets.ofRun(id).toString("hex") };
     },
     list: async ({ caller, query, reply }) => {

@@ -123,6 +123,7 @@ describe("listings", () => {
     [["explain", "hole", "--json"], "GET /v1/holes", { idleCores: 0, holes: [] }],
     [["bill", "--json"], "GET /v1/bill", { lines: [], total: {} }],
     [["report", "utilization", "--json"], "GET /v1/utilization", { nodes: 8 }],
+    [["report", "adoption", "--json"], "GET /v1/adoption", { options: [] }],
     [["drain", "all", "--json"], "POST /v1/drain", { nodes: ["n1"], problems: [] }],
     [["cancel", "42", "--json"], "POST /v1/cancel", { cancelled: 1, problems: [] }],
   ])("%j prints one JSON document and nothing else", async (args, route, body) => {
@@ -150,6 +151,18 @@ describe("listings", () => {
     expect(fields.slice(0, 6)).toEqual(["42", "a?b", "ada", "2", "FAILED", "3:0"]);
     expect(fields.slice(8)).toEqual(["00:00:01.500", "3000"]);
     expect(world.requests.at(-1)!.url).toBe("/v1/invocations?ids=42&order=newest");
+  });
+
+  test("report adoption says how often options were refused, and what a site may do", async () => {
+    const lastDayMs = 1_700_000_000_000;
+    const row = (option: string, times: number) => ({ option, times, users: 2, lastDayMs });
+    const options = [row("time", 31), row("licenses", 4)];
+    world.answers["GET /v1/adoption"] = () => ({ body: { fromMs: 0, toMs: 1, options } });
+    const lines = (await glean("report", "adoption")).stdout.split("\n");
+    expect(lines[1]).toMatch(/^--time {11}31 {6}2 {2}2023-11-1\d {2}it is longer than functions\./);
+    expect(lines[2]).toMatch(/^--licenses {8}4 .* only Slurm counts licenses$/);
+    world.answers["GET /v1/adoption"] = () => ({ body: { fromMs: 0, toMs: 1, options: [] } });
+    expect((await glean("report", "adoption")).stdout).toMatch(/^No submission was refused/);
   });
 
   test("acct shows no exit code for an invocation that never ran", async () => {

@@ -83,7 +83,9 @@ const groups: Readonly<Record<string, string>> = {
 /** An option replaces a less important one of its group. */
 export const groupOf = (option: string): string => groups[option] ?? option;
 
-export const judgeForeign = (option: string, value: string): Verdict => judges[option]!(value);
+/** null also for an option that is Gleaner's own. */
+export const judgeForeign = (option: string, value: string): Verdict =>
+  judges[option]?.(value) ?? null;
 
 /** A value with which an option of a script is accepted. */
 const accepted: Readonly<Record<string, string>> = { nodes: "--nodes=1" };

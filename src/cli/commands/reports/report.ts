@@ -1,12 +1,13 @@
-// `glean report`: utilization (idle time and its use), idle (why it was not used) and prediction
-// (how long holes last).
+// `glean report`: utilization (idle time and its use), idle (why it was not used), prediction (how
+// long holes last) and adoption (which options of submissions were refused).
 
 import { GleanerError } from "../../../model/errors.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenPeriod } from "../../filters.js";
 import { type Forms, requireOneForm, savePage } from "../../forms.js";
-import { json, print } from "../../output.js";
+import { json, print, table } from "../../output.js";
 import { quoted } from "../../values.js";
+import { formatWhen } from "../../when.js";
 
 interface Options extends Forms {
   readonly starttime?: string;
@@ -17,7 +18,7 @@ export const define: Define = (command, run) => {
   command
     .argument(
       "<kind>",
-      "utilization; idle: how idle core-time was spent; prediction: how accurately the ends of holes were predicted",
+      "utilization; idle: how idle core-time was spent; prediction: how accurately the ends of holes were predicted; adoption: which options of submissions were refused",
     )
     .option(
       "-S, --starttime <TIME>",
@@ -33,10 +34,11 @@ export const define: Define = (command, run) => {
 
 async function report(context: Context, kind: string, options: Options): Promise<number> {
   if (kind === "prediction") return prediction(context, options);
+  if (kind === "adoption") return adoption(context, options);
   if (kind !== "utilization" && kind !== "idle")
     throw new GleanerError(
       "BAD_REQUEST",
-      `unknown report ${quoted(kind)}: expected utilization, idle or prediction`,
+      `unknown report ${quoted(kind)}: expected utilization, idle, prediction or adoption`,
     );
   requireOneForm(options);
   const period = chosenPeriod(options);
@@ -67,3 +69,38 @@ async function prediction(context: Context, options: Options): Promise<number> {
   else print((await import("../../../report/index.js")).renderPredictionText(report));
   return exitStatus.done;
 }
+
+async function adoption(context: Context, options: Options): Promise<number> {
+  if (options.csv || options.html !== undefined)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      "the adoption report takes only -S, -E and --json: remove the other options",
+    );
+  const report = await (await context.client()).adoption(chosenPeriod(options));
+  if (options.json) {
+    print(json(report));
+    return exitStatus.done;
+  }
+  const { whyRefused } = await import("../../batch/refusals.js");
+  const from = formatWhen(report.fromMs).slice(0, dateLength);
+  if (report.options.length === 0)
+    print(`No submission was refused for an option since ${from}.\n`);
+  else
+    print(
+      table(
+        report.options,
+        [
+          { title: "OPTION", text: ({ option }) => `--${option}` },
+          { title: "REFUSED", text: ({ times }) => String(times), right: true },
+          { title: "USERS", text: ({ users }) => String(users), right: true },
+          { title: "LAST", text: ({ lastDayMs }) => formatWhen(lastDayMs).slice(0, dateLength) },
+          { title: "WHY", text: ({ option }) => whyRefused(option) },
+        ],
+        true,
+      ),
+    );
+  return exitStatus.done;
+}
+
+/** As in 2026-01-31. */
+const dateLength = 10;

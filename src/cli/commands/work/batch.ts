@@ -11,8 +11,9 @@ import { batchOptions } from "../../batch/options/batch-options.js";
 import { sbatchOptions } from "../../batch/options/sbatch-options.js";
 import { termsOf } from "../../batch/options/term-options.js";
 import { knownOptions, readSettings } from "../../batch/read.js";
+import { tellRefusal } from "../../batch/refusals.js";
 import { readScript } from "../../batch/script.js";
-import type { Settled } from "../../batch/settle.js";
+import type { Given, Settled } from "../../batch/settle.js";
 import { readShell } from "../../batch/shell.js";
 import { sizesOf } from "../../batch/sizes.js";
 import { flags, fromCommandLine, isRegistered } from "../../command-line.js";
@@ -79,7 +80,7 @@ async function batch(
     (command.getOptionValue("wrap") as string | undefined);
   const { body, shown, name } = scriptOf(path, wrapped, command.name());
   const options = line.filter(({ option }) => option !== "wrap");
-  const { settings, notes, variables } = readSettings(body, shown, options, context.environment);
+  const { settings, notes, variables } = await settingsOf(context, body, shown, options);
   for (const note of notes) complain(`note: ${note}`);
   const client = await context.client();
   const request = requestOf(
@@ -104,6 +105,20 @@ async function batch(
   if (!settings.wait) return exitStatus.done;
   const { waitForEnd } = await import("../../wait.js");
   return waitForEnd(client, String(answer.id));
+}
+
+async function settingsOf(
+  context: Context,
+  body: string,
+  shown: string,
+  line: readonly Given[],
+): Promise<Settled> {
+  try {
+    return readSettings(body, shown, line, context.environment);
+  } catch (thrown) {
+    await tellRefusal(context, thrown);
+    throw thrown;
+  }
 }
 
 function scriptOf(

@@ -20,6 +20,7 @@ import { idleWrites } from "./idle.js";
 import { invocationReads, invocationWrites } from "./invocations.js";
 import { learnedReads, learnedWrites } from "./learned.js";
 import { nodeReads, nodeWrites } from "./nodes.js";
+import { refusalReads, refusalWrites } from "./refusals.js";
 import { retentionWrites } from "./retention.js";
 import { mapReads, mapWrites } from "./rows/maps.js";
 import { utilizationReads, utilizationWrites } from "./utilization.js";
@@ -42,6 +43,7 @@ export function writeOperations(
     ...idleWrites(database),
     ...learnedWrites(database),
     ...auditWrites(database),
+    ...refusalWrites(database),
     ...blobWrites(database),
     ...functionWrites(database),
     ...retentionWrites(database, seal),
@@ -64,6 +66,7 @@ export function readOperations(
     ...utilizationReads(database),
     ...learnedReads(database),
     ...auditReads(database),
+    ...refusalReads(database),
     ...blobReads(database),
     ...functionReads(database),
     ...ledgerReads(database, seal),

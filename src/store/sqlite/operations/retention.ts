@@ -29,6 +29,7 @@ const sightings: readonly (readonly [table: string, key: string, isOld: string])
     `from_ms < @beforeMs AND EXISTS (SELECT 1 FROM node_condition AS later
        WHERE later.node = old.node AND later.from_ms > old.from_ms AND later.from_ms <= @beforeMs)`,
   ],
+  ["refused_option", "day, uid, option", `(day + 1) * ${dayMs} <= @beforeMs`],
   ["executor", "id", "started_at_ms < @beforeMs AND gone_at_ms < @beforeMs"],
 ];
 

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { PredictionReport } from "../../../model/capacity/prediction.js";
 import type { BillLine, LedgerCheck, LedgerHead } from "../../../model/records/account.js";
+import type { RefusedOption } from "../../../model/records/refused-option.js";
 import type {
   NodeUtilization,
   Utilization,
@@ -140,6 +141,33 @@ export const predictionReport = shapeOf<PredictionReport>()(
     learnedFunctions: whole,
   }),
 );
+
+/** A submission has fewer options. */
+const maxRefused = 100;
+
+export const refusedRequest = z.strictObject({
+  options: z
+    .array(z.string().regex(/^[a-z][a-z-]{0,39}$/, "must be the long name of an option"))
+    .min(1)
+    .max(maxRefused)
+    .describe("Names, without values"),
+});
+export const refusedAnswer = z.strictObject({ recorded: z.boolean() });
+
+export const adoptionAnswer = z.strictObject({
+  fromMs: time,
+  toMs: time,
+  options: z.array(
+    shapeOf<RefusedOption>()(
+      z.strictObject({
+        option: z.string().describe("The long name, as in licenses"),
+        times: whole.describe("Refused submissions that had it"),
+        users: whole,
+        lastDayMs: time.describe("The start of the day (UTC) on which it was refused last"),
+      }),
+    ),
+  ),
+});
 
 export const billQuery = windowQuery.extend({ user: userName.exactOptional() });
 

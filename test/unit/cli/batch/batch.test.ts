@@ -230,4 +230,17 @@ describe("batch --wait", () => {
     expect(status).toBe(130);
     expect(stderr).toBe("glean: job 42 stays in the queue: cancel it with glean cancel 42\n");
   });
+
+  test("tells gleanerd the names of refused options, and nothing else of the script", async () => {
+    world.answers["POST /v1/refusals"] = () => ({ body: { recorded: true } });
+    const text = "#!/bin/sh\n#SBATCH --licenses=secret:2 -N 2 -n 4\n#SBATCH --mem=much\n";
+    const { status } = await glean("batch", world.script(text));
+    expect(status).toBe(2);
+    const [told] = world.requests.filter(({ url }) => url === "/v1/refusals");
+    expect(told!.body).toEqual({ options: ["licenses", "nodes", "mem"] });
+    world.answers["POST /v1/refusals"] = () => "cut";
+    const again = await glean("batch", world.script(text));
+    expect(again.status).toBe(2);
+    expect(again.stderr).toContain("only Slurm counts licenses");
+  });
 });

@@ -209,6 +209,8 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   doctor: () => [{}],
   utilization: () => [{}, { path: `/v1/utilization?fromMs=0&toMs=${nowMs()}` }],
   prediction: () => [{}],
+  refused: () => [{ body: { options: ["licenses", "nodes"] } }],
+  adoption: () => [{}, { path: "/v1/adoption?fromMs=0" }],
   bill: () => [{}, { path: `/v1/bill?user=${ada}&fromMs=0` }],
   verifyLedger: () => [{}],
   putBlob: async () => [await bundle("a"), await bundle("b")],

@@ -376,6 +376,14 @@ BEGIN
   SELECT RAISE (ABORT, 'a posting is never changed');
 END;
 
+CREATE TABLE refused_option (
+  day INTEGER NOT NULL CHECK (day >= 0),
+  uid INTEGER NOT NULL CHECK (uid >= 0),
+  option TEXT NOT NULL,
+  times INTEGER NOT NULL CHECK (times >= 1),
+  PRIMARY KEY (day, uid, option)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE submission (
   id INTEGER PRIMARY KEY,
   request_id TEXT NOT NULL UNIQUE,
