@@ -25,7 +25,7 @@ import { functionHandlers } from "./api/functions.js";
 import { accept, type InvocationRoutes, invocationHandlers } from "./api/invocations.js";
 import { leaseHandlers } from "./api/leases/leases.js";
 import { mapHandlers } from "./api/maps/maps.js";
-import { refusalHandlers } from "./api/refusals.js";
+import { refusalHandlers } from "./api/reports/refusals.js";
 import { type Handlers, register } from "./api/server/register.js";
 import { createServer } from "./api/server/server.js";
 import { Access } from "./auth/access.js";

@@ -156,9 +156,7 @@ async function run(spec: LaunchSpec): Promise<void> {
   const leave = async (reason: string): Promise<void> => {
     await session.close();
     await hook.close();
-    steps.close();
-    functions.close();
-    temporary?.close();
+    for (const each of [steps, functions, temporary]) each?.close();
     await containment.close();
     folder.leave();
     log("left", { reason });

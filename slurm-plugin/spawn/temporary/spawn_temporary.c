@@ -117,8 +117,8 @@ void spawn_temporary_tell(struct spawn_request *request)
 	size_t at = find_variable(request);
 	bool is_given = at < request->env_count;
 	const char *given = is_given ? request->env[at] + strlen(VARIABLE) : "";
-	/* The user chose it, unless it is where all have their folders; what the login node has need
-	 * not be here. */
+	/* The user chose it, unless it is where all have their folders; what the login node has
+	 * need not be here. */
 	if (is_given && !is_above(given, request->temporary_path) && given[0] == '/' && stat(given, &is) == 0 && S_ISDIR(is.st_mode) && access(given, W_OK | X_OK) == 0)
 		return;
 	if (!is_given && request->env_count == REQUEST_MAX_STRINGS)

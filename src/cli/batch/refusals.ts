@@ -2,7 +2,7 @@
 
 import { clearTimeout, setTimeout } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
-import type { Context } from "../context.js";
+import type { GleanerClient } from "../../sdk/index.js";
 import { judgeForeign } from "./options/foreign-options.js";
 import { sbatchOptions } from "./options/sbatch-options.js";
 
@@ -20,10 +20,12 @@ export class RefusedOptions extends GleanerError {
 const tellMs = 1_000;
 
 /** Tells gleanerd which options were refused, and nothing else of the script. */
-export async function tellRefusal(context: Context, thrown: unknown): Promise<void> {
+export async function tellRefusal(
+  connect: () => Promise<Pick<GleanerClient, "refused">>,
+  thrown: unknown,
+): Promise<void> {
   if (!(thrown instanceof RefusedOptions) || thrown.options.length === 0) return;
-  const told = context
-    .client()
+  const told = connect()
     .then((client) => client.refused({ options: thrown.options }))
     // The submission is refused either way, and that is what its user is told.
     .catch(() => null);

@@ -43,7 +43,7 @@ import {
   storedPieces,
   withReasons,
 } from "./listing.js";
-import { countingRefusals } from "./refusals.js";
+import { countingRefusals } from "./reports/refusals.js";
 import { type Caller, goneSignal } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
 import { chosenUid, theirs, type UserNames } from "./users.js";

@@ -46,7 +46,6 @@ export function orderFor(
   const path = (pattern: string | null, of: Invocation = invocation) =>
     outputPath(pattern, of, node, workingDirectory);
   const stdoutPath = path(stdoutPattern);
-  const { stdinPattern } = submission;
   const common = {
     invocation: id,
     attempt,
@@ -67,15 +66,7 @@ export function orderFor(
   };
   if (command.kind !== "call") {
     const environment = environmentFor(invocation, submission, attempt, node, checkpointDirectory);
-    const shell = {
-      ...(stdinPattern !== undefined && { stdinPath: path(stdinPattern) }),
-      ...openingOf(invocation, submission, path),
-      ...(submission.umask !== undefined && { umask: submission.umask }),
-      ...(submission.limits !== undefined && { limits: submission.limits }),
-      ...(submission.where?.temporaryMb !== undefined && {
-        temporaryMb: submission.where.temporaryMb,
-      }),
-    };
+    const shell = shellOf(invocation, submission, path);
     if (command.kind !== "attached") return { ...common, ...shell, environment, command };
     assert(runKey !== undefined, "gleanerd has keys for attached commands");
     const own = { tasks: submission.ntasks ?? 1, key: runKey(id) };
@@ -94,6 +85,20 @@ export function orderFor(
       ...{ kind, function: called, version, bundleBytes, settings, isCheck, input },
       ...leaseOf(command.lease, attemptName({ invocation: id, attempt }), leases),
     },
+  };
+}
+
+type PathOf = (pattern: string | null, of?: Invocation) => string;
+
+/** What a command gets as a batch job gets it: files, limits, space. */
+function shellOf(invocation: Invocation, submission: Submission, path: PathOf) {
+  const { stdinPattern, umask, limits, where } = submission;
+  return {
+    ...(stdinPattern !== undefined && { stdinPath: path(stdinPattern) }),
+    ...openingOf(invocation, submission, path),
+    ...(umask !== undefined && { umask }),
+    ...(limits !== undefined && { limits }),
+    ...(where?.temporaryMb !== undefined && { temporaryMb: where.temporaryMb }),
   };
 }
 
@@ -116,7 +121,7 @@ function leaseOf(
 function openingOf(
   invocation: Invocation,
   { openMode, stdoutPattern, stderrPattern }: Submission,
-  path: (pattern: string | null, of: Invocation) => string,
+  path: PathOf,
 ): Pick<AttemptOrder, "openMode" | "keepSinceMs"> {
   if (openMode !== undefined) return { openMode };
   const { id, arrayTaskId, submittedAtMs } = invocation;

@@ -40,8 +40,10 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     "api/calls": ["api", "api/server", "auth", "functions", "invocations", "state"],
     "api/maps": ["api", "api/calls", "api/server", "functions"],
     "api/leases": ["api", "api/calls", "api/server", "auth", "leases"],
+    "api/reports": ["api/server"],
     api: [
       "api/calls",
+      "api/reports",
       "api/server",
       "auth",
       "capacity",
@@ -149,6 +151,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     ],
     "commands/site": ["context", "filters", "nodes", "output", "setup", "slurm", "values", "when"],
     "commands/reports": [
+      "batch",
       "context",
       "filters",
       "forms",
@@ -156,6 +159,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "simulation",
       "trace-events",
       "values",
+      "when",
     ],
   },
   sim: {

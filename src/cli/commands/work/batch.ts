@@ -116,7 +116,7 @@ async function settingsOf(
   try {
     return readSettings(body, shown, line, context.environment);
   } catch (thrown) {
-    await tellRefusal(context, thrown);
+    await tellRefusal(() => context.client(), thrown);
     throw thrown;
   }
 }

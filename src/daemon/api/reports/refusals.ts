@@ -1,14 +1,19 @@
 // Requests about refused options: clients name those that they refuse, and operators read the
 // counts.
 
-import { nowMs } from "../../clock.js";
-import type { RefusalStore } from "../../core/ports/refusals.js";
-import { type AskedSubmission, longestMs } from "../../core/submission/admission.js";
-import { refusedOptions } from "../../core/submission/refused-options.js";
-import { GleanerError } from "../../model/errors.js";
-import type { InvocationRoutes } from "./invocations.js";
-import type { Caller } from "./server/caller.js";
-import type { Handlers } from "./server/register.js";
+import { nowMs } from "../../../clock.js";
+import type { RefusalStore } from "../../../core/ports/refusals.js";
+import {
+  type AdmissionPolicy,
+  type AskedSubmission,
+  longestMs,
+} from "../../../core/submission/admission.js";
+import { refusedOptions } from "../../../core/submission/refused-options.js";
+import { GleanerError } from "../../../model/errors.js";
+import type { Where } from "../../../model/invocation.js";
+import type { ResourceRequest } from "../../../model/resources.js";
+import type { Caller } from "../server/caller.js";
+import type { Handlers } from "../server/register.js";
 
 const dayMs = 86_400_000;
 /** The period of the report if none is given. */
@@ -38,7 +43,11 @@ export async function countingRefusals<Answer>(
     store,
     admission,
     largestNode,
-  }: Pick<InvocationRoutes, "admission" | "largestNode"> & { readonly store: RefusalStore },
+  }: {
+    readonly store: RefusalStore;
+    readonly admission: AdmissionPolicy;
+    readonly largestNode: (where?: Where) => ResourceRequest | null;
+  },
   { uid }: Caller,
   asked: AskedSubmission,
   accept: () => Promise<Answer>,
