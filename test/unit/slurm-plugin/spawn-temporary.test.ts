@@ -25,7 +25,7 @@ afterEach(() => at.remove());
 const command = (script: string, more: readonly Field[] = []) =>
   at.command(["sh", "-c", script], [["temporary", own], ...more]);
 
-/** What people leave behind: deep folders, and some that their owner may not change or even read. */
+/** What people leave behind: deep folders, and some that their owner may not change or read. */
 const litter =
   "cd $TMPDIR; mkdir -p a/b/c shut closed; echo 1 > a/b/c/d; echo 1 > shut/x; ln -s / root;" +
   " chmod 500 shut a; chmod 0 closed";
