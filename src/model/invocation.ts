@@ -187,6 +187,10 @@ export interface Invocation extends ResourceRequest {
   readonly node: NodeName | null;
   /** The measured and billed time of its last attempt; null before that ended. */
   readonly wallMs: number | null;
+  /** The processor time of its last attempt; null before that ended. */
+  readonly cpuMs: number | null;
+  /** The memory of the largest process of its last attempt; null before that ended. */
+  readonly maxRssMb: number | null;
 }
 
 /** The part that the owner requested; the rest of the record comes from its attempts. */
@@ -218,6 +222,8 @@ export const untouched: Progress = {
   reason: null,
   node: null,
   wallMs: null,
+  cpuMs: null,
+  maxRssMb: null,
 };
 
 /** An invocation before its first attempt. */

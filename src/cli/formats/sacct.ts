@@ -6,6 +6,7 @@ import { nearest } from "../../model/nearest.js";
 import { type Column, printable } from "../output.js";
 import { formatClock, formatWhen } from "../when.js";
 import { cutTo, fill } from "../width.js";
+import { memoryText, type Units, wholeUnits } from "./amounts.js";
 import { reasonOf, stateOf } from "./states.js";
 
 /** sacct's `exit:signal`. */
@@ -20,12 +21,21 @@ export const elapsedMs = ({ state, startedAtMs, wallMs }: Invocation, nowMs: num
   state === "RUNNING" ? Math.max(0, nowMs - (startedAtMs ?? nowMs)) : (wallMs ?? 0);
 
 const seconds = (ms: number): string => String(Math.floor(ms / 1_000));
-const tresOf = ({ cores, memoryMb, gpus }: Invocation): string =>
-  `billing=${cores},cpu=${cores},${gpus > 0 ? `gres/gpu=${gpus},` : ""}mem=${memoryMb}M,node=1`;
+const tresOf = ({ cores, memoryMb, gpus }: Invocation, units: Units): string =>
+  `billing=${cores},cpu=${cores},${gpus > 0 ? `gres/gpu=${gpus},` : ""}mem=${memoryText(memoryMb, units)},node=1`;
 const ran = (each: Invocation, text: string): string => (each.startedAtMs === null ? "" : text);
 
-type Text = (each: Invocation, nowMs: number) => string;
+type Text = (each: Invocation, nowMs: number, units: Units) => string;
 const none: Text = () => "";
+const peakOf: Text = ({ maxRssMb }, _, units) =>
+  maxRssMb === null || maxRssMb === 0 ? "" : memoryText(maxRssMb, units);
+
+/** sacct's `MM:SS.mmm`, with hours and days from an hour on. */
+const preciseClock = (ms: number): string =>
+  ms >= hourMs
+    ? formatClock(ms)
+    : `${formatClock(ms).slice(3)}.${String(ms % 1_000).padStart(3, "0")}`;
+const hourMs = 3_600_000;
 
 /** What Gleaner has nothing like is empty, as sacct leaves it. */
 const fields: Readonly<Record<string, Text>> = {
@@ -42,7 +52,8 @@ const fields: Readonly<Record<string, Text>> = {
   State: (each) =>
     stateOf(each) === "CANCELLED" ? `CANCELLED by ${each.owner.uid}` : stateOf(each),
   ExitCode: exitOf,
-  DerivedExitCode: exitOf,
+  // The highest status of the steps that srun started, of which no record is kept.
+  DerivedExitCode: () => "0:0",
   Submit: ({ submittedAtMs }) => formatWhen(submittedAtMs),
   Eligible: ({ submittedAtMs }) => formatWhen(submittedAtMs),
   Start: ({ startedAtMs }) => formatWhen(startedAtMs),
@@ -57,27 +68,39 @@ const fields: Readonly<Record<string, Text>> = {
   NNodes: () => "1",
   AllocNodes: (each) => ran(each, "1"),
   NTasks: none,
-  ReqMem: ({ memoryMb }) => `${memoryMb}M`,
-  ReqTRES: tresOf,
-  AllocTRES: (each) => ran(each, tresOf(each)),
+  ReqMem: ({ memoryMb }, _, units) => memoryText(memoryMb, units),
+  ReqTRES: (each, _, units) => tresOf(each, units),
+  AllocTRES: (each, _, units) => ran(each, tresOf(each, units)),
   Reason: reasonOf,
   Restarts: ({ attempt }) => String(Math.max(0, attempt - 1)),
   CoreMs: (each, nowMs) => String(elapsedMs(each, nowMs) * each.cores),
   Partition: () => "gleaner",
   Group: ({ owner }) => String(owner.gid),
   Priority: () => "0",
-  Account: none,
-  QOS: none,
-  Cluster: none,
-  Comment: none,
-  MaxRSS: none,
-  MaxVMSize: none,
-  AveRSS: none,
-  TotalCPU: none,
-  UserCPU: none,
-  SystemCPU: none,
-  WorkDir: none,
+  MaxRSS: peakOf,
+  AveRSS: peakOf,
+  TotalCPU: ({ cpuMs }) => (cpuMs === null ? "" : preciseClock(cpuMs)),
+  Planned: ({ submittedAtMs, startedAtMs }) =>
+    startedAtMs === null ? "" : formatClock(Math.max(0, startedAtMs - submittedAtMs)),
+  Suspended: () => "00:00:00",
+  Flags: none,
 };
+
+/** sacct's other fields, of which Gleaner has nothing. */
+const others = `
+Account AdminComment AssocID AveCPU AveCPUFreq AveDiskRead AveDiskWrite AvePages AveVMSize BlockID
+Cluster Comment Constraints ConsumedEnergy ConsumedEnergyRaw Container DBIndex Exclusive Extra
+FailedNode Layout Licenses MaxDiskRead MaxDiskReadNode MaxDiskReadTask MaxDiskWrite MaxDiskWriteNode
+MaxDiskWriteTask MaxPages MaxPagesNode MaxPagesTask MaxRSSNode MaxRSSTask MaxVMSize MaxVMSizeNode
+MaxVMSizeTask McsLabel MinCPU MinCPUNode MinCPUTask OriginalSLUID OverSubscribe PlannedCPU
+PlannedCPURAW QOS QOSRAW QOSREQ ReqCPUFreq ReqCPUFreqGov ReqCPUFreqMax ReqCPUFreqMin ReqNodes
+ReqReservation Reservation ReservationId Reserved ResvCPU ResvCPURAW SegmentSize SLUID StdErr StdIn
+StdOut SubmitLine SystemComment SystemCPU TRESUsageInAve TRESUsageInMax TRESUsageInMaxNode
+TRESUsageInMaxTask TRESUsageInMin TRESUsageInMinNode TRESUsageInMinTask TRESUsageInTot
+TRESUsageOutAve TRESUsageOutMax TRESUsageOutMaxNode TRESUsageOutMaxTask TRESUsageOutMin
+TRESUsageOutMinNode TRESUsageOutMinTask TRESUsageOutTot UserCPU WCKey WCKeyID WorkDir`
+  .trim()
+  .split(/\s+/);
 
 /** The columns of a field where they are not ten; sacct cuts longer text and marks it with a +. */
 const widths: Readonly<Record<string, number>> = {
@@ -129,10 +152,14 @@ export function sacctTable(
 /** sacct's `-b`. */
 export const briefFormat = "JobID,State,ExitCode";
 
-const names = Object.keys(fields);
+const names = [...Object.keys(fields), ...others];
 
 /** The columns of `--format`; throws BAD_REQUEST for a name that is none. */
-export function sacctColumns(format: string, nowMs: number): Column<Invocation>[] {
+export function sacctColumns(
+  format: string,
+  nowMs: number,
+  units = wholeUnits,
+): Column<Invocation>[] {
   return format
     .split(",")
     .filter((word) => word.trim() !== "")
@@ -144,10 +171,10 @@ export function sacctColumns(format: string, nowMs: number): Column<Invocation>[
           "BAD_REQUEST",
           `--format: no field ${word.trim().slice(0, 40)}; did you mean ${nearest(word.trim().slice(0, 40), names)}?`,
         );
-      const text = fields[title]!;
+      const text = fields[title] ?? none;
       return {
         title,
-        text: (each: Invocation) => text(each, nowMs),
+        text: (each: Invocation) => text(each, nowMs, units),
         ...(width === undefined ? {} : { most: Number(width), least: Number(width) }),
         right: width !== undefined && sign !== "-",
       };

@@ -7,6 +7,7 @@ import { printable } from "../output.js";
 import { quoted } from "../values.js";
 import { formatSpan, formatWhen } from "../when.js";
 import { cutTo, fill } from "../width.js";
+import { memoryText } from "./amounts.js";
 import { codeOf, reasonOf, stateOf } from "./states.js";
 
 /** One line: an invocation, or tasks of an array that wait, under the id that stands for them. */
@@ -53,7 +54,7 @@ const fields: Readonly<Record<string, Field>> = {
   T: field("STATE", ({ first }) => stateOf(first)),
   C: field("CPUS", ({ first }) => String(first.cores)),
   c: field("MIN_CPUS", ({ first }) => String(first.cores)),
-  m: field("MIN_MEMORY", ({ first }) => `${first.memoryMb}M`),
+  m: field("MIN_MEMORY", ({ first }) => memoryText(first.memoryMb)),
   D: fixed("NODES", "1"),
   N: field("NODELIST", ({ first }) => (first.state === "PENDING" ? "" : (first.node ?? ""))),
   B: field("EXEC_HOST", ({ first }) => (first.state === "PENDING" ? "n/a" : (first.node ?? "n/a"))),
@@ -136,25 +137,64 @@ const named: Readonly<Record<string, string>> = {
   schednodes: "Y",
   restartcnt: "x",
   numtasks: "c",
+  "tres-per-node": "b",
   exit_code: "X",
 };
 
-/** As letters: `JobID:8,State:.10` is `%8A%.10T`; 20 columns if no width is given. */
-export function lettersOf(format: string): string {
-  return format
-    .split(",")
-    .map((word) => {
-      const [, name = "", , point = "", width = "20"] =
-        /^\s*([\w-]+)(:(\.?)(\d{1,4})?[^,]*)?\s*$/.exec(word) ?? [];
-      const letter = named[name.toLowerCase()];
-      if (letter === undefined)
+/** A field with its width, or text between fields. */
+export type Part =
+  | string
+  | { readonly field: Field; readonly width: number; readonly right: boolean };
+
+/** squeue's other names, of which Gleaner has nothing. */
+const others = `
+accruetime admin_comment allocnodes allocsid associd batchflag boardspernode
+burstbuffer burstbufferstate cluster clusterfeature command comment contiguous container
+containerid cores corespec cpufreq cpus-per-tres deadline delayboot derivedec eligibletime
+excnodes groupname hetjobid hetjobidset hetjoboffset lastschedeval licenses maxcpus maxnodes
+mcslabel mem-per-tres mintime mintmpdisk network nice nodes ntperboard ntpercore ntpernode
+ntpersocket originraw oversubscribe pendingtime preempttime profile reqnodes reqswitch requeue
+resizetime resvport sct siblingsactive siblingsactiveraw siblingsviable siblingsviableraw sockets
+sperboard stderr stdin stdout stepname stepstate system_comment threads tres-alloc tres-bind
+tres-freq tres-per-job tres-per-socket tres-per-step tres-per-task wckey workdir`
+  .trim()
+  .split(/\s+/);
+
+function fieldNamed(name: string): Field | null {
+  const letter = named[name];
+  if (letter !== undefined) return fields[letter]!;
+  return others.includes(name) ? fixed(name.toUpperCase(), "N/A") : null;
+}
+
+/** Reads `-O`: `JobID:8,State:.10`; 20 columns if no width is given. */
+export function partsNamed(format: string): Part[] {
+  return format.split(",").map((word) => {
+    const [, name = "", , point = "", width = "20"] =
+      /^\s*([\w-]+)(:(\.?)(\d{1,4})?[^,]*)?\s*$/.exec(word) ?? [];
+    const found = fieldNamed(name.toLowerCase());
+    if (found === null)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `-O: no field ${quoted(word)}; did you mean ${nearest(word.slice(0, 40), [...Object.keys(named), ...others])}?`,
+      );
+    return { field: found, width: Number(width), right: point === "." };
+  });
+}
+
+/** Reads `-o`: `%.18i %9P %T`. Throws BAD_REQUEST for a letter that is none. */
+export function partsOf(format: string): Part[] {
+  return [...format.matchAll(/%(\.?)(\d{0,4})(\w)|[^%]+|%/g)].map(
+    ([whole, point, width, letter]) => {
+      if (letter === undefined) return whole;
+      const found = fields[letter];
+      if (found === undefined)
         throw new GleanerError(
           "BAD_REQUEST",
-          `-O: no field ${quoted(word)}; did you mean ${nearest(word.slice(0, 40), Object.keys(named))}?`,
+          `-o: ${quoted(whole)} is no field here: expected % with one of ${Object.keys(fields).join("")}`,
         );
-      return `%${point}${width}${letter}`;
-    })
-    .join("");
+      return { field: found, width: Number(width), right: point === "." };
+    },
+  );
 }
 
 /** For `--sort`: the values of a field, numbers by their size. */
@@ -174,27 +214,19 @@ export function sortLines(lines: readonly Line[], keys: string, nowMs: number): 
   });
 }
 
-/** The lines of a list in squeue's format. Throws BAD_REQUEST for a letter that is none. */
+/** The lines of a list in squeue's format. */
 export function squeueFormat(
-  format: string,
+  parts: readonly Part[],
   lines: readonly Line[],
   nowMs: number,
   withHeader: boolean,
 ): string {
-  const parts = [...format.matchAll(/%(\.?)(\d{0,4})(\w)|[^%]+|%/g)];
-  for (const [whole, , , letter] of parts)
-    if (letter !== undefined && fields[letter] === undefined)
-      throw new GleanerError(
-        "BAD_REQUEST",
-        `-o: ${quoted(whole)} is no field here: expected % with one of ${Object.keys(fields).join("")}`,
-      );
   const row = (text: (found: Field) => string): string =>
     parts
-      .map(([whole, point, width, letter]) => {
-        if (letter === undefined) return whole;
-        const shown = printable(text(fields[letter]!));
-        if (width === "" || width === undefined) return shown;
-        return fill(cutTo(shown, Number(width)), Number(width), point === ".");
+      .map((part) => {
+        if (typeof part === "string") return part;
+        const shown = printable(text(part.field));
+        return part.width === 0 ? shown : fill(cutTo(shown, part.width), part.width, part.right);
       })
       .join("");
   const header = withHeader ? [row(({ title }) => title)] : [];

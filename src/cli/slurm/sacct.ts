@@ -4,6 +4,7 @@ import { nowMs } from "../../clock.js";
 import type { Invocation } from "../../model/invocation.js";
 import { type Context, exitStatus } from "../context.js";
 import { chosenPeriod, parseStates } from "../filters.js";
+import { readUnits } from "../formats/amounts.js";
 import { briefFormat, plainSacct, sacctColumns, sacctTable } from "../formats/sacct.js";
 import { newestOf } from "../newest.js";
 import { bare, json, print } from "../output.js";
@@ -23,7 +24,8 @@ export async function sacct(context: Context, given: readonly string[]): Promise
 function shown({ environment }: Context, words: Words, invocations: readonly Invocation[]): string {
   const brief = words.has("brief") ? briefFormat : undefined;
   const format = words.get("format") ?? brief ?? (environment.SACCT_FORMAT || plainSacct);
-  const columns = sacctColumns(format, nowMs());
+  const units = readUnits(words.get("units"), words.has("noconvert"));
+  const columns = sacctColumns(format, nowMs(), units);
   const withHeader = !words.has("noheader");
   const ended = words.has("parsable");
   if (!ended && !words.has("parsable2")) return sacctTable(invocations, columns, withHeader);

@@ -3,12 +3,14 @@
 
 import { nowMs } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
+import { parseFunctionRef } from "../../model/functions/reference.js";
 import { expandHostList, foldHostList } from "../../model/hostlist.js";
-import type { NodeInfo } from "../../sdk/index.js";
+import type { GleanerClient, NodeInfo } from "../../sdk/index.js";
 import { type Context, exitStatus } from "../context.js";
 import { newestOf } from "../newest.js";
 import { complain, print, printable } from "../output.js";
 import { parseIds, quoted } from "../values.js";
+import { functionText } from "./show-function.js";
 import { jobText } from "./show-job.js";
 import { own, partition } from "./site.js";
 import { readWords, type Words } from "./words.js";
@@ -57,6 +59,9 @@ async function show(context: Context, operands: readonly string[], words: Words)
     case "node":
     case "nodes":
       return showNodes(context, names, words.has("oneliner"));
+    case "function":
+    case "functions":
+      return showFunctions(context, names, words.has("oneliner"));
     case "hostnames":
       print(
         `${expandHostList(names.join(",") || (context.environment.SLURM_JOB_NODELIST ?? "")).join("\n")}\n`,
@@ -76,7 +81,7 @@ async function show(context: Context, operands: readonly string[], words: Words)
     default:
       throw new GleanerError(
         "BAD_REQUEST",
-        `show ${quoted(what)} is not for functions: expected job, node, partition, config, hostnames or hostlist`,
+        `show ${quoted(what)} is not for functions: expected job, node, function, partition, config, hostnames or hostlist`,
       );
   }
 }
@@ -100,6 +105,25 @@ async function showJobs(
   }
   return exitStatus.done;
 }
+
+async function showFunctions(
+  context: Context,
+  names: readonly string[],
+  isOneLine: boolean,
+): Promise<number> {
+  const { functions } = await context.client();
+  const all = names.length > 0 ? names : await ownNames(functions);
+  for (const name of all) {
+    const ref = parseFunctionRef(name);
+    const { selector } = ref;
+    const version = selector.kind === "alias" ? selector.alias : selector.prefix;
+    print(functionText(await functions.show(ref, version), isOneLine));
+  }
+  return exitStatus.done;
+}
+
+const ownNames = async (functions: GleanerClient["functions"]): Promise<string[]> =>
+  (await functions.list()).functions.map(({ owner, name }) => `${owner.user}/${name}`);
 
 async function showNodes(
   context: Context,

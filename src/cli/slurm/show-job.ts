@@ -3,6 +3,7 @@
 import { dependencyText } from "../../model/dependency.js";
 import { type Invocation, submissionIdOf, wordsOf } from "../../model/invocation.js";
 import type { InvocationDetail } from "../../sdk/index.js";
+import { memoryText } from "../formats/amounts.js";
 import { elapsedMs, exitOf } from "../formats/sacct.js";
 import { reasonOf, stateOf } from "../formats/states.js";
 import { printable } from "../output.js";
@@ -22,11 +23,9 @@ export function jobText(detail: InvocationDetail, nowMs: number, isOneLine: bool
 }
 
 function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): Pairs[] {
-  const { id, arrayJobId, arrayTaskId, owner, name, cores, memoryMb, gpus, node } = invocation;
+  const { id, arrayJobId, arrayTaskId, owner, name, node } = invocation;
   const { command, schedule = {}, where = {} } = submission;
   const array = arrayJobId === null ? {} : { ArrayJobId: arrayJobId, ArrayTaskId: arrayTaskId! };
-  const gres = gpus > 0 ? `,gres/gpu=${gpus}` : "";
-  const tasks = submission.ntasks ?? 1;
   return [
     { JobId: id, ...array, JobName: name },
     { UserId: `${owner.user}(${owner.uid})`, GroupId: owner.gid, MCS_label: "N/A" },
@@ -57,14 +56,7 @@ function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): P
     { Partition: partition },
     { ReqNodeList: where.node ?? "(null)", ExcNodeList: where.exclude ?? "(null)" },
     { NodeList: node ?? "", BatchHost: node ?? "" },
-    {
-      NumNodes: 1,
-      NumCPUs: cores,
-      NumTasks: tasks,
-      "CPUs/Task": Math.max(1, Math.floor(cores / tasks)),
-    },
-    { TRES: `cpu=${cores},mem=${memoryMb}M,node=1,billing=${cores}${gres}` },
-    { MinCPUsNode: cores, MinMemoryNode: `${memoryMb}M`, MinTmpDiskNode: 0 },
+    ...sizePairs(invocation, submission),
     { Features: where.constraint ?? "(null)", DelayBoot: "00:00:00" },
     { Command: command.kind === "script" ? "(script)" : wordsOf(command).join(" ") },
     { WorkDir: submission.workingDirectory },
@@ -79,6 +71,29 @@ function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): P
     const name = pattern ?? standard;
     return name.startsWith("/") ? name : `${submission.workingDirectory}/${name}`;
   }
+}
+
+function sizePairs(
+  { cores, memoryMb, gpus, node, state }: Invocation,
+  { ntasks: tasks = 1, where = {} }: InvocationDetail["submission"],
+): Pairs[] {
+  const gres = gpus > 0 ? `,gres/gpu=${gpus}` : "";
+  const tres = `cpu=${cores},mem=${memoryText(memoryMb)},node=1,billing=${cores}${gres}`;
+  return [
+    {
+      NumNodes: 1,
+      NumCPUs: cores,
+      NumTasks: tasks,
+      "CPUs/Task": Math.max(1, Math.floor(cores / tasks)),
+    },
+    { ReqTRES: tres },
+    { AllocTRES: node === null || state === "PENDING" ? "(null)" : tres },
+    {
+      MinCPUsNode: cores,
+      MinMemoryNode: memoryText(memoryMb),
+      MinTmpDiskNode: memoryText(where.temporaryMb ?? 0).replace(/^0M$/, "0"),
+    },
+  ];
 }
 
 const detailOf = (invocation: Invocation): string =>

@@ -8,8 +8,10 @@ import { parseStates } from "../filters.js";
 import { condensed, single } from "../formats/lines.js";
 import {
   type Line,
-  lettersOf,
   longFormat,
+  type Part,
+  partsNamed,
+  partsOf,
   plainFormat,
   sortLines,
   squeueFormat,
@@ -50,13 +52,13 @@ async function listOnce(context: Context, words: Words): Promise<void> {
   print(squeueFormat(formatOf(context, words), sorted, now, !words.has("noheader")));
 }
 
-function formatOf({ environment }: Context, words: Words): string {
+function formatOf({ environment }: Context, words: Words): readonly Part[] {
   const long = words.get("Format");
-  if (long !== undefined) return lettersOf(long);
+  if (long !== undefined) return partsNamed(long);
   const format = words.get("format");
-  if (format !== undefined) return format;
-  if (words.has("start")) return startFormat;
-  return words.has("long") ? longFormat : environment.SQUEUE_FORMAT || plainFormat;
+  if (format !== undefined) return partsOf(format);
+  if (words.has("start")) return partsOf(startFormat);
+  return partsOf(words.has("long") ? longFormat : environment.SQUEUE_FORMAT || plainFormat);
 }
 
 async function chosen(context: Context, words: Words): Promise<InvocationList> {

@@ -109,7 +109,7 @@ const matches = ({ owner, state, name }: Live, filter: CancelFilter): boolean =>
   (filter.name === undefined || name === filter.name);
 
 export interface HoldRoutes extends CancelRoutes {
-  readonly scheduler: Pick<Scheduler, "setHeld">;
+  readonly scheduler: Pick<Scheduler, "setHeld" | "setTaskHeld">;
 }
 
 export const holdHandlers = (deps: HoldRoutes): Pick<Handlers, "hold" | "requeue"> => ({
@@ -131,7 +131,10 @@ async function hold(
 ): Promise<HoldAnswer> {
   const change = async (id: string): Promise<void> => {
     const found = await theirs(store, caller, id, held ? "hold" : "release");
-    await scheduler.setHeld(submissionIdOf(found), held);
+    const submission = submissionIdOf(found);
+    const { id: task, arrayTaskId } = found;
+    if (arrayTaskId === null || !id.includes("_")) await scheduler.setHeld(submission, held);
+    else await scheduler.setTaskHeld(submission, arrayTaskId, task, held);
   };
   return { problems: await problemsOf(ids, change) };
 }

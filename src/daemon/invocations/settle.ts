@@ -24,7 +24,8 @@ import type { LiveInvocations } from "../state/live.js";
 import { type Live, wasEvicted } from "../state/live-invocation.js";
 import type { UnrecordedCall } from "../state/unrecorded.js";
 import { recordSurely } from "./call-records.js";
-import { heatOf, LeaseEnds, type NextState } from "./lease-ends.js";
+import { heatOf, LeaseEnds, type NextState } from "./ends/lease-ends.js";
+import { retriedOr } from "./ends/retries.js";
 import type { StartFailures } from "./start-failures.js";
 import type { Voucher } from "./vouchers.js";
 
@@ -51,10 +52,7 @@ const retryMs = 1_000;
 
 export interface SettlePolicy {
   readonly rates: Rates;
-  /**
-   * After this many executors in a row are lost with the same invocation, it is taken for the
-   * cause.
-   */
+  /** An invocation that has lost this many executors in a row is taken for the cause. */
   readonly maxLostAttempts: number;
   /** If omitted, an invocation that could not be started fails, on whatever node that was. */
   readonly startFailures?: Pick<StartFailures, "failed" | "notLoaded" | "began" | "forget">;
@@ -105,7 +103,9 @@ export class Settler {
       await call.recording.catch(() => undefined);
       return this.record(facts);
     }
-    const { next, reason } = this.nextState(live, facts);
+    const own = this.nextState(live, facts);
+    const { next, reason } = await retriedOr(this.store, live, facts, own);
+    if (!isCurrent(live, facts)) return this.record(facts);
     const heat = heatOf(live.digest.lease, facts);
     const postings = this.postingsOf(live, facts, heat);
     const { startFailure: _, lease: _said, ...result } = facts;
@@ -261,8 +261,9 @@ export class Settler {
     // A FAILED that the daemon set after lost executors is not a run, nor is one without a start.
     if (hasRun && (facts.end === "COMPLETED" || facts.end === "FAILED"))
       this.events.publish({ type: "functionRan", functionKey, wallMs: facts.wallMs });
-    const { exitCode, signal, endedAtMs, wallMs } = facts;
-    const end = { state: next, reason, exitCode, signal, endedAtMs, wallMs };
+    const { exitCode, signal, endedAtMs, wallMs, cpuMs, maxRssMb } = facts;
+    const measured = { wallMs, cpuMs, maxRssMb };
+    const end = { state: next, reason, exitCode, signal, endedAtMs, ...measured };
     if (call !== undefined)
       call.ended = { invocation: { ...live.invocation, ...end }, answer: facts.answer ?? null };
     this.live.finish(live, end);

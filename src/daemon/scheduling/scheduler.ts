@@ -20,6 +20,7 @@ import type { Events } from "../state/events.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live, LiveSubmission } from "../state/live-invocation.js";
 import type { LiveRun } from "../state/live-run.js";
+import { allowedIn, rangeOf, withTask } from "./releasing.js";
 import { Standings } from "./standings.js";
 
 /** setTimeout's limit is 24 days. */
@@ -69,19 +70,30 @@ export class Scheduler {
   async setHeld(id: InvocationId, held: boolean): Promise<void> {
     const submission = this.submissionOf(id);
     if (submission === null) return;
-    const { held: _, ...others } = submission.schedule ?? {};
-    const schedule: Schedule = held ? { ...others, held } : others;
+    const { held: _, heldTasks: _tasks, ...others } = submission.schedule ?? {};
+    await this.change(id, submission, held ? { ...others, held } : others);
+    if (held) this.defer(id);
+  }
+
+  /** The same for one task of an array, by its number and its id. */
+  async setTaskHeld(id: InvocationId, number: number, task: InvocationId, held: boolean) {
+    const submission = this.submissionOf(id);
+    if (submission === null) return;
+    await this.change(id, submission, withTask(submission.schedule ?? {}, number, held));
+    const singles = this.openOf(id).singles.filter((each) => each.id === task);
+    if (held) this.deps.live.room.defer(singles, [task, task]);
+  }
+
+  private async change(id: InvocationId, submission: LiveSubmission, schedule: Schedule) {
     await this.deps.store.saveSchedule(id, schedule);
     submission.schedule = schedule;
-    if (held) this.defer(id);
-    else this.take(id);
+    this.take(id);
   }
 
   /** Everything that waits of it waits for more than a place from now on. */
   private defer(id: InvocationId): void {
     const { singles, ids } = this.openOf(id);
     this.deps.live.room.defer(singles, ids);
-    this.take(id);
   }
 
   private take(id: InvocationId): void {
@@ -171,15 +183,19 @@ export class Scheduler {
     const deferred = runs.reduce((sum, { count }) => sum + count, singles.length);
     const open = live.tasksOf(id)?.count ?? 1;
     let free = (schedule.mostRunning ?? Number.POSITIVE_INFINITY) - (open - deferred);
+    const { heldTasks = [] } = schedule;
+    const held = new Set(heldTasks);
     const may = (task: Live): boolean =>
-      barrier === null || this.barrierOf(id, submission, schedule, task) === null;
+      !held.has(task.invocation.arrayTaskId ?? -1) &&
+      (barrier === null || this.barrierOf(id, submission, schedule, task) === null);
+    const isEach = barrier !== null || held.size > 0;
     const chosen = [...singles].sort((left, right) => left.id - right.id).filter(may);
     const released = chosen.slice(0, Math.max(0, free));
     free -= released.length;
     const ranges: IdRange[] = [];
     for (const run of runs) {
       if (free <= 0) break;
-      const part = barrier === null ? [rangeOf(run, free)] : allowedIn(run, may, free);
+      const part = isEach ? allowedIn(run, may, free) : [rangeOf(run, free)];
       ranges.push(...part);
       free -= part.reduce((sum, [first, last]) => sum + last - first + 1, 0);
     }
@@ -280,17 +296,4 @@ export class Scheduler {
       this.deps.log.error({ cause: messageOf(cause), suppressed }, what),
     );
   }
-}
-
-const rangeOf = ({ fromId, toId }: LiveRun, most: number): IdRange => [
-  fromId,
-  Math.min(toId, fromId + most - 1) as InvocationId,
-];
-
-/** Those of a run that may start, each for itself. */
-function allowedIn(run: LiveRun, may: (task: Live) => boolean, most: number): IdRange[] {
-  const found: IdRange[] = [];
-  for (let id = run.fromId; id <= run.toId && found.length < most; id = (id + 1) as InvocationId)
-    if (may(run.at(id))) found.push([id, id]);
-  return found;
 }

@@ -77,8 +77,12 @@ export class Live implements Waiting {
     const { arrayJobId, ...requested } = this.submission.requested;
     const invocation = { id, arrayJobId, arrayTaskId, ...requested, ...this.progress };
     const { barrier, schedule } = this.submission;
-    if (!this.isDeferred || barrier === null || schedule === null) return invocation;
-    return { ...invocation, reason: describeBarrier(barrier, schedule) };
+    if (!this.isDeferred || schedule === null) return invocation;
+    const isHeld = arrayTaskId !== null && schedule.heldTasks?.includes(arrayTaskId);
+    const found = isHeld ? "JobHeldUser" : barrier;
+    return found === null
+      ? invocation
+      : { ...invocation, reason: describeBarrier(found, schedule) };
   }
 
   change(progress: Partial<Progress>): void {
@@ -157,10 +161,11 @@ export class Live implements Waiting {
 }
 
 export function progressOf(invocation: Invocation): Progress {
-  const { state, startedAtMs, endedAtMs, attempt, exitCode, signal, reason, node, wallMs } =
-    invocation;
+  const { state, startedAtMs, endedAtMs, attempt, exitCode, signal, reason, node } = invocation;
+  const { wallMs, cpuMs, maxRssMb } = invocation;
   if (state === "PENDING" && attempt === 0 && reason === null) return untouched;
-  return { state, startedAtMs, endedAtMs, attempt, exitCode, signal, reason, node, wallMs };
+  const measured = { wallMs, cpuMs, maxRssMb };
+  return { state, startedAtMs, endedAtMs, attempt, exitCode, signal, reason, node, ...measured };
 }
 
 /**

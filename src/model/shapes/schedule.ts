@@ -7,6 +7,9 @@ const atMs = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** More are no dependencies of one step of a workflow. */
 const maxConditions = 1_000;
 
+/** What fails so often fails always. */
+const maxRetries = 100;
+
 const dependencyKinds = [
   "after",
   "afterany",
@@ -46,12 +49,23 @@ export const schedule = z
     beginAtMs: atMs.exactOptional().describe("Does not start earlier"),
     deadlineAtMs: atMs.exactOptional().describe("Is cancelled once it could not end in time"),
     held: z.boolean().exactOptional().describe("Waits until it is released"),
+    heldTasks: z
+      .array(z.int().min(0))
+      .max(1_000)
+      .exactOptional()
+      .describe("Tasks of the array that wait until they are released"),
     mostRunning: z
       .int()
       .min(1)
       .max(2 ** 31 - 1)
       .exactOptional()
       .describe("The most tasks of the array that run at once"),
+    retries: z
+      .int()
+      .min(0)
+      .max(maxRetries)
+      .exactOptional()
+      .describe("How often it runs again after it failed; if omitted, it does not"),
     once: z.boolean().exactOptional().describe("An eviction ends it, instead of a new attempt"),
   })
   .describe("When it may start; if omitted, as soon as there is a place");

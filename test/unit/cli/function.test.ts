@@ -273,6 +273,10 @@ describe("list and show", () => {
     expect(stdout).toMatch(/^ {3}Environment=A$/m);
     expect(stdout).toMatch(/^ {3}3f2a9c013f2a Deployed=.* Size=9 Aliases=latest,prod$/m);
     expect(world.requests.at(-1)!.url).toBe("/v1/functions/-/tile?version=prod");
+    const asScontrol = await world.start(["show", "-o", "function", "tile@prod"]).end;
+    expect(asScontrol.stdout).toMatch(
+      /^FunctionName=ada\/tile UserId=ada\(1000\) Shared=none Version=3f2a\w+ Versions=\d .*Cores=2 .* Stopped=NO\n$/,
+    );
   });
 
   test("a stopped version says so, and why", async () => {

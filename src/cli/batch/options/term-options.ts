@@ -10,6 +10,9 @@ import { parseWhen } from "../../when.js";
 import { parseDependency } from "./dependency.js";
 import { type BatchOption, type BatchSettings, flag, valued } from "./option.js";
 
+/** gleanerd's limit. */
+const maxRetries = 100;
+
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
 export const termOptions: readonly BatchOption[] = [
@@ -44,6 +47,20 @@ export const termOptions: readonly BatchOption[] = [
   flag("hold", "H", "do not start before glean release", (to) => {
     to.schedule = { ...to.schedule, held: true };
   }),
+  {
+    ...valued(
+      "retries",
+      null,
+      "N",
+      "run it again, at most N times, if it fails",
+      (to, value, at) => {
+        if (!/^\d{1,3}$/.test(value) || Number(value) > maxRetries)
+          throw bad(`${at}: invalid value ${quoted(value)}: expected a number up to ${maxRetries}`);
+        to.schedule = { ...to.schedule, retries: Number(value) };
+      },
+    ),
+    since: "Gleaner",
+  },
   flag("no-requeue", null, "an eviction ends it: one attempt at most", (to) => {
     to.schedule = { ...to.schedule, once: true };
   }),

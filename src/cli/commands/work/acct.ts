@@ -4,6 +4,7 @@ import { nowMs } from "../../../clock.js";
 import { displayId, type Invocation } from "../../../model/invocation.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenPeriod, chosenUser, parseStates } from "../../filters.js";
+import { readUnits } from "../../formats/amounts.js";
 import { briefFormat, elapsedMs, exitOf, sacctColumns } from "../../formats/sacct.js";
 import { hasFailed } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
@@ -25,6 +26,8 @@ interface Options {
   readonly format?: string;
   readonly brief?: boolean;
   readonly noheader?: boolean;
+  readonly units?: string;
+  readonly noconvert?: boolean;
 }
 
 export const define: Define = (command, run) => {
@@ -41,6 +44,8 @@ export const define: Define = (command, run) => {
     .option("-o, --format <FIELDS>", "sacct's fields and widths: JobID,State%20,ExitCode")
     .option("-b, --brief", "id, state and exit code")
     .option("-X, --allocations", "accepted as by sacct: a function has no steps")
+    .option("--units <UNIT>", "memory in K, M, G, T or P")
+    .option("--noconvert", "memory in megabytes")
     .option("-n, --noheader", "omit the header")
     .option("--json", "one JSON document")
     .addHelpText("after", "\nTimes: YYYY-MM-DD[THH:MM[:SS]], HH:MM, today, now-2hours")
@@ -74,7 +79,8 @@ async function acct(context: Context, options: Options): Promise<number> {
 function shown(invocations: readonly Invocation[], options: Options): string {
   const { format = options.brief ? briefFormat : undefined, delimiter = "|" } = options;
   const withHeader = !options.noheader;
-  const columns = format === undefined ? columnsAt(nowMs()) : sacctColumns(format, nowMs());
+  const units = readUnits(options.units, options.noconvert === true);
+  const columns = format === undefined ? columnsAt(nowMs()) : sacctColumns(format, nowMs(), units);
   if (!options.parsable && !options.parsable2) return table(invocations, columns, withHeader);
   const text = bare(invocations, columns, withHeader, delimiter);
   return options.parsable ? text.replaceAll("\n", `${delimiter}\n`) : text;

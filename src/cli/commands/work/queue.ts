@@ -7,8 +7,10 @@ import { chosenUser, parseStates } from "../../filters.js";
 import { condensed, single } from "../../formats/lines.js";
 import {
   type Line,
-  lettersOf,
   longFormat,
+  type Part,
+  partsNamed,
+  partsOf,
   placeOf,
   runningMs,
   sortLines,
@@ -88,9 +90,10 @@ async function queue(context: Context, options: Options): Promise<number> {
   return exitStatus.done;
 }
 
-function formatOf({ format, Format, long, start }: Options): string | undefined {
-  if (Format !== undefined) return lettersOf(Format);
-  return format ?? (start ? startFormat : long ? longFormat : undefined);
+function formatOf({ format, Format, long, start }: Options): readonly Part[] | undefined {
+  if (Format !== undefined) return partsNamed(Format);
+  const letters = format ?? (start ? startFormat : long ? longFormat : undefined);
+  return letters === undefined ? undefined : partsOf(letters);
 }
 
 function chosenFrom(list: InvocationList, { name, nodelist }: Options): InvocationList {

@@ -12,10 +12,10 @@ import { formatElapsed, formatWhen } from "../../when.js";
 
 export const define: Define = (command, run) => {
   command
-    .usage("[options] ID | job [ID...] | node [NODE...]")
-    .argument("<id>", "42 or 42_7; or job or node, to print those as scontrol does")
-    .argument("[names...]", "after job or node")
-    .option("-o, --oneliner", "one line for each job or node")
+    .usage("[options] ID | job [ID...] | node [NODE...] | function [NAME...]")
+    .argument("<id>", "42 or 42_7; or job, node or function, to print those as scontrol does")
+    .argument("[names...]", "after job, node or function")
+    .option("-o, --oneliner", "one line for each of them")
     .option("--answer", "the result of a call; of a map, a line of JSON for each answer")
     .option("--log", "what a call printed in its last attempt")
     .option("--json", "one JSON document")
@@ -35,7 +35,7 @@ async function show(
   names: string[],
   options: Options,
 ): Promise<number> {
-  const what = /^(jobs?|nodes?)$/.exec(text)?.[0];
+  const what = /^(jobs?|nodes?|functions?)$/.exec(text)?.[0];
   if (what !== undefined)
     return (await import("../../slurm/scontrol.js")).scontrol(context, [
       ...(options.oneliner ? ["--oneliner"] : []),

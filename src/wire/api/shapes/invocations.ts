@@ -46,6 +46,8 @@ const invocationFields = {
   wallMs: duration
     .nullable()
     .describe("What its last attempt was billed for; null before that ended"),
+  cpuMs: duration.nullable().describe("The processor time of the last attempt"),
+  maxRssMb: duration.nullable().describe("The memory of the last attempt's largest process"),
 };
 
 export const invocation = shapeOf<Invocation>()(z.strictObject(invocationFields));

@@ -1,8 +1,9 @@
 // The formats of squeue and sacct: fields, widths, and what other programs read of them.
 
 import { describe, expect, test } from "@jest/globals";
+import { memoryText, readUnits } from "../../../../src/cli/formats/amounts.js";
 import { sacctColumns } from "../../../../src/cli/formats/sacct.js";
-import { squeueFormat } from "../../../../src/cli/formats/squeue.js";
+import { partsNamed, partsOf, squeueFormat } from "../../../../src/cli/formats/squeue.js";
 import { bare, table } from "../../../../src/cli/output.js";
 import { displayId } from "../../../../src/model/invocation.js";
 import { invocation } from "../../../support/glean.js";
@@ -30,7 +31,7 @@ const done = invocation({
 });
 const queue = (format: string, withHeader = false) =>
   squeueFormat(
-    format,
+    partsOf(format),
     [running, done].map((first) => ({ first, id: displayId(first) })),
     nowMs,
     withHeader,
@@ -51,6 +52,33 @@ describe("squeue -o", () => {
     expect(() => queue("%!%I")).toThrow(/^-o: "%I" is no field here: expected % with one of /));
 });
 
+describe("squeue -O", () => {
+  const named = (format: string) =>
+    squeueFormat(partsNamed(format), [{ first: done, id: displayId(done) }], nowMs, true);
+  test("prints fields by name with a width, and N/A for what Gleaner has not", () =>
+    expect(named("JobArrayID:8,State:.10,WorkDir:8")).toBe(
+      "JOBID        STATEWORKDIR \n48_2     COMPLETEDN/A     \n",
+    ));
+  test("refuses a name that is no field", () =>
+    expect(() => named("JobIDs:8")).toThrow(/^-O: no field "JobIDs:8"; did you mean jobid\?$/));
+});
+
+describe("amounts of memory", () => {
+  test.each([
+    [4_096, undefined, false, "4G"],
+    [1_000, undefined, false, "1000M"],
+    [1_048_576, undefined, false, "1T"],
+    [4_096, undefined, true, "4096M"],
+    [1_000, "K", false, "1024000K"],
+    [1_000, "g", false, "0.98G"],
+    [2_048, "G", false, "2G"],
+  ])("%d MB in %s is %s %s", (megabytes, unit, asGiven, text) =>
+    expect(memoryText(megabytes, readUnits(unit, asGiven))).toBe(text),
+  );
+  test("an unknown unit is refused", () =>
+    expect(() => readUnits("X", false)).toThrow(/^--units: invalid unit "X": expected KMGTP$/));
+});
+
 describe("sacct --format", () => {
   test("takes names in any case, as workflow managers give them", () =>
     expect(acct("jobid,STATE,ExitCode,elapsedraw,Restarts")).toEqual([
@@ -61,6 +89,11 @@ describe("sacct --format", () => {
     expect(acct("ReqTRES,AllocCPUS,TimelimitRaw,MaxRSS,JobIDRaw")[1]).toMatch(
       /^billing=2,cpu=2,mem=\d+M,node=1\|2\|5\|\|50$/,
     ));
+  test("tells what was measured", () => {
+    const measured = { ...done, cpuMs: 61_234, maxRssMb: 2_048 };
+    const columns = sacctColumns("MaxRSS,TotalCPU,DerivedExitCode,Planned,SystemCPU", nowMs);
+    expect(bare([measured], columns, false)).toBe("2G|01:01.234|0:0|00:00:00|\n");
+  });
   test("has widths", () =>
     expect(table([done], sacctColumns("State%4,JobName%-6,User", nowMs), false)).toBe(
       "COMP  job     ada\n",

@@ -188,6 +188,20 @@ test("what is held starts when it is released, and both outlive a restart", asyn
   await until(() => isReady(held) && reasonOf(queued) === "JobHeldUser");
 });
 
+test("one task of an array is held, and the others start; both outlive a restart", async () => {
+  const array = await submit(null, { tasks: [0, 1, 2, 3] });
+  const id = (task: number) => invocationId(array + task);
+  await scheduler.setTaskHeld(array, 2, id(2), true);
+  const ready = () => [0, 1, 2, 3].filter((task) => isReady(id(task)));
+  await until(() => reasonOf(id(2)) === "JobHeldUser");
+  expect(ready()).toEqual([0, 1, 3]);
+  await restart();
+  await until(() => ready().length > 0);
+  expect([ready(), reasonOf(id(2))]).toEqual([[0, 1, 3], "JobHeldUser"]);
+  await scheduler.setTaskHeld(array, 2, id(2), false);
+  await until(() => isReady(id(2)));
+});
+
 test("it begins at its time, and is cancelled when it could not end before its deadline", async () => {
   const later = await submit({ beginAtMs: nowMs() + 80 });
   await until(() => reasonOf(later) === "BeginTime");

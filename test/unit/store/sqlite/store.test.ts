@@ -62,6 +62,8 @@ describe("submit", () => {
       reason: null,
       node: null,
       wallMs: null,
+      cpuMs: null,
+      maxRssMb: null,
     });
     expect(await submitOne("b")).toBe(2);
   });

@@ -25,13 +25,16 @@ export interface InvocationRow {
   readonly reason: string | null;
   readonly node: NodeName | null;
   readonly wall_ms: number | null;
+  readonly cpu_ms: number | null;
+  readonly max_rss_mb: number | null;
 }
 
 export const columns = `i.id, i.submission, i.array_task_id, s.owner_uid, s.owner_gid, s.owner_user, s.name, s.cores,
   s.memory_mb, s.gpus, s.time_limit_ms, i.state, s.submitted_at_ms, i.started_at_ms, i.ended_at_ms, i.attempt,
   i.exit_code, i.signal, i.reason, i.node,
-  (SELECT a.wall_ms FROM attempt AS a WHERE a.invocation = i.id AND a.number = i.attempt) AS wall_ms`;
-export const tables = "invocation AS i JOIN submission AS s ON s.id = i.submission";
+  a.wall_ms, a.cpu_ms, a.max_rss_mb`;
+export const tables = `invocation AS i JOIN submission AS s ON s.id = i.submission
+  LEFT JOIN attempt AS a ON a.invocation = i.id AND a.number = i.attempt`;
 
 export function invocationOf(row: InvocationRow): Invocation {
   return {
@@ -54,5 +57,7 @@ export function invocationOf(row: InvocationRow): Invocation {
     reason: row.reason,
     node: row.node,
     wallMs: row.wall_ms,
+    cpuMs: row.cpu_ms,
+    maxRssMb: row.max_rss_mb,
   };
 }

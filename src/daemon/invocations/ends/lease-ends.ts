@@ -1,14 +1,14 @@
 // What follows from the end of a leased worker: it is replaced, or it and its lease are over.
 
-import { hotMsOf } from "../../core/accounting/metering.js";
-import { LeaseCrashes } from "../../core/functions/lease-crashes.js";
-import type { Heat } from "../../core/ports/leases.js";
-import type { AttemptResult } from "../../core/ports/store.js";
-import type { CallAnswer } from "../../model/call.js";
-import type { LeaseTerms, LeaseUsage } from "../../model/functions/lease.js";
-import type { InvocationState, StartFailure } from "../../model/invocation.js";
-import type { Events } from "../state/events.js";
-import type { Live } from "../state/live-invocation.js";
+import { hotMsOf } from "../../../core/accounting/metering.js";
+import { LeaseCrashes } from "../../../core/functions/lease-crashes.js";
+import type { Heat } from "../../../core/ports/leases.js";
+import type { AttemptResult } from "../../../core/ports/store.js";
+import type { CallAnswer } from "../../../model/call.js";
+import type { LeaseTerms, LeaseUsage } from "../../../model/functions/lease.js";
+import type { InvocationState, StartFailure } from "../../../model/invocation.js";
+import type { Events } from "../../state/events.js";
+import type { Live } from "../../state/live-invocation.js";
 
 /** What matters here of the facts of an end. */
 export interface LeaseEnd extends Pick<AttemptResult, "end" | "reason" | "wallMs" | "cpuMs"> {
