@@ -124,8 +124,30 @@ function assumptionsOf(run: AssumedRun, sources: Sources): SimulationFact[] {
     },
     ...demandFacts(run.demand, sources),
     ...costFacts(run.costs),
-    { name: "Policy", value: run.policy.name, meaning: run.policy.summary },
+    ...policyFacts(run),
     { name: "Seed", value: String(run.seed), meaning: "the same seed gives the same figures" },
+  ];
+}
+
+function policyFacts({ policy, costs }: AssumedRun): SimulationFact[] {
+  const saving = {
+    name: "Saved state",
+    value: `every ${ms(costs.checkpointMs)}`,
+    meaning: "of each call, which continues from there after an eviction",
+  };
+  return [
+    { name: "Policy", value: policy.name, meaning: policy.summary },
+    ...(policy.checkpoints ? [saving] : []),
+    {
+      name: "Memory left free",
+      value: `${policy.holes.memoryMarginMb} MB`,
+      meaning: "on each node, for its jobs",
+    },
+    {
+      name: "Starts in a plan",
+      value: String(policy.maxStarts),
+      meaning: "executors at most; the next plan starts further ones",
+    },
   ];
 }
 
