@@ -28,6 +28,7 @@ struct ring_state {
 	_Alignas(RING_ALIGNMENT) _Atomic uint32_t tail;
 	_Alignas(RING_ALIGNMENT) _Atomic uint32_t consumer_sleeps;
 	_Alignas(RING_ALIGNMENT) _Atomic uint32_t producer_sleeps;
+	_Alignas(RING_ALIGNMENT) _Atomic uint32_t consumer_keeps;
 };
 
 static size_t aligned(size_t bytes)
@@ -144,6 +145,7 @@ enum ring_look ring_look(struct ring *ring, struct ring_frame *frame)
 	frame->metadata = start + FRAME_HEADER_BYTES;
 	frame->payload = start + (is_short(metadata, payload) ? payload_at : aligned(payload_at));
 	frame->start = ring->position;
+	frame->rewinds = rewinds;
 	frame->end = ring->position + (uint32_t)frame_bytes(metadata, payload);
 	if (rewinds)
 		frame->end = start_after(ring, frame->end);
@@ -208,11 +210,19 @@ static bool rewinds_after(struct ring *ring, uint32_t end)
 	if (ring->position - ring->rewind_checked < WINDOW_BYTES)
 		return false;
 	ring->rewind_checked = ring->position;
+	if (atomic_load_explicit(&ring->state->consumer_keeps, memory_order_relaxed) != 0)
+		return false;
 	ring->seen = atomic_load_explicit(&ring->state->tail, memory_order_acquire);
 	if (ring->position - ring->seen > LITTLE_BYTES || !fits(ring, start - ring->seen, 0))
 		return false;
 	ring->rewind_checked = start;
 	return true;
+}
+
+void ring_may_rewind(struct ring *ring, bool may)
+{
+	/* It is seen with the next frame that is put into the other ring. */
+	atomic_store_explicit(&ring->state->consumer_keeps, !may, memory_order_relaxed);
 }
 
 /* Fetches the cache lines of the next frame, which the peer has read, to be written: it is likely

@@ -5,7 +5,8 @@
  * that word last, after it has zeroed the same word of the frame to come. So a reader that spins
  * finds the header, and a short payload, in the one cache line that it watches. A frame may
  * say that the next one is at the start of the ring: so small traffic stays in the caches, and
- * touches few pages.
+ * touches few pages. The rest of the ring is then used until that frame has been given back, so a
+ * consumer that keeps frames forbids it.
  *
  * The peer is hostile: what it writes is read once and bounded. Whoever finds its ring empty (or
  * full) may sleep: it says so in the ring's state, and the other side wakes it with a byte over the
@@ -48,6 +49,8 @@ struct ring_frame {
 	struct frame_header header;
 	uint8_t *metadata, *payload;
 	uint32_t start, end;
+	/* The next one begins at the start of the ring. */
+	bool rewinds;
 };
 
 enum ring_look { RING_EMPTY, RING_FRAME, RING_BROKEN };
@@ -73,6 +76,8 @@ bool ring_give_back(struct ring *ring, uint32_t until);
 uint8_t *ring_reserve(struct ring *ring, size_t metadata_bytes, size_t payload_bytes);
 /* Whether a frame can ever have room. */
 bool ring_can_hold(const struct ring *ring, size_t metadata_bytes, size_t payload_bytes);
+/* Whether the producer may rewind with the frames that answer what is sent from now on. */
+void ring_may_rewind(struct ring *ring, bool may);
 /* Sends the frame that was reserved; true if the peer sleeps until there is one. */
 bool ring_put(struct ring *ring, const struct frame_header *header, const void *metadata);
 

@@ -55,6 +55,8 @@ struct memory {
 	gleaner_call *prepared;
 	/* Calls whose outputs lie here, oldest first. */
 	gleaner_call *kept;
+	/* Once there was a call whose output may stay. */
+	bool may_keep;
 };
 
 struct endpoint {

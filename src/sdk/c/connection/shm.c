@@ -87,6 +87,15 @@ static uint8_t *room_for(struct ring *out, size_t metadata_bytes, size_t payload
 	return where;
 }
 
+/* The only answer under way may rewind: it is copied then, and so holds nothing. */
+static void agree_on_rewinding(struct connection *connection, const gleaner_call *call)
+{
+	struct memory *memory = connection->memory;
+	memory->may_keep = memory->may_keep || call->is_in_place;
+	if (memory->may_keep)
+		ring_may_rewind(&memory->rings.in, connection->in_flight == 0 && memory->kept == NULL);
+}
+
 bool shm_add(struct connection *connection, gleaner_call *call, const struct frame_header *header,
 	     const uint8_t *metadata)
 {
@@ -101,6 +110,7 @@ bool shm_add(struct connection *connection, gleaner_call *call, const struct fra
 		if (call->input_bytes > 0)
 			memcpy(where, call->input, call->input_bytes);
 	}
+	agree_on_rewinding(connection, call);
 	if (ring_put(out, header, metadata))
 		shm_wake(connection);
 	return true;
@@ -156,7 +166,7 @@ static void take_result(struct connection *connection, struct ring_frame *frame)
 	gleaner_call *call = connection_take_call(connection, frame->header.id);
 	gleaner_error error = GLEANER_OK;
 	ring_keep(&memory->rings.in, frame);
-	if (call != NULL && call->is_in_place && frame->header.payload_bytes >= LEAST_IN_PLACE_BYTES)
+	if (call != NULL && call->is_in_place && !frame->rewinds && frame->header.payload_bytes >= LEAST_IN_PLACE_BYTES)
 		keep_output(memory, call, frame);
 	else if (call != NULL && !copy_output(call, frame))
 		error = GLEANER_NO_MEMORY;

@@ -116,6 +116,15 @@ static void check_in_place(gleaner_lease *lease)
 		for (int at = 0; at < 7; at++)
 			gleaner_call_free(kept[(at * 3 + round) % 7]);
 	}
+	/* What is kept leaves the rest of the rings to others, wherever it lies. */
+	for (int round = 0; round < 8; round++) {
+		gleaner_call *small = prepared(lease, 4096, round);
+		check_prepared(lease, small, 4096, round);
+		gleaner_call *large = prepared(lease, 1 << 20, round + 1);
+		check_prepared(lease, large, 1 << 20, round + 1);
+		gleaner_call_free(large);
+		gleaner_call_free(small);
+	}
 	/* Two at once, of which one is never sent, and another call between. */
 	gleaner_call *one = prepared(lease, 100000, 1), *other = prepared(lease, 100000, 2);
 	char output[8];
