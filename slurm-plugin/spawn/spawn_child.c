@@ -72,6 +72,15 @@ static bool write_file(const char *path, const char *text)
 	return written == (ssize_t)strlen(text);
 }
 
+/* A user's executor may itself run in a job that is nicer, and cannot go back. */
+static bool is_nicer(int nice)
+{
+	const int error = errno;
+	const int now = getpriority(PRIO_PROCESS, 0);
+	errno = error;
+	return error == EACCES && now > nice;
+}
+
 static bool enter_limits(const struct spawn_request *request, struct failure *failure)
 {
 	char score[16];
@@ -79,7 +88,7 @@ static bool enter_limits(const struct spawn_request *request, struct failure *fa
 				       !write_file("/proc/self/oom_score_adj", score)))
 		return fail(failure, STAGE_OOM_SCORE, errno, "oom_score_adj cannot be %d: %s",
 			    request->oom_score, strerror(errno));
-	if (request->has_nice && setpriority(PRIO_PROCESS, 0, request->nice) != 0)
+	if (request->has_nice && setpriority(PRIO_PROCESS, 0, request->nice) != 0 && !is_nicer(request->nice))
 		return fail(failure, STAGE_SCHEDULE, errno, "nice cannot be %d: %s", request->nice,
 			    strerror(errno));
 	const struct sched_param param = {.sched_priority = 0};

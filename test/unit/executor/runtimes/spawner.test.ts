@@ -79,6 +79,16 @@ async function startSleeper(name: string) {
   return { ...run, pid: Number(pid), supervisor, server: Number(statOf(supervisor).parent) };
 }
 
+/** glean-spawn as a user who is not root starts it. */
+function programOfUser(before = ""): string {
+  const supervisor = join(folder, "glean-spawn");
+  copyFileSync(program, supervisor);
+  const asUser = join(folder, "as-user");
+  const become = `setpriv --reuid ${uid} --regid ${gid} --clear-groups`;
+  writeFileSync(asUser, `#!/bin/sh\nexec ${before} ${become} ${supervisor}\n`, { mode: 0o755 });
+  return asUser;
+}
+
 describe("an attempt", () => {
   test.each([
     ["shares the session of its executor", true],
@@ -95,16 +105,19 @@ describe("an attempt", () => {
   });
 
   test("cannot look into its supervisor or the server, even when all are the same user's", async () => {
-    const supervisor = join(folder, "glean-spawn");
-    copyFileSync(program, supervisor);
-    const asUser = join(folder, "as-user");
-    const become = `setpriv --reuid ${uid} --regid ${gid} --clear-groups`;
-    writeFileSync(asUser, `#!/bin/sh\nexec ${become} ${supervisor}\n`, { mode: 0o755 });
-    spawner = new Spawner(asUser, true);
+    spawner = new Spawner(programOfUser(), true);
     const run = start(`cat /proc/$$/maps >/dev/null || exit 1
 server=$(cut -d' ' -f4 /proc/$PPID/stat)
 for each in $PPID $server; do cat /proc/$each/maps 2>/dev/null && exit 2; done; exit 0`);
     expect(await run.ended).toMatchObject({ kind: "ended", exitCode: 0, signal: 0 });
+  });
+
+  test("runs as nice as the executor of a user, where it cannot be less nice", async () => {
+    spawner = new Spawner(programOfUser("nice -n 7"), true);
+    const output = join(folder, "nice");
+    const run = start("nice", output);
+    expect(await run.ended).toMatchObject({ kind: "ended", exitCode: 0, signal: 0 });
+    expect(Number(readFileSync(output, "utf8"))).toBeGreaterThanOrEqual(7);
   });
 
   test("is asked to end by SIGTERM", async () => {
