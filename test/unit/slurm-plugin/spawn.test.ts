@@ -81,7 +81,7 @@ function sessionOf(pid: number): string {
 }
 
 describe("the command has", () => {
-  test("exactly the environment of the request", async () => {
+  test("exactly the environment of the request, and a TMPDIR", async () => {
     await at.finish(
       at.command(
         ["/usr/bin/env"],
@@ -91,7 +91,7 @@ describe("the command has", () => {
         ],
       ),
     );
-    expect(at.output()).toBe("PATH=/usr/bin:/bin\nA=b=c\nEMPTY=\n");
+    expect(at.output()).toBe("PATH=/usr/bin:/bin\nA=b=c\nEMPTY=\nTMPDIR=/tmp\n");
   });
 
   test("no descriptors but the standard three", async () => {
