@@ -3,7 +3,7 @@
 import { userInfo } from "node:os";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
-import { hookProblemOf, sallocProblemOf } from "../core/capacity/hook-check.js";
+import { hookProblemOf } from "../core/capacity/hook-check.js";
 import { describeUnkillable } from "../core/explain/unkillable.js";
 import { describeReason } from "../core/explain/waiting.js";
 import type { Store } from "../core/ports/store.js";
@@ -13,6 +13,7 @@ import type { ClusterFacts } from "../model/slurm/snapshot.js";
 import type { DoctorAnswer, DoctorCheck } from "../wire/api/types.js";
 import { checkEncryption } from "./auth/tls.js";
 import type { Capacity } from "./capacity/capacity.js";
+import { checkFederation, checkSalloc } from "./capacity/doctor-checks.js";
 import { gpuProblems } from "./capacity/gpu-problems.js";
 import type { Drains } from "./executors/drains.js";
 import type { Launching } from "./executors/launching.js";
@@ -57,6 +58,7 @@ export async function examine(deps: DoctorDependencies): Promise<DoctorAnswer> {
       : [checkPreemption(deps.pilots), checkFunctionUsers(), checkPilotTime(deps.config)]),
     await checkStore(deps),
     checkEncryption(deps.config.listen.tls, nowMs()),
+    ...checkFederation(deps.capacity),
     ...checkGpus(deps),
     ...checkBelief(deps.drains),
     ...checkSickNodes(deps),
@@ -122,12 +124,6 @@ function checkHookConfig({ capacity, config }: DoctorDependencies): DoctorCheck 
   return problem === null
     ? { name, status: "ok", detail: hookConfigured[config.programs.hook] }
     : { name, status: "failed", detail: problem };
-}
-
-/** The cost of the hook for batch jobs before it even runs. */
-function checkSalloc({ snapshot }: Capacity): DoctorCheck[] {
-  const detail = snapshot === null ? null : sallocProblemOf(snapshot.facts);
-  return detail === null ? [] : [{ name: "start of salloc", status: "warning", detail }];
 }
 
 /** The replacement for the hook: without it no pilot is submitted. */

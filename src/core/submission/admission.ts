@@ -14,6 +14,7 @@ import {
   wordsOf,
 } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
+import { spanText } from "../../model/span.js";
 import { digestOf } from "./digest.js";
 import { entryCountOf, taskCountOf } from "./new-tasks.js";
 import { outputPath } from "./output-paths.js";
@@ -162,10 +163,10 @@ export function whyTooLarge(
   policy: Pick<AdmissionPolicy, "maxTimeLimitMs" | "longestInPilotMs">,
 ): string | null {
   if (submission.timeLimitMs > policy.maxTimeLimitMs)
-    return `the time limit of ${submission.timeLimitMs} ms exceeds the site's limit of ${policy.maxTimeLimitMs} ms (functions.maxTimeLimitMs): ask for less with -t, or submit a batch job`;
+    return `the time limit of ${spanText(submission.timeLimitMs)} exceeds the site's limit for functions of ${spanText(policy.maxTimeLimitMs)}: if it ends sooner, give -t ${spanText(policy.maxTimeLimitMs)}, else submit it as a batch job; a site can raise functions.maxTimeLimitMs, or shorten such limits with functions.lowerTimeLimit`;
   const { longestInPilotMs = null } = policy;
   if (longestInPilotMs !== null && submission.timeLimitMs > longestInPilotMs)
-    return `the time limit of ${submission.timeLimitMs} ms exceeds the ${longestInPilotMs} ms that pilots here have for one function (three quarters of placement.pilot.timeLimitMs): ask for less with -t, or submit a batch job`;
+    return `the time limit of ${spanText(submission.timeLimitMs)} exceeds the ${spanText(longestInPilotMs)} that pilots here have for one function (three quarters of placement.pilot.timeLimitMs): if it ends sooner, give -t ${spanText(longestInPilotMs)}, else submit it as a batch job`;
   if (largest === null) return null;
   if (submission.cores > largest.cores)
     return `the request is for ${counted(submission.cores, "core")}, but the largest node has ${largest.cores}: ask for fewer with -c`;

@@ -18,6 +18,7 @@ import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, maxSlurmJobId } from "../../model/ids.js";
 import type { Invocation, Submission, Where } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
+import { spanText } from "../../model/span.js";
 import { maxListed } from "../../wire/api/limits.js";
 import type { AskedOf, InvocationDetail } from "../../wire/api/types.js";
 import type { Access } from "../auth/access.js";
@@ -162,7 +163,7 @@ function notesOn(
   const notes: string[] = [];
   if (timeLimitMs < (asked.timeLimitMs ?? 0))
     notes.push(
-      `the time limit is lowered to ${timeLimitMs / 60_000} minutes, the longest that this site allows`,
+      `the time limit is lowered from ${spanText(asked.timeLimitMs!)} to ${spanText(timeLimitMs)}, the longest that this site allows`,
     );
   if (asked.memoryMb === 0)
     notes.push(`--mem=0: it gets ${memoryMb} MB, all memory of the smallest node that will do`);

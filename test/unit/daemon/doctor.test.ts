@@ -6,10 +6,10 @@ import type { Capacity } from "../../../src/daemon/capacity/capacity.js";
 import { type DoctorDependencies, examine } from "../../../src/daemon/doctor.js";
 import { ExecutorRecord } from "../../../src/daemon/state/executor-record.js";
 import type { Registry } from "../../../src/daemon/state/registry.js";
-import { executorId, nodeName } from "../../../src/model/ids.js";
+import { executorId, jobId, nodeName } from "../../../src/model/ids.js";
 import type { ClusterFacts } from "../../../src/model/slurm/snapshot.js";
 import { newState } from "../../support/daemon/state.js";
-import { facts, node, snapshot } from "../../support/nouns.js";
+import { facts, job, node, snapshot } from "../../support/nouns.js";
 
 const [n1, n2] = [nodeName("n1"), nodeName("n2")];
 const nodes = [node({ name: n1 }), node({ name: n2 })];
@@ -115,6 +115,17 @@ describe("slurmctld", () => {
   ])("of version '%s'", async (version, answer) => {
     const capacity = withFacts({ version });
     expect(await said("Slurm version", { capacity })).toEqual([expect.stringMatching(answer)]);
+  });
+
+  test("in a federation has ids that functions have, too", async () => {
+    const jobs = [job({ id: jobId(67_108_863) }), job({ id: jobId(67_108_900) })];
+    const seen = (count: number) => ({
+      capacity: capacityOf({ snapshot: snapshot({ nodes, jobs: jobs.slice(0, count) }) }),
+    });
+    expect(await said("federation", seen(1))).toEqual([]);
+    expect(await said("federation", seen(2))).toEqual([
+      expect.stringMatching(/^warning: job 67108900 belongs to a federation/),
+    ]);
   });
 
   test("that has not been read leaves all other checks unknown, and none ok", async () => {

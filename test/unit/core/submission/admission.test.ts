@@ -100,7 +100,7 @@ describe("admission", () => {
       "the request is for 1 GPU, but functions on this site get none: omit --gpus",
     );
     expect(() => admit({ ...asked, timeLimitMs: 45_001 }, 1_000, noLoad, null, inPilots)).toThrow(
-      /45001 ms exceeds the 45000 ms that pilots here have.*placement\.pilot\.timeLimitMs/,
+      /45001 ms exceeds the 0:00:45 that pilots here have.*placement\.pilot\.timeLimitMs/,
     );
   });
 

@@ -25,7 +25,10 @@ describe("settings are refused", () => {
     [{ cores: 9, memoryMb: 1 }, /request is for 9 cores, but the largest node has 8/],
     [{ memoryMb: 4_001 }, /the largest node can offer 4000 MB: ask for less with --mem/],
     [{ gpus: 2 }, /request is for 2 GPUs/],
-    [{ timeLimitMs: 100_001 }, /exceeds the site's limit of 100000 ms/],
+    [
+      { timeLimitMs: 100_001 },
+      /exceeds the site's limit for functions of 0:01:40: if it ends sooner, give -t 0:01:40/,
+    ],
     [{ runtime: "exec", concurrency: 2 }, /exec runs one call at a time: omit --concurrency/],
     [{ runtime: "native", concurrency: 2 }, /native runs one call at a time/],
     [{ runtime: "node", python: "/usr/bin/python3" }, /--python is for the runtime python/],
