@@ -25,8 +25,8 @@ afterAll(() => at?.site.stop());
 
 /** Named in docs/guide/submitting.md; SLURM_CONF is that of the shell. */
 const withReasons = [
-  ...["PARTITION", "QOS", "ACCOUNT", "RESERVATION", "GROUP"].map((name) => `SLURM_JOB_${name}`),
-  ...["CLUSTER_NAME", "TOPOLOGY_ADDR", "TOPOLOGY_ADDR_PATTERN", "TASK_PID", "WORKING_CLUSTER"].map(
+  ...["QOS", "ACCOUNT", "RESERVATION", "GROUP"].map((name) => `SLURM_JOB_${name}`),
+  ...["TOPOLOGY_ADDR", "TOPOLOGY_ADDR_PATTERN", "TASK_PID", "WORKING_CLUSTER"].map(
     (name) => `SLURM_${name}`,
   ),
   ...["SLURM_PRIO_PROCESS", "SLURM_CONF", "SLURM_MEM_PER_CPU", "SLURM_NODE_ALIASES"],

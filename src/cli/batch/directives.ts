@@ -83,7 +83,8 @@ function* headLines(script: string): Generator<string> {
 
 /**
  * Splits as sbatch does: a shell's quotes and no expansion, but a backslash escapes within both
- * kinds of quotes, and an unquoted `#` starts a comment anywhere. null: a quote is not closed.
+ * kinds of quotes, escapes no space outside of them, and an unquoted `#` starts a comment anywhere.
+ * null: a quote is not closed.
  */
 export function splitWords(text: string): string[] | null {
   const words: string[] = [];
@@ -94,8 +95,13 @@ export function splitWords(text: string): string[] | null {
     if (quote === null && /\s/.test(each)) {
       if (word !== null) words.push(word);
       word = null;
-    } else if (each === "\\" && index + 1 < text.length) word = (word ?? "") + text[++index]!;
-    else if (each === quote) quote = null;
+    } else if (each === "\\" && index + 1 < text.length) {
+      const escaped = text[index + 1]!;
+      word ??= "";
+      if (quote === null && /\s/.test(escaped)) continue;
+      word += escaped;
+      index++;
+    } else if (each === quote) quote = null;
     else if (quote === null && (each === '"' || each === "'")) {
       quote = each;
       word ??= "";

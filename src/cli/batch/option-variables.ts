@@ -9,6 +9,7 @@ const plain: Readonly<Record<string, string>> = {
   "gpus-per-node": "SLURM_GPUS_PER_NODE",
   "gpus-per-task": "SLURM_GPUS_PER_TASK",
   "threads-per-core": "SLURM_THREADS_PER_CORE",
+  dependency: "SLURM_JOB_DEPENDENCY",
   account: "SLURM_JOB_ACCOUNT",
   qos: "SLURM_JOB_QOS",
   hint: "SLURM_HINT",

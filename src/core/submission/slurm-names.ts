@@ -14,8 +14,11 @@ export function slurmNames(
   const id = String(jobIdFor(invocation.id));
   const startedAt = Math.floor((startedAtMs ?? 0) / 1_000);
   return {
+    // As the lists say, unless the script names another.
+    SLURM_JOB_PARTITION: "gleaner",
     ...optionVariables,
     ENVIRONMENT: "BATCH",
+    HOSTNAME: node,
     SLURM_JOB_ID: id,
     SLURM_JOBID: id,
     SLURM_JOB_NAME: invocation.name,

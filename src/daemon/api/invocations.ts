@@ -12,13 +12,13 @@ import {
 } from "../../core/submission/admission.js";
 import { bytesOf, digestOf } from "../../core/submission/digest.js";
 import { newTasks, taskCountOf } from "../../core/submission/new-tasks.js";
+import { spanText } from "../../core/submission/span.js";
 import { sizesFor } from "../../core/submission/whole-node.js";
 import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, maxSlurmJobId } from "../../model/ids.js";
 import type { Invocation, Submission, Where } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
-import { spanText } from "../../model/span.js";
 import { maxListed } from "../../wire/api/limits.js";
 import type { AskedOf, InvocationDetail } from "../../wire/api/types.js";
 import type { Access } from "../auth/access.js";

@@ -50,6 +50,7 @@ export interface DispatcherDependencies {
   /** If omitted, no attached command can be ordered. */
   readonly runKey?: OrderDocuments["runKey"];
   readonly leases?: OrderDocuments["leases"];
+  readonly clusterName?: () => string | null;
   readonly prediction?: Prediction;
   readonly avoidedBy?: PlacementPolicy["avoidedBy"];
   readonly allowedTo?: PlacementPolicy["allowedTo"];
@@ -224,8 +225,8 @@ export class Dispatcher {
       const checkpointDirectory = this.deps.checkpoints.pathFor(live);
       const keepMs = this.deps.keepAlive?.keepMs(live, documents.submission) ?? null;
       const { invocation } = live;
-      const { runKey, leases } = this.deps;
-      const told = { ...documents, runKey, leases };
+      const { runKey, leases, clusterName } = this.deps;
+      const told = { ...documents, runKey, leases, clusterName: clusterName?.() };
       const order = orderFor(invocation, record.node, told, checkpointDirectory, keepMs);
       const isAwaited = order.voucher !== undefined;
       const line = record.awaitsReady ? null : record.line;

@@ -21,6 +21,8 @@ export interface OrderDocuments {
   readonly after?: AttemptKey | undefined;
   /** The key of an attached command. */
   readonly runKey?: ((id: InvocationId) => Uint8Array) | undefined;
+  /** Slurm's name of the cluster; null if unknown. */
+  readonly clusterName?: string | null | undefined;
   /** If omitted, no lease can be ordered. */
   readonly leases?: LeaseOrders | undefined;
 }
@@ -37,7 +39,7 @@ export interface LeaseOrders {
 export function orderFor(
   invocation: Invocation,
   node: NodeName,
-  { submission, input, voucher, after, runKey, leases }: OrderDocuments,
+  { submission, input, voucher, after, runKey, leases, clusterName = null }: OrderDocuments,
   checkpointDirectory: string | null,
   learnedKeepMs: number | null = null,
 ): AttemptOrder {
@@ -65,7 +67,10 @@ export function orderFor(
     ...(after === undefined ? {} : { after }),
   };
   if (command.kind !== "call") {
-    const environment = environmentFor(invocation, submission, attempt, node, checkpointDirectory);
+    const environment = {
+      ...environmentFor(invocation, submission, attempt, node, checkpointDirectory),
+      ...(clusterName !== null && { SLURM_CLUSTER_NAME: clusterName }),
+    };
     const shell = shellOf(invocation, submission, path);
     if (command.kind !== "attached") return { ...common, ...shell, environment, command };
     assert(runKey !== undefined, "gleanerd has keys for attached commands");

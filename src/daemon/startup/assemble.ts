@@ -197,6 +197,7 @@ function sharedBy(
     keepAlive: new KeepAlive(events),
     runKey: (id) => secrets.ofRun(id),
     leases: { ...config.leases, keyOf: (worker) => secrets.ofLease(worker) },
+    clusterName: () => view().snapshot?.facts.clusterName ?? null,
     prediction: learning,
     avoidedBy: (waiting) => startFailures.avoidedBy(waiting),
     allowedTo: (waiting) => allowedNodes.of(waiting),

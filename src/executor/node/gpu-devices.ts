@@ -84,11 +84,12 @@ export function gpuEnvironment(
 ): Readonly<Record<string, string>> {
   const indices = held.join(",");
   const visible = othersAreClosed ? held.map((_, place) => place).join(",") : indices;
-  const told = held.length === 0 ? {} : { SLURM_JOB_GPUS: indices };
+  // As in a job, both are absent without a GPU.
+  const told =
+    held.length === 0 ? {} : { SLURM_JOB_GPUS: indices, SLURM_GPUS_ON_NODE: String(held.length) };
   return {
     ...told,
     CUDA_VISIBLE_DEVICES: visible,
     GLEANER_GPUS: indices,
-    SLURM_GPUS_ON_NODE: String(held.length),
   };
 }

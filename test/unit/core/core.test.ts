@@ -202,7 +202,7 @@ describe("patterns", () => {
   });
   test("are filled in as sbatch does", () => {
     const fill = (pattern: string) => fillPattern(pattern, task, nodeName("n7.site"));
-    expect(fill("%A_%a-%j-%x-%u-%N-%%.out")).toBe("42_3-45-a_b-ann-n7-%.out");
+    expect(fill("%A_%a-%j-%x-%u-%N-%%.out")).toBe("42_3-45-a/b-ann-n7-%.out");
     expect(fill("%5j %3a %99a")).toBe("00045 003 0000000003");
     expect(fill("%q%")).toBe("%q%");
     expect(fill("\\%j")).toBe("%j");
@@ -276,7 +276,7 @@ test("the environment has the user's variables and Gleaner's, and never those of
     startedAtMs: 100_000,
   });
   expect(environmentFor(task, submission, 2, nodeName("n1"))).toEqual({
-    PATH: "/bin",
+    ...{ PATH: "/bin", HOSTNAME: "n1", SLURM_JOB_PARTITION: "gleaner" },
     GLEANER_INVOCATION_ID: "45",
     GLEANER_ATTEMPT: "2",
     GLEANER_CPUS: "4",

@@ -84,6 +84,14 @@ describe("the reader", () => {
     expect(translated).toEqual([expect.stringMatching(/^job\.sh:3: #PBS: sbatch translates/)]);
   });
 
+  // As Slurm 22.05 was seen to read them.
+  test.each([
+    ["a\\ b", ["a", "b"]],
+    ['"a\\ b"', ["a b"]],
+    ["a\\\\b", ["a\\b"]],
+    ['a\\"b', ['a"b']],
+  ])("splits %s as sbatch does", (text, words) => expect(splitWords(text)).toEqual(words));
+
   test("reads quoted words back unchanged", () => {
     fc.assert(
       fc.property(fc.array(fc.string({ minLength: 1 })), (words) => {

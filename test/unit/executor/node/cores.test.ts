@@ -147,7 +147,6 @@ describe("GPU files", () => {
     expect(gpuEnvironment([], true)).toEqual({
       CUDA_VISIBLE_DEVICES: "",
       GLEANER_GPUS: "",
-      SLURM_GPUS_ON_NODE: "0",
     });
   });
 });

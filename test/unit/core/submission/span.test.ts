@@ -1,8 +1,8 @@
 // Lengths of time in messages can be given back as --time.
 
 import { expect, test } from "@jest/globals";
-import { parseTimeLimit } from "../../../src/cli/values.js";
-import { spanText } from "../../../src/model/span.js";
+import { parseTimeLimit } from "../../../../src/cli/values.js";
+import { spanText } from "../../../../src/core/submission/span.js";
 
 test.each([
   [1_000, "0:00:01"],
