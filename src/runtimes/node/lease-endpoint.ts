@@ -7,7 +7,11 @@ import { createServer, type ListenOptions, type Server, type Socket } from "node
 import type { Serving } from "../../wire/worker/serving.js";
 
 const backlog = 1_024;
-const socketNameBytes = 16;
+/**
+ * In hex with "gleaner", a name as long as an address may be: some releases of Node fill shorter
+ * ones up with zeros, and others do not.
+ */
+const socketNameBytes = 50;
 
 export class Endpoint {
   private constructor(
@@ -20,7 +24,7 @@ export class Endpoint {
    * free.
    */
   static async open(ports: string, onConnection: (socket: Socket) => void): Promise<Endpoint> {
-    const socket = `gleaner-${randomBytes(socketNameBytes).toString("hex")}`;
+    const socket = `gleaner${randomBytes(socketNameBytes).toString("hex")}`;
     const local = await listening({ path: `\0${socket}` }, onConnection);
     try {
       const { server, port } = await onSomePort(ports, onConnection);

@@ -1,7 +1,6 @@
 /* Where a worker listens: TCP, on any port or on one of a range, and an abstract unix socket. */
 #include <errno.h>
 #include <netinet/in.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,19 +58,19 @@ static int bound_within(const char *ports)
 	return fd;
 }
 
-static int bound_here(char *name, size_t size)
+/* A name as long as an address may be: some clients fill shorter ones up with zeros, and miss them. */
+static int bound_here(char name[SOCKET_NAME_BYTES])
 {
-	uint8_t random[16];
+	uint8_t random[50];
 	char hex[2 * sizeof random + 1];
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
 		return -1;
 	hex_of(hex, random, sizeof random);
-	int length = snprintf(name, size, "gleaner-%s", hex);
-	memcpy(address.sun_path + 1, name, (size_t)length);
+	snprintf(name, SOCKET_NAME_BYTES, "gleaner%s", hex);
+	memcpy(address.sun_path + 1, name, sizeof address.sun_path - 1);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, bytes) == 0 && listen(fd, BACKLOG) == 0)
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -89,7 +88,7 @@ bool serve_listen(struct server *server, const char *ports)
 	struct sockaddr_storage address;
 	socklen_t size = sizeof address;
 	server->tcp = bound_within(ports);
-	server->local = bound_here(server->socket, sizeof server->socket);
+	server->local = bound_here(server->socket);
 	if (server->tcp < 0 || server->local < 0 ||
 	    getsockname(server->tcp, (struct sockaddr *)&address, &size) != 0)
 		return false;

@@ -18,6 +18,8 @@
 #define COPIED_OUTPUT_BYTES (16u << 10)
 #define MAX_UNSENT_BYTES (1u << 20)
 #define READ_BYTES (64u << 10)
+/* That of an abstract unix socket, with a zero at its end in place of the one at its beginning. */
+#define SOCKET_NAME_BYTES 108
 /* Edge-triggered, which spares the kernel a second look: who is told reads all that there is. */
 #define AWAITS_INPUT ((uint32_t)(EPOLLIN | EPOLLET))
 
@@ -78,7 +80,7 @@ struct server {
 	/* The timer is set. */
 	bool is_ticking;
 	uint16_t port;
-	char socket[64];
+	char socket[SOCKET_NAME_BYTES];
 	bool is_full_of_files;
 
 	struct client *clients;

@@ -38,15 +38,12 @@ static int connect_here(const struct endpoint *endpoint)
 	if (length == 0 || length > sizeof address.sun_path - 1 || !is_here(endpoint))
 		return -1;
 	memcpy(address.sun_path + 1, endpoint->socket, length);
-	/* Node may have bound the name with all the zeros after it, which are part of it then. */
-	const size_t sizes[] = { offsetof(struct sockaddr_un, sun_path) + 1 + length, sizeof address };
-	for (size_t at = 0; at < 2; at++) {
-		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd >= 0 && connect(fd, (struct sockaddr *)&address, (socklen_t)sizes[at]) == 0)
-			return fd;
-		if (fd >= 0)
-			close(fd);
-	}
+	const socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, bytes) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
 	return -1;
 }
 

@@ -142,6 +142,16 @@ const callOf = (id: number, bytes: number, input: Uint8Array): Buffer =>
 
 const rightKey = () => Buffer.from(served.endpoint.key, "hex");
 
+test("is found by its socket's name, which fills the address", async () => {
+  const socket = connect({ path: `\0${served.endpoint.socket}` });
+  await once(socket, "connect");
+  const local = new Stranger(socket);
+  expect(await prove(local, rightKey())).toBe(true);
+  expect((await local.next())!.type).toBe("accepted");
+  // Where a release of Node fills no names up, only the length tells.
+  expect(served.endpoint.socket).toHaveLength(107);
+});
+
 test("refuses who does not prove the key, and does not say whose worker it is", async () => {
   const wrong = await arrive();
   expect(await prove(wrong, Buffer.alloc(32))).toBe(false);

@@ -11,8 +11,9 @@ from .. import errors, frames
 from ..worker import Answer
 
 _BACKLOG = 1024
-#: That of sun_path.
-_MAX_NAME_BYTES = 108
+#: In hex with "gleaner", a name as long as an address may be: node 20 fills shorter ones up with
+#: zeros.
+_NAME_BYTES = 50
 _KEEPALIVE = (
     (socket.TCP_KEEPIDLE, 1),
     (socket.TCP_KEEPINTVL, 1),
@@ -29,10 +30,8 @@ class Listeners:
     def __init__(self, ports: str) -> None:
         self.tcp = _listen_on(ports)
         self.port = self.tcp.getsockname()[1]
-        self.name = f"gleaner-{os.urandom(16).hex()}"
-        name = b"\0" + self.name.encode("ascii")
-        # Programs in node 20 name an abstract socket with zeros to the end, all others without.
-        self.all = [self.tcp, _listen_at(name), _listen_at(name.ljust(_MAX_NAME_BYTES, b"\0"))]
+        self.name = f"gleaner{os.urandom(_NAME_BYTES).hex()}"
+        self.all = [self.tcp, _listen_at(b"\0" + self.name.encode("ascii"))]
         for each in self.all:
             each.setblocking(False)
 

@@ -56,17 +56,14 @@ def _connect_there(host: str, port: int) -> socket.socket:
 
 
 def _connect_here(name: str) -> Optional[socket.socket]:
-    bare = b"\0" + name.encode("ascii")
-    # Workers in node 20 name it with zeros to the end.
-    for address in (bare, bare.ljust(108, b"\0")):
-        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connected.settimeout(_CONNECT_S)
-        try:
-            connected.connect(address)
-            return connected
-        except OSError:
-            connected.close()
-    return None
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connected.settimeout(_CONNECT_S)
+    try:
+        connected.connect(b"\0" + name.encode("ascii"))
+        return connected
+    except OSError:
+        connected.close()
+        return None
 
 
 def _host_id() -> str:
