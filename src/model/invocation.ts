@@ -1,7 +1,7 @@
 // An invocation: one call of a command, with its states, its attempts and how they end.
 
 import type { CallPhases } from "./call.js";
-import type { LeaseTerms } from "./functions/lease.js";
+import type { LeaseDigest } from "./functions/lease.js";
 import type { BlobHash, ExecutorId, InvocationId, NodeName, VersionId } from "./ids.js";
 import type { Transitions } from "./machine.js";
 import type { ResourceRequest } from "./resources.js";
@@ -156,7 +156,7 @@ export interface SubmissionDigest {
   readonly where?: Where;
   readonly mail?: Mail;
   /** If omitted, its workers serve nobody directly. */
-  readonly lease?: LeaseTerms;
+  readonly lease?: LeaseDigest;
 }
 
 /** The submitting user, as munge vouched for them. */

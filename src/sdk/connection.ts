@@ -43,8 +43,7 @@ export interface InvokeOptions extends SubmitOptions {
  */
 export class Connection {
   /** @internal */
-  readonly client: Pick<GleanerClient, "call" | "leases"> &
-    MapClient & { readonly functions: Pick<GleanerClient["functions"], "show"> };
+  readonly client: Pick<GleanerClient, "call" | "leases"> & MapClient;
 
   /** @internal */
   constructor(client: Connection["client"]) {
@@ -128,8 +127,7 @@ export class Connection {
   async lease(options: LeaseOptions & { readonly retry?: LeaseRetry }): Promise<Lease> {
     // Programs and commands that lease nothing need not wait until this is loaded.
     const { openLease } = await import("./leases/lease.js");
-    const { leases, functions } = this.client;
-    return openLease({ leases, functions, invoke: this.invoke.bind(this) }, options);
+    return openLease({ leases: this.client.leases, invoke: this.invoke.bind(this) }, options);
   }
 
   /** The request's id leads to the call, whether or not its submission was answered. */

@@ -33,8 +33,13 @@ export function digestOf(
     ...(schedule !== undefined && { schedule }),
     ...(where !== undefined && { where }),
     ...(mail !== undefined && { mail }),
-    ...(command.kind === "call" && command.lease !== undefined && { lease: command.lease }),
+    ...leaseIn(command),
   };
+}
+
+function leaseIn(command: Command): Pick<SubmissionDigest, "lease"> {
+  if (command.kind !== "call" || command.lease === undefined) return {};
+  return { lease: { ...command.lease, callLimitMs: command.settings.timeLimitMs } };
 }
 
 function documentsOf(command: Command): readonly string[] {

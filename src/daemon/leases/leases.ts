@@ -3,7 +3,7 @@
 import { clearTimeout, monotonicMs, nowMs, setTimeout, type Timer } from "../../clock.js";
 import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
-import type { LeaseTerms, LeaseUsage, ServingAt } from "../../model/functions/lease.js";
+import type { LeaseDigest, LeaseUsage, ServingAt } from "../../model/functions/lease.js";
 import type { LeaseState } from "../../model/functions/lease-state.js";
 import type { InvocationId } from "../../model/ids.js";
 import { type AttemptKey, attemptName } from "../../wire/attempt-key.js";
@@ -35,7 +35,7 @@ export interface ServingWorker {
 export interface LiveLease {
   readonly id: InvocationId;
   readonly uid: number;
-  readonly terms: LeaseTerms;
+  readonly terms: LeaseDigest;
   readonly wanted: number;
   /** By the number of its invocation. */
   readonly workers: Map<InvocationId, ServingWorker>;

@@ -7,6 +7,12 @@ import type { leaseTerms } from "../shapes/submission.js";
 /** What its client asked for, on record with the submission. */
 export type LeaseTerms = Shaped<typeof leaseTerms>;
 
+/** What is in memory of a lease that has not ended. */
+export interface LeaseDigest extends LeaseTerms {
+  /** The longest that a call may take, as its function says. */
+  readonly callLimitMs: number;
+}
+
 /** What a worker says of itself since it serves: shown to people, never billed. */
 export interface LeaseUsage {
   readonly calls: number;

@@ -24,7 +24,8 @@ export class LeaseClient {
     const timeoutMs = body.waitMs + waitSlackMs;
     return repeated((isAgain) => {
       const asked = { ...body, fresh: !isAgain };
-      return this.ask({ method: "POST", path: "/v1/leases", body: asked, timeoutMs, signal });
+      const limits = { timeoutMs, signal, keepsConnection: true };
+      return this.ask({ method: "POST", path: "/v1/leases", body: asked, ...limits });
     }, unsure);
   }
 
@@ -36,7 +37,8 @@ export class LeaseClient {
   }
 
   renew(id: number, ttlMs: number | null): Promise<RenewAnswer> {
-    return this.ask({ method: "POST", path: `/v1/leases/${id}/renew`, body: { ttlMs } });
+    const path = `/v1/leases/${id}/renew`;
+    return this.ask({ method: "POST", path, body: { ttlMs }, keepsConnection: true });
   }
 
   /** @internal */

@@ -94,15 +94,14 @@ export class LeaseKeeper {
     });
   }
 
-  /** At once first: the time that the grant took is a part of the first ttl. */
   private async renew(): Promise<void> {
     await this.untilOver(async () => {
+      await pause(this.ttlMs / renewalsPerTtl, undefined, { signal: this.stopped.signal });
       const { id } = this.lease;
       await this.client.renew(id, this.ttlMs).catch((error) => {
         // follow() learns why, and may get another lease.
         if (!isUnknown(error)) throw error;
       });
-      await pause(this.ttlMs / renewalsPerTtl, undefined, { signal: this.stopped.signal });
     });
   }
 

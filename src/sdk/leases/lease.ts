@@ -6,11 +6,9 @@
 import { monotonicMs } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
 import type { LeaseState } from "../../model/functions/lease-state.js";
-import { parseFunctionRef } from "../../model/functions/reference.js";
 import { CallError } from "../calls/errors.js";
 import type { MapResult } from "../calls/map.js";
 import { contentOf, type Inputs } from "../calls/payloads.js";
-import type { FunctionsClient } from "../functions/client.js";
 import type { LeaseClient } from "../functions/lease-client.js";
 import { keepLease, type LeaseKeeper } from "./keeper.js";
 import { LeaseCall, type LeaseWays } from "./lease-call.js";
@@ -41,7 +39,6 @@ type Elsewhere = (
 /** @internal */
 export interface LeaseParts {
   readonly leases: LeaseClient;
-  readonly functions: Pick<FunctionsClient, "show">;
   /** A call through gleanerd. */
   readonly invoke: Elsewhere;
 }
@@ -56,11 +53,6 @@ export async function openLease(
   parts: LeaseParts,
   options: LeaseOptions & { readonly retry?: LeaseRetry },
 ): Promise<Lease> {
-  const { owner, name, selector } = parseFunctionRef(options.function);
-  const version = selector.kind === "alias" ? selector.alias : selector.prefix;
-  // Asked for beside the lease, whose grant need not wait for it.
-  const shown = parts.functions.show({ owner, name }, version);
-  shown.catch(() => undefined);
   const lines = new Lines();
   let keeper: LeaseKeeper | null = null;
   try {
@@ -69,7 +61,7 @@ export async function openLease(
       else lines.follow(lease.workers);
     });
     await lines.tried();
-    const ownMs = (await shown).shown.settings.timeLimitMs;
+    const ownMs = keeper.current.timeLimitMs;
     // gleanerd refuses a call that asks for more time than its function has.
     const elsewhere: Elsewhere = (called, input, { timeLimitMs, signal }) =>
       parts.invoke(called, input, { timeLimitMs: Math.min(timeLimitMs, ownMs), signal });

@@ -51,7 +51,6 @@ export class FakeCalls implements Client {
   readonly contents = new Map<string, Uint8Array>();
   readonly leases = new LeaseClient(() => Promise.reject(new Error("it has no leases")));
   readonly functions: Client["functions"] = {
-    show: () => Promise.reject(new Error("it shows no function")),
     putBlob: async (sha256, { bytes, open }) => {
       const pieces: Uint8Array[] = [];
       for await (const piece of open()) pieces.push(piece);

@@ -8,6 +8,8 @@ import { type Lease, openLease } from "../../../src/sdk/leases/lease.js";
 import type { LeaseOptions } from "../../../src/sdk/leases/options.js";
 import type { ServedEndpoint } from "../runtimes/serving.js";
 
+const timeLimitMs = 60_000;
+
 type Endpoint = ServedEndpoint & { readonly node: string };
 
 /** What the made-up gleanerd knows; a change of workers is told to who follows the lease. */
@@ -37,13 +39,11 @@ export class Leasing {
   }
 
   open(options: Partial<LeaseOptions> & { readonly retry?: LeaseRetry } = {}): Promise<Lease> {
-    const settings = { timeLimitMs: 60_000 };
     return openLease(
       {
         leases: this.client(),
-        functions: { show: async () => ({ shown: { settings } }) as never },
         invoke: ((_name: string, input: unknown, limits: { readonly timeLimitMs: number }) => {
-          if (limits.timeLimitMs > settings.timeLimitMs) throw new Error("longer than it may run");
+          if (limits.timeLimitMs > timeLimitMs) throw new Error("longer than it may run");
           this.elsewhere.push(input);
           return this.invoke(input);
         }) as Connection["invoke"],
@@ -71,7 +71,14 @@ export class Leasing {
 
   private answer(): object {
     const { id, state, revision, workers } = this;
-    const known = { id, function: "ada/echo", hotMs: 0, expiresInMs: 10_000, reason: null };
+    const known = {
+      id,
+      function: "ada/echo",
+      hotMs: 0,
+      timeLimitMs,
+      expiresInMs: 10_000,
+      reason: null,
+    };
     return { ...known, state, revision, workers, wanted: workers.length, waiting: 0 };
   }
 }

@@ -8,7 +8,7 @@ const key = "5e".repeat(32);
 const lease = {
   ...{ id: 42, user: "ada", function: "ada/tile", state: "ACTIVE", revision: 7, reason: null },
   ...{ expiresInMs: 8_500, idleMs: 5_000, hotMs: -1, cores: 2, memoryMb: 500 },
-  ...{ wanted: 3, waiting: 2 },
+  ...{ wanted: 3, waiting: 2, timeLimitMs: 60_000 },
   used: { callsCoreMs: 2_500, hotCoreMs: 100, heldCoreMs: 7_400 },
   workers: [
     {

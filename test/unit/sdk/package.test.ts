@@ -123,12 +123,9 @@ test("calls a leased worker directly", async () => {
   const worker = await startServing("node", code, { worker: "7.1" });
   const lease = {
     ...{ id: 7, user: "ada", function: "ada/square", state: "ACTIVE", revision: 1, wanted: 1 },
-    ...{ reason: null, waiting: 0, expiresInMs: 5_000 },
+    ...{ reason: null, waiting: 0, expiresInMs: 5_000, timeLimitMs: 60_000 },
     workers: [{ ...worker.endpoint, node: "n1" }],
   };
-  world.answers["GET /v1/functions/-/square"] = () => ({
-    body: { shown: { settings: { timeLimitMs: 60_000 } } },
-  });
   world.answers["POST /v1/leases"] = () => ({ body: lease });
   // gleanerd is away: the lease goes on until it is ended.
   world.answers["GET /v1/leases/7"] = () => "cut";

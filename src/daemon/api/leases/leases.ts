@@ -132,7 +132,11 @@ async function granted(
     const lease = leases.get(id);
     if (lease === undefined || lease.endReason !== null)
       return (lease && viewOf(deps, lease, caller)) ?? endedView(deps, caller, id);
-    if (lease.workers.size >= atLeast) return viewOf(deps, lease, caller)!;
+    if (lease.workers.size >= atLeast) {
+      // The time that the grant took is no part of the first ttl.
+      leases.extend(lease, lease.terms.ttlMs);
+      return viewOf(deps, lease, caller)!;
+    }
     const leftMs = untilMs - monotonicMs();
     if (leftMs <= 0 || gone.aborted) {
       const serving = lease.workers.size;
@@ -166,6 +170,7 @@ function viewOf(deps: LeaseRoutes, lease: LiveLease, caller: Caller | null): Lea
     expiresInMs: Math.max(0, Math.ceil(lease.expiresAtMs - monotonicMs())),
     idleMs: terms.idleMs,
     hotMs: terms.hotMs,
+    timeLimitMs: terms.callLimitMs,
     cores: one.cores,
     memoryMb: one.memoryMb,
     wanted,
@@ -232,6 +237,7 @@ async function endedView({ store }: LeaseRoutes, caller: Caller, id: number): Pr
     expiresInMs: 0,
     idleMs: command.lease.idleMs,
     hotMs: command.lease.hotMs,
+    timeLimitMs: command.settings.timeLimitMs,
     ...{ cores, memoryMb, reason: record.reason },
     used: leaseUse([record]),
     wanted: await store.tasksOf(first.id),

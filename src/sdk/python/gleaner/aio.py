@@ -82,7 +82,11 @@ class AsyncLease(_Closing):
     def __init__(self, lease: "Lease", threads: _Threads) -> None:
         self._lease = lease
         self._threads = threads
-        self.id = lease.id
+
+    @property
+    def id(self) -> str:
+        """As Lease.id."""
+        return self._lease.id
 
     @property
     def state(self) -> str:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .tasks.executor import TaskExecutor
 
 #: A call over a lease may wait for its worker beside its run time.
-_LEASE_SLACK_S = 30.0
 
 
 class Connection(Closing):
@@ -126,8 +125,6 @@ class Connection(Closing):
             "hotMs": hot_ms,
             "waitMs": milliseconds(wait),
         }
-        if timeout is None:
-            timeout = self.api.time_limit_ms(function) / 1000 + _LEASE_SLACK_S
         return Lease(self.api, asked, retry, timeout, functools.partial(self._call, function))
 
     def tasks(self, workers: int = 1, **options: Any) -> "TaskExecutor":

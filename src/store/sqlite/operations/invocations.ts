@@ -4,7 +4,7 @@ import type { LiveInvocation, NewInvocations } from "../../../core/ports/store.j
 import { digestOf } from "../../../core/submission/digest.js";
 import { type NewTasks, newTasks, taskCountOf } from "../../../core/submission/new-tasks.js";
 import { assert, GleanerError } from "../../../model/errors.js";
-import type { LeaseTerms } from "../../../model/functions/lease.js";
+import type { LeaseDigest } from "../../../model/functions/lease.js";
 import {
   type BlobHash,
   type InvocationId,
@@ -240,7 +240,9 @@ function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
   const digestColumns = `s.function_key, s.checkpoint_in, s.document_bytes, s.input_bytes, s.version, s.packed_inputs,
      json_extract(s.terms, '$.schedule') AS schedule, json_extract(s.terms, '$.where') AS place,
      json_extract(s.terms, '$.mail') AS mail,
-     (SELECT json_extract(d.body, '$.lease') FROM document AS d WHERE d.id = s.command) AS lease`;
+     (SELECT json_set(json_extract(d.body, '$.lease'), '$.callLimitMs',
+        json_extract(d.body, '$.settings.timeLimitMs'))
+      FROM document AS d WHERE d.id = s.command) AS lease`;
   const selectLive = database.prepare<[number, number], LiveRow>(
     `SELECT ${columns}, ${digestColumns},
        (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
@@ -264,7 +266,7 @@ function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
         ...(row.schedule !== null && { schedule: JSON.parse(row.schedule) as Schedule }),
         ...(row.mail !== null && { mail: JSON.parse(row.mail) as Mail }),
         ...(row.place !== null && { where: JSON.parse(row.place) as Where }),
-        ...(row.lease !== null && { lease: JSON.parse(row.lease) as LeaseTerms }),
+        ...(row.lease !== null && { lease: JSON.parse(row.lease) as LeaseDigest }),
       };
       digests.set(row.submission, digest);
       return digest;

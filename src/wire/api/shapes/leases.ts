@@ -91,6 +91,7 @@ export const lease = z.strictObject({
   expiresInMs: whole.describe("It ends then unless it is renewed"),
   idleMs: whole,
   hotMs: z.int().min(-1),
+  timeLimitMs: whole.describe("The longest that a call may take, as the function says"),
   cores: whole.describe("Each worker's"),
   memoryMb: whole.describe("Each worker's"),
   wanted: count,

@@ -81,7 +81,7 @@ test("the end of an attempt that was never recorded does not end the next one of
 
 test("an evicted lease is billed, and its worker's word on spinning is bounded", async () => {
   isFull = false;
-  const lease = { hotMs: 5, ttlMs: 1_000, idleMs: 1_000 };
+  const lease = { hotMs: 5, ttlMs: 1_000, idleMs: 1_000, callLimitMs: 1_000 };
   const digest = { ...digestOf(1_000, submission()), lease };
   each = live.add({ invocation: invocation({ id: invocationId(99) }), digest }, null);
   begin();

@@ -302,14 +302,14 @@ test("limits are told, and a request that is sent again is the same lease", asyn
 });
 
 test("a restarted gleanerd takes over: the same keys, and its executors tell where they serve", async () => {
-  const { id, workers, revision } = await granted();
+  const { id, workers, revision, timeLimitMs } = await granted();
   await server.close();
   await site.stop();
   await site.start();
   await listen();
   node = await site.connect(node.spec);
   const before = (await ask("GET", `/v1/leases/${id}`)).body as LeaseView;
-  expect(before).toMatchObject({ state: "PENDING", workers: [], wanted: 2 });
+  expect(before).toMatchObject({ state: "PENDING", workers: [], wanted: 2, timeLimitMs });
   expect(before.revision).toBeGreaterThanOrEqual(revision);
   const answersFor = workers.map(({ worker }) => {
     const [invocation, attempt] = worker.split(".").map(Number) as [number, number];

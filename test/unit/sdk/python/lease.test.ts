@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, expect, jest, test } from "@jest/globals";
-import { gleanWorld } from "../../../support/glean.js";
+import { gleanWorld, refusal } from "../../../support/glean.js";
 import { python } from "../../../support/runtimes/python-runtime.js";
 import { type ServedWorker, startServing, stopServing } from "../../../support/runtimes/serving.js";
 
@@ -61,16 +61,19 @@ async function run(program: string): Promise<unknown> {
   return JSON.parse(stdout);
 }
 
+const granted = {
+  ...{ state: "ACTIVE", revision: 1, reason: null },
+  ...{ expiresInMs: 9_000, timeLimitMs: 60_000 },
+};
+
 /** A gleanerd that has granted a lease of these workers. */
 function grant(...served: ServedWorker[]): void {
   const workers = served.map(({ endpoint }) => endpoint);
-  const lease = { id: 9, state: "ACTIVE", revision: 1, expiresInMs: 9_000, workers, reason: null };
+  const lease = { id: 9, ...granted, workers };
   world.answers["POST /v1/leases"] = () => ({ body: lease });
   world.answers["GET /v1/leases/9"] = () => ({ body: lease });
   world.answers["POST /v1/leases/9/renew"] = () => ({ body: { expiresInMs: 9_000, revision: 1 } });
   world.answers["POST /v1/leases/9/end"] = () => ({ body: { state: "ENDED" } });
-  const shown = { settings: { timeLimitMs: 60_000 } };
-  world.answers["GET /v1/functions/-/work"] = () => ({ body: { shown } });
   world.answers["POST /v1/calls"] = () => ({ body: { id: 7, invocation: null, answer: null } });
   const payload = { contentType: "application/json", text: '"over gleanerd"' };
   const answer = { kind: "result", payload };
@@ -103,6 +106,33 @@ with gleaner.connect() as site, site.lease("work", 2, ttl=0.6) as lease:
   const body = world.requests.find(({ url }) => url === "/v1/leases")?.body;
   expect(body).toMatchObject({ function: "work", workers: 2, atLeast: 1, ttlMs: 600, hotMs: 0 });
   expect(world.requests.map(({ url }) => url)).toContain("/v1/leases/9/end");
+});
+
+test("asks for another lease if a gleanerd that was killed does not know it", async () => {
+  const handler = { handler: "f.py:work" };
+  grant(await startServing("python", code, { ...handler, worker: "9.1" }));
+  const { endpoint } = await startServing("python", code, { ...handler, worker: "10.1" });
+  const { answers } = world;
+  const grantFirst = answers["POST /v1/leases"]!;
+  const forget = () => refusal(404, "NOT_FOUND", "there is no lease 9");
+  answers["POST /v1/leases"] = (request) => {
+    Object.assign(answers, { "GET /v1/leases/9": forget, "POST /v1/leases/9/renew": forget });
+    answers["POST /v1/leases"] = () => ({ body: { ...granted, id: 10, workers: [endpoint] } });
+    return grantFirst(request);
+  };
+  answers["GET /v1/leases/10"] = () => ({ body: { ...granted, id: 10, workers: [endpoint] } });
+  answers["POST /v1/leases/10/renew"] = () => ({ body: { expiresInMs: 9_000, revision: 1 } });
+  answers["POST /v1/leases/10/end"] = () => ({ body: { state: "ENDED" } });
+  const found = await run(`
+import json, gleaner
+with gleaner.connect() as site, site.lease("work") as lease:
+    while lease.id == "9":
+        lease.invoke(1)
+    print(json.dumps([lease.id, lease.workers, lease.invoke(4)[0]]))`);
+  expect(found).toEqual(["10", ["10.1"], 4]);
+  const urls = world.requests.map(({ url }) => url);
+  expect(urls).toContain("/v1/leases/10/end");
+  expect(urls).not.toContain("/v1/leases/9/end");
 });
 
 test("does not repeat a call that may have run, if its caller says so", async () => {

@@ -89,14 +89,6 @@ class Api:
         data: bytes = repeated(lambda _: self._answer(request), broken)
         return data
 
-    def time_limit_ms(self, function: str) -> int:
-        """Of one call of the function: [OWNER/]NAME[@VERSION]."""
-        owner, _, rest = function.rpartition("/")
-        name, _, version = rest.partition("@")
-        path = f"/v1/functions/{quote(owner or '-', safe='')}/{quote(name, safe='')}"
-        shown = self._get(path, {"version": version or "latest"})["shown"]
-        return int(shown["settings"]["timeLimitMs"])
-
     def deploy(self, name: str, bundle: str) -> Json:
         """`bundle`: the hash of what put_blob() sent."""
         body = {"requestId": str(uuid.uuid4()), "name": name, "bundle": bundle}

@@ -21,6 +21,8 @@ from .workers import AVOID_S, Worker, Workers
 
 #: How long a call waits for a worker in place of one that is gone.
 _REPLACEMENT_S = 1.0
+#: A call waits for its answer this much longer than the function may run.
+_SLACK_S = 30.0
 _FIRST_PAUSE_S = 0.001
 _LONGEST_PAUSE_S = 0.1
 #: A call that has broken this many connections is made over gleanerd.
@@ -49,14 +51,19 @@ class Lease(Closing):
         if retry not in ("evicted", "never"):
             raise GleanerError("BAD_REQUEST", f"invalid retry {retry!r}: expected evicted or never")
         self._retry = retry
-        self._timeout = timeout
         self._elsewhere = elsewhere
         self._wanted = int(asked["workers"])
         self._numbers = itertools.count(1)
         self._heads: Dict[object, bytes] = {}
         self._workers = Workers()
-        self._keeper = Keeper(api, asked, self._workers.update)
-        self.id = self._keeper.id
+        self._keeper = keeper = Keeper(api, asked, self._workers.update)
+        own_s = int(keeper.state["timeLimitMs"]) / 1000 + _SLACK_S
+        self._timeout = own_s if timeout is None else timeout
+
+    @property
+    def id(self) -> str:
+        """Another one once gleanerd, after a restart, did not know the lease."""
+        return self._keeper.id
 
     @property
     def state(self) -> str:
@@ -83,7 +90,7 @@ class Lease(Closing):
         """
         content = content_of(input)
         limit_s = self._timeout if timeout is None else timeout
-        until = None if limit_s is None else time.monotonic() + limit_s
+        until = time.monotonic() + limit_s
         name = b"%d" % next(self._numbers)
         attempt = 1
         patience: Optional[_Patience] = None
@@ -98,8 +105,8 @@ class Lease(Closing):
                 if answer is not None and answer.type in _IS_ANSWER:
                     return self._value_of(answer, name)
             patience = patience or _Patience()
-            limit_s = None if until is None else until - time.monotonic()
-            if limit_s is not None and limit_s <= 0:
+            limit_s = until - time.monotonic()
+            if limit_s <= 0:
                 raise _late()
             if taken is None:
                 if attempt > _MAX_LOST or self._keeper.is_over or patience.is_over:
@@ -142,8 +149,8 @@ class Lease(Closing):
         taken: "tuple[Worker, Channel]",
         content: Content,
         metadata: bytes,
-        limit_s: Optional[float],
-        until: Optional[float],
+        limit_s: float,
+        until: float,
         cancellation: Optional[Cancellation],
     ) -> Optional[Answer]:
         """None if the connection broke, and the call is to be made again."""
@@ -177,13 +184,14 @@ class Lease(Closing):
         channel.close()
         self._workers.give_back(worker, None, avoid_s)
 
-    def _head(self, limit_s: Optional[float], attempt: int, content_type: str) -> bytes:
+    def _head(self, limit_s: float, attempt: int, content_type: str) -> bytes:
         """What the metadata of calls begins with; they end with a number."""
-        about = (limit_s, attempt, content_type)
+        id = self._keeper.id
+        about = (id, limit_s, attempt, content_type)
         head = self._heads.get(about)
         if head is None:
-            limit_ms = 0 if limit_s is None else min(_MAX_LIMIT_MS, int(limit_s * 1000) + 1)
-            head = frames.call_head(limit_ms, attempt, content_type, f"{self.id}/")
+            limit_ms = min(_MAX_LIMIT_MS, int(limit_s * 1000) + 1)
+            head = frames.call_head(limit_ms, attempt, content_type, f"{id}/")
             if len(self._heads) >= _MAX_HEADS:
                 self._heads.clear()
             self._heads[about] = head
