@@ -58,7 +58,7 @@ static int bound_within(const char *ports)
 	return fd;
 }
 
-/* A name as long as an address may be: some clients fill shorter ones up with zeros, and miss them. */
+/* A name as long as an address may be: some clients fill shorter ones up with zeros. */
 static int bound_here(char name[SOCKET_NAME_BYTES])
 {
 	uint8_t random[50];
