@@ -24,7 +24,7 @@ export function jobText(detail: InvocationDetail, nowMs: number, isOneLine: bool
 
 function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): Pairs[] {
   const { id, arrayJobId, arrayTaskId, owner, name, node } = invocation;
-  const { command, schedule = {}, where = {} } = submission;
+  const { schedule = {}, where = {} } = submission;
   const array = arrayJobId === null ? {} : { ArrayJobId: arrayJobId, ArrayTaskId: arrayTaskId! };
   return [
     { JobId: id, ...array, JobName: name },
@@ -58,7 +58,7 @@ function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): P
     { NodeList: node ?? "", BatchHost: node ?? "" },
     ...sizePairs(invocation, submission),
     { Features: where.constraint ?? "(null)", DelayBoot: "00:00:00" },
-    { Command: command.kind === "script" ? "(script)" : wordsOf(command).join(" ") },
+    { Command: commandOf(submission) },
     { WorkDir: submission.workingDirectory },
     {
       StdErr: fileOf(submission.stderrPattern ?? submission.stdoutPattern, detailOf(invocation)),
@@ -71,6 +71,12 @@ function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): P
     const name = pattern ?? standard;
     return name.startsWith("/") ? name : `${submission.workingDirectory}/${name}`;
   }
+}
+
+/** Scripts look for their own file here. */
+function commandOf({ command, scriptPath = "(null)" }: InvocationDetail["submission"]): string {
+  const words = wordsOf(command);
+  return (command.kind === "script" ? [scriptPath, ...words] : words).join(" ");
 }
 
 function sizePairs(

@@ -263,6 +263,7 @@ function holdsNul(submission: Submission): string | null {
     submission.stderrPattern ?? "",
     submission.stdinPattern ?? "",
     submission.submitDirectory ?? "",
+    submission.scriptPath ?? "",
     ...Object.keys(environment),
     ...Object.values(environment),
     ...wordsOf(command),

@@ -121,6 +121,9 @@ const fromShell = {
   submitDirectory: path
     .exactOptional()
     .describe("Where it was submitted; if omitted, the working directory"),
+  scriptPath: path
+    .exactOptional()
+    .describe("The file that the script was read from; omitted if there was none"),
   umask: z.int().min(0).max(0o777).exactOptional().describe("If omitted, 0022"),
   limits: z
     .array(limit)

@@ -12,6 +12,10 @@ declare const GLEANER_VERSION: string;
 
 /** Slurm's commands fail with 1, whatever the reason. */
 const failed = 1;
+/** sbatch does so for options that it does not understand. */
+const wrongOptions = 255;
+const isOfOptions = (thrown: unknown): boolean =>
+  thrown instanceof CommanderError || (thrown instanceof Error && "options" in thrown);
 
 export const define: Define = (command, run) => {
   command
@@ -76,7 +80,10 @@ async function startAs(
     return status;
   } catch (thrown) {
     const fits = !(thrown instanceof Error) || (thrown as { code?: string }).code !== "BAD_REQUEST";
-    if (fits || !mayFallBack(context.environment)) return failedAs(name, thrown);
+    if (fits || !mayFallBack(context.environment)) {
+      const status = failedAs(name, thrown);
+      return name === "sbatch" && isOfOptions(thrown) ? wrongOptions : status;
+    }
     complain(`note: handed to Slurm: ${thrown.message.split("\n")[0]}`, name);
     return runReal(name, words, context.environment, scriptFromInput());
   }

@@ -78,7 +78,7 @@ async function batch(
   const wrapped =
     line.find(({ option }) => option === "wrap")?.value ??
     (command.getOptionValue("wrap") as string | undefined);
-  const { body, shown, name } = scriptOf(path, wrapped, command.name());
+  const { body, shown, name } = scriptOf(path, wrapped, command.name(), context.environment);
   const options = line.filter(({ option }) => option !== "wrap");
   const { settings, notes, variables } = await settingsOf(context, body, shown, options);
   for (const note of notes) complain(`note: ${note}`);
@@ -89,6 +89,7 @@ async function batch(
     body,
     args,
     await environmentOf(settings.exported, context.environment),
+    isFile(path) ? resolve(path) : null,
   );
   const answer = await client.submit(request);
   for (const note of answer.notes ?? []) complain(`note: ${note}`);
@@ -125,6 +126,7 @@ function scriptOf(
   path: string | undefined,
   wrapped: string | undefined,
   commandName: string,
+  { SLURM_JOB_NAME }: NodeJS.ProcessEnv,
 ): { body: string; shown: string; name: string } {
   if (wrapped !== undefined) {
     if (path !== undefined)
@@ -138,8 +140,14 @@ function scriptOf(
     throw usage("no script given: name one, pipe one in, or write the command after --wrap");
   const name = commandName === "sbatch" ? commandName : "glean";
   if (fromInput) return { body: readScript(null, "stdin"), shown: "stdin", name };
-  return { body: readScript(path, path), shown: path, name: basename(path) };
+  // A function that submits itself again: its script is no file.
+  const own = path.startsWith(ownScript) ? SLURM_JOB_NAME : undefined;
+  return { body: readScript(path, path), shown: path, name: own ?? basename(path) };
 }
+
+const ownScript = "/proc/self/fd/";
+const isFile = (path: string | undefined): path is string =>
+  path !== undefined && path !== "-" && !path.startsWith(ownScript);
 
 /** Loads what starts a login shell only if one is wanted. */
 async function environmentOf(
@@ -160,6 +168,7 @@ function requestOf(
   body: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
+  scriptPath: string | null,
 ): SubmitRequest {
   const { arrayTasks, notice, timeLimitMs, stdoutPattern, stderrPattern } = settings;
   const { ntasks, ...sizes } = sizesOf(settings);
@@ -183,6 +192,7 @@ function requestOf(
       name,
       checkpoint: settings.checkpoint || notice !== null || body.includes(folderVariable),
       command: { kind: "script", body, args },
+      ...(scriptPath !== null && { scriptPath }),
       workingDirectory: resolve(settings.workingDirectory ?? "."),
       ...readShell(settings.propagate),
       environment,

@@ -243,4 +243,24 @@ describe("batch --wait", () => {
     expect(again.status).toBe(2);
     expect(again.stderr).toContain("only Slurm counts licenses");
   });
+
+  test("names the file of a script, unless the script is that of a function itself", async () => {
+    const path = world.script("#!/bin/sh\n");
+    await glean("batch", path);
+    expect(world.submitted()).toMatchObject({ scriptPath: join(world.home, path) });
+    world.requests.length = 0;
+    await glean("batch", "--wrap", "id");
+    expect(world.submitted()).not.toHaveProperty("scriptPath");
+    world.requests.length = 0;
+    world.environment.SLURM_JOB_NAME = "again";
+    await world.start(["batch", "/proc/self/fd/0"], "#!/bin/sh\nid\n").end;
+    expect(world.submitted()).toMatchObject({ name: "again" });
+    expect(world.submitted()).not.toHaveProperty("scriptPath");
+  });
+
+  test("as sbatch it fails with sbatch's status for options", async () => {
+    const script = world.script("#!/bin/sh\n#SBATCH --walltime=5\n");
+    expect((await glean("as", "sbatch", script)).status).toBe(255);
+    expect((await glean("batch", script)).status).toBe(2);
+  });
 });

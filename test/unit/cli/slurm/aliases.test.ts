@@ -186,7 +186,7 @@ describe("sbatch", () => {
     slurmHas("sbatch");
     const big = "#!/bin/sh\n#SBATCH --nodes=4\n";
     const alone = await world.start(["as", "sbatch"], big).end;
-    expect(alone).toMatchObject({ status: 1, stdout: "" });
+    expect(alone).toMatchObject({ status: 255, stdout: "" });
     world.environment = { ...world.environment, GLEAN_FALLBACK: "slurm" };
     const handed = await world.start(["as", "sbatch", "-J", "x"], big).end;
     expect(handed).toMatchObject({ status: 0, stdout: `Slurm's sbatch -J x\n${big}` });
