@@ -5,6 +5,8 @@ import type { Waiting, WaitingQueue } from "./queue.js";
 
 /** A group of the queue, and the position of this round in it. */
 export interface Cursor {
+  /** The group's waitingKey. */
+  readonly key: string;
   waiting: Waiting;
   readonly rest: Iterator<Waiting>;
 }
@@ -21,7 +23,7 @@ export function cursorsOf(queue: WaitingQueue): Cursor[] {
   for (const group of queue.groupsInOrder()) {
     const rest = group[Symbol.iterator]();
     const first = rest.next();
-    if (!first.done) cursors.push({ waiting: first.value, rest });
+    if (!first.done) cursors.push({ key: group.key, waiting: first.value, rest });
   }
   return cursors;
 }

@@ -7,7 +7,7 @@ import type { Survival } from "../forecast/survival.js";
 import type { Bucket, Found } from "./bucket.js";
 import { type Cursor, cursorsOf, Turns } from "./fairshare.js";
 import { Market, type Prices } from "./prices.js";
-import { type Waiting, type WaitingQueue, waitingKey } from "./queue.js";
+import type { Waiting, WaitingQueue } from "./queue.js";
 import { isLargeEnough, type Need, type OpenSlot, type Slot } from "./slot.js";
 import { Slots } from "./slots.js";
 
@@ -95,12 +95,18 @@ export function place(
   const round = new Round(queue, slots, nowMs, policy);
   const coresHeld = new Map(coresHeldNow);
   const passed = round.run(new Turns(cursorsOf(queue), coresHeld), "choosy");
-  round.run(new Turns(passed, coresHeld), "any");
+  if (passed.length > 0 && !round.isFull) round.run(new Turns(passed, coresHeld), "any");
   return round.assignments;
 }
 
 /** `choosy` passes over slots that suit others better; `any` takes what nobody wanted. */
 type Mood = "choosy" | "any";
+
+/** How long the members of a group are expected to run. */
+interface Lengths {
+  readonly expectedMs: number;
+  readonly usualMs: number;
+}
 
 class Round {
   readonly assignments: Assignment[] = [];
@@ -108,6 +114,8 @@ class Round {
   private readonly kept: Kept | null;
   /** null while there is capacity for all. */
   private readonly market: Market | null;
+  /** By the key of a group, whose members are all expected to run equally long. */
+  private readonly lengths = new Map<string, Lengths>();
 
   constructor(
     queue: WaitingQueue,
@@ -122,36 +130,51 @@ class Round {
     for (const key of passing.keys()) if (!queue.hasGroup(key)) passing.delete(key);
   }
 
+  /** Whether nothing more can be assigned. */
+  get isFull(): boolean {
+    return this.assignments.length >= this.policy.maxAssignments || this.slots.freeCores === 0;
+  }
+
   /** Returns the groups that skipped the available slots. */
   run(turns: Turns, mood: Mood): Cursor[] {
     const passed: Cursor[] = [];
-    while (this.assignments.length < this.policy.maxAssignments && this.slots.freeCores > 0) {
+    while (!this.isFull) {
       const cursor = turns.next();
       if (cursor === null) break;
       const { waiting } = cursor;
-      const choice = this.slots.mayFit(waiting) ? this.choose(waiting, mood) : "fitsNowhere";
+      const choice = this.slots.mayFit(waiting) ? this.choose(cursor, mood) : "fitsNowhere";
       if (choice === "passes") passed.push(cursor);
       if (choice === "passes" || choice === "fitsNowhere") {
         turns.drop();
         continue;
       }
       this.slots.take(choice, waiting, waiting.workerKey);
-      this.noteBegun(waiting);
+      this.noteBegun(cursor);
       this.assignments.push({ invocation: waiting.id, executor: choice.open.slot.executor });
       turns.took();
     }
     return passed;
   }
 
-  private noteBegun(waiting: Waiting): void {
+  private noteBegun({ key, waiting }: Cursor): void {
     const { prediction } = this.policy;
     if (prediction === undefined) return;
-    const usualMs = prediction.usualMs(waiting);
+    const { usualMs } = this.lengthsOf(key, waiting);
     prediction.prices.began({ usualMs, coreMs: waiting.cores * usualMs });
   }
 
-  private expectedMs(waiting: Waiting): number {
-    return this.policy.prediction?.expectedMs(waiting) ?? waiting.timeLimitMs;
+  private lengthsOf(key: string, waiting: Waiting): Lengths {
+    let lengths = this.lengths.get(key);
+    if (lengths === undefined) {
+      const { prediction } = this.policy;
+      const { timeLimitMs } = waiting;
+      lengths = {
+        expectedMs: prediction?.expectedMs(waiting) ?? timeLimitMs,
+        usualMs: prediction?.usualMs(waiting) ?? timeLimitMs,
+      };
+      this.lengths.set(key, lengths);
+    }
+    return lengths;
   }
 
   private marketOf(queue: WaitingQueue): Market | null {
@@ -163,7 +186,7 @@ class Round {
       const [head] = group;
       if (head === undefined) continue;
       const cores = group.size * head.cores;
-      const usualMs = prediction.usualMs(head);
+      const { usualMs } = this.lengthsOf(group.key, head);
       waitingCores += cores;
       coreMsByUsual.set(usualMs, (coreMsByUsual.get(usualMs) ?? 0) + cores * usualMs);
     }
@@ -173,11 +196,11 @@ class Round {
     return new Market([...coreMsByUsual.keys()], prediction.prices);
   }
 
-  private choose(waiting: Waiting, mood: Mood): Found | "passes" | "fitsNowhere" {
+  private choose({ key, waiting }: Cursor, mood: Mood): Found | "passes" | "fitsNowhere" {
     const { kept, market } = this;
     const { prediction } = this.policy;
     const except = kept === null || kept.waiting === waiting.id ? null : kept.executor;
-    const expectedMs = this.expectedMs(waiting);
+    const { expectedMs, usualMs } = this.lengthsOf(key, waiting);
     const avoid = this.policy.avoidedBy?.(waiting) ?? [];
     const { cores, memoryMb, gpus } = waiting;
     const need = { cores, memoryMb, gpus, avoid, only: this.policy.allowedTo?.(waiting) };
@@ -187,7 +210,6 @@ class Round {
       workerKey === null ? null : this.slots.withWorker(workerKey, need, expectedMs, except);
     if (warm !== null) return warm;
     if (market !== null && prediction !== undefined && mood === "choosy") {
-      const usualMs = prediction.usualMs(waiting);
       const found = this.slots.suiting(
         need,
         expectedMs,
@@ -195,22 +217,21 @@ class Round {
         (bucket) => !bucket.endsBefore(expectedMs) && market.suits(usualMs, bucket),
       );
       if (found !== null) {
-        prediction.passingSinceMs.delete(waitingKey(waiting));
+        prediction.passingSinceMs.delete(key);
         return found;
       }
-      if (this.patience(waiting, expectedMs) > 0) return "passes";
+      if (this.patience(key, expectedMs) > 0) return "passes";
     }
     const found = this.slots.bestFor(need, expectedMs, except);
     if (found === null) return "fitsNowhere";
-    return prediction === undefined || this.takes(waiting, need, found.bucket, mood)
+    return prediction === undefined || this.takes(key, expectedMs, need, found.bucket, mood)
       ? found
       : "passes";
   }
 
   /** Falls from 1, when the group begins to pass over slots, to 0. */
-  private patience(waiting: Waiting, expectedMs: number): number {
+  private patience(key: string, expectedMs: number): number {
     const { prediction, starvingAfterMs } = this.policy;
-    const key = waitingKey(waiting);
     const sinceMs = prediction?.passingSinceMs.get(key);
     if (sinceMs === undefined) {
       prediction?.passingSinceMs.set(key, this.nowMs);
@@ -224,17 +245,16 @@ class Round {
   }
 
   /** Whether the group accepts its best available slot. */
-  private takes(waiting: Waiting, need: Need, bucket: Bucket, mood: Mood): boolean {
-    const expectedMs = this.expectedMs(waiting);
+  private takes(key: string, expectedMs: number, need: Need, bucket: Bucket, mood: Mood): boolean {
     const isDoomed = bucket.endsBefore(expectedMs);
     if (this.market !== null && !isDoomed) return true;
     const chance = bucket.chance(expectedMs);
     const wanted = acceptedShare * this.slots.bestChance(need, expectedMs);
     if (!isDoomed && chance >= wanted) {
-      this.policy.prediction?.passingSinceMs.delete(waitingKey(waiting));
+      this.policy.prediction?.passingSinceMs.delete(key);
       return true;
     }
-    const patience = this.patience(waiting, expectedMs);
+    const patience = this.patience(key, expectedMs);
     if (isDoomed) return patience === 0 && this.nothingOutlasts(need, expectedMs);
     return mood === "any" || chance >= wanted * patience;
   }

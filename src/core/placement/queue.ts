@@ -25,6 +25,8 @@ class Group implements Iterable<Waiting> {
   private ordered = true;
   private last = 0;
 
+  constructor(readonly key: string) {}
+
   get size(): number {
     return this.members.size + this.runs.count;
   }
@@ -110,7 +112,7 @@ export class WaitingQueue<Run extends WaitingRun = WaitingRun> {
     const known = groups.get(key);
     if (known !== undefined) return known;
     if (groups.size >= maxKindsOfUser) return null;
-    const group = new Group();
+    const group = new Group(key);
     groups.set(key, group);
     this.groups.set(key, group);
     return group;
@@ -179,8 +181,8 @@ export class WaitingQueue<Run extends WaitingRun = WaitingRun> {
     return this.groups.has(key);
   }
 
-  /** The groups, none of them empty, each oldest first. */
-  groupsInOrder(): Iterable<Iterable<Waiting> & { readonly size: number }> {
+  /** The groups, none of them empty, each oldest first, with the waitingKey of its members. */
+  groupsInOrder(): Iterable<Iterable<Waiting> & { readonly size: number; readonly key: string }> {
     return this.groups.values();
   }
 }
