@@ -6,7 +6,7 @@ import type { InvocationId } from "../../model/ids.js";
 import { type Waiting, waitingKey } from "./waiting.js";
 import { inOrder, type WaitingRun, WaitingRuns } from "./waiting-runs.js";
 
-export { type Waiting, waitingKey };
+export type { Waiting };
 
 /**
  * The most groups of one user that placement reads: otherwise a user whose every invocation differs

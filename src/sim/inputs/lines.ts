@@ -1,8 +1,7 @@
 // The lines of a text file, gzipped or not, one at a time and of bounded length.
 
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
-import { pipeline, type Readable } from "node:stream";
+import { pipeline, Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { createGunzip } from "node:zlib";
 import { GleanerError, messageOf } from "../../model/errors.js";
@@ -20,11 +19,12 @@ export type Lines = AsyncIterable<string> | Iterable<string>;
  */
 export async function* linesOf(file: string): AsyncGenerator<string> {
   try {
-    const unzips = await isGzip(file);
-    const raw = createReadStream(file, { highWaterMark: 1 << 18 });
+    // From one stream, because a pipe such as /dev/stdin cannot be read twice.
+    const chunks = createReadStream(file, { highWaterMark: 1 << 18 })[Symbol.asyncIterator]();
+    const { value: first = Buffer.alloc(0) } = await chunks.next();
+    const raw = Readable.from(startingWith(first, { [Symbol.asyncIterator]: () => chunks }));
     // pipeline, because pipe does not hand on an error of the file; the loop below throws it.
-    const input = unzips ? pipeline(raw, createGunzip(), () => undefined) : raw;
-    yield* linesIn(input);
+    yield* linesIn(isGzip(first) ? pipeline(raw, createGunzip(), () => undefined) : raw);
   } catch (cause) {
     if (cause instanceof GleanerError) throw cause;
     const code = (cause as { code?: unknown }).code;
@@ -58,12 +58,9 @@ function lineOf(text: string, from: number, end: number): string {
   return text.slice(from, Math.min(last, from + maxLineLength));
 }
 
-async function isGzip(file: string): Promise<boolean> {
-  const handle = await open(file);
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
-  } finally {
-    await handle.close();
-  }
+async function* startingWith(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield first;
+  yield* rest;
 }
+
+const isGzip = (start: Buffer): boolean => start[0] === 0x1f && start[1] === 0x8b;

@@ -1,7 +1,9 @@
 // The traces that a replay reads: valid records are read, invalid ones are counted by reason, and
 // every error is a sentence.
 
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -329,6 +331,15 @@ describe("the lines of a file", () => {
     for await (const line of linesOf(file)) lines.push(line);
     return lines;
   };
+
+  test("come from a pipe, gzipped or not", async () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    for (const content of ["a\nb\n", gzipSync("a\nb\n")]) {
+      const [lines] = await Promise.all([all(pipe), writeFile(pipe, content)]);
+      expect(lines).toEqual(["a", "b"]);
+    }
+  });
 
   test("come from plain and gzipped files", async () => {
     expect(await all(write("plain", "a\r\nb"))).toEqual(["a", "b"]);

@@ -8,7 +8,10 @@ import type { LoggedJob, MachineWish, NodeShare, PlacedShares } from "./logged-j
 
 export const tooWide = "more processors than the machine has";
 
-/** Gives `add` the shares of each job; skips jobs that do not fit their nodes. */
+/**
+ * Gives `add` the shares of each job. A job that is larger than its node fills it; of one that also
+ * had nodes which the machine does not have, the other shares count.
+ */
 export function placeAsListed(
   jobs: readonly LoggedJob[],
   wish: MachineWish,
@@ -17,25 +20,27 @@ export function placeAsListed(
 ): { nodes: readonly TraceNode[]; remarks: readonly string[] } {
   const { nodes, remarks } = nodesOf(jobs, wish);
   const places = new Map(nodes.map((node, place) => [node.name as string, place]));
-  const coresOf = (node: string) => nodes[places.get(node) ?? -1]?.cores ?? 0;
+  const coresOf = (node: string) =>
+    nodes[places.get(node) ?? -1]?.cores ?? Number.POSITIVE_INFINITY;
+  let partly = 0;
   for (const job of jobs) {
     if (job.shares === null) {
       skipped.add("no node list", job.line);
       continue;
     }
-    if (job.shares.some(({ node }) => !places.has(node))) {
-      skipped.add("a node that the machine does not have", job.line);
+    const known = job.shares.filter(({ node }) => places.has(node)).length;
+    if (known === 0) {
+      skipped.add("no node that the machine has", job.line);
       continue;
     }
-    const shares = job.isSpread ? spread(job.shares, coresOf) : job.shares;
-    if (shares.some(({ node, cores }) => cores > coresOf(node))) skipped.add(tooWide, job.line);
-    else
-      for (const { node, cores } of shares) {
-        const place = places.get(node)!;
-        add(place, cores, memoryOf(job, cores, nodes[place]!), job);
-      }
+    if (known < job.shares.length) partly++;
+    for (const { node, cores } of job.isSpread ? spread(job.shares, coresOf) : job.shares) {
+      const place = places.get(node);
+      if (place !== undefined) add(place, cores, memoryOf(job, cores, nodes[place]!), job);
+    }
   }
-  return { nodes, remarks };
+  const remark = `${counted(partly, "job")} also ran on nodes that the machine does not have: that part is omitted`;
+  return { nodes, remarks: partly === 0 ? remarks : [...remarks, remark] };
 }
 
 /**

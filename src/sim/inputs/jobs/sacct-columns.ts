@@ -1,5 +1,6 @@
 // The columns of a dump of sacct: from its header, from the user, or in XDMoD's order.
 
+import { counted } from "../../../model/counted.js";
 import { GleanerError } from "../../../model/errors.js";
 
 /** The column order that XDMoD asks sites to use for their dumps, which have no header. */
@@ -85,6 +86,6 @@ export function columnsByFirstLine(line: string): { columns: Columns; isHeader: 
     return { columns: new Columns(xdmodFields), isHeader: false };
   throw new GleanerError(
     "BAD_REQUEST",
-    `the dump has no header and ${values.length} fields: name them with --fields as sacct -o does; ${neededSentence}`,
+    `the dump has no header and ${counted(values.length, "field")}: name them with --fields as sacct -o does; ${neededSentence}`,
   );
 }

@@ -44,7 +44,7 @@ export async function readSwf(
   const remarks =
     unknownWaits > 0
       ? [
-          `${counted(unknownWaits, "job")} have an unknown waiting time (-1): each is taken as started when it was submitted`,
+          `${counted(unknownWaits, "job has", "jobs have")} an unknown waiting time (-1): each is taken as started when it was submitted`,
         ]
       : [];
   return traceOfJobs(

@@ -127,6 +127,28 @@ describe("rows of a dump", () => {
   const job = "1|2026-01-01T00:00:00|2026-01-01T01:00:00|16|a";
   const last = "9|2026-01-01T02:00:00|2026-01-01T03:00:00|16|a";
 
+  test("of jobs that are larger than their nodes, or had others besides, leave nothing idle", async () => {
+    const trace = await read([
+      header,
+      "1|2026-01-01T00:00:00|2026-01-01T01:00:00|99|a",
+      "2|2026-01-01T00:00:00|2026-01-01T01:00:00|48|b,x,y",
+      last,
+    ]);
+    const { changes, nodes } = trace;
+    const held = Array.from({ length: 2 }, (_, index) => [
+      nodes[changes.node(index)]!.name,
+      changes.cores(index),
+    ]);
+    expect(held).toEqual([
+      ["a", 99],
+      ["b", 16],
+    ]);
+    expect(trace.notes.skipped).toEqual({});
+    expect(trace.notes.remarks.join()).toMatch(
+      /1 job also ran on nodes that the machine does not have.*1 job began on 1 node with more cores/,
+    );
+  });
+
   test("that are odd are skipped, and the first of each kind is named", async () => {
     const { notes } = await read([
       `${header}|JobName|State`,
@@ -147,7 +169,7 @@ describe("rows of a dump", () => {
       "a start that is not a time": 2,
       "an end that is not a time": 1,
       "a start more than five years from the others": 1,
-      "a node that the machine does not have": 1,
+      "no node that the machine has": 1,
     });
     expect(notes.firstSkipped).toMatchObject({
       "too many fields: a field has the separator |": "line 3",
