@@ -24,7 +24,7 @@ import type { Log } from "./log.js";
 import { Orders } from "./orders.js";
 import { execRuntime } from "./runtimes/exec.js";
 import type { Surroundings } from "./surroundings.js";
-import { withWorkers } from "./workers/workers.js";
+import { withWorkers } from "./workers/with-workers.js";
 
 export class Executor implements HookHandlers {
   readonly outbox = new Outbox();
@@ -158,6 +158,9 @@ export class Executor implements HookHandlers {
       }
       case "keepWarm":
         this.outside.workers?.keepWarm(message.workers);
+        break;
+      case "startAhead":
+        this.outside.workers?.startAhead(message.order, this.room);
         break;
       case "stop":
         void this.leave(message.reason, message.graceMs);

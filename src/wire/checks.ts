@@ -268,6 +268,7 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   }),
   removeCheckpoint: object({ type: type("removeCheckpoint"), order: checkpoint }),
   keepWarm: object({ type: type("keepWarm"), workers: warmWorkers }),
+  startAhead: object({ type: type("startAhead"), order }),
   bundlePart: object({ type: type("bundlePart"), ...bundlePart }),
   bundleRefused: object({ type: type("bundleRefused"), version, reason }),
   ...pieceMessages,

@@ -190,6 +190,8 @@ export type DaemonMessage =
   | MessageToWorkers
   /** The workers to keep warm, however long they are idle; all others leave in time. */
   | { readonly type: "keepWarm"; readonly workers: readonly WarmWorkers[] }
+  /** A call like this is expected: a worker is started for it, if nothing has to go for that. */
+  | { readonly type: "startAhead"; readonly order: AttemptOrder }
   /**
    * Both sides send beats (connection.ts does it), so that each notices when the other's machine is
    * gone.

@@ -1,8 +1,9 @@
-// How a call ended whose worker ended before it answered.
+// How a call ended whose worker ended before it answered, or could not be started for a want of its
+// node: no tool for its image, or no image.
 
 import { answerOfExit, type Progress } from "../../workers/answers.js";
+import { imageFailure } from "../../workers/image-command.js";
 import type { RunEnd } from "../runtimes/runtime.js";
-import { failedStartOf } from "./failed-start.js";
 
 export function endOfCall(
   end: RunEnd,
@@ -21,4 +22,16 @@ export function endOfCall(
   if (isInputLost) return { kind: "unanswered", message: progress.broken!.message, ...used };
   const answer = isOverLimit ? null : answerOfExit(end, progress);
   return answer === null ? { ...end, startNs, cpuMs } : { kind: "answered", answer, ...used };
+}
+
+/** Another node may have what the image needs; null if this is no such end. */
+function failedStartOf(
+  { exitCode, signal, startNs, endNs }: Extract<RunEnd, { kind: "ended" }>,
+  { hasRuntime, image }: Progress,
+): RunEnd | null {
+  if (hasRuntime || image === null || signal !== 0) return null;
+  const failure = imageFailure(image, exitCode);
+  if (failure === null) return null;
+  const heldMs = Number((endNs - startNs) / 1_000_000n);
+  return { kind: "failed", stage: "exec", ...failure, heldMs };
 }

@@ -116,8 +116,9 @@ function openWorkers(
   containment: Containment,
 ): OpenWorker {
   let number = 0;
-  return (order, kind, free, onGone) => {
-    const spare = spares?.reserve(order) ?? null;
+  return (order, kind, free, { onGone, onReady }) => {
+    // A spare is for a call that waits.
+    const spare = onReady === undefined ? (spares?.reserve(order) ?? null) : null;
     const opened =
       spare?.opened ?? openGroupFor(containment, spec, `worker.${++number}`, order, free);
     const origin = parents?.originFor(order, kind, free) ?? alone;
@@ -144,6 +145,7 @@ function openWorkers(
         );
       },
       environment: spare === null ? undefined : environmentOfFunction(order),
+      onReady: onReady ?? (() => {}),
       onGone: () => {
         sockets.forget(id);
         if (!isStarted) void origin.parent?.leave(null);

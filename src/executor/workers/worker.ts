@@ -6,7 +6,6 @@ import { machineMonotonicNs } from "../../clock.js";
 import type { CallPhases } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import type { LeaseUsage } from "../../model/functions/lease.js";
-import type { WorkerSettings } from "../../wire/calls.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
 import { notLoaded, type Progress } from "../../workers/answers.js";
 import { loadOrderOf } from "../../workers/load-order.js";
@@ -17,38 +16,11 @@ import type { OpenedGroup } from "../runtimes/group.js";
 import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
 import { endOfCall } from "./end-of-call.js";
-import type { Payloads } from "./payloads/payloads.js";
-import type { StartEvents } from "./standby/forked-start.js";
 import { cpuMsOfGroup } from "./standby/process-end.js";
-import { StartTimes } from "./start-times.js";
 import { CallRun } from "./work/call-run.js";
-import type { Leases } from "./work/leases.js";
+import { StartTimes } from "./work/start-times.js";
 import type { Work, WorkEnd } from "./work/work.js";
-
-export interface WorkerParts {
-  readonly settings: WorkerSettings;
-  /** Fetches the version's code to this node; resolves with its folder. */
-  readonly code: () => Promise<string>;
-  readonly payloads: Pick<Payloads, "inputOf" | "sinkFor">;
-  readonly leases: Pick<Leases, "open">;
-  /** Starts the process in the group, from which `connected` and `prints` follow. */
-  readonly spawn: (directory: string, events: StartEvents) => RunHandle;
-  /** Variables that its process does not have yet. */
-  readonly environment: Readonly<Record<string, string>> | undefined;
-  /** The process is gone. */
-  readonly onGone: () => void;
-}
-
-/** The call or the lease in a worker. */
-interface Running {
-  readonly work: Work;
-  readonly events: RunEvents;
-  /** From when it holds its cores; null until the worker has a process. */
-  startNs: bigint | null;
-  cpuMsBefore: number;
-  /** It was sent to the worker. */
-  hasBegun: boolean;
-}
+import type { Running, WorkerParts } from "./worker-parts.js";
 
 /** What it waits for next: its code, its process and connection, its handler, calls, nothing. */
 type State = "fetching" | "starting" | "loading" | "loaded" | "ended";
@@ -64,6 +36,7 @@ export class Worker {
   /** It has been told to end. */
   isLeaving = false;
   private isKilled = false;
+  private isStartedAhead = false;
   /** How long it stays idle, as its last call said; null: as the executor decides. */
   idleTimeoutMs: number | null = null;
   private log = new CallLog();
@@ -95,6 +68,7 @@ export class Worker {
         : leases.open(order, lease, (failure) => this.breakOff(failure));
     this.running = { work, events, startNs: null, cpuMsBefore: 0, hasBegun: false };
     if (this.state === "loaded") this.send();
+    else if (this.isStartedAhead) this.join();
     else void this.start();
     return {
       terminate: () => this.terminate(),
@@ -102,6 +76,19 @@ export class Worker {
       kill: () => this.kill(),
       wasKilled: () => this.wasKilled(),
     };
+  }
+
+  /** Starts it before anybody calls; it holds no core for that, and may be killed at any time. */
+  startAhead({ command }: CallAttemptOrder): void {
+    this.isStartedAhead = true;
+    this.idleTimeoutMs = command.settings.idleTimeoutMs;
+    void this.start();
+  }
+
+  /** A call came before it was ready, and holds its cores from here on. */
+  private join(): void {
+    this.times.joined();
+    if (this.process !== null) this.holds();
   }
 
   /** Ends its processes; `onGone` follows. */
@@ -222,7 +209,11 @@ export class Worker {
 
   private send(): void {
     const running = this.running;
-    if (running === null) return; // killed meanwhile
+    if (running === null) {
+      this.times.take(); // the first call finds it warm
+      this.parts.onReady();
+      return;
+    }
     const { work, events } = running;
     running.startNs ??= machineMonotonicNs();
     running.hasBegun = true;

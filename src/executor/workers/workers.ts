@@ -14,28 +14,30 @@ import {
 import type { WarmWorkers } from "../../wire/calls.js";
 import type { AttemptOrder, CallAttemptOrder } from "../../wire/messages.js";
 import { removeLater } from "../containment/group-removal.js";
-import type { Place, Runtime } from "../runtimes/runtime.js";
+import type { Place } from "../runtimes/runtime.js";
 import { memoryOf, noStandbys, type Standbys } from "./standby/standby.js";
+import { Announcements } from "./work/announcements.js";
 import type { Worker } from "./worker.js";
+import type { WorkerEvents } from "./worker-parts.js";
 
 /**
  * Between two calls of a busy client. A worker that waits longer is frozen: it holds no core, and
  * must not use one.
  */
 const freezeAfterMs = 20;
-/** A worker between two calls is soon busy again, which need not be told. */
-const settleMs = 20;
 /** If a function names no time; most functions that come back do so within minutes. */
 const keepMs = 600_000;
 /** The memory of the budget usually allows fewer. */
 const maxIdle = 256;
+/** One that was started ahead and is not ready by then ends: no call holds a core for it. */
+const aheadLimitMs = 30_000;
 
 /** Makes a new worker with a group of its own; throws if the node cannot create one. */
 export type OpenWorker = (
   order: CallAttemptOrder,
   kind: WorkerKind,
   free: Resources,
-  onGone: () => void,
+  events: WorkerEvents,
 ) => Worker;
 
 interface Kept {
@@ -44,49 +46,57 @@ interface Kept {
   readonly key: string;
   /** As it was told: the kernel takes a moment. */
   isFrozen: boolean;
+  /** No call has wanted it yet, and it is not ready. */
+  isAhead: boolean;
   idleSinceMs: number | null;
   timer: Timer | undefined;
   readonly gone: Promise<void>;
 }
 
-export class Workers implements Runtime {
+export class Workers {
   private readonly kept = new Set<Kept>();
 
-  private announcing: Timer | undefined;
-  /** What was announced last on this connection, as text. */
-  private announced = "";
+  private readonly announcements: Announcements;
   /** How many of a kind stay, whatever their idle time. */
   private warmWanted: ReadonlyMap<string, number> = new Map();
 
   /** `announce` is called with all idle workers after they changed. */
   constructor(
     private readonly open: OpenWorker,
-    private readonly announce: (workers: readonly WarmWorkers[]) => void,
+    announce: (workers: readonly WarmWorkers[]) => void,
     private readonly standbys: Standbys = noStandbys,
-  ) {}
+  ) {
+    this.announcements = new Announcements(() => this.warm, announce);
+  }
 
   /** The daemon on this connection knows of no worker yet. */
   connected(): void {
-    this.announced = "";
-    this.changed();
+    this.announcements.connected();
   }
 
-  /** Called for each change; what changes back meanwhile causes no message. */
+  /** Called for each change. */
   changed(): void {
-    this.announcing ??= setTimeout(() => {
-      this.announcing = undefined;
-      const { warm } = this;
-      const text = JSON.stringify(warm);
-      if (text === this.announced) return;
-      this.announced = text;
-      this.announce(warm);
-    }, settleMs);
+    this.announcements.changed();
   }
 
   /** gleanerd's last word counts until its next one, also without a connection. */
   keepWarm(workers: readonly WarmWorkers[]): void {
     this.warmWanted = new Map(workers.map((each) => [workerKey(each), each.count]));
     for (const each of [...this.idle].sort(oldestFirst)) if (each.isFrozen) this.freeze(each);
+  }
+
+  /** Starts a worker before it is called, if nothing has to go for it; it goes before others. */
+  startAhead(order: AttemptOrder, room: Resources): void {
+    const call = order as CallAttemptOrder;
+    const free = subtract(room, { cores: 0, ...this.held });
+    if (call.gpus > 0 || !fits(call, free)) return;
+    try {
+      const kept = this.add(call, kindOf(call), free, true);
+      kept.timer = setTimeout(() => void this.stop(kept), aheadLimitMs);
+      kept.worker.startAhead(call);
+    } catch {
+      // A call's own group cannot be created either, which is reported then.
+    }
   }
 
   private get warm(): readonly WarmWorkers[] {
@@ -102,9 +112,11 @@ export class Workers implements Runtime {
     const kind = kindOf(call);
     const key = workerKey(kind);
     const [warm] = this.idle.filter((each) => each.key === key).sort(latestFirst);
-    const kept = warm ?? this.add(call, kind, this.roomFor(order, free));
+    const begun = warm ?? this.ahead.find((each) => each.key === key);
+    const kept = begun ?? this.add(call, kind, this.roomFor(order, free), false);
     if (warm !== undefined) this.changed();
     clearTimeout(kept.timer);
+    kept.isAhead = false;
     kept.idleSinceMs = null;
     const { group, gpus } = kept.worker.opened;
     return {
@@ -133,14 +145,18 @@ export class Workers implements Runtime {
   }
 
   get hasIdle(): boolean {
-    return this.idle.length > 0 || this.standbys.all.length > 0;
+    return this.idle.length + this.ahead.length + this.standbys.all.length > 0;
   }
 
-  /** Memory and GPUs of idle workers and of processes that stand by; they hold no cores. */
+  /**
+   * Memory and GPUs of idle workers, those started ahead and processes that stand by; they hold no
+   * cores.
+   */
   get held(): Pick<Resources, "memoryMb" | "gpus"> {
+    const waiting = [...this.idle, ...this.ahead];
     return {
       memoryMb:
-        this.idle.reduce((sum, { kind }) => sum + kind.memoryMb, 0) + memoryOf(this.standbys.all),
+        waiting.reduce((sum, { kind }) => sum + kind.memoryMb, 0) + memoryOf(this.standbys.all),
       gpus: this.idle.flatMap(({ worker }) => worker.opened.gpus),
     };
   }
@@ -167,6 +183,7 @@ export class Workers implements Runtime {
         gone.push(this.stop(each));
     for (const each of this.standbys.all)
       if (!each.isOpen || each.isBooting) gone.push(each.stop());
+    for (const each of this.ahead) gone.push(this.stop(each));
     for (const end of this.ends()) {
       if (this.held.memoryMb <= free.memoryMb) break;
       gone.push(end());
@@ -181,16 +198,20 @@ export class Workers implements Runtime {
     );
   }
 
+  private get ahead(): Kept[] {
+    return [...this.kept].filter(({ isAhead, worker }) => isAhead && !worker.isLeaving);
+  }
+
   /** What can be ended for its memory, in this order. */
   private ends(): (() => Promise<void>)[] {
     const standbys = this.standbys.all.filter(({ isOpen }) => isOpen);
     const ends = (busy: boolean) =>
       standbys.filter(({ isBusy }) => isBusy === busy).map((each) => () => each.stop());
-    const idle = [...this.idle].sort(oldestFirst).map((each) => () => this.stop(each));
-    return [...ends(false), ...idle, ...ends(true)];
+    const waiting = [...this.ahead, ...[...this.idle].sort(oldestFirst)];
+    return [...ends(false), ...waiting.map((each) => () => this.stop(each)), ...ends(true)];
   }
 
-  private add(order: CallAttemptOrder, kind: WorkerKind, free: Resources): Kept {
+  private add(order: CallAttemptOrder, kind: WorkerKind, free: Resources, isAhead: boolean): Kept {
     let settle = () => {};
     const gone = new Promise<void>((resolve) => {
       settle = resolve;
@@ -202,18 +223,28 @@ export class Workers implements Runtime {
       removeLater(worker.opened.group);
       settle();
     };
-    const worker = this.open(order, kind, free, onGone);
+    const onReady = () => {
+      if (kept.isAhead && worker.isReady) this.becameReady(kept);
+    };
+    const worker = this.open(order, kind, free, { onGone, ...(isAhead && { onReady }) });
     const kept: Kept = {
       worker,
       kind,
       key: workerKey(kind),
       isFrozen: false,
+      isAhead,
       idleSinceMs: null,
       timer: undefined,
       gone,
     };
     this.kept.add(kept);
     return kept;
+  }
+
+  private becameReady(kept: Kept): void {
+    clearTimeout(kept.timer);
+    kept.isAhead = false;
+    this.released(kept);
   }
 
   /** Its call has ended: it waits for the next one, frozen. */
@@ -254,21 +285,6 @@ export class Workers implements Runtime {
     return kept.gone;
   }
 }
-
-/**
- * Calls go to workers; everything else runs in a process of its own. `room`: what no attempt holds
- * of what may be used.
- */
-export const withWorkers = (exec: Runtime, workers: Workers, room: () => Resources): Runtime => ({
-  get hasIdle() {
-    return workers.hasIdle;
-  },
-  yieldTo: (free) => workers.yieldTo(free),
-  prepare: (order, free) =>
-    order.command.kind === "call"
-      ? workers.prepare(order, free, room)
-      : exec.prepare(order, workers.roomFor(order, free)),
-});
 
 const kindOf = ({ uid, command, cores, memoryMb, gpus }: CallAttemptOrder): WorkerKind => ({
   uid,

@@ -1,7 +1,7 @@
 // Measures the phases of a worker's first call, whenever it breaks off.
 
-import { monotonicMs } from "../../clock.js";
-import type { CallPhases } from "../../model/call.js";
+import { monotonicMs } from "../../../clock.js";
+import type { CallPhases } from "../../../model/call.js";
 
 export class StartTimes {
   private readonly phases = { fetchMs: 0, startMs: 0, loadMs: 0, runMs: 0 };
@@ -19,6 +19,12 @@ export class StartTimes {
     if (this.current !== null) this.phases[this.current] = Math.round(nowMs - this.sinceMs);
     this.current = phase;
     this.sinceMs = nowMs;
+  }
+
+  /** A call comes in the middle of it: from here on it waits. */
+  joined(): void {
+    Object.assign(this.phases, { fetchMs: 0, startMs: 0, loadMs: 0 });
+    this.sinceMs = monotonicMs();
   }
 
   /** null from the second time on. */

@@ -1,0 +1,36 @@
+// Tells gleanerd which workers are idle, once that has changed for a moment.
+
+import { setTimeout, type Timer } from "../../../clock.js";
+import type { WarmWorkers } from "../../../wire/calls.js";
+
+/** A worker between two calls is soon busy again, which need not be told. */
+const settleMs = 20;
+
+export class Announcements {
+  private timer: Timer | undefined;
+  /** What was announced last on this connection, as text. */
+  private announced = "";
+
+  constructor(
+    private readonly idle: () => readonly WarmWorkers[],
+    private readonly announce: (workers: readonly WarmWorkers[]) => void,
+  ) {}
+
+  /** The daemon on this connection knows of no worker yet. */
+  connected(): void {
+    this.announced = "";
+    this.changed();
+  }
+
+  /** Called for each change; what changes back meanwhile causes no message. */
+  changed(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      const idle = this.idle();
+      const text = JSON.stringify(idle);
+      if (text === this.announced) return;
+      this.announced = text;
+      this.announce(idle);
+    }, settleMs);
+  }
+}
