@@ -38,7 +38,9 @@ import { examine } from "./doctor.js";
 import { BundleChecks } from "./functions/bundles.js";
 import { Directory } from "./functions/directory.js";
 import { MinWarm, type MinWarmDependencies } from "./functions/min-warm.js";
+import { StartsAhead } from "./functions/starts-ahead.js";
 import { CallIds, recordingFirst } from "./invocations/call-records.js";
+import { orderFor } from "./invocations/order.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
 import type { Parts } from "./startup/assemble.js";
 
@@ -106,6 +108,9 @@ export async function apiServer(
   const minWarm = minWarmOf(config, common, log);
   server.addHook("onListen", async () => minWarm.start(warmAfterMs));
   server.addHook("onClose", async () => minWarm.stop());
+  const startsAhead = startsAheadOf(common, log);
+  server.addHook("onListen", async () => startsAhead.start(warmAfterMs));
+  server.addHook("onClose", async () => startsAhead.stop());
   return server;
 }
 
@@ -133,6 +138,18 @@ function minWarmOf(
         { ...owner, operator: false },
         { requestId: randomUUID(), submission, inputs },
       );
+    },
+  });
+}
+
+function startsAheadOf(common: Parts & Pick<InvocationRoutes, "access">, log: Logger): StartsAhead {
+  return new StartsAhead({
+    ...common,
+    log,
+    isStopped: (uid, version) => common.stoppedFunctions.whyStopped(uid, version) !== null,
+    orderOf: ({ invocation, submission, keepMs }, node) => {
+      const input = { contentType: "", body: new Uint8Array() };
+      return orderFor(invocation, node, { submission, input }, null, keepMs);
     },
   });
 }

@@ -5,6 +5,7 @@ import type { PieceMessage, WantedPiece } from "../../wire/calls.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
 import type { EndFacts } from "../invocations/settle.js";
 import type { Leases } from "../leases/leases.js";
+import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 
 /** What calls need on their nodes, and what they leave there. */
@@ -12,6 +13,7 @@ export interface CallSources {
   readonly code: { supply(record: ExecutorRecord, version: VersionId): Promise<void> };
   readonly inputs: { supply(record: ExecutorRecord, wanted: WantedPiece): Promise<void> };
   readonly leases: Pick<Leases, "heard">;
+  readonly events: Events;
   /** Takes a large result; see daemon/functions/result-intake.ts. */
   readonly results: {
     keep(record: ExecutorRecord, uid: number, facts: EndFacts): Promise<EndFacts>;
@@ -23,7 +25,7 @@ type OfFunctions = "warm" | "fetchBundle" | "serving" | "leaseUsage" | PieceMess
 export function noteFunctions(
   record: ExecutorRecord,
   message: ExecutorMessage & { readonly type: OfFunctions },
-  { code, inputs, leases }: CallSources,
+  { code, inputs, leases, events }: CallSources,
 ): void {
   switch (message.type) {
     case "fetchBundle":
@@ -42,5 +44,6 @@ export function noteFunctions(
       break;
     case "warm":
       record.idleWorkers.says(message.workers);
+      events.publish({ type: "idleWorkersChanged", executor: record });
   }
 }

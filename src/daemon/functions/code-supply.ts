@@ -1,4 +1,5 @@
-// Sends the code of functions to the nodes that have calls of them, in pieces.
+// Sends the code of functions to the nodes that have calls of them or start workers for them, in
+// pieces.
 
 import type { Logger } from "pino";
 import { Semaphore } from "../../limits/semaphore.js";
@@ -28,7 +29,7 @@ export class CodeSupply {
     const line = record.line;
     if (line === null) return;
     const calls = [...record.attempts.keys()].map((id) => this.deps.live.get(id)?.digest.version);
-    if (!calls.includes(version)) {
+    if (!calls.includes(version) && !record.idleWorkers.startsAhead(version)) {
       const reason = "no call of this version is ordered on this node";
       line.send({ type: "bundleRefused", version, reason });
       return;

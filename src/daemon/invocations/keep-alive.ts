@@ -1,24 +1,39 @@
-// Decides how long a call's worker stays idle after it, from the calls of its function so far.
+// Decides how long a call's worker stays idle after it, and which workers are expected to be called,
+// from the calls of each function so far.
 
 import { nowMs } from "../../clock.js";
 import { Arrivals, historyKey } from "../../core/functions/pool/arrivals.js";
 import type { InvocationId } from "../../model/ids.js";
 import type { Submission } from "../../model/invocation.js";
 import type { Events } from "../state/events.js";
+import type { ExpectedCalls } from "../state/expected-calls.js";
 import type { Live } from "../state/live-invocation.js";
 
 /**
- * Nobody starts workers ahead of a call, so a worker whose next call is expected within this time
- * stays until then.
+ * To stop a worker and start it again soon costs its node more than to keep it: one whose next call
+ * is expected within this time stays until then.
  */
 const throughMs = 600_000;
 /** A day: a worker that waits longer is hardly warm, and timers end at 24 days. */
 const longestMs = 86_400_000;
+/** A worker is started this long before its call is expected: it waits for its turn, and loads. */
+const leadMs = 5_000;
+/** Their settings have up to 64 KiB each; the function called longest ago is forgotten first. */
+const maxExpected = 500;
+
+type Called = Pick<Live, "id" | "owner" | "workerKey" | "invocation">;
+
+interface LastCall {
+  readonly live: Called;
+  readonly submission: Submission;
+}
 
 export class KeepAlive {
   private readonly arrivals = new Arrivals();
   /** The functions of the calls that run. */
   private readonly running = new Map<InvocationId, string>();
+  /** By function, in the order of these calls. */
+  private readonly last = new Map<string, LastCall>();
 
   constructor(events: Events) {
     events.subscribe(["invocationEnded"], ({ invocation: { id } }) => {
@@ -32,7 +47,9 @@ export class KeepAlive {
    * An attempt is about to be ordered. In ms; null for what is no call, and for a function that
    * names a time itself.
    */
-  keepMs({ id, owner }: Pick<Live, "id" | "owner">, { command }: Submission): number | null {
+  keepMs(live: Called, submission: Submission): number | null {
+    const { id, owner } = live;
+    const { command } = submission;
     if (command.kind !== "call" || command.isCheck === true) return null;
     const [functionOwner = "", name = ""] = command.function.split("/");
     const key = historyKey(String(owner.uid), functionOwner, name);
@@ -40,6 +57,42 @@ export class KeepAlive {
     if (!this.running.has(id)) this.arrivals.callArrived(key, nowMs());
     this.running.set(id, key);
     if (command.settings.idleTimeoutMs !== null) return null;
+    if (command.lease === undefined) this.remember(key, { live, submission });
+    return this.learnedMs(key);
+  }
+
+  /** Of each kind of worker the function that was called last. */
+  expected(): readonly ExpectedCalls[] {
+    const atMs = nowMs();
+    const found = new Map<string, ExpectedCalls>();
+    for (const [key, { live, submission }] of this.last) {
+      const { workerKey, invocation } = live;
+      if (workerKey === null) continue;
+      const outlook = this.arrivals.outlook(key, atMs, {
+        idleTimeoutMs: null,
+        coldStartMs: leadMs,
+      });
+      const keepMs = this.learnedMs(key);
+      found.set(workerKey, { workerKey, invocation, submission, outlook, keepMs });
+    }
+    return [...found.values()];
+  }
+
+  /** No worker of this kind is expected until its function is called again. */
+  forget(workerKey: string): void {
+    for (const [key, { live }] of this.last)
+      if (live.workerKey === workerKey) this.last.delete(key);
+  }
+
+  private remember(key: string, call: LastCall): void {
+    this.last.delete(key);
+    this.last.set(key, call);
+    if (this.last.size <= maxExpected) return;
+    const [oldest] = this.last.keys();
+    this.last.delete(oldest!);
+  }
+
+  private learnedMs(key: string): number | null {
     const learnedMs = this.arrivals.keepMs(key, throughMs);
     return learnedMs === null ? null : Math.round(Math.min(longestMs, learnedMs));
   }

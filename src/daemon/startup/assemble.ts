@@ -73,6 +73,7 @@ export interface Parts {
   readonly blobs: Blobs;
   readonly packedInputs: PackedInputs;
   readonly catalog: Catalog;
+  readonly keepAlive: KeepAlive;
 }
 
 /** Constructs the components; nothing runs yet. */
@@ -192,9 +193,10 @@ function sharedBy(
   const documents = new Documents(store, packedInputs);
   const vouchers = new Vouchers((body) => secrets.voucherSeal(body));
   const waiters = new Waiters(live, events);
+  const keepAlive = new KeepAlive(events);
   const dispatcher = new Dispatcher({
     ...{ live, registry, store, events, settler, log, checkpoints, documents, vouchers },
-    keepAlive: new KeepAlive(events),
+    keepAlive,
     runKey: (id) => secrets.ofRun(id),
     leases: { ...config.leases, keyOf: (worker) => secrets.ofLease(worker) },
     clusterName: () => view().snapshot?.facts.clusterName ?? null,
@@ -217,6 +219,7 @@ function sharedBy(
     checkpoints,
     documents,
     vouchers,
+    keepAlive,
     waiters,
     guard,
     startFailures,

@@ -56,6 +56,8 @@ export type DaemonEvent =
   | { readonly type: "leaseChanged"; readonly lease: InvocationId }
   /** Its workers crash: it must end. */
   | { readonly type: "leaseFailed"; readonly lease: InvocationId; readonly reason: string }
+  /** An executor has other idle workers. */
+  | { readonly type: "idleWorkersChanged"; readonly executor: ExecutorRecord }
   /** A run ended by itself. */
   | { readonly type: "functionRan"; readonly functionKey: string; readonly wallMs: number }
   /** A round of the dispatcher could not place everything. */

@@ -1,17 +1,26 @@
-// The idle workers of one executor: as it said last, less those that took a call since.
+// The idle workers of one executor: as it said last, less those that took a call since; and those
+// that it was told to start ahead.
 
 import { type WorkerKind, workerKey } from "../../model/call.js";
-import type { InvocationId } from "../../model/ids.js";
+import type { InvocationId, VersionId } from "../../model/ids.js";
+
+interface Ahead {
+  readonly version: VersionId;
+  readonly atMs: number;
+}
 
 export class IdleWorkers {
   /** By their kind (workerKey). */
   private said: ReadonlyMap<string, number> = new Map();
   /** The calls that were ordered since, which may have taken one. */
   private readonly taken = new Map<InvocationId, string>();
+  /** Those that have not been said to be idle since. */
+  private readonly ahead = new Map<string, Ahead>();
 
   says(workers: readonly (WorkerKind & { readonly count: number })[]): void {
     this.said = new Map(workers.map((each) => [workerKey(each), each.count]));
     this.taken.clear();
+    for (const key of this.said.keys()) this.ahead.delete(key);
   }
 
   take(call: InvocationId, key: string): void {
@@ -32,5 +41,25 @@ export class IdleWorkers {
     const left = new Map(this.said);
     for (const key of this.taken.values()) left.set(key, Math.max(0, left.get(key)! - 1));
     return left;
+  }
+
+  /** It was told to start one of this kind before it is called. */
+  startAhead(key: string, version: VersionId, atMs: number): void {
+    this.ahead.set(key, { version, atMs });
+  }
+
+  get startingAhead(): ReadonlySet<string> {
+    return new Set(this.ahead.keys());
+  }
+
+  startsAhead(version: VersionId): boolean {
+    return [...this.ahead.values()].some((each) => each.version === version);
+  }
+
+  /** Those that were not idle since this time: nothing is expected of them any more. */
+  giveUp(sinceMs: number): string[] {
+    const late = [...this.ahead].filter(([, { atMs }]) => atMs <= sinceMs).map(([key]) => key);
+    for (const key of late) this.ahead.delete(key);
+    return late;
   }
 }

@@ -23,6 +23,8 @@ export class BundleCache {
   private readonly folders = new Map<VersionId, Promise<string>>();
   /** When this process used a folder last; a later time is another executor's. */
   private readonly usedHereAtMs = new Map<string, number>();
+  /** When another executor was found to have used one. */
+  private readonly usedElsewhereAtMs = new Map<string, number>();
   private readonly arrivals: BundleArrivals;
 
   /**
@@ -76,6 +78,7 @@ export class BundleCache {
     await unpackBundle(this.arrivals.fetch(version), fresh, version);
     try {
       renameSync(fresh, folder);
+      this.usedHereAtMs.set(version, usedAtMs(folder));
     } catch (thrown) {
       await removeUnpacked(fresh);
       // Another executor of this node was quicker.
@@ -102,13 +105,21 @@ export class BundleCache {
   }
 
   private isOthers({ name, usedAtMs }: { readonly name: string; readonly usedAtMs: number }) {
+    this.noteOthers(name, usedAtMs);
+    const elsewhereAtMs = this.usedElsewhereAtMs.get(name) ?? Number.NEGATIVE_INFINITY;
+    return nowMs() - elsewhereAtMs < othersStayMs;
+  }
+
+  /** Its own next use would hide that of another executor. */
+  private noteOthers(name: string, usedAtMs: number): void {
     const hereAtMs = this.usedHereAtMs.get(name) ?? 0;
-    return usedAtMs > hereAtMs + exactMs && nowMs() - usedAtMs < othersStayMs;
+    if (usedAtMs > hereAtMs + exactMs) this.usedElsewhereAtMs.set(name, usedAtMs);
   }
 
   /** Only one executor of this node removes it, and nobody finds half of it. */
   private async remove(name: string): Promise<void> {
     this.usedHereAtMs.delete(name);
+    this.usedElsewhereAtMs.delete(name);
     const gone = join(this.root, `.gone.${name}.${process.pid}`);
     try {
       renameSync(join(this.root, name), gone);
@@ -123,6 +134,7 @@ export class BundleCache {
   private touch(folder: string): boolean {
     const atMs = nowMs();
     try {
+      this.noteOthers(basename(folder), usedAtMs(folder));
       utimesSync(folder, atMs / 1_000, atMs / 1_000);
     } catch (thrown) {
       if (isMissing(thrown)) return false;

@@ -5,7 +5,8 @@ import { KeepAlive } from "../../../../src/daemon/invocations/keep-alive.js";
 import type { Events } from "../../../../src/daemon/state/events.js";
 import { unsetSettings } from "../../../../src/model/functions/settings.js";
 import { invocationId } from "../../../../src/model/ids.js";
-import type { Submission } from "../../../../src/model/invocation.js";
+import type { Invocation, Submission } from "../../../../src/model/invocation.js";
+import { shiftedClock } from "../../../support/daemon/shifted-clock.js";
 import { newState } from "../../../support/daemon/state.js";
 import * as made from "../../../support/nouns.js";
 
@@ -25,23 +26,47 @@ const called = (idleTimeoutMs: number | null, isCheck = false): Submission => {
   };
 };
 const call = (id: number) => made.invocation({ id: invocationId(id) });
+const live = (invocation: Invocation) => ({ ...invocation, invocation, workerKey: "kind" });
 
 test("a function's first worker stays for what a cold start is worth", () => {
-  expect(keepAlive.keepMs(call(1), called(null))).toBe(900_000);
+  expect(keepAlive.keepMs(live(call(1)), called(null))).toBe(900_000);
 });
 
 test("calls in quick succession teach a short time; a second attempt is no call of its own", () => {
   for (let id = 1; id <= 50; id++) {
     const invocation = call(id);
-    for (let attempt = 0; attempt < 3; attempt++) keepAlive.keepMs(invocation, called(null));
+    for (let attempt = 0; attempt < 3; attempt++) keepAlive.keepMs(live(invocation), called(null));
     events.publish({ type: "invocationEnded", invocation });
   }
-  const learnedMs = keepAlive.keepMs(call(51), called(null))!;
+  const learnedMs = keepAlive.keepMs(live(call(51)), called(null))!;
   expect(learnedMs).toBeLessThan(900_000);
 });
 
 test("nothing is learned for commands and checks, or said where the function names a time", () => {
-  expect(keepAlive.keepMs(call(1), made.submission())).toBeNull();
-  expect(keepAlive.keepMs(call(2), called(null, true))).toBeNull();
-  expect(keepAlive.keepMs(call(3), called(5_000))).toBeNull();
+  expect(keepAlive.keepMs(live(call(1)), made.submission())).toBeNull();
+  expect(keepAlive.keepMs(live(call(2)), called(null, true))).toBeNull();
+  expect(keepAlive.keepMs(live(call(3)), called(5_000))).toBeNull();
+});
+
+test("a call is expected after some at even intervals, until nobody expects it any more", () => {
+  const clock = shiftedClock();
+  try {
+    for (let id = 1; id <= 8; id++) {
+      keepAlive.keepMs(live(call(id)), called(null));
+      events.publish({ type: "invocationEnded", invocation: call(id) });
+      clock.forward(30_000);
+    }
+    expect(keepAlive.expected()).toMatchObject([
+      { workerKey: "kind", outlook: { seats: [{ isLearned: true }] } },
+    ]);
+    keepAlive.forget("kind");
+    expect(keepAlive.expected()).toEqual([]);
+  } finally {
+    clock.restore();
+  }
+});
+
+test("nothing is expected of a function that says how long its workers stay", () => {
+  keepAlive.keepMs(live(call(1)), called(5_000));
+  expect(keepAlive.expected()).toEqual([]);
 });

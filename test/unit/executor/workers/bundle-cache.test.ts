@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { removeUnpacked } from "../../../../src/bundle/unpack.js";
 import { BundleCache } from "../../../../src/executor/workers/bundle-cache.js";
 import type { VersionId } from "../../../../src/model/ids.js";
+import { type ShiftedClock, shiftedClock } from "../../../support/daemon/shifted-clock.js";
 import { codeOf, type FunctionCode } from "../../../support/executor/function-code.js";
 
 let folder: string;
@@ -14,6 +15,7 @@ let root: string;
 /** The versions that were sent for, in order. */
 let asked: VersionId[];
 let inUse: Set<VersionId>;
+let clock: ShiftedClock;
 const known = new Map<VersionId, FunctionCode>();
 
 beforeEach(() => {
@@ -21,8 +23,10 @@ beforeEach(() => {
   root = join(folder, "bundles");
   asked = [];
   inUse = new Set();
+  clock = shiftedClock();
 });
 afterEach(async () => {
+  clock.restore();
   for (const name of readdirSync(root)) await removeUnpacked(join(root, name));
   rmSync(folder, { recursive: true });
 });
@@ -87,7 +91,13 @@ test("a version that another executor of the node removed is fetched again", asy
   expect(readdirSync(root)).toEqual([one]);
 });
 
-test("what another executor of the node used just now stays, and goes once that is long ago", async () => {
+test.each([
+  ["unless that is long ago", async () => {}],
+  [
+    "also if it is used here, too",
+    (there: BundleCache, theirs: VersionId) => there.folderOf(theirs),
+  ],
+])("what another executor of the node used just now stays, %s", async (_, useHere) => {
   const all: VersionId[] = [];
   for (let each = 0; each < 66; each++) all.push(await version(`shared ${each}`));
   const [theirs, ...ours] = all;
@@ -95,11 +105,12 @@ test("what another executor of the node used just now stays, and goes once that 
   await there.folderOf(theirs!);
   const used = Date.now() / 1_000 + 1;
   utimesSync(join(root, theirs!), used, used); // as another executor does
+  await useHere(there, theirs!);
   for (const each of ours.slice(0, 64)) await there.folderOf(each);
   expect(readdirSync(root)).toContain(theirs);
   expect(readdirSync(root)).toHaveLength(64);
-  const longAgo = Date.now() / 1_000 - 60;
-  utimesSync(join(root, theirs!), longAgo, longAgo);
+  clock.forward(60_000);
+  utimesSync(join(root, theirs!), 0, 0); // the others were used later
   await there.folderOf(ours[64]!);
   expect(readdirSync(root)).not.toContain(theirs);
 });

@@ -51,6 +51,7 @@ test.each([
           spawned();
           return process;
         },
+        onReady: () => {},
         onGone: () => {},
         payloads: new Payloads(
           () => "/nowhere",

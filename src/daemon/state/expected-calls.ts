@@ -1,0 +1,15 @@
+// A function whose next call is expected: what its worker is like, and when it is needed.
+
+import type { Outlook } from "../../core/functions/pool/function-history.js";
+import type { Invocation, Submission } from "../../model/invocation.js";
+
+export interface ExpectedCalls {
+  /** The kind of worker that its next call needs, if that is like the last one. */
+  readonly workerKey: string;
+  /** Its last call. */
+  readonly invocation: Invocation;
+  readonly submission: Submission;
+  readonly outlook: Outlook;
+  /** How long an idle worker stays; null: as executors decide. */
+  readonly keepMs: number | null;
+}

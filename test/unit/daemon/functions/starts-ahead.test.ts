@@ -1,0 +1,155 @@
+// Workers that are started before they are called: which, where, how many at once, and when no more.
+
+import { beforeEach, expect, test } from "@jest/globals";
+import { pino } from "pino";
+import { StartsAhead } from "../../../../src/daemon/functions/starts-ahead.js";
+import type { Events } from "../../../../src/daemon/state/events.js";
+import type { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
+import type { ExpectedCalls } from "../../../../src/daemon/state/expected-calls.js";
+import { IdleWorkers } from "../../../../src/daemon/state/idle-workers.js";
+import { workerKey } from "../../../../src/model/call.js";
+import { GleanerError } from "../../../../src/model/errors.js";
+import { unsetSettings } from "../../../../src/model/functions/settings.js";
+import { executorId, nodeName, versionId } from "../../../../src/model/ids.js";
+import type { AttemptOrder, DaemonMessage } from "../../../../src/wire/messages.js";
+import { newState } from "../../../support/daemon/state.js";
+import * as made from "../../../support/nouns.js";
+
+const kindOf = (number: number) => {
+  const version = versionId(`${number}${"ab".repeat(32)}`.slice(0, 64));
+  return { uid: 1_000, version, cores: 1, memoryMb: 100, gpus: 0 };
+};
+const keyOf = (number: number): string => workerKey(kindOf(number));
+
+/** Its last call is over, and another one is expected within a second. */
+function expectedCalls(number: number, isLearned = true): ExpectedCalls {
+  const { version } = kindOf(number);
+  const settings = { ...unsetSettings, runtime: "node", memoryMb: 100, timeLimitMs: 1 } as const;
+  const called = { kind: "call", function: "ada/f", version, bundleBytes: 1, settings } as const;
+  return {
+    workerKey: keyOf(number),
+    invocation: { ...made.invocation(), memoryMb: 100 },
+    submission: { ...made.submission(), command: called },
+    outlook: {
+      seats: [{ rank: 1, idleMs: 0, nextUseMs: 1_000, isLearned }],
+      changesAtMs: Number.POSITIVE_INFINITY,
+    },
+    keepMs: 60_000,
+  };
+}
+
+let expected: ExpectedCalls[];
+let records: ExecutorRecord[];
+let told: [node: string, message: DaemonMessage][];
+let events: Events;
+let isDenied: boolean;
+let stopped: Set<string>;
+let rounds: StartsAhead;
+
+function addNode(number: number, cores = 4): ExecutorRecord {
+  const node = nodeName(`n${number}`);
+  const line = { send: (message: DaemonMessage) => told.push([node, message]) > 0, close() {} };
+  const record = {
+    ...{
+      id: executorId(`x${number}`),
+      node,
+      takesWork: true,
+      line,
+      idleWorkers: new IdleWorkers(),
+    },
+    ...{ free: { cores, memoryMb: 1_000, gpus: [] }, outlook: { endsAtMs: null } },
+  } as unknown as ExecutorRecord;
+  records.push(record);
+  return record;
+}
+
+beforeEach(() => {
+  [expected, records, told, isDenied, stopped] = [[expectedCalls(1)], [], [], false, new Set()];
+  ({ events } = newState());
+  rounds = new StartsAhead({
+    ...{ events, registry: { all: () => records }, log: pino({ level: "silent" }) },
+    access: {
+      require: async () => {
+        if (isDenied) throw new GleanerError("NOT_ALLOWED", "you may not run functions here");
+      },
+    },
+    keepAlive: {
+      expected: () => expected,
+      forget: (key) => {
+        expected = expected.filter((each) => each.workerKey !== key);
+      },
+    },
+    isStopped: (_uid, version) => stopped.has(version),
+    orderOf: ({ workerKey: key }, node) =>
+      ({ user: key, workingDirectory: node }) as unknown as AttemptOrder,
+  });
+});
+
+const started = () => told.map(([node, { type }]) => `${type} ${node}`);
+
+test("a worker that is missing is started once; the node gets its code", async () => {
+  const record = addNode(1);
+  await rounds.run();
+  await rounds.run();
+  expect(started()).toEqual(["startAhead n1"]);
+  expect(record.idleWorkers.startsAhead(kindOf(1).version)).toBe(true);
+  expect(record.idleWorkers.startsAhead(kindOf(2).version)).toBe(false);
+});
+
+test("none is started where one is idle, or calls are not expected for sure", async () => {
+  addNode(1).idleWorkers.says([{ ...kindOf(1), count: 1 }]);
+  expected.push(expectedCalls(2, false));
+  await rounds.run();
+  expect(told).toEqual([]);
+});
+
+test("one that was lost with its node is started on another one", async () => {
+  addNode(1).idleWorkers.says([{ ...kindOf(1), count: 1 }]);
+  await rounds.run();
+  records = [];
+  addNode(2);
+  await rounds.run();
+  expect(started()).toEqual(["startAhead n2"]);
+});
+
+test("a few start at once, and the next ones when these are ready", async () => {
+  for (let number = 1; number <= 8; number++) addNode(number);
+  expected = [1, 2, 3, 4, 5].map((number) => expectedCalls(number));
+  await rounds.run();
+  expect(told).toHaveLength(2);
+  for (const record of records) {
+    const kinds = [1, 2, 3, 4, 5].map(kindOf);
+    const ready = kinds.filter((kind) => record.idleWorkers.startingAhead.has(workerKey(kind)));
+    record.idleWorkers.says(ready.map((kind) => ({ ...kind, count: 1 })));
+  }
+  events.publish({ type: "idleWorkersChanged", executor: records[0]! });
+  await rounds.run();
+  expect(told).toHaveLength(4);
+});
+
+test("none is started without a free core, for who may not run functions, or if it cannot load", async () => {
+  addNode(1, 0);
+  await rounds.run();
+  expect(told).toEqual([]);
+  addNode(2);
+  stopped.add(kindOf(1).version);
+  await rounds.run();
+  expect(told).toEqual([]);
+  expect(expected).toEqual([]);
+  expected = [expectedCalls(3)];
+  isDenied = true;
+  await rounds.run();
+  expect(told).toEqual([]);
+  expect(expected).toEqual([]);
+});
+
+test("one that does not become ready is not started again before its function is called", async () => {
+  const record = addNode(1);
+  await rounds.run();
+  record.idleWorkers.startAhead(keyOf(1), kindOf(1).version, 0);
+  await rounds.run();
+  await rounds.run();
+  expect(told).toHaveLength(1);
+  expect(expected).toEqual([]);
+  expect(record.idleWorkers.startingAhead.size).toBe(0);
+});
