@@ -37,11 +37,12 @@ import { TokenEpochs } from "./auth/token-epochs.js";
 import { examine } from "./doctor.js";
 import { BundleChecks } from "./functions/bundles.js";
 import { Directory } from "./functions/directory.js";
-import { MinWarm, type MinWarmDependencies } from "./functions/min-warm.js";
-import { StartsAhead } from "./functions/starts-ahead.js";
+import { MinWarm, type MinWarmDependencies } from "./functions/warm/min-warm.js";
+import { StartsAhead } from "./functions/warm/starts-ahead.js";
 import { CallIds, recordingFirst } from "./invocations/call-records.js";
 import { orderFor } from "./invocations/order.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
+import type { Rounds } from "./records/rounds.js";
 import type { Parts } from "./startup/assemble.js";
 
 export interface ApiOptions {
@@ -105,13 +106,14 @@ export async function apiServer(
   };
   register(server, handlers);
   serveCallConnections(server, (caller, asked, gone) => answerOne(common, caller, asked, gone));
-  const minWarm = minWarmOf(config, common, log);
-  server.addHook("onListen", async () => minWarm.start(warmAfterMs));
-  server.addHook("onClose", async () => minWarm.stop());
-  const startsAhead = startsAheadOf(common, log);
-  server.addHook("onListen", async () => startsAhead.start(warmAfterMs));
-  server.addHook("onClose", async () => startsAhead.stop());
+  repeat(server, minWarmOf(config, common, log));
+  repeat(server, startsAheadOf(common, log));
   return server;
+}
+
+function repeat(server: FastifyInstance, rounds: Rounds): void {
+  server.addHook("onListen", async () => rounds.start(warmAfterMs));
+  server.addHook("onClose", async () => rounds.stop());
 }
 
 /** Executors of an earlier daemon have connected by then, and said what is warm. */

@@ -1,5 +1,5 @@
-// Decides how long a call's worker stays idle after it, and which workers are expected to be called,
-// from the calls of each function so far.
+// Decides how long a call's worker stays idle after it, and which workers are expected to be
+// called, from the calls of each function so far.
 
 import { nowMs } from "../../clock.js";
 import { Arrivals, historyKey } from "../../core/functions/pool/arrivals.js";
@@ -61,7 +61,7 @@ export class KeepAlive {
     return this.learnedMs(key);
   }
 
-  /** Of each kind of worker the function that was called last. */
+  /** One entry a kind of worker: for the function that was called last. */
   expected(): readonly ExpectedCalls[] {
     const atMs = nowMs();
     const found = new Map<string, ExpectedCalls>();

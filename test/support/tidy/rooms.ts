@@ -34,6 +34,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     "invocations/ends": ["state"],
     invocations: ["invocations/ends", "state"],
     functions: ["auth", "records", "state"],
+    "functions/warm": ["auth", "records", "state"],
     leases: ["state"],
     executors: ["auth", "invocations", "leases", "records", "state"],
     capacity: ["executors", "invocations", "records", "state"],

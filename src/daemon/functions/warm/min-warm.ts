@@ -2,23 +2,23 @@
 // missing where the pool's policy finds room, and tells executors which ones not to end.
 
 import type { Logger } from "pino";
-import { nowMs } from "../../clock.js";
-import { decidePool } from "../../core/functions/pool/decide.js";
-import type { IdleWorker, PoolFunction, PoolNode } from "../../core/functions/pool/state.js";
-import { withinWarmLimit } from "../../core/functions/warm-memory.js";
-import type { FunctionVersion } from "../../core/ports/functions.js";
-import type { Store } from "../../core/ports/store.js";
-import { type WorkerKind, workerKey } from "../../model/call.js";
-import { messageOf } from "../../model/errors.js";
-import type { Identity } from "../../model/invocation.js";
-import type { WarmWorkers } from "../../wire/calls.js";
-import type { Access } from "../auth/access.js";
-import type { Accounts } from "../auth/accounts.js";
-import { Rounds } from "../records/rounds.js";
-import type { ExecutorRecord, Line } from "../state/executor-record.js";
-import type { LiveInvocations } from "../state/live.js";
-import { callsOf } from "../state/queue-figures.js";
-import type { Registry } from "../state/registry.js";
+import { nowMs } from "../../../clock.js";
+import { decidePool } from "../../../core/functions/pool/decide.js";
+import type { IdleWorker, PoolFunction, PoolNode } from "../../../core/functions/pool/state.js";
+import { withinWarmLimit } from "../../../core/functions/warm-memory.js";
+import type { FunctionVersion } from "../../../core/ports/functions.js";
+import type { Store } from "../../../core/ports/store.js";
+import { type WorkerKind, workerKey } from "../../../model/call.js";
+import { messageOf } from "../../../model/errors.js";
+import type { Identity } from "../../../model/invocation.js";
+import type { WarmWorkers } from "../../../wire/calls.js";
+import type { Access } from "../../auth/access.js";
+import type { Accounts } from "../../auth/accounts.js";
+import { Rounds } from "../../records/rounds.js";
+import type { ExecutorRecord, Line } from "../../state/executor-record.js";
+import type { LiveInvocations } from "../../state/live.js";
+import { callsOf } from "../../state/queue-figures.js";
+import type { Registry } from "../../state/registry.js";
 
 const everyMs = 5_000;
 /**

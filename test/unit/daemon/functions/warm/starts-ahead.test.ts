@@ -1,19 +1,20 @@
-// Workers that are started before they are called: which, where, how many at once, and when no more.
+// Workers that are started before they are called: which, where, how many at once, and when no
+// more.
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
-import { StartsAhead } from "../../../../src/daemon/functions/starts-ahead.js";
-import type { Events } from "../../../../src/daemon/state/events.js";
-import type { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import type { ExpectedCalls } from "../../../../src/daemon/state/expected-calls.js";
-import { IdleWorkers } from "../../../../src/daemon/state/idle-workers.js";
-import { workerKey } from "../../../../src/model/call.js";
-import { GleanerError } from "../../../../src/model/errors.js";
-import { unsetSettings } from "../../../../src/model/functions/settings.js";
-import { executorId, nodeName, versionId } from "../../../../src/model/ids.js";
-import type { AttemptOrder, DaemonMessage } from "../../../../src/wire/messages.js";
-import { newState } from "../../../support/daemon/state.js";
-import * as made from "../../../support/nouns.js";
+import { StartsAhead } from "../../../../../src/daemon/functions/warm/starts-ahead.js";
+import type { Events } from "../../../../../src/daemon/state/events.js";
+import type { ExecutorRecord } from "../../../../../src/daemon/state/executor-record.js";
+import type { ExpectedCalls } from "../../../../../src/daemon/state/expected-calls.js";
+import { IdleWorkers } from "../../../../../src/daemon/state/idle-workers.js";
+import { workerKey } from "../../../../../src/model/call.js";
+import { GleanerError } from "../../../../../src/model/errors.js";
+import { unsetSettings } from "../../../../../src/model/functions/settings.js";
+import { executorId, nodeName, versionId } from "../../../../../src/model/ids.js";
+import type { AttemptOrder, DaemonMessage } from "../../../../../src/wire/messages.js";
+import { newState } from "../../../../support/daemon/state.js";
+import * as made from "../../../../support/nouns.js";
 
 const kindOf = (number: number) => {
   const version = versionId(`${number}${"ab".repeat(32)}`.slice(0, 64));

@@ -3,18 +3,18 @@
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
-import type { FunctionVersion } from "../../../../src/core/ports/functions.js";
-import { digestOf } from "../../../../src/core/submission/digest.js";
-import { MinWarm } from "../../../../src/daemon/functions/min-warm.js";
-import type { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { workerKey } from "../../../../src/model/call.js";
-import { GleanerError } from "../../../../src/model/errors.js";
-import { unsetSettings } from "../../../../src/model/functions/settings.js";
-import { executorId, invocationId, nodeName, versionId } from "../../../../src/model/ids.js";
-import type { DaemonMessage } from "../../../../src/wire/messages.js";
-import { newState } from "../../../support/daemon/state.js";
-import * as made from "../../../support/nouns.js";
+import type { FunctionVersion } from "../../../../../src/core/ports/functions.js";
+import { digestOf } from "../../../../../src/core/submission/digest.js";
+import { MinWarm } from "../../../../../src/daemon/functions/warm/min-warm.js";
+import type { ExecutorRecord } from "../../../../../src/daemon/state/executor-record.js";
+import type { LiveInvocations } from "../../../../../src/daemon/state/live.js";
+import { workerKey } from "../../../../../src/model/call.js";
+import { GleanerError } from "../../../../../src/model/errors.js";
+import { unsetSettings } from "../../../../../src/model/functions/settings.js";
+import { executorId, invocationId, nodeName, versionId } from "../../../../../src/model/ids.js";
+import type { DaemonMessage } from "../../../../../src/wire/messages.js";
+import { newState } from "../../../../support/daemon/state.js";
+import * as made from "../../../../support/nouns.js";
 
 const ada = { uid: 1_000, user: "ada" };
 const version = versionId("ab".repeat(32));

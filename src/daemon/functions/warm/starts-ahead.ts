@@ -2,26 +2,23 @@
 // were lost with their node although their calls are expected.
 
 import type { Logger } from "pino";
-import { nowMs } from "../../clock.js";
-import { decidePool } from "../../core/functions/pool/decide.js";
-import type { IdleWorker } from "../../core/functions/pool/state.js";
-import { messageOf } from "../../model/errors.js";
-import { type NodeName, type VersionId, versionId } from "../../model/ids.js";
-import type { AttemptOrder } from "../../wire/messages.js";
-import type { Access } from "../auth/access.js";
-import { Rounds } from "../records/rounds.js";
-import type { Events } from "../state/events.js";
-import type { ExecutorRecord } from "../state/executor-record.js";
-import type { ExpectedCalls } from "../state/expected-calls.js";
-import type { Registry } from "../state/registry.js";
+import { nowMs } from "../../../clock.js";
+import { decidePool } from "../../../core/functions/pool/decide.js";
+import type { IdleWorker } from "../../../core/functions/pool/state.js";
+import { messageOf } from "../../../model/errors.js";
+import { type NodeName, type VersionId, versionId } from "../../../model/ids.js";
+import type { AttemptOrder } from "../../../wire/messages.js";
+import type { Access } from "../../auth/access.js";
+import { Rounds } from "../../records/rounds.js";
+import type { Events } from "../../state/events.js";
+import type { ExecutorRecord } from "../../state/executor-record.js";
+import type { ExpectedCalls } from "../../state/expected-calls.js";
+import type { Registry } from "../../state/registry.js";
 
 const everyMs = 1_000;
 /** Executors end a worker that is not ready after 30 s. */
 const readyMs = 35_000;
-/**
- * One start at a time for so many nodes: their cores and their file systems are there for calls
- * that wait.
- */
+/** One of them starts one at a time: cores and file systems are there for calls that wait. */
 const nodesOfOneStart = 4;
 
 export interface StartsAheadDependencies {
