@@ -1,7 +1,9 @@
 // `glean replay`: runs a call again with the same version and input, on this machine or in a hole.
 
 import { GleanerError } from "../../../model/errors.js";
-import { parseFunctionRef } from "../../../model/functions/reference.js";
+import { parseFunctionRef, shownVersion } from "../../../model/functions/reference.js";
+import { versionId } from "../../../model/ids.js";
+import type { GleanerClient } from "../../../sdk/index.js";
 import { type CallForm, callAndShow } from "../../calls/calling.js";
 import { keptContent } from "../../calls/content.js";
 import type { Context, Define } from "../../context.js";
@@ -33,6 +35,27 @@ export const define: Define = (command, run) => {
     .action(run(replay));
 };
 
+/** Who removes code means it: a replay must not bring it back. */
+async function requireVersion(client: GleanerClient, id: string, called: string): Promise<void> {
+  const ref = parseFunctionRef(called);
+  const { selector } = ref;
+  try {
+    await client.functions.show(ref, selector.kind === "alias" ? selector.alias : selector.prefix);
+  } catch (thrown) {
+    if (!(thrown instanceof GleanerError) || thrown.code !== "NOT_FOUND") throw thrown;
+    throw new GleanerError(
+      "NOT_FOUND",
+      `${id} called ${shownCall(called)}, which was removed or is no longer shared with you: once the same code is deployed with the same settings, it is that version again`,
+      { cause: thrown },
+    );
+  }
+}
+
+const shownCall = (called: string): string => {
+  const [name, version] = called.split("@") as [string, string];
+  return `${name}@${shownVersion(versionId(version))}`;
+};
+
 async function replay(context: Context, text: string, options: Options): Promise<number> {
   const wrong = options.remote ? options.inspect && "--inspect" : options.async && "--async";
   if (wrong)
@@ -51,6 +74,7 @@ async function replay(context: Context, text: string, options: Options): Promise
     );
   const input = await client.input(id);
   const called = `${command.function}@${command.version}`;
+  await requireVersion(client, id, called);
   const { timeLimitMs } = invocation;
   if (options.remote) return callAndShow(client, { function: called, input, timeLimitMs }, options);
   const tested = await deployedVersion(client, parseFunctionRef(called));

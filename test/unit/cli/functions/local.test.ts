@@ -9,7 +9,7 @@ import { bundleDigest, packBundle } from "../../../../src/bundle/pack.js";
 import { scan } from "../../../../src/bundle/scan.js";
 import { manifestText, unsetSettings } from "../../../../src/model/functions/settings.js";
 import { writeTree } from "../../../support/bundle/bundles.js";
-import { expectSentence, gleanWorld, invocation } from "../../../support/glean.js";
+import { expectSentence, gleanWorld, invocation, refusal } from "../../../support/glean.js";
 
 jest.setTimeout(60_000);
 const world = gleanWorld();
@@ -211,6 +211,19 @@ describe("a deployed function", () => {
       ...{ function: `bob/tile@${version}`, timeLimitMs: 9_000 },
       input: { contentType: "application/json", text: '{"n":1}' },
     });
+  });
+
+  test.each([
+    ["here", []],
+    ["in a hole", ["--remote"]],
+  ])("that was removed is not replayed %s", async (_where, options) => {
+    wasCall();
+    for (const route of Object.keys(world.answers))
+      if (route.startsWith("GET /v1/functions/"))
+        world.answers[route] = () => refusal(404, "NOT_FOUND", "bob has no function tile");
+    const ended = await world.start(["replay", "42", ...options]).end;
+    expectSentence(ended, 1, /42 called bob\/tile@[0-9a-f]{12}, which was removed .* deployed/);
+    expect(world.requests.map(({ url }) => url)).not.toContain("/v1/calls");
   });
 
   test("replay refuses a command, and options of the other way", async () => {
