@@ -14,10 +14,11 @@ require_node() {
   fi
 }
 
-# The compilers for better-sqlite3 and the node hook, which is a program and a Slurm plugin.
+# The compilers for better-sqlite3, the node hook, which is a program and a Slurm plugin, and the
+# extension for Python.
 ensure_packages() {
   "$root/scripts/lib/apt.sh" python3=python3 make=make gcc=gcc g++=g++ /usr/include/stdio.h=libc6-dev \
-    /usr/include/slurm/spank.h=libslurm-dev
+    /usr/include/slurm/spank.h=libslurm-dev python3-config=python3-dev
 }
 
 # Installs the packages of package-lock.json, once for each content of it. A node_modules that

@@ -145,9 +145,12 @@ function addExecutor(tree, { root }, folder) {
     each.startsWith("glean-runtime-"),
   )) {
     const from = join(root, "dist", name);
-    if (name === "glean-runtime-python")
+    if (name === "glean-runtime-python") {
       tree.copyFolder(from, `${folder}/${name}`, (path) => path.endsWith(".py"));
-    else if (name.endsWith(".cjs")) tree.copy(from, `${folder}/${name}`);
+      const extension = `${name}/glean_runtime/serving/_exchange.abi3.so`;
+      if (existsSync(join(root, "dist", extension)))
+        tree.copyStripped(join(root, "dist", extension), `${folder}/${extension}`, 0o644);
+    } else if (name.endsWith(".cjs")) tree.copy(from, `${folder}/${name}`);
     else tree.copyStripped(from, `${folder}/${name}`);
   }
 }

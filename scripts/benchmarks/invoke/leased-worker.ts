@@ -1,6 +1,7 @@
 // A worker that serves a lease and returns what it is given, for the rows of kind lease, shm and
 // ofi.
 
+import type { Command } from "../../../test/support/runtimes/runtime-process.js";
 import {
   type ServingOptions,
   type ServingRuntime,
@@ -25,7 +26,7 @@ interface WorkerOptions extends ServingOptions {
  * variable of its own: LEASE_WORKER, LEASE_HOST, LEASE_PORT, LEASE_SOCKET, LEASE_HOSTID, LEASE_KEY.
  */
 export async function leasedWorker(
-  runtime: ServingRuntime,
+  runtime: ServingRuntime | Command,
   cpu: number | null,
   { isLocal, code: folder, ...options }: WorkerOptions,
 ): Promise<Served> {

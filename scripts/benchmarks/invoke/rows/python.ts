@@ -1,7 +1,8 @@
-// Functions in Python called from Python.
+// Functions in Python called from Python, with the compiled part unless $GLEANER_PURE_PYTHON is 1.
 
+import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { python } from "../../../../test/support/runtimes/python-runtime.js";
+import { compiledPython, python } from "../../../../test/support/runtimes/python-runtime.js";
 import { leasedWorker } from "../leased-worker.js";
 import type { Row, Served } from "../row.js";
 
@@ -10,10 +11,11 @@ const command = (file: string, ...args: string[]): [string, ...string[]] => [
   python,
   ...["-B", at(`../python/${file}`), ...args],
 ];
-const sdk = { PYTHONPATH: at("../../../../src/sdk/python") };
+const compiled = compiledPython();
+const sdk = { PYTHONPATH: compiled.sdk };
 
 async function served(cpu: number | null, isLocal: boolean): Promise<Served> {
-  const worker = await leasedWorker("python", cpu, { isLocal, handler: "main.py:handler" });
+  const worker = await leasedWorker(compiled.command, cpu, { isLocal, handler: "main.py:handler" });
   return { ...worker, environment: { ...worker.environment, ...sdk } };
 }
 
@@ -28,3 +30,7 @@ export const rows: readonly Row[] = (["tcp", "unix"] as const).flatMap((transpor
     },
   ];
 });
+
+export async function close(): Promise<void> {
+  rmSync(compiled.folder, { recursive: true });
+}

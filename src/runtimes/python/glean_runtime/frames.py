@@ -68,6 +68,9 @@ HANDSHAKE_RULES = {type: DIRECT_RULES[type] for type in (CLIENT_HELLO, CLIENT_PR
 CLIENT_RULES = {type: DIRECT_RULES[type] for type in (CALL, CANCEL, BYE)}
 
 
+NOT_HIGHER = "a call's id is not higher than the one before"
+
+
 class ProtocolError(Exception):
     """The peer sent what is no frame, or one over its limit."""
 

@@ -11,7 +11,7 @@ from . import errors, frames
 from .connection import Connection
 from .handler import Handler
 from .prints import Prints
-from .worker import Answer, Call, Settings, call_of, cancelled, error_of, result_of, run_blocking
+from .worker import Answer, Call, Settings, call_in, cancelled, error_of, result_of, run_blocking
 
 
 def serve(
@@ -38,11 +38,11 @@ def _serve_in_order(
             return
         if frame.type == frames.CALL:
             prints.renew()
-            call = call_of(frame, prints)
+            call = call_in(frame, prints)
             prints.only = call.log
             answer = run_blocking(call, handler, settings, prints)
             prints.only = None
-            connection.send(answer.type, answer.id, answer.payload, answer.metadata)
+            connection.send(*answer)
         elif frame.type == frames.SERVE:
             from .serving import inline  # workers of ordinary calls never need it
 
@@ -73,7 +73,7 @@ class _Threads:
                 return
             if frame.type == frames.CALL:
                 self._prints.renew()
-                call = call_of(frame, self._prints)
+                call = call_in(frame, self._prints)
                 self._not_begun[call.id] = call
                 self._waiting.put((None, call))
             elif frame.type == frames.SERVE:
@@ -100,7 +100,7 @@ class _Threads:
                 self._answer(run_blocking(call, self._handler, self._settings, self._prints))
 
     def _answer(self, answer: Answer) -> None:
-        self._connection.send(answer.type, answer.id, answer.payload, answer.metadata)
+        self._connection.send(*answer)
 
 
 class _AsyncLoop:
@@ -129,7 +129,7 @@ class _AsyncLoop:
                 return
             if frame.type == frames.CALL:
                 self._prints.renew()
-                self._waiting.append(call_of(frame, self._prints))
+                self._waiting.append(call_in(frame, self._prints))
                 self._run_next()
             elif frame.type == frames.SERVE:
                 from .serving.beside import Lease
@@ -213,8 +213,7 @@ class _AsyncLoop:
             task.cancel()
 
     def _send(self, answer: Answer) -> None:
-        head = frames.encode_head(answer.type, answer.id, answer.metadata, len(answer.payload))
-        self._writer.write(head + answer.payload)
+        self._writer.write(frames.encode(*answer))
 
     def _send_log(self, id: int, stream: int, data: bytes) -> None:
         frame = frames.encode(frames.LOG, id, data, bytes([stream]))

@@ -28,6 +28,8 @@ class CallLog:
         self._prints = prints
         self._left_bytes = prints.limit_bytes
         self._lines = {STDOUT: bytearray(), STDERR: bytearray()}
+        #: Something printed waits for the rest of its line.
+        self.has_part = False
         self._lock = threading.RLock()
 
     def write(self, stream: int, data: bytes) -> None:
@@ -40,12 +42,14 @@ class CallLog:
                 whole = bytes(line[:end])
                 del line[:end]
                 self._send(stream, whole)
+            self.has_part = any(self._lines.values())
 
     def flush(self) -> None:
         # Calls mostly print nothing, or whole lines.
-        if not any(self._lines.values()):
+        if not self.has_part:
             return
         with self._lock:
+            self.has_part = False
             for stream, line in self._lines.items():
                 if line:
                     rest = bytes(line)

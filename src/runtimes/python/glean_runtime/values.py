@@ -12,11 +12,15 @@ from .errors import UserError
 #: `application/json` and what is derived from it, such as `application/geo+json`.
 _JSON = re.compile(r"application/(?:[^;\s]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 
-_BYTES = "application/octet-stream"
+#: NaN and Infinity are no JSON: what reads the result would fail, far from here.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+BYTES = "application/octet-stream"
+_BYTES_SENT = BYTES.encode()
 
 
 def read_input(content_type: str, data: bytes) -> object:
-    if content_type == _BYTES:
+    if content_type == BYTES:
         return data
     if content_type == NPY:
         return read_array(data)
@@ -32,9 +36,9 @@ def read_input(content_type: str, data: bytes) -> object:
         ) from None
 
 
-def write_output(result: object, limit_bytes: int) -> tuple[str, bytes]:
+def write_output(result: object, limit_bytes: int) -> tuple[bytes, bytes]:
     """The content type and the bytes."""
-    content_type, data = _output_of(result)
+    content_type, data = (_BYTES_SENT, result) if type(result) is bytes else _output_of(result)
     if len(data) > limit_bytes:
         raise UserError(
             "output",
@@ -44,20 +48,19 @@ def write_output(result: object, limit_bytes: int) -> tuple[str, bytes]:
     return content_type, data
 
 
-def _output_of(result: object) -> tuple[str, bytes]:
+def _output_of(result: object) -> tuple[bytes, bytes]:
     if isinstance(result, bytes):
-        return _BYTES, result
+        return _BYTES_SENT, result
     if isinstance(result, (bytearray, memoryview)):
-        return _BYTES, bytes(result)
+        return _BYTES_SENT, bytes(result)
     if isinstance(result, str):
-        return "text/plain", result.encode("utf-8", "backslashreplace")
+        return b"text/plain", result.encode("utf-8", "backslashreplace")
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(result, numpy.ndarray):
-        return NPY, write_array(result)
+        return NPY.encode(), write_array(result)
     try:
-        # NaN and Infinity are no JSON: what reads the result would fail, far from here.
-        text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _ENCODER.encode(result)
     except (TypeError, ValueError, RecursionError) as error:
         message = f"the result cannot be sent as JSON: {error}"
         raise UserError("output", type(error).__name__, message) from None
-    return "application/json", text.encode("utf-8", "backslashreplace")
+    return b"application/json", text.encode("utf-8", "backslashreplace")

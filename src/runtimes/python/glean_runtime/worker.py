@@ -39,45 +39,58 @@ class Context:
 
 
 class Call:
-    def __init__(self, id: int, metadata: bytes, payload: bytes, log: CallLog) -> None:
-        """`log`: it may share it with others."""
+    __slots__ = ("id", "content_type", "metadata", "payload", "log", "is_cancelled", "_arrived")
+
+    def __init__(
+        self,
+        id: int,
+        content_type: str,
+        metadata: bytes,
+        payload: bytes,
+        log: CallLog,
+        arrived: float,
+    ) -> None:
+        """`metadata`: a valid head. `log`: it may share it with others."""
         self.id = id
-        self.head = frames.decode_call_head(metadata)
+        self.content_type = content_type
+        self.metadata = metadata
         self.payload = payload
         self.log = log
         self.is_cancelled = False
-        self._arrived = time.monotonic()
+        self._arrived = arrived
 
     def input(self) -> object:
-        return values.read_input(self.head[2], self.payload)
+        return values.read_input(self.content_type, self.payload)
 
     def context(self) -> Context:
         """Made when its handler is called."""
-        return Context(self.head, (time.monotonic() - self._arrived) * 1000, self.log)
+        head = frames.decode_call_head(self.metadata)
+        return Context(head, (time.monotonic() - self._arrived) * 1000, self.log)
 
 
-def call_of(frame: frames.Frame, prints: Prints) -> Call:
+def call_of(id: int, metadata: bytes, payload: bytes, log: CallLog) -> Call:
+    """Raises what decode_call_head() does."""
+    content_type = frames.decode_call_head(metadata)[2]
+    return Call(id, content_type, metadata, payload, log, time.monotonic())
+
+
+def call_in(frame: frames.Frame, prints: Prints) -> Call:
     """One with a log of its own."""
-    return Call(frame.id, frame.metadata, frame.payload, CallLog(prints, frame.id))
+    return call_of(frame.id, frame.metadata, frame.payload, CallLog(prints, frame.id))
 
 
-class Answer:
-    """The frame that answers a call."""
-
-    def __init__(self, id: int, type: int, payload: bytes, metadata: bytes = b"") -> None:
-        self.id = id
-        self.type = type
-        self.payload = payload
-        self.metadata = metadata
+#: The frame that answers a call, as send() takes it: type, id, payload, metadata. A class takes many
+#: times as long to make.
+Answer = tuple[int, int, bytes, bytes]
 
 
 def result_of(call: Call, result: object, limit_bytes: int) -> Answer:
     content_type, data = values.write_output(result, limit_bytes)
-    return Answer(call.id, frames.RESULT, data, content_type.encode("ascii"))
+    return frames.RESULT, call.id, data, content_type
 
 
 def error_of(id: int, fields: dict[str, str]) -> Answer:
-    return Answer(id, frames.ERROR, frames.encode_fields(fields))
+    return frames.ERROR, id, frames.encode_fields(fields), b""
 
 
 def cancelled(id: int) -> Answer:
@@ -100,16 +113,19 @@ def run_blocking(call: Call, handler: Handler, settings: Settings, prints: Print
     """Runs a call in this thread; never raises."""
     token = prints.current.set(call.log)
     try:
-        return run_alone(call, handler, settings)
+        return run_alone(handler, settings, call)
     finally:
         prints.current.reset(token)
 
 
-def run_alone(call: Call, handler: Handler, settings: Settings) -> Answer:
+def run_alone(handler: Handler, settings: Settings, call: Call) -> Answer:
     """The same where `prints.only` is the call's log, since no other call runs in this worker."""
     try:
-        answer = result_of(call, handler.call(call), settings.output_limit_bytes)
+        result = handler.call(call)
+        content_type, data = values.write_output(result, settings.output_limit_bytes)
+        answer = frames.RESULT, call.id, data, content_type
     except BaseException as error:
         answer = error_of(call.id, errors.describe(error))
-    call.log.flush()
+    if call.log.has_part:
+        call.log.flush()
     return answer

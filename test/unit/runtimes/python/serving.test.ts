@@ -1,6 +1,7 @@
 // The Python runtime as the server of a lease: proofs, calls, limits, strangers and its end.
 
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import {
@@ -18,6 +19,7 @@ import { isProof, newNonce, proofOf } from "../../../../src/wire/direct/proofs.j
 import { decodeFields } from "../../../../src/wire/worker/fields.js";
 import { type Frame, wholeFrames } from "../../../../src/wire/worker/framing.js";
 import { encodeCallHead } from "../../../../src/wire/worker/messages.js";
+import { compiledPython, pythonCommand } from "../../../support/runtimes/python-runtime.js";
 import { type ServedWorker, startServing, stopServing } from "../../../support/runtimes/serving.js";
 
 const code = {
@@ -35,7 +37,11 @@ async def wait(event):
     return event["n"]
 `,
 };
-afterAll(stopServing);
+const compiled = compiledPython();
+afterAll(async () => {
+  await stopServing();
+  rmSync(compiled.folder, { recursive: true });
+});
 
 /** One connection, whose frames are taken in turn. */
 class Client {
@@ -103,16 +109,18 @@ async function many(client: Client, count: number) {
 const text = (frame: Frame<DirectType> | null) => `${frame?.type} ${frame?.id} ${frame?.payload}`;
 
 describe.each([
-  ["f.py:work", 1],
-  ["f.py:work", 4],
-  ["f.py:wait", 4],
-])("%s, %d at once", (handler, concurrency) => {
+  ["f.py:work", 1, 0, pythonCommand],
+  ["f.py:work", 1, 0, compiled.command],
+  ["f.py:work", 1, 5, compiled.command],
+  ["f.py:work", 4, 0, pythonCommand],
+  ["f.py:wait", 4, 0, pythonCommand],
+])("%s, %d at once, hot for %d ms (%j)", (handler, concurrency, hotMs, command) => {
   test("serves over TCP and the unix socket, ends, and serves again", async () => {
-    const served = await startServing("python", code, { handler, concurrency });
+    const served = await startServing(command, code, { handler, concurrency, hotMs });
     const { client, proves, said } = await enter(served);
     expect(proves).toBe(true);
     expect(decodeAccepted(said!.payload)).toEqual({
-      ...{ concurrency, maxInFlight: 256, hotMs: 0, runtime: "python" },
+      ...{ concurrency, maxInFlight: 256, hotMs, runtime: "python" },
     });
     const { client: local } = await enter(served, served.endpoint.key, "unix");
     local.call(1, { n: 7 });
@@ -157,47 +165,58 @@ test("answers calls that had begun, and says which it did not run", async () => 
   await ended;
 });
 
-test("tells the handler's exception, and carries 5 MiB unharmed both ways", async () => {
-  const served = await startServing("python", code, { handler: "f.py:work" });
-  const { client } = await enter(served);
-  client.call(1, { throws: true });
-  const failed = decodeFields((await client.next())!.payload);
-  expect(failed).toMatchObject({ kind: "exception", type: "ValueError", message: "no" });
-  const large = Buffer.alloc(5 * 1024 * 1024, "large");
-  client.call(2, large);
-  expect((await client.next())!.payload.equals(large)).toBe(true);
-});
+describe.each([
+  ["in Python alone", pythonCommand],
+  ["with the compiled part", compiled.command],
+])("%s", (_, command) => {
+  test("tells the handler's exception, and carries 5 MiB unharmed both ways", async () => {
+    const served = await startServing(command, code, { handler: "f.py:work" });
+    const { client } = await enter(served);
+    client.call(1, { throws: true });
+    const failed = decodeFields((await client.next())!.payload);
+    expect(failed).toMatchObject({ kind: "exception", type: "ValueError", message: "no" });
+    const large = Buffer.alloc(5 * 1024 * 1024, "large");
+    client.call(2, large);
+    expect((await client.next())!.payload.equals(large)).toBe(true);
+    // One after another, of lengths around those that are read and sent in one piece.
+    for (const [at, bytes] of [0, 1, 16_300, 16_384, 16_385, 70_000, 5].entries()) {
+      client.call(3 + at, large.subarray(0, bytes));
+      const answer = await client.next();
+      expect([answer?.id, answer?.payload.length]).toEqual([3 + at, bytes]);
+    }
+  });
 
-test("refuses strangers, lies and frames out of turn, and goes on serving", async () => {
-  const served = await startServing("python", code, { handler: "f.py:work", maxClients: 1 });
-  const { client, said } = await enter(served, "00".repeat(32));
-  expect(decodeFields(said!.payload)).toMatchObject({ code: "NOT_PROVEN" });
-  expect(await client.next()).toBeNull();
-  const port = served.endpoint.port;
-  const head = encodeCallHead({ deadlineMs: 0, attempt: 1, contentType: "", name: "1" });
-  const early = encodeDirectHead("call", 1, head, 64 * 1024 * 1024);
-  for (const bytes of [early, Buffer.alloc(16, 255), Buffer.from("GET / HTTP/1.1\r\n\r\n")]) {
-    const stranger = new Client(connect(port, "127.0.0.1"));
-    stranger.socket.write(bytes);
-    expect(await stranger.next()).toBeNull();
-  }
-  const first = await enter(served);
-  expect(decodeFields((await enter(served)).said!.payload)).toMatchObject({ code: "FULL" });
-  first.client.call(1, { n: 1 });
-  expect(text(await first.client.next())).toBe("result 1 1");
-  first.client.call(1, { n: 1 });
-  expect(await first.client.next()).toBeNull();
-});
+  test("refuses strangers, lies and frames out of turn, and goes on serving", async () => {
+    const served = await startServing(command, code, { handler: "f.py:work", maxClients: 1 });
+    const { client, said } = await enter(served, "00".repeat(32));
+    expect(decodeFields(said!.payload)).toMatchObject({ code: "NOT_PROVEN" });
+    expect(await client.next()).toBeNull();
+    const port = served.endpoint.port;
+    const head = encodeCallHead({ deadlineMs: 0, attempt: 1, contentType: "", name: "1" });
+    const early = encodeDirectHead("call", 1, head, 64 * 1024 * 1024);
+    for (const bytes of [early, Buffer.alloc(16, 255), Buffer.from("GET / HTTP/1.1\r\n\r\n")]) {
+      const stranger = new Client(connect(port, "127.0.0.1"));
+      stranger.socket.write(bytes);
+      expect(await stranger.next()).toBeNull();
+    }
+    const first = await enter(served);
+    expect(decodeFields((await enter(served)).said!.payload)).toMatchObject({ code: "FULL" });
+    first.client.call(1, { n: 1 });
+    expect(text(await first.client.next())).toBe("result 1 1");
+    first.client.call(1, { n: 1 });
+    expect(await first.client.next()).toBeNull();
+  });
 
-test("is not held up by a client that stops reading", async () => {
-  const served = await startServing("python", code, { handler: "f.py:work" });
-  const [{ client: lazy }, { client }] = [await enter(served), await enter(served)];
-  lazy.socket.pause();
-  for (let id = 1; id <= 20; id++) lazy.call(id, Buffer.alloc(1024 * 1024));
-  client.call(1, { n: 1 });
-  expect(text(await client.next())).toBe("result 1 1");
-  lazy.socket.resume();
-  expect((await many(lazy, 20)).every((each) => each?.payload.length === 1024 * 1024)).toBe(true);
-  lazy.socket.destroy();
-  await once(lazy.socket, "close");
+  test("is not held up by a client that stops reading", async () => {
+    const served = await startServing(command, code, { handler: "f.py:work" });
+    const [{ client: lazy }, { client }] = [await enter(served), await enter(served)];
+    lazy.socket.pause();
+    for (let id = 1; id <= 20; id++) lazy.call(id, Buffer.alloc(1024 * 1024));
+    client.call(1, { n: 1 });
+    expect(text(await client.next())).toBe("result 1 1");
+    lazy.socket.resume();
+    expect((await many(lazy, 20)).every((each) => each?.payload.length === 1024 * 1024)).toBe(true);
+    lazy.socket.destroy();
+    await once(lazy.socket, "close");
+  });
 });

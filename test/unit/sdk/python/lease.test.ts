@@ -1,18 +1,26 @@
 // Leases in Python: calls that go to real workers, and what happens when one is killed.
 
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { gleanWorld, refusal } from "../../../support/glean.js";
-import { python } from "../../../support/runtimes/python-runtime.js";
+import {
+  compiledPython,
+  type PythonParts,
+  purePython,
+  python,
+} from "../../../support/runtimes/python-runtime.js";
 import { type ServedWorker, startServing, stopServing } from "../../../support/runtimes/serving.js";
 
 jest.setTimeout(60_000);
 const world = gleanWorld();
-const sources = join(import.meta.dirname, "../../../../src/sdk/python");
-afterAll(stopServing);
+const compiled = compiledPython();
+afterAll(async () => {
+  await stopServing();
+  rmSync(compiled.folder, { recursive: true });
+});
 
 const code = {
   "f.py": `
@@ -53,10 +61,17 @@ async def work(event):
 `,
 };
 
-async function run(program: string): Promise<unknown> {
+let parts: PythonParts = purePython;
+
+async function run(program: string, environment: object = {}): Promise<unknown> {
   const file = join(world.home, "program.py");
   writeFileSync(file, program);
-  const env = { ...world.environment, PYTHONPATH: sources, PYTHONDONTWRITEBYTECODE: "1" };
+  const env = {
+    ...world.environment,
+    PYTHONPATH: parts.sdk,
+    PYTHONDONTWRITEBYTECODE: "1",
+    ...environment,
+  };
   const { stdout } = await promisify(execFile)(python, [file], { cwd: world.home, env });
   return JSON.parse(stdout);
 }
@@ -81,13 +96,21 @@ function grant(...served: ServedWorker[]): void {
   world.answers["GET /v1/invocations/7/outcomes"] = () => ({ body: { outcomes: [outcome] } });
 }
 
-test("calls workers directly, elsewhere once one dies, and over gleanerd without any", async () => {
-  const two = { handler: "f.py:work" };
-  grant(
-    await startServing("python", code, { ...two, worker: "9.1" }),
-    await startServing("python", code, { ...two, worker: "10.1" }),
-  );
-  const found = await run(`
+describe.each([
+  ["in Python alone", purePython],
+  ["with the compiled part", compiled],
+])("%s", (_, chosen) => {
+  beforeAll(() => {
+    parts = chosen;
+  });
+
+  test("calls workers directly, elsewhere once one dies, and over gleanerd without any", async () => {
+    const two = { handler: "f.py:work" };
+    grant(
+      await startServing(parts.command, code, { ...two, worker: "9.1" }),
+      await startServing(parts.command, code, { ...two, worker: "10.1" }),
+    );
+    const found = await run(`
 import concurrent.futures, json, gleaner
 with gleaner.connect() as site, site.lease("work", 2, ttl=0.6) as lease:
     large = bytes(5 * 1024 * 1024)
@@ -102,42 +125,42 @@ with gleaner.connect() as site, site.lease("work", 2, ttl=0.6) as lease:
     # It kills the one, then the other, and is answered over gleanerd.
     died = lease.invoke("die")
     print(json.dumps([same, len(pids), failed, died, len(lease.workers)]))`);
-  expect(found).toEqual([true, 2, ["ValueError", "no", true], "over gleanerd", 2]);
-  const body = world.requests.find(({ url }) => url === "/v1/leases")?.body;
-  expect(body).toMatchObject({ function: "work", workers: 2, atLeast: 1, ttlMs: 600, hotMs: 0 });
-  expect(world.requests.map(({ url }) => url)).toContain("/v1/leases/9/end");
-});
+    expect(found).toEqual([true, 2, ["ValueError", "no", true], "over gleanerd", 2]);
+    const body = world.requests.find(({ url }) => url === "/v1/leases")?.body;
+    expect(body).toMatchObject({ function: "work", workers: 2, atLeast: 1, ttlMs: 600, hotMs: 0 });
+    expect(world.requests.map(({ url }) => url)).toContain("/v1/leases/9/end");
+  });
 
-test("asks for another lease if a gleanerd that was killed does not know it", async () => {
-  const handler = { handler: "f.py:work" };
-  grant(await startServing("python", code, { ...handler, worker: "9.1" }));
-  const { endpoint } = await startServing("python", code, { ...handler, worker: "10.1" });
-  const { answers } = world;
-  const grantFirst = answers["POST /v1/leases"]!;
-  const forget = () => refusal(404, "NOT_FOUND", "there is no lease 9");
-  answers["POST /v1/leases"] = (request) => {
-    Object.assign(answers, { "GET /v1/leases/9": forget, "POST /v1/leases/9/renew": forget });
-    answers["POST /v1/leases"] = () => ({ body: { ...granted, id: 10, workers: [endpoint] } });
-    return grantFirst(request);
-  };
-  answers["GET /v1/leases/10"] = () => ({ body: { ...granted, id: 10, workers: [endpoint] } });
-  answers["POST /v1/leases/10/renew"] = () => ({ body: { expiresInMs: 9_000, revision: 1 } });
-  answers["POST /v1/leases/10/end"] = () => ({ body: { state: "ENDED" } });
-  const found = await run(`
+  test("asks for another lease if a gleanerd that was killed does not know it", async () => {
+    const handler = { handler: "f.py:work" };
+    grant(await startServing(parts.command, code, { ...handler, worker: "9.1" }));
+    const { endpoint } = await startServing(parts.command, code, { ...handler, worker: "10.1" });
+    const { answers } = world;
+    const grantFirst = answers["POST /v1/leases"]!;
+    const forget = () => refusal(404, "NOT_FOUND", "there is no lease 9");
+    answers["POST /v1/leases"] = (request) => {
+      Object.assign(answers, { "GET /v1/leases/9": forget, "POST /v1/leases/9/renew": forget });
+      answers["POST /v1/leases"] = () => ({ body: { ...granted, id: 10, workers: [endpoint] } });
+      return grantFirst(request);
+    };
+    answers["GET /v1/leases/10"] = () => ({ body: { ...granted, id: 10, workers: [endpoint] } });
+    answers["POST /v1/leases/10/renew"] = () => ({ body: { expiresInMs: 9_000, revision: 1 } });
+    answers["POST /v1/leases/10/end"] = () => ({ body: { state: "ENDED" } });
+    const found = await run(`
 import json, gleaner
 with gleaner.connect() as site, site.lease("work") as lease:
     while lease.id == "9":
         lease.invoke(1)
     print(json.dumps([lease.id, lease.workers, lease.invoke(4)[0]]))`);
-  expect(found).toEqual(["10", ["10.1"], 4]);
-  const urls = world.requests.map(({ url }) => url);
-  expect(urls).toContain("/v1/leases/10/end");
-  expect(urls).not.toContain("/v1/leases/9/end");
-});
+    expect(found).toEqual(["10", ["10.1"], 4]);
+    const urls = world.requests.map(({ url }) => url);
+    expect(urls).toContain("/v1/leases/10/end");
+    expect(urls).not.toContain("/v1/leases/9/end");
+  });
 
-test("does not repeat a call that may have run, if its caller says so", async () => {
-  grant(await startServing("python", code, { handler: "f.py:work", worker: "9.1" }));
-  const found = await run(`
+  test("does not repeat a call that may have run, if its caller says so", async () => {
+    grant(await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" }));
+    const found = await run(`
 import json, gleaner
 lease = gleaner.connect().lease("work", retry="never")
 try:
@@ -145,14 +168,14 @@ try:
 except gleaner.LeaseLostError as error:
     print(json.dumps([error.code, "may have run" in error.message]))
 lease.end()`);
-  expect(found).toEqual(["LEASE_LOST", true]);
-  expect(world.requests.map(({ url }) => url)).not.toContain("/v1/calls");
-});
+    expect(found).toEqual(["LEASE_LOST", true]);
+    expect(world.requests.map(({ url }) => url)).not.toContain("/v1/calls");
+  });
 
-test("cancels a call at its deadline or by its future, and connects anew in a forked process", async () => {
-  const handler = { handler: "f.py:work", concurrency: 4 };
-  grant(await startServing("python", asyncCode, { ...handler, worker: "9.1" }));
-  const found = await run(`
+  test("cancels a call at its deadline or by its future, and connects anew in a forked process", async () => {
+    const handler = { handler: "f.py:work", concurrency: 4 };
+    grant(await startServing(parts.command, asyncCode, { ...handler, worker: "9.1" }));
+    const found = await run(`
 import json, os, gleaner
 with gleaner.connect() as site, site.lease("work") as lease:
     said = []
@@ -176,12 +199,12 @@ with gleaner.connect() as site, site.lease("work") as lease:
         os._exit(0 if lease.invoke(4) == 4 else 1)
     said.append(os.waitpid(child, 0)[1])
     print(json.dumps([*said, lease.invoke(5)]))`);
-  expect(found).toEqual(["DEADLINE", true, 0, 5]);
-});
+    expect(found).toEqual(["DEADLINE", true, 0, 5]);
+  });
 
-test("maps over a lease in order, with what fails, and cancels what is left", async () => {
-  grant(await startServing("python", code, { handler: "f.py:work", worker: "9.1" }));
-  const found = await run(`
+  test("maps over a lease in order, with what fails, and cancels what is left", async () => {
+    grant(await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" }));
+    const found = await run(`
 import asyncio, itertools, json, gleaner
 from gleaner import aio
 with gleaner.connect() as site, site.lease("work") as lease:
@@ -204,13 +227,13 @@ async def main():
         except asyncio.TimeoutError:
             return [some, [each[0] for each in many], len(lease.workers)]
 print(json.dumps([in_order, values, failed, one.index, mapped, asyncio.run(main())]))`);
-  const to = (end: number) => [...Array(end).keys()];
-  expect(found).toEqual([true, true, [[300, "ValueError"]], 5, to(9), [to(5), to(20), 1]]);
-});
+    const to = (end: number) => [...Array(end).keys()];
+    expect(found).toEqual([true, true, [[300, "ValueError"]], 5, to(9), [to(5), to(20), 1]]);
+  });
 
-test("waits for a worker that is busy with the calls of others", async () => {
-  grant(await startServing("python", code, { handler: "f.py:work", worker: "9.1" }));
-  const found = await run(`
+  test("waits for a worker that is busy with the calls of others", async () => {
+    grant(await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" }));
+    const found = await run(`
 import json, threading, gleaner
 from gleaner.direct import frames
 from gleaner.direct.channel import Channel
@@ -223,5 +246,18 @@ with gleaner.connect() as site, site.lease("work") as lease:
     got = lease.invoke(1)[0]
     answers = [other._reader.frame(None)[0] for _ in range(300)]
     print(json.dumps([got, answers.count(frames.RESULT) + answers.count(frames.BUSY)]))`);
-  expect(found).toEqual([1, 300]);
+    expect(found).toEqual([1, 300]);
+  });
+});
+
+test("does without the compiled part if the environment says so, or it cannot be loaded", async () => {
+  parts = compiled;
+  const program = `
+import json
+from gleaner.direct import extension
+print(json.dumps(extension.exchange is None))`;
+  expect(await run(program)).toBe(false);
+  expect(await run(program, { GLEANER_PURE_PYTHON: "1" })).toBe(true);
+  writeFileSync(join(compiled.sdk, "gleaner/direct/_exchange.abi3.so"), "not for this machine");
+  expect(await run(program)).toBe(true);
 });

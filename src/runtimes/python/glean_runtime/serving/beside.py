@@ -27,8 +27,7 @@ class Lease:
         try:
             self._server = Server(frame, settings, prints, tell, start=start, cancel=cancel)
         except OSError as error:
-            answer = cannot_serve(frame, error)
-            tell(answer.type, answer.id, answer.payload, b"")
+            tell(*cannot_serve(frame, error))
             return
         threading.Thread(target=self._server.run, name="lease", daemon=True).start()
 

@@ -49,7 +49,10 @@ class Client:
                 return []
             large, self._large = self._large, None
             return [large.frame()]
-        data = self.socket.recv(_CHUNK_BYTES)
+        return self.take_in(self.socket.recv(_CHUNK_BYTES))
+
+    def take_in(self, data: bytes) -> list[Frame]:
+        """The same of what was received."""
         if not data:
             raise EOFError
         if self._rest:
@@ -74,6 +77,16 @@ class Client:
         self._rest = data[at:]
         return whole
 
+    def check_order(self, id: int) -> None:
+        if id <= self.last_id:
+            raise frames.ProtocolError(frames.NOT_HIGHER)
+        self.last_id = id
+
+    @property
+    def has_part(self) -> bool:
+        """Something waits to be sent, or for the rest of what has arrived."""
+        return bool(self._unsent or self._rest or self._large)
+
     def send(self, type: int, id: int, payload: bytes = b"", metadata: bytes = b"") -> None:
         """Sends what the client takes now; the rest follows when it reads."""
         if self.is_closed:
@@ -81,14 +94,16 @@ class Client:
         head = frames.encode_head(type, id, metadata, len(payload))
         parts = [head + payload] if len(payload) <= MAX_COPIED_BYTES else [head, payload]
         sent = 0 if self._unsent else self._send_now(parts)
-        if len(parts) == 1 and sent == len(parts[0]):
-            return
         for part in parts:
             if sent < len(part):
-                self._unsent.append(memoryview(part)[sent:])
-                self._unsent_bytes += len(part) - sent
+                self.keep(part, len(part) - sent)
             sent = max(0, sent - len(part))
-        if self._unsent and self.unsent_since is None:
+
+    def keep(self, part: bytes, left: int) -> None:
+        """As many of its last bytes could not be sent yet."""
+        self._unsent.append(memoryview(part)[len(part) - left :])
+        self._unsent_bytes += left
+        if self.unsent_since is None:
             self.unsent_since = time.monotonic()
 
     def send_fields(self, type: int, id: int, fields: dict[str, object]) -> None:

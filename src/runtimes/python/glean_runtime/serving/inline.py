@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from .. import frames
 from ..connection import Connection
 from ..handler import Handler
@@ -25,11 +27,10 @@ def serve(
             settings,
             prints,
             connection.send,
-            run_here=lambda call: run_alone(call, handler, settings),
+            run_here=functools.partial(run_alone, handler, settings),
         )
     except OSError as error:
-        answer = cannot_serve(frame, error)
-        connection.send(answer.type, answer.id, answer.payload)
+        connection.send(*cannot_serve(frame, error))
         return True
     is_gone = False
 

@@ -89,4 +89,4 @@ def _listen_on(ports: str) -> socket.socket:
 
 def cannot_serve(serve: frames.Frame, error: OSError) -> Answer:
     fields = errors.fields_of("exit", "CannotListen", f"cannot serve: {error}")
-    return Answer(serve.id, frames.ERROR, frames.encode_fields(fields))
+    return frames.ERROR, serve.id, frames.encode_fields(fields), b""

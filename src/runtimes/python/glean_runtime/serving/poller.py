@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import select
 import socket
 import time
 from collections import deque
-from typing import Callable
+from typing import Callable, TypeVar, Union
+
+from .extension import extension
+
+Got = TypeVar("Got")
 
 #: A second at most: connections must be looked after, too.
 _MAX_SPIN_S = 1.0
@@ -20,6 +25,7 @@ class Poller:
     def __init__(self, hot_ms: int) -> None:
         self._hot_s = float("inf") if hot_ms < 0 else hot_ms / 1000
         self._epoll = select.epoll()
+        self._poll = functools.partial(self._epoll.poll, maxevents=_MAX_EVENTS)
         self._ready: dict[int, Callable[[int], None]] = {}
         self._posted: deque[Callable[[], None]] = deque()
         self._wakes, self._wake = socket.socketpair()
@@ -55,7 +61,10 @@ class Poller:
             patience_s = 0.0
         while self._posted:
             self._posted.popleft()()
-        for descriptor, event in self._wait(patience_s):
+        self.handle(self.wait(patience_s, self._poll))
+
+    def handle(self, events: list[tuple[int, int]]) -> None:
+        for descriptor, event in events:
             ready = self._ready.get(descriptor)
             if ready is not None:
                 ready(event)
@@ -64,14 +73,25 @@ class Poller:
         for each in (self._epoll, self._wakes, self._wake):
             each.close()
 
-    def _wait(self, patience_s: float) -> list[tuple[int, int]]:
+    def wait(self, patience_s: float, poll: Callable[[float], Got]) -> Union[Got, list]:
+        """What poll() returns, which takes the seconds to wait; an empty list if nothing came."""
         if self._hot_s == 0 or patience_s == 0:
-            return self._epoll.poll(patience_s, _MAX_EVENTS)
+            return poll(patience_s)
         begun = time.monotonic()
         until = min(self.last_call_at + self._hot_s, begun + _MAX_SPIN_S)
-        events: list[tuple[int, int]] = []
-        while not events and time.monotonic() < until:
-            events = self._epoll.poll(0, _MAX_EVENTS)
+        got: Union[Got, list] = []
+        while got == [] and time.monotonic() < until:
+            got = poll(0)
         self.spin_s += time.monotonic() - begun
         is_always_hot = self._hot_s == float("inf")
-        return events if events or is_always_hot else self._epoll.poll(patience_s, _MAX_EVENTS)
+        return got if got != [] or is_always_hot else poll(patience_s)
+
+    def next_of(self, watched: socket.socket, room: bytearray) -> Callable[[float, object], object]:
+        """What answers over this socket, waits as wait() does, and receives the call that comes."""
+        poll = functools.partial(extension.next, self._epoll.fileno(), watched.fileno(), room)
+
+        def spin(patience_s: float, answer: object) -> object:
+            got = poll(0, answer)
+            return got if got != [] else self.wait(patience_s, lambda wait_s: poll(wait_s, None))
+
+        return poll if self._hot_s == 0 else spin

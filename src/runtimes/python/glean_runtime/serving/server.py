@@ -13,10 +13,12 @@ from typing import Callable, Optional
 
 from .. import frames
 from ..prints import CallLog, Prints
-from ..worker import Answer, Call, Settings, cancelled
+from ..worker import Answer, Call, Settings, call_of, cancelled
 from .client import Client, Frame
+from .extension import extension
 from .handshake import Handshake, Refusal
 from .listeners import Listeners
+from .lone import Lone
 from .poller import Poller
 from .usage import Usage
 
@@ -65,6 +67,9 @@ class Server:
         self._usage = Usage(lambda fields: tell(frames.USAGE, self.id, fields, b""))
         self._listeners = Listeners(fields.get("ports", "0"))
         self._poller = Poller(self._hot_ms)
+        self._lone = Lone(self._poller, self._usage, self.log, run_here)
+        #: Has just made a call, and is likely to make the next one.
+        self._next_lone: Optional[Client] = None
         self.watch, self.post = self._poller.watch, self._poller.post
         for listener in self._listeners.all:
             self.watch(listener, lambda _, listener=listener: self._accept(listener))
@@ -75,7 +80,11 @@ class Server:
     def run(self) -> None:
         """Returns once serving is over."""
         while not self.is_over:
-            self._poller.turn(self._patience_s())
+            lone, self._next_lone = self._next_lone, None
+            if lone is not None and self._is_next(lone) and not lone.is_closed:
+                self._serve_lone(lone)
+            else:
+                self._poller.turn(self._patience_s())
             if self._waiting:
                 self._run_waiting()
             if not self.is_over:
@@ -134,12 +143,24 @@ class Server:
         self._clients[connected.fileno()] = client
         self.watch(connected, functools.partial(self._client_ready, client))
 
-    def _client_ready(self, client: Client, event: int) -> None:
+    def _serve_lone(self, client: Client) -> None:
+        try:
+            arrived = self._lone.serve(client, self._looked_at + _LOOK_AFTER_S)
+        except frames.ProtocolError:
+            return self._drop(client)
+        if arrived is not None:
+            self._client_ready(client, select.EPOLLIN, arrived)
+        self._rewatch(client)
+
+    def _client_ready(
+        self, client: Client, event: int, received: Optional[bytes] = None
+    ) -> None:
+        """`received`: what it has sent, if that was read already."""
         try:
             if event & select.EPOLLOUT:
                 client.flush()
             if event & ~select.EPOLLOUT:
-                arrived = client.read()
+                arrived = client.read() if received is None else client.take_in(received)
                 if len(arrived) == 1 and arrived[0][0] == frames.CALL and self._is_next(client):
                     return self._run_now(client, arrived[0])
                 for frame in arrived:
@@ -168,9 +189,11 @@ class Server:
         begun = time.monotonic()
         answer = self._run_here(call)
         now = time.monotonic()
-        client.send(answer.type, answer.id, answer.payload, answer.metadata)
+        client.send(*answer)
         self._count(now, now - begun)
         self._rewatch(client)
+        if extension is not None and not client.has_part:
+            self._next_lone = client
 
     def _take(self, client: Client, type: int, id: int, metadata: bytes, payload: bytes) -> None:
         if type == frames.CALL:
@@ -207,10 +230,8 @@ class Server:
 
     def _call_of(self, client: Client, frame: Frame) -> Call:
         _, id, metadata, payload = frame
-        if id <= client.last_id:
-            raise frames.ProtocolError("a call's id is not higher than the one before")
-        client.last_id = id
-        return Call(id, metadata, payload, self.log)
+        client.check_order(id)
+        return call_of(id, metadata, payload, self.log)
 
     def _take_call(self, client: Client, frame: Frame) -> None:
         call = self._call_of(client, frame)
@@ -253,8 +274,8 @@ class Server:
         self._poller.last_call_at = now
 
     def _answer(self, client: Client, answer: Answer) -> None:
-        client.calls.pop(answer.id, None)
-        client.send(answer.type, answer.id, answer.payload, answer.metadata)
+        client.calls.pop(answer[1], None)
+        client.send(*answer)
         self._rewatch(client)
 
     def _rewatch(self, client: Client) -> None:

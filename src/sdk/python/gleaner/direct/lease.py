@@ -15,7 +15,7 @@ from ..errors import DeadlineError, FunctionError, GleanerError, LeaseLostError
 from ..executor import Executor
 from ..payloads import Content, content_of, value_of
 from . import frames
-from .channel import Answer, Channel
+from .channel import Channel
 from .keeper import Keeper
 from .workers import AVOID_S, Worker, Workers
 
@@ -27,7 +27,6 @@ _FIRST_PAUSE_S = 0.001
 _LONGEST_PAUSE_S = 0.1
 #: A call that has broken this many connections is made over gleanerd.
 _MAX_LOST = 3
-_IS_ANSWER = (frames.RESULT, frames.ERROR)
 _MAX_HEADS = 64
 _MAX_LIMIT_MS = 2**32 - 1
 #: A worker that serves calls of others, too, has the next one while it answers.
@@ -53,7 +52,7 @@ class Lease(Closing):
         self._retry = retry
         self._elsewhere = elsewhere
         self._wanted = int(asked["workers"])
-        self._numbers = itertools.count(1)
+        self._names = map(b"%d".__mod__, itertools.count(1))
         self._heads: Dict[object, bytes] = {}
         self._workers = Workers()
         self._keeper = keeper = Keeper(api, asked, self._workers.update)
@@ -89,33 +88,50 @@ class Lease(Closing):
         `cancellation`: another thread cancels the call by it.
         """
         content = content_of(input)
+        name = next(self._names)
+        now = time.monotonic()
         limit_s = self._timeout if timeout is None else timeout
-        until = time.monotonic() + limit_s
-        name = b"%d" % next(self._numbers)
+        until = now + limit_s
+        workers = self._workers
         attempt = 1
         patience: Optional[_Patience] = None
         while True:
             if cancellation is not None:
                 cancellation.check()
-            taken = self._workers.take() if attempt <= _MAX_LOST else None
+            taken = workers.take(now) if attempt <= _MAX_LOST else None
             answer = None
             if taken is not None:
-                metadata = self._head(limit_s, attempt, content.content_type) + name
-                answer = self._ask(taken, content, metadata, limit_s, until, cancellation)
-                if answer is not None and answer.type in _IS_ANSWER:
-                    return self._value_of(answer, name)
-            patience = patience or _Patience()
-            limit_s = until - time.monotonic()
+                worker, channel = taken
+                try:
+                    metadata = self._head(limit_s, attempt, content.content_type) + name
+                    if cancellation is None:
+                        answer = channel.call(content, metadata, limit_s, until)
+                    else:
+                        with cancellation.stopping(channel.cancel):
+                            answer = channel.call(content, metadata, limit_s, until)
+                except BaseException as error:
+                    self._broke(worker, channel, error, cancellation)
+                else:
+                    is_leaving = answer[0] == frames.ENDED or channel.is_terminating
+                    workers.give_back(worker, channel, AVOID_S if is_leaving else 0.0)
+                    if answer[0] == frames.RESULT:
+                        return value_of(answer[1], answer[2])
+                    if answer[0] == frames.ERROR:
+                        raise self._failure_of(answer[2], name)
+            now = time.monotonic()
+            patience = patience or _Patience(now)
+            limit_s = until - now
             if limit_s <= 0:
                 raise _late()
             if taken is None:
-                if attempt > _MAX_LOST or self._keeper.is_over or patience.is_over:
+                if attempt > _MAX_LOST or self._keeper.is_over or patience.is_over(now):
                     return self._elsewhere(content, limit_s, cancellation)
-                self._workers.wait(patience.pause_s())
+                workers.wait(patience.pause_s(now))
             elif answer is None:
                 attempt += 1
-            elif answer.type == frames.BUSY:
-                self._workers.wait(patience.busy_s())
+            elif answer[0] == frames.BUSY:
+                workers.wait(patience.busy_s())
+            now = time.monotonic()
 
     def map(
         self,
@@ -144,45 +160,28 @@ class Lease(Closing):
 
     close = end
 
-    def _ask(
+    def _broke(
         self,
-        taken: "tuple[Worker, Channel]",
-        content: Content,
-        metadata: bytes,
-        limit_s: float,
-        until: float,
+        worker: Worker,
+        channel: Channel,
+        error: BaseException,
         cancellation: Optional[Cancellation],
-    ) -> Optional[Answer]:
-        """None if the connection broke, and the call is to be made again."""
-        worker, channel = taken
-        try:
-            if cancellation is None:
-                answer = channel.call(content, metadata, limit_s, until)
-            else:
-                with cancellation.stopping(channel.cancel):
-                    answer = channel.call(content, metadata, limit_s, until)
-        except (OSError, EOFError, frames.FrameError) as error:
-            is_late = isinstance(error, BlockingIOError)
-            self._discard(worker, channel, 0.0 if is_late else AVOID_S)
-            if cancellation is not None:
-                cancellation.check()
-            if is_late:
-                raise _late() from error
-            if self._retry == "never":
-                raise _lost(worker, error) from error
-            return None
-        except BaseException:
-            self._discard(worker, channel, 0.0)
-            raise
-        is_leaving = answer.type == frames.ENDED or channel.is_terminating
-        self._workers.give_back(worker, channel, AVOID_S if is_leaving else 0.0)
-        return answer
-
-    def _discard(self, worker: Worker, channel: Channel, avoid_s: float) -> None:
-        """Nobody waits for its call any more."""
+    ) -> None:
+        """Returns if the call is to be made again."""
+        is_late = isinstance(error, BlockingIOError)
+        is_lost = isinstance(error, (OSError, EOFError, frames.FrameError)) and not is_late
+        # Nobody waits for its call any more.
         channel.cancel()
         channel.close()
-        self._workers.give_back(worker, None, avoid_s)
+        self._workers.give_back(worker, None, AVOID_S if is_lost else 0.0)
+        if not is_lost and not is_late:
+            raise error
+        if cancellation is not None:
+            cancellation.check()
+        if is_late:
+            raise _late() from error
+        if self._retry == "never":
+            raise _lost(worker, error) from error
 
     def _head(self, limit_s: float, attempt: int, content_type: str) -> bytes:
         """What the metadata of calls begins with; they end with a number."""
@@ -197,28 +196,25 @@ class Lease(Closing):
             self._heads[about] = head
         return head
 
-    def _value_of(self, answer: Answer, name: bytes) -> Any:
-        if answer.type == frames.RESULT:
-            return value_of(answer.content_type, answer.payload)
-        error = frames.decode_fields(answer.payload)
+    def _failure_of(self, payload: bytes, name: bytes) -> FunctionError:
+        error = frames.decode_fields(payload)
         stack = error.get("stack") or None
         id = f"{self.id}/{name.decode()}"
-        raise FunctionError(id, error.get("type", ""), error.get("message", ""), stack)
+        return FunctionError(id, error.get("type", ""), error.get("message", ""), stack)
 
 
 class _Patience:
     """How long a call waits for a worker, and between its attempts at busy ones."""
 
-    def __init__(self) -> None:
-        self._until = time.monotonic() + _REPLACEMENT_S
+    def __init__(self, now: float) -> None:
+        self._until = now + _REPLACEMENT_S
         self._busy_s = _FIRST_PAUSE_S
 
-    @property
-    def is_over(self) -> bool:
-        return time.monotonic() >= self._until
+    def is_over(self, now: float) -> bool:
+        return now >= self._until
 
-    def pause_s(self) -> float:
-        return min(0.05, max(0.0, self._until - time.monotonic()))
+    def pause_s(self, now: float) -> float:
+        return min(0.05, max(0.0, self._until - now))
 
     def busy_s(self) -> float:
         pause_s, self._busy_s = self._busy_s, min(_LONGEST_PAUSE_S, self._busy_s * 2)

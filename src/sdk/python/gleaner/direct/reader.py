@@ -19,18 +19,27 @@ Frame = Tuple[int, int, bytes, bytes]
 class Reader:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
-        self._room = bytearray(_ROOM_BYTES)
-        self._view = memoryview(self._room)
+        self.room = bytearray(_ROOM_BYTES)
+        self._view = memoryview(self.room)
         self._filled = 0
         #: No payload is read into the room while the last one was long: it would be copied.
         self._ask_bytes = _ROOM_BYTES
+        #: Nothing is in the room, and what comes next is likely short.
+        self.is_ready = True
+
+    def take_in(self, count: int) -> None:
+        """Others have received as many bytes into the room, while it was ready."""
+        if count == 0:
+            raise EOFError("the worker is gone")
+        self._filled = count
+        self.is_ready = False
 
     def frame(self, until: Optional[float]) -> Frame:
         """Waits for the next one. Raises FrameError, EOFError or OSError. `until`: what comes
         piece by piece is waited for until then."""
         if self._filled < frames.HEADER_BYTES:
             self._fill(frames.HEADER_BYTES, until)
-        type, id, metadata_bytes, payload_bytes = frames.decode_header(self._room)
+        type, id, metadata_bytes, payload_bytes = frames.decode_header(self.room)
         begin = frames.HEADER_BYTES + metadata_bytes
         if self._filled < begin:
             self._fill(begin, until)
@@ -47,6 +56,7 @@ class Reader:
             rest = self._exactly(payload_bytes - len(first), until)
             payload = first + rest if first else rest
             self._ask_bytes = begin if payload_bytes > _ROOM_BYTES else _ROOM_BYTES
+        self.is_ready = self._filled == 0 and self._ask_bytes == _ROOM_BYTES
         return type, id, metadata, payload
 
     def _fill(self, count: int, until: Optional[float]) -> None:
@@ -64,7 +74,7 @@ class Reader:
         """What arrived of the next frames."""
         rest = self._filled - begin
         if rest > 0:
-            self._room[:rest] = self._room[begin : self._filled]
+            self.room[:rest] = self.room[begin : self._filled]
         self._filled = rest
 
     def _exactly(self, count: int, until: Optional[float]) -> bytes:

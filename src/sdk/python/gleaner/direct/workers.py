@@ -13,6 +13,8 @@ from .channel import Channel
 
 #: A worker that could not be reached is not tried again for this time.
 AVOID_S = 0.25
+#: A worker may have said goodbye on a connection that was idle for longer.
+_IDLE_S = 0.001
 
 
 class Worker:
@@ -21,14 +23,21 @@ class Worker:
         self.name = str(endpoint["worker"])
         self.in_flight = 0
         self.idle: List[Channel] = []
-        #: 0: it is not avoided.
         self.avoid_until = 0.0
+        self.is_leased = True
+
+
+Taken = Tuple[Worker, Channel]
 
 
 class Workers:
     def __init__(self) -> None:
         self._known: Dict[str, Worker] = {}
         self._serving: List[Worker] = []
+        #: The connection that was used last, where there is only one worker: threads take it and
+        #: give it back without the lock. It counts as one with a call.
+        self._resting: List[Taken] = []
+        self._has_one = False
         self.begin_anew()
         _all.add(self)
 
@@ -42,27 +51,43 @@ class Workers:
             self._serving = [
                 self._known[each["worker"]] for each in endpoints if each["state"] == "serving"
             ]
+            self._has_one = len(self._serving) == 1
             gone = [each for name, each in known.items() if name not in self._known]
             channels = [channel for each in gone for channel in each.idle]
             for each in gone:
-                each.idle = []
+                each.idle, each.is_leased = [], False
             self._changed.notify_all()
         for channel in channels:
             channel.close()
+        # take() drops one that comes later.
+        if gone and self._resting:
+            self._resting, resting = [], self._resting
+            for taken in resting:
+                self._drop(taken)
 
-    def take(self) -> Optional[Tuple[Worker, Channel]]:
+    def take(self, now: float) -> Optional[Taken]:
         """A connection to the worker with the fewest calls of ours; None if no worker can be
         reached now."""
+        if self._resting:
+            try:
+                taken = self._resting.pop()
+            except IndexError:
+                pass  # another thread has it
+            else:
+                is_recent = now - taken[1].heard_at < _IDLE_S
+                if taken[0].is_leased and (is_recent or taken[1].is_quiet()):
+                    return taken
+                self._drop(taken)
         while True:
             with self._lock:
-                worker = self._least_busy()
+                worker = self._least_busy(now)
                 if worker is None:
                     return None
                 worker.in_flight += 1
                 channel = worker.idle.pop() if worker.idle else None
-            if channel is not None and channel.is_open:
-                return worker, channel
             if channel is not None:
+                if now - channel.heard_at < _IDLE_S or channel.is_quiet():
+                    return worker, channel
                 channel.close()
             try:
                 return worker, Channel(worker.endpoint)
@@ -74,15 +99,22 @@ class Workers:
 
     def give_back(self, worker: Worker, channel: Optional[Channel], avoid_s: float = 0.0) -> None:
         """`channel`: None if it is of no use any more."""
+        if self._has_one and channel is not None and avoid_s == 0 and not self._resting:
+            self._resting.append((worker, channel))
+            return
         with self._lock:
             worker.in_flight -= 1
             if channel is not None:
-                if self._known.get(worker.name) is worker:
+                if worker.is_leased:
                     worker.idle.append(channel)
                 else:
                     channel.close()
             if avoid_s > 0:
                 worker.avoid_until = time.monotonic() + avoid_s
+
+    def _drop(self, taken: Taken) -> None:
+        taken[1].close()
+        self.give_back(taken[0], None)
 
     def wait(self, seconds: float) -> None:
         """Until the lease has other workers."""
@@ -92,13 +124,11 @@ class Workers:
     def close(self) -> None:
         self.update([])
 
-    def _least_busy(self) -> Optional[Worker]:
+    def _least_busy(self, now: float) -> Optional[Worker]:
         found: Optional[Worker] = None
         for worker in self._serving:
-            if worker.avoid_until > 0:
-                if worker.avoid_until > time.monotonic():
-                    continue
-                worker.avoid_until = 0.0
+            if worker.avoid_until > now:
+                continue
             if found is None or worker.in_flight < found.in_flight:
                 found = worker
         return found
@@ -107,6 +137,9 @@ class Workers:
         """In a forked process: the connections, and whoever held the lock, are the parent's."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
+        for _, channel in self._resting:
+            channel.close()
+        self._resting = []
         for worker in self._known.values():
             worker.in_flight = 0
             for channel in worker.idle:

@@ -1,0 +1,16 @@
+"""The compiled steps of a short call (exchange.c), where they could be compiled; Python does the same
+without them. $GLEANER_PURE_PYTHON=1 refuses them."""
+
+from __future__ import annotations
+
+import os
+
+#: It sends no longer payload.
+SHORT_BYTES = 16 * 1024
+
+extension = None
+if os.environ.get("GLEANER_PURE_PYTHON") != "1":
+    try:
+        from . import _exchange as extension
+    except ImportError:
+        pass  # it was not compiled, or is not for this interpreter
