@@ -1,5 +1,6 @@
 // What a lease adds to a call of SeBS's graph kernels, over calling their handler in a plain Python
-// process, and what a second process behind a bare socket adds: warm, in turn. Not pinned, because pagerank has threads. Needs Debian's python3-igraph.
+// process, and what a second process behind a bare socket adds: warm, in turn. Not pinned, because
+// pagerank has threads. Needs Debian's python3-igraph.
 
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -45,7 +46,7 @@ export async function measure(): Promise<object> {
 
 function figuresOf(name: string, { plain, lease, bare, json }: KernelTimes): object {
   const [plainMs, leaseMs, jsonMs] = [median(plain), median(lease), median(json)];
-  // Of the same graph.
+  // Both times have the same graph.
   const over = (times: readonly number[]) => median(times.map((value, at) => value - plain[at]!));
   const overheadMs = over(lease);
   const barMs = bar.share * plainMs + bar.ms;

@@ -12,7 +12,10 @@ class OneLease:
 
     def __init__(self, endpoint):
         workers = [endpoint]
-        self.state = {"id": 1, "state": "ACTIVE", "revision": 1, "workers": workers}
+        self.state = {
+            **{"id": 1, "state": "ACTIVE", "revision": 1, "workers": workers},
+            **{"timeLimitMs": 60_000, "expiresInMs": 60_000, "reason": None},
+        }
 
     def begin_lease(self, _):
         return self.state
