@@ -79,13 +79,19 @@ const fields: Readonly<Record<string, Field>> = {
   p: fixed("PRIORITY", "0"),
   Q: fixed("PRIORITY", "0"),
   Y: fixed("SCHEDNODES", "(null)"),
-  x: field("RESTARTS", ({ first }) => String(Math.max(0, first.attempt - 1))),
-  X: field("EXIT_CODE", ({ first }) => String(first.exitCode ?? 0)),
+  x: fixed("EXC_NODES", ""),
+  X: fixed("CORE_SPEC", "N/A"),
+  d: fixed("MIN_TMP_DISK", "0"),
+  I: fixed("CORES_PER_SOCKET", "*"),
+  J: fixed("THREADS_PER_CORE", "*"),
+  o: fixed("COMMAND", "(null)"),
+  s: fixed("SELECT_JOBINFO", ""),
+  Z: fixed("WORK_DIR", "(null)"),
   h: fixed("OVER_SUBSCRIBE", "OK"),
   k: fixed("COMMENT", "(null)"),
   n: fixed("REQ_NODES", ""),
   y: fixed("NICE", "0"),
-  H: fixed("SOCKETS", "*"),
+  H: fixed("SOCKETS_PER_NODE", "*"),
   z: fixed("S:C:T", "*:*:*"),
   g: field("GROUP", ({ first }) => String(first.owner.gid)),
   b: field("TRES_PER_NODE", ({ first }) => (first.gpus > 0 ? `gres/gpu:${first.gpus}` : "N/A")),
@@ -98,6 +104,17 @@ const fields: Readonly<Record<string, Field>> = {
 export const plainFormat = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R";
 export const longFormat = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R";
 export const startFormat = "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R";
+
+/** squeue's `-O`: fields that no letter has. */
+const wordy: Readonly<Record<string, Field>> = {
+  restartcnt: field("RESTARTS", ({ first }) => String(Math.max(0, first.attempt - 1))),
+  exit_code: field("EXIT_CODE", ({ first }) => String(first.exitCode ?? 0)),
+  "tres-alloc": field("TRES_ALLOC", ({ first: { cores, memoryMb, gpus } }) => {
+    const gres = gpus > 0 ? `,gres/gpu=${gpus}` : "";
+    return `cpu=${cores},mem=${memoryText(memoryMb)},node=1,billing=${cores}${gres}`;
+  }),
+  "cpus-per-task": field("CPUS_PER_TASK", ({ first }) => String(first.cores)),
+};
 
 /** squeue's `-O`: names of fields, and the letter that prints the same. */
 const named: Readonly<Record<string, string>> = {
@@ -113,7 +130,6 @@ const named: Readonly<Record<string, string>> = {
   state: "T",
   numcpus: "C",
   mincpus: "c",
-  "cpus-per-task": "c",
   minmemory: "m",
   numnodes: "D",
   nodelist: "N",
@@ -135,10 +151,22 @@ const named: Readonly<Record<string, string>> = {
   prioritylong: "Q",
   priority: "p",
   schednodes: "Y",
-  restartcnt: "x",
   numtasks: "c",
   "tres-per-node": "b",
-  exit_code: "X",
+  workdir: "Z",
+  command: "o",
+  comment: "k",
+  contiguous: "O",
+  excnodes: "x",
+  groupname: "g",
+  licenses: "W",
+  mintmpdisk: "d",
+  nice: "y",
+  oversubscribe: "h",
+  reqnodes: "n",
+  sct: "z",
+  sockets: "H",
+  wckey: "w",
 };
 
 /** A field with its width, or text between fields. */
@@ -148,22 +176,22 @@ export type Part =
 
 /** squeue's other names, of which Gleaner has nothing. */
 const others = `
-accruetime admin_comment allocnodes allocsid associd batchflag boardspernode
-burstbuffer burstbufferstate cluster clusterfeature command comment contiguous container
-containerid cores corespec cpufreq cpus-per-tres deadline delayboot derivedec eligibletime
-excnodes groupname hetjobid hetjobidset hetjoboffset lastschedeval licenses maxcpus maxnodes
-mcslabel mem-per-tres mintime mintmpdisk network nice nodes ntperboard ntpercore ntpernode
-ntpersocket originraw oversubscribe pendingtime preempttime profile reqnodes reqswitch requeue
-resizetime resvport sct siblingsactive siblingsactiveraw siblingsviable siblingsviableraw sockets
-sperboard stderr stdin stdout stepname stepstate system_comment threads tres-alloc tres-bind
-tres-freq tres-per-job tres-per-socket tres-per-step tres-per-task wckey workdir`
+accruetime admin_comment allocnodes allocsid associd batchflag boardspernode burstbuffer
+burstbufferstate cluster clusterfeature container containerid cores corespec cpufreq cpus-per-tres
+deadline delayboot derivedec eligibletime hetjobid hetjobidset hetjoboffset lastschedeval maxcpus
+maxnodes mcslabel mem-per-tres mintime network nodes ntperboard ntpercore ntpernode ntpersocket
+originraw pendingtime preempttime profile reqswitch requeue resizetime resvport siblingsactive
+siblingsactiveraw siblingsviable siblingsviableraw sperboard stderr stdin stdout stepname
+stepstate system_comment threads tres-bind tres-freq tres-per-job tres-per-socket tres-per-step
+tres-per-task`
   .trim()
   .split(/\s+/);
 
 function fieldNamed(name: string): Field | null {
   const letter = named[name];
   if (letter !== undefined) return fields[letter]!;
-  return others.includes(name) ? fixed(name.toUpperCase(), "N/A") : null;
+  if (wordy[name] !== undefined) return wordy[name];
+  return others.includes(name) ? fixed(name.toUpperCase().replaceAll("-", "_"), "N/A") : null;
 }
 
 /** Reads `-O`: `JobID:8,State:.10`; 20 columns if no width is given. */
@@ -175,7 +203,7 @@ export function partsNamed(format: string): Part[] {
     if (found === null)
       throw new GleanerError(
         "BAD_REQUEST",
-        `-O: no field ${quoted(word)}; did you mean ${nearest(word.slice(0, 40), [...Object.keys(named), ...others])}?`,
+        `-O: no field ${quoted(word)}; did you mean ${nearest(word.slice(0, 40), [...Object.keys(named), ...Object.keys(wordy), ...others])}?`,
       );
     return { field: found, width: Number(width), right: point === "." };
   });

@@ -1,5 +1,6 @@
 // Acts as sinfo: the nodes as one partition, each in the state that it has for functions.
 
+import { nowMs } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
 import { expandHostList, foldHostList } from "../../model/hostlist.js";
 import type { NodeInfo } from "../../sdk/index.js";
@@ -7,7 +8,7 @@ import { type Context, exitStatus } from "../context.js";
 import { json, print, printable } from "../output.js";
 import { quoted } from "../values.js";
 import { cutTo, fill } from "../width.js";
-import { isOurPartition, partition } from "./site.js";
+import { dateLine, isOurPartition, partition } from "./site.js";
 import { readWords, type Words } from "./words.js";
 
 /** Nodes that are alike in all fields of a line. */
@@ -46,13 +47,29 @@ const fields: Readonly<Record<string, Field>> = {
   D: ofAll("NODES", (group) => String(group.length)),
   N: ofAll("NODELIST", (group) => foldHostList(group.map(({ node }) => node))),
   n: ofAll("HOSTNAMES", (group) => group.map(({ node }) => node).join(",")),
-  A: ofAll("NODES(A/I)", (group) => `0/${group.length}`),
-  F: ofAll("NODES(A/I/O/T)", (group) => `0/${group.length}/0/${group.length}`),
+  A: ofAll("NODES(A/I)", (group) => countsOf(group).slice(0, 2).join("/")),
+  F: ofAll("NODES(A/I/O/T)", (group) => countsOf(group).join("/")),
+  z: field("S:C:T", ({ cores }) => `${cores}:1:1`),
+  d: field("TMP_DISK", () => "0"),
+  w: field("WEIGHT", () => "1"),
+  u: field("USER", ({ drainedBy }) => drainedBy ?? "Unknown"),
+  H: field("TIMESTAMP", () => "Unknown"),
 };
 
+/** Nodes with work, without, and drained ones; and all of them. */
+function countsOf(group: Group): readonly number[] {
+  const states = group.map((node) => stateOf(node).short);
+  const [idle, drained] = ["idle", "drain"].map(
+    (state) => states.filter((each) => each === state).length,
+  );
+  return [group.length - idle! - drained!, idle!, drained!, group.length];
+}
+
 const plainFormat = "%9P %.5a %.10l %.6D %.6t %N";
-const nodesFormat = "%N %.6D %.9P %6t";
-const longNodesFormat = "%N %.6D %.9P %11T %4c %.8m %E";
+const nodesFormat = "%10N %.5D %.9P %6t";
+const longNodesFormat = "%10N %.5D %.9P %.11T %4c %.8z %.6m %.8d %.6w %.8f %20E";
+const summaryFormat = "%9P %.5a %.10l %.16F %N";
+const reasonsFormat = "%20E %18u %19H %N";
 const longFormat = "%9P %.5a %.10l %.6D %.11T %N";
 
 export async function sinfo(context: Context, given: readonly string[]): Promise<number> {
@@ -62,16 +79,25 @@ export async function sinfo(context: Context, given: readonly string[]): Promise
   const names: readonly string[] | null = asked === undefined ? null : expandHostList(asked);
   const isShown = isOurPartition(words.get("partition")?.replaceAll("*", ""));
   const nodes = isShown
-    ? answer.nodes.filter(({ node }) => names === null || names.includes(node))
+    ? answer.nodes.filter(
+        ({ node, drainedBy }) =>
+          (names === null || names.includes(node)) &&
+          (drainedBy !== null || !words.has("list-reasons")),
+      )
     : [];
   if (words.has("json")) print(json({ sinfo: nodes }));
-  else print(listed(formatOf(context, words), nodes, words));
+  else {
+    if (words.has("long") && !words.has("noheader")) print(dateLine(nowMs()));
+    print(listed(formatOf(context, words), nodes, words));
+  }
   return exitStatus.done;
 }
 
 function formatOf({ environment }: Context, words: Words): string {
   const format = words.get("format");
   if (format !== undefined) return format;
+  if (words.has("summarize")) return summaryFormat;
+  if (words.has("list-reasons")) return reasonsFormat;
   if (words.has("Node")) return words.has("long") ? longNodesFormat : nodesFormat;
   return words.has("long") ? longFormat : environment.SINFO_FORMAT || plainFormat;
 }

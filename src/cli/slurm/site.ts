@@ -12,3 +12,7 @@ export const own = { user: String(process.geteuid!()) };
 
 export const listOrNone = (text: string | undefined): string[] | null =>
   text === undefined ? null : text.split(",");
+
+/** As in `Sun Nov 29 08:10:28 2026`, above long lists. */
+export const dateLine = (ms: number): string =>
+  `${new Date(ms).toString().replace(/^(\w+ \w+ \d+) (\d+) ([\d:]+).*$/, "$1 $3 $2")}\n`;

@@ -20,7 +20,7 @@ import {
 import { newestOf } from "../newest.js";
 import { json, print } from "../output.js";
 import { parseIds } from "../values.js";
-import { isOurPartition, listOrNone, own } from "./site.js";
+import { dateLine, isOurPartition, listOrNone, own } from "./site.js";
 import { readWords, type Words } from "./words.js";
 
 /** As long as slurmctld keeps jobs that have ended (MinJobAge). */
@@ -47,8 +47,7 @@ async function listOnce(context: Context, words: Words): Promise<void> {
   const isEach = words.has("array") || words.has("array-unique");
   const lines: Line[] = isEach ? list.invocations.map(single) : condensed(list.invocations);
   const sorted = sortLines(lines, words.get("sort") ?? "", now);
-  if (words.has("long") && !words.has("noheader"))
-    print(`${new Date(now).toString().replace(/^(\w+ \w+ \d+) (\d+) ([\d:]+).*$/, "$1 $3 $2")}\n`);
+  if (words.has("long") && !words.has("noheader")) print(dateLine(now));
   print(squeueFormat(formatOf(context, words), sorted, now, !words.has("noheader")));
 }
 

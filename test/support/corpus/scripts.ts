@@ -32,6 +32,10 @@ const runnable = String.raw`
 --array=1-5,9%2 | -o arr_%a.txt
 -s | --parsable | --ignore-pbs
 
+-J a#b | --comment="a # b" | --output=%x.%j.log
+--cpus-per-task=2 --mem=1G # two options | --time=0:30:00    # and a comment
+-n2 -c1 -t5 -Jglued -oglued.%j.out -eglued.%j.err
+--job-name=a/b | --output=%x.out
 --mem={4G;4GB;4096;4096M;4g;4096MB;4194304K;0;0G;1T} | --time=15
 --mem-per-cpu={2G;2048;512M;1gb} | -c {1;4}
 --time={5;5:30;1:30:00;2-0;2-12;2-12:30;2-12:30:15;0:45;00:05:00;0-00:20;120} | --mem=1G
@@ -150,6 +154,7 @@ const invalid = `
 --gpu=1
 --mem=4G (four)
 --job-name two words
+--job-name=two\\ words
 –-mem=4G
 —mem=4G
 -J 'open

@@ -9,6 +9,7 @@ import { briefFormat, elapsedMs, exitOf, sacctColumns } from "../../formats/sacc
 import { hasFailed } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
 import { bare, type Column, complain, json, print, table } from "../../output.js";
+import { isOurPartition, listOrNone } from "../../slurm/site.js";
 import { parseIds } from "../../values.js";
 import { formatElapsed, formatWhen, midnightBefore } from "../../when.js";
 
@@ -25,6 +26,9 @@ interface Options {
   readonly delimiter?: string;
   readonly format?: string;
   readonly brief?: boolean;
+  readonly name?: string;
+  readonly nodelist?: string;
+  readonly partition?: string;
   readonly noheader?: boolean;
   readonly units?: string;
   readonly noconvert?: boolean;
@@ -46,6 +50,9 @@ export const define: Define = (command, run) => {
     .option("-X, --allocations", "accepted as by sacct: a function has no steps")
     .option("--units <UNIT>", "memory in K, M, G, T or P")
     .option("--noconvert", "memory in megabytes")
+    .option("--name <NAMES>", "only with these names")
+    .option("-N, --nodelist <NODES>", "only on these nodes: n1,n2")
+    .option("-r, --partition <NAMES>", "accepted as by sacct: all is in gleaner")
     .option("-n, --noheader", "omit the header")
     .option("--json", "one JSON document")
     .addHelpText("after", "\nTimes: YYYY-MM-DD[THH:MM[:SS]], HH:MM, today, now-2hours")
@@ -64,8 +71,14 @@ async function acct(context: Context, options: Options): Promise<number> {
   };
   const list = await newestOf(await context.client(), query);
   const untilMs = period.toMs ?? Number.POSITIVE_INFINITY;
+  const [names, nodes] = [listOrNone(options.name), listOrNone(options.nodelist)];
   const invocations = list.invocations.filter(
-    (each) => each.submittedAtMs <= untilMs && (states === null || states.has(each)),
+    (each) =>
+      each.submittedAtMs <= untilMs &&
+      (states === null || states.has(each)) &&
+      (names === null || names.includes(each.name)) &&
+      (nodes === null || (each.node !== null && nodes.includes(each.node))) &&
+      isOurPartition(options.partition),
   );
   if (options.json) print(json({ ...list, invocations }));
   else print(shown(invocations, options));

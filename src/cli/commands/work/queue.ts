@@ -1,6 +1,7 @@
 // `glean queue`: lists pending and running invocations, as squeue does.
 
-import { nowMs } from "../../../clock.js";
+import { nowMs, pause } from "../../../clock.js";
+import { GleanerError } from "../../../model/errors.js";
 import type { InvocationList } from "../../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenUser, parseStates } from "../../filters.js";
@@ -20,6 +21,7 @@ import {
 import { codeOf, hasFailed } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
 import { type Column, complain, json, print, table } from "../../output.js";
+import { isOurPartition } from "../../slurm/site.js";
 import { parseIds } from "../../values.js";
 import { formatSpan } from "../../when.js";
 
@@ -37,6 +39,8 @@ interface Options {
   readonly long?: boolean;
   readonly name?: string;
   readonly nodelist?: string;
+  readonly partition?: string;
+  readonly iterate?: string;
   readonly json?: boolean;
 }
 
@@ -56,11 +60,25 @@ export const define: Define = (command, run) => {
     .option("-l, --long", "squeue's long format")
     .option("-n, --name <NAMES>", "only with these names")
     .option("-w, --nodelist <NODES>", "only on these nodes: n1,n2")
+    .option("-p, --partition <NAMES>", "accepted as by squeue: all is in gleaner")
+    .option("-i, --iterate <SECONDS>", "list again after this number of seconds, until it is interrupted")
     .option("--json", "one JSON document")
     .action(run(queue));
 };
 
 async function queue(context: Context, options: Options): Promise<number> {
+  const everySeconds = Number(options.iterate ?? 0);
+  if (!(everySeconds >= 0))
+    throw new GleanerError("BAD_REQUEST", "-i: expected a number of seconds, such as 5");
+  for (;;) {
+    await listOnce(context, options);
+    if (everySeconds === 0) return exitStatus.done;
+    await pause(everySeconds * 1_000);
+    print("\n");
+  }
+}
+
+async function listOnce(context: Context, options: Options): Promise<void> {
   const states = parseStates(options.states ?? (options.start ? "PD" : "PD,R"), "-t");
   const query = {
     ...chosenUser(options),
@@ -73,7 +91,7 @@ async function queue(context: Context, options: Options): Promise<number> {
   const list = chosenFrom({ ...all, invocations }, options);
   if (options.json) {
     print(json(list));
-    return exitStatus.done;
+    return;
   }
   const found = options.array ? list.invocations.map(single) : condensed(list.invocations);
   const lines = options.sort === undefined ? found : sortLines(found, options.sort, nowMs());
@@ -87,7 +105,6 @@ async function queue(context: Context, options: Options): Promise<number> {
     complain(
       `note: only the newest ${list.invocations.length} are listed: select fewer invocations with -u, -j or -t`,
     );
-  return exitStatus.done;
 }
 
 function formatOf({ format, Format, long, start }: Options): readonly Part[] | undefined {
@@ -96,11 +113,12 @@ function formatOf({ format, Format, long, start }: Options): readonly Part[] | u
   return letters === undefined ? undefined : partsOf(letters);
 }
 
-function chosenFrom(list: InvocationList, { name, nodelist }: Options): InvocationList {
+function chosenFrom(list: InvocationList, { name, nodelist, partition }: Options): InvocationList {
   const names = name?.split(",");
   const nodes: readonly (string | null)[] | undefined = nodelist?.split(",");
   const invocations = list.invocations.filter(
     (each) =>
+      isOurPartition(partition) &&
       (names === undefined || names.includes(each.name)) &&
       (nodes === undefined || nodes.includes(each.node)),
   );

@@ -49,15 +49,15 @@ describe("squeue -o", () => {
   test("tells times", () =>
     expect(queue("%M %l %L %F %K")).toBe("1:40 5:00 3:20 42 N/A\n1:01 5:00 3:59 48 2\n"));
   test("refuses a letter that is no field", () =>
-    expect(() => queue("%!%I")).toThrow(/^-o: "%I" is no field here: expected % with one of /));
+    expect(() => queue("%!%_")).toThrow(/^-o: "%_" is no field here: expected % with one of /));
 });
 
 describe("squeue -O", () => {
   const named = (format: string) =>
     squeueFormat(partsNamed(format), [{ first: done, id: displayId(done) }], nowMs, true);
   test("prints fields by name with a width, and N/A for what Gleaner has not", () =>
-    expect(named("JobArrayID:8,State:.10,WorkDir:8")).toBe(
-      "JOBID        STATEWORKDIR \n48_2     COMPLETEDN/A     \n",
+    expect(named("JobArrayID:8,State:.10,Profile:8")).toBe(
+      "JOBID        STATEPROFILE \n48_2     COMPLETEDN/A     \n",
     ));
   test("refuses a name that is no field", () =>
     expect(() => named("JobIDs:8")).toThrow(/^-O: no field "JobIDs:8"; did you mean jobid\?$/));

@@ -21,10 +21,19 @@ const site = () => ({
   body: { clusterName: "c", version: "1", nodes: [node("n1", 4), node("n2", null), node("n3", 4)] },
 });
 
+test("sinfo sums up the nodes, and lists the reasons of those that are drained", async () => {
+  world.answers["GET /v1/info"] = site;
+  const lines = (await glean("as", "sinfo", "-s", "-h")).stdout.split("\n");
+  expect(lines[0]).toMatch(/^gleaner\* {5}up {3}infinite {10}1\/2\/0\/3 n\[1-3\]$/);
+  expect((await glean("as", "sinfo", "-R")).stdout).toBe(
+    "REASON               USER               TIMESTAMP           NODELIST\n",
+  );
+});
+
 test("info prints nodes as sinfo does", async () => {
   world.answers["GET /v1/info"] = site;
   expect((await glean("info", "-N", "-h", "-n", "n[1-2]")).stdout).toBe(
-    "n1      1  gleaner* idle\nn2      1  gleaner* alloc\n",
+    "n1             1  gleaner* idle\nn2             1  gleaner* alloc\n",
   );
   expect((await glean("info", "-o", "%N %C")).stdout).toBe(
     "NODELIST CPUS(A/I/O/T)\nn[1,3] 4/4/0/8\nn2 8/0/0/8\n",
