@@ -61,7 +61,10 @@ export const define: Define = (command, run) => {
     .option("-n, --name <NAMES>", "only with these names")
     .option("-w, --nodelist <NODES>", "only on these nodes: n1,n2")
     .option("-p, --partition <NAMES>", "accepted as by squeue: all is in gleaner")
-    .option("-i, --iterate <SECONDS>", "list again after this number of seconds, until it is interrupted")
+    .option(
+      "-i, --iterate <SECONDS>",
+      "list again after this number of seconds, until it is interrupted",
+    )
     .option("--json", "one JSON document")
     .action(run(queue));
 };
