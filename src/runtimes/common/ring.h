@@ -23,6 +23,8 @@
  * memory. */
 #define DEFAULT_RING_BYTES (128u << 20)
 #define RING_ALIGNMENT 64u
+/* Raised when frames lie in another way: a side that does not know it must not read them. */
+#define RING_LAYOUT 2u
 
 struct ring_state;
 

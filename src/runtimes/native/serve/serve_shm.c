@@ -13,9 +13,11 @@
 
 bool client_opens_rings(struct server *server, struct client *client, const char *fields, size_t length)
 {
-	unsigned long bytes = fields_are_valid(fields, length)
-				      ? fields_number(fields, length, "ringBytes", DEFAULT_RING_BYTES)
-				      : 0;
+	if (!fields_are_valid(fields, length) || fields_number(fields, length, "layout", 1) != RING_LAYOUT) {
+		client_refuse(server, client, "PROTOCOL", "the client's shared memory has another layout: install the same release on both sides");
+		return false;
+	}
+	unsigned long bytes = fields_number(fields, length, "ringBytes", DEFAULT_RING_BYTES);
 	if (client->passed < 0 || bytes > MAX_RING_BYTES || client->in_end != client->in_start ||
 	    !rings_map(&client->rings, client->passed, (uint32_t)bytes, true)) {
 		client_refuse(server, client, "PROTOCOL", "the shared memory is not as it must be: a sealed memfd for two rings");

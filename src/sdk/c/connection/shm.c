@@ -33,6 +33,7 @@ static bool pass(int fd, int memfd, uint32_t ring_bytes)
 	uint8_t frame[FRAME_HEADER_BYTES + 64];
 	struct fields fields = { NULL, 0 };
 	fields_add_number(&fields, "ringBytes", ring_bytes);
+	fields_add_number(&fields, "layout", RING_LAYOUT);
 	struct frame_header header = { DIRECT_SHM_OPEN, 0, (uint32_t)fields.length, 0 };
 	frame_encode(frame, &header);
 	if (fields.data != NULL)

@@ -142,6 +142,17 @@ const callOf = (id: number, bytes: number, input: Uint8Array): Buffer =>
 
 const rightKey = () => Buffer.from(served.endpoint.key, "hex");
 
+test("refuses shared memory whose layout it does not know", async () => {
+  const client = await proven();
+  const fields = encodeFields({ ringBytes: 65_536, layout: 1 });
+  client.socket.write(encodeDirectFrame("shmOpen", 0, fields));
+  const refused = decodeRefused((await client.next())!.payload);
+  expect(refused).toMatchObject({
+    code: "PROTOCOL",
+    reason: expect.stringMatching(/same release/),
+  });
+});
+
 test("is found by its socket's name, which fills the address", async () => {
   const socket = connect({ path: `\0${served.endpoint.socket}` });
   await once(socket, "connect");

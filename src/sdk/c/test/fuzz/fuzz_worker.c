@@ -89,7 +89,8 @@ static void ask_for_rings(struct steps *steps, int fd, struct rings *peer)
 	struct fields fields = { NULL, 0 };
 	int memfd = kind & 1 ? STDERR_FILENO : rings_create(kind & 2 ? 2 * MIN_RING_BYTES : MIN_RING_BYTES);
 	fields_add_number(&fields, "ringBytes", kind & 4 ? next_word(steps) : MIN_RING_BYTES);
-	if (peer->mapping == NULL && (kind & 7) == 0 && !rings_map(peer, memfd, MIN_RING_BYTES, false))
+	fields_add_number(&fields, "layout", kind & 8 ? next_byte(steps) : RING_LAYOUT);
+	if (peer->mapping == NULL && (kind & 15) == 0 && !rings_map(peer, memfd, MIN_RING_BYTES, false))
 		abort();
 	send_frame(fd, DIRECT_SHM_OPEN, &fields, memfd);
 	free(fields.data);
