@@ -3,7 +3,15 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, lstatSync, mkdtempSync, readdirSync, rmdirSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { LaunchSpec } from "../../wire/launch.js";
@@ -19,9 +27,10 @@ export class TemporaryFolder {
   private isClosed = false;
 
   private constructor(
-    private readonly path: string,
+    private path: string,
     private readonly left: string[],
     private readonly program: string,
+    private readonly make: () => string,
   ) {}
 
   /**
@@ -41,9 +50,8 @@ export class TemporaryFolder {
         .filter((name) => name.startsWith(prefix))
         .map((name) => join(temporaryDirectory, name))
         .filter(isOurs);
-      const path = mkdtempSync(join(temporaryDirectory, prefix));
-      chmodSync(path, 0o711);
-      const folder = new TemporaryFolder(path, left, spawnProgram);
+      const make = () => makeFolder(join(temporaryDirectory, prefix));
+      const folder = new TemporaryFolder(make(), left, spawnProgram, make);
       folder.sweep();
       return folder;
     } catch (thrown) {
@@ -52,9 +60,18 @@ export class TemporaryFolder {
     }
   }
 
-  /** A path for the next command. */
+  /** A path for the next command. What cleans /tmp may have removed the folder, which was empty. */
   next(): string {
+    if (!existsSync(this.path)) this.renew();
     return join(this.path, String(++this.count));
+  }
+
+  private renew(): void {
+    try {
+      this.path = this.make();
+    } catch {
+      // The command's start fails on the missing folder, and says so.
+    }
   }
 
   /** No command runs any more. What could not be removed is left to the next executor. */
@@ -64,7 +81,8 @@ export class TemporaryFolder {
     try {
       rmdirSync(this.path);
     } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== "ENOTEMPTY") throw thrown;
+      const { code } = thrown as NodeJS.ErrnoException;
+      if (code !== "ENOTEMPTY" && code !== "ENOENT") throw thrown;
     }
   }
 
@@ -87,6 +105,12 @@ export class TemporaryFolder {
 function prefixOf({ runDirectory, node }: Spec): string {
   const hash = createHash("sha256").update(`${runDirectory}\0${node}`).digest("hex");
   return `gleaner-${hash.slice(0, 10)}.`;
+}
+
+function makeFolder(prefix: string): string {
+  const path = mkdtempSync(prefix);
+  chmodSync(path, 0o711); // whatever the umask
+  return path;
 }
 
 function isOurs(path: string): boolean {

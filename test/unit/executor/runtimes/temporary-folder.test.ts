@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  rmdirSync,
   rmSync,
   statSync,
 } from "node:fs";
@@ -60,6 +61,15 @@ test("what a dead executor of the node has left is swept, and that of others is 
   folder.close();
   expect(readdirSync(above)).toHaveLength(2);
   expect(said).toEqual([]);
+});
+
+test("is made again after something else has removed it", () => {
+  const folder = open()!;
+  rmdirSync(join(folder.next(), ".."));
+  expect(statSync(join(folder.next(), "..")).mode & 0o777).toBe(0o711);
+  rmdirSync(join(folder.next(), ".."));
+  folder.close();
+  expect(readdirSync(above)).toEqual([]);
 });
 
 test("there is none where functions have the directory for themselves", () => {
