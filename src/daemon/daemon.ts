@@ -9,6 +9,7 @@ import type { Config } from "../config.js";
 import type { Store } from "../core/ports/store.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { openStore } from "../store/sqlite/open.js";
+import { Acceptors } from "./api/server/acceptors.js";
 import { maxConnections } from "./api/server/connections.js";
 import { listenForWakes, wakesFor } from "./capacity/wake.js";
 import { listenForExecutors } from "./executors/door.js";
@@ -49,6 +50,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const lock = await takeLock(config.stateDirectory);
   const adapters = adaptersOf(config);
   const { tls = null } = adapters;
+  const acceptors = new Acceptors(log);
   const store = await openStore(
     join(config.stateDirectory, "gleaner.db"),
     options.storeWorkerFile,
@@ -61,6 +63,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const wakeSocket = await listenForWakes(host, executorPort, wakesFor(parts));
   const api = await apiServer(options, store, parts, tls);
   await listenForClients(api, config);
+  acceptors.serve(api.server, maxConnections);
   log.info({ version: options.version, listen: config.listen }, "gleanerd is ready");
   void parts.capacity.start();
   const endRounds = startRounds(config, store, parts, log);
@@ -71,7 +74,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await Promise.all([
       inTime(log, "the capacity loop", parts.capacity.stop()),
       inTime(log, "removing old records", endRounds()),
-      inTime(log, "requests under way", closeApi(api)),
+      inTime(log, "requests under way", closeApi(api, acceptors)),
     ]);
     wakeSocket.close();
     executorServer.close();

@@ -15,11 +15,12 @@ export class FairTurns {
   private acceptsSinceRequest = 0;
 
   /**
-   * A connection was accepted. libuv accepts one in each turn of the event loop, in the order of
-   * their arrival, whoever they belong to: until all are accepted, most turns start no request.
+   * A connection was accepted. They come in the order of their arrival, whoever they belong to:
+   * until all are accepted, few requests start.
    */
   accepted(): void {
     this.hasAccepted = true;
+    this.acceptsSinceRequest++;
   }
 
   /** Resolves when this user's request may start: at once if it is the first of this turn. */
@@ -50,6 +51,7 @@ export class FairTurns {
 
   private wasTurnOf(uid: number): void {
     this.begunAtOnce = null;
+    this.acceptsSinceRequest = 0;
     const queue = this.waiting.get(uid);
     if (queue === undefined) return;
     this.waiting.delete(uid);
@@ -57,7 +59,7 @@ export class FairTurns {
   }
 
   private yieldsToAccepts(): boolean {
-    const yields = this.hasAccepted && ++this.acceptsSinceRequest < acceptsPerRequest;
+    const yields = this.hasAccepted && this.acceptsSinceRequest < acceptsPerRequest;
     this.hasAccepted = false;
     if (!yields) this.acceptsSinceRequest = 0;
     return yields;

@@ -194,7 +194,7 @@ test("the shutdown waits for no client", async () => {
   );
   while (waiters.size < 1) await new Promise((resolve) => setImmediate(resolve));
   const startedMs = nowMs();
-  await closeApi(server);
+  await closeApi(server, { close: async () => {} });
   expect(nowMs() - startedMs).toBeLessThan(5_000);
   expect(await waiting).toBe("UNREACHABLE");
 });
