@@ -74,12 +74,12 @@ async function ask(method: string, path: string, body?: object | Uint8Array, uid
   return { status: answer.status, body: (await answer.json()) as never };
 }
 
-async function deploy(): Promise<void> {
+async function deploy(uid = operator): Promise<void> {
   const tree = writeTree(mkdtempSync(join(folder.folder, "f-")), { text: "x" });
   const { bytes, version } = await packed(tree);
-  await ask("PUT", `/v1/blobs/${version}`, bytes);
+  await ask("PUT", `/v1/blobs/${version}`, bytes, uid);
   const request = { requestId: randomUUID(), name: "tile", bundle: version, sharing: "all" };
-  expect((await ask("POST", "/v1/functions", request)).status).toBe(200);
+  expect((await ask("POST", "/v1/functions", request, uid)).status).toBe(200);
 }
 
 const asked = (change: object = {}) => ({
@@ -189,6 +189,17 @@ test("nobody else gets keys, and nobody but an operator sees another's lease", a
   expect((await ask("GET", "/v1/leases", undefined, bob)).body).toEqual({ leases: [] });
   expect((await ask("GET", `/v1/leases/${id}`, undefined, bob)).status).toBe(403);
   expect((await ask("POST", `/v1/leases/${id}/end`, {}, bob)).status).toBe(403);
+});
+
+test("an operator sees another's lease, but none of its keys", async () => {
+  await deploy(bob);
+  const answer = ask("POST", "/v1/leases", asked({ workers: 1 }), bob);
+  const [order] = await node.ordered(1);
+  serves(order!, 1_001);
+  const { id, workers } = (await answer).body as LeaseView;
+  expect(workers[0]!.key).toMatch(/^[0-9a-f]{64}$/);
+  const seen = (await ask("GET", `/v1/leases/${id}`)).body as LeaseView;
+  expect(seen.workers).toMatchObject([{ port: 1_001, key: null }]);
 });
 
 test("a lease that does not get enough workers in time ends, and says why", async () => {

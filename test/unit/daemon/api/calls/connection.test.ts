@@ -227,10 +227,14 @@ test("reads nothing of a client that leaves its answers unread", async () => {
   expect(asked.length).toBeLessThan(sent);
 });
 
-test("a request that asks for another protocol is a request like any other", async () => {
+test.each([
+  ["/v1/nothing", "h2c"],
+  ["/v1/nothing", callProtocol],
+  ["/v1/calls", "h2c"],
+])("a request of %s that asks for %s is a request like any other", async (path, protocol) => {
   const socket = await opened(
-    "GET /v1/nothing HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: ${protocol}\r\nHTTP2-Settings: AAMAAABk\r\nAuthorization: Bearer ${api.tokenOf(1_000)}\r\n\r\n`,
   );
   const [refusal] = (await once(socket, "data")) as [Buffer];
-  expect(refusal.toString()).toMatch(/^HTTP\/1\.1 (401|404) /);
+  expect(refusal.toString()).toMatch(/^HTTP\/1\.1 (404|405) /);
 });
