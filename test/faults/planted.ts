@@ -116,6 +116,7 @@ export const planted: readonly Planted[] = [
       store: (store) => ({
         ...store,
         beginAttempt: async (attempt) => void store.beginAttempt(attempt).catch(() => {}),
+        beginTasks: async (...begun) => void store.beginTasks(...begun).catch(() => {}),
       }),
     },
   },

@@ -10,7 +10,7 @@ import type { WaitingRun } from "./waiting-runs.js";
  * How long the tasks of a run are expected to take together: nobody who waits for the place notices
  * it.
  */
-const togetherMs = 40;
+export const togetherMs = 40;
 /** Limits what goes back to the queue if the place is lost; more would not be faster. */
 const mostTogether = 128;
 
@@ -53,21 +53,56 @@ export function runsOf(
   return runs;
 }
 
+/**
+ * What follows in the places of `places` tasks of an array that are about to be free: half of a
+ * run each, so that no place is taken for longer than by one run. `task`: the next one that waits.
+ */
+export function followersOf(
+  places: number,
+  { waiting, alike }: PlacedTask,
+  prediction: Prediction | undefined,
+): readonly (readonly InvocationId[])[] {
+  const heads: InvocationId[][] = Array.from({ length: places }, () => []);
+  share(heads, halfOf(tasksTogether(waiting, prediction)) + 1, idsIn(alike, new Set()));
+  return heads;
+}
+
+/** Whether so few tasks of a run are left that others may follow them. */
+export const isNearItsEnd = (
+  left: number,
+  waiting: Waiting,
+  prediction: Prediction | undefined,
+): boolean => left <= halfOf(tasksTogether(waiting, prediction));
+
+const halfOf = (tasks: number): number => Math.floor(tasks / 2);
+
 /** The tasks of an array that found no place, and the runs that they may join. */
 interface Left {
   readonly heads: InvocationId[][];
   readonly most: number;
-  readonly ids: Iterator<InvocationId>;
+  readonly ids: Iterable<InvocationId>;
 }
 
-/** In turn, so that the last tasks run beside each other. */
-function share(heads: readonly InvocationId[][], most: number, ids: Iterator<InvocationId>): void {
-  for (let length = 1; length < most; length++)
-    for (const head of heads) {
-      const next = ids.next();
-      if (next.done) return;
-      head.push(next.value);
-    }
+/**
+ * Each gets as many as the others, so that the last tasks run beside each other; consecutive ones,
+ * which are recorded together.
+ */
+function share(heads: readonly InvocationId[][], most: number, ids: Iterable<InvocationId>): void {
+  const shared = upTo(ids, heads.length * (most - 1));
+  heads.forEach((head, at) => {
+    const from = Math.ceil((at * shared.length) / heads.length);
+    const to = Math.ceil(((at + 1) * shared.length) / heads.length);
+    for (const id of shared.slice(from, to)) head.push(id);
+  });
+}
+
+function upTo(ids: Iterable<InvocationId>, most: number): InvocationId[] {
+  const first: InvocationId[] = [];
+  for (const id of ids) {
+    if (first.length === most) break;
+    first.push(id);
+  }
+  return first;
 }
 
 /** One at a time until the function is known, then no more than it has run already. */

@@ -195,6 +195,8 @@ export interface Store extends FunctionStore, MapStore, LeaseStore, RefusalStore
 
   /** Records the intent before gleanerd sends the order. */
   beginAttempt(attempt: Attempt): Promise<void>;
+  /** As beginAttempt(), for the first attempts of tasks that wait as runs: of all or of none. */
+  beginTasks(attempt: Omit<Attempt, "invocation">, tasks: readonly InvocationId[]): Promise<void>;
   /** Returns false, and changes nothing, if this attempt is not the running one. */
   endAttempt(result: AttemptResult): Promise<boolean>;
   /**

@@ -10,6 +10,7 @@ import {
   type KnownOrder,
 } from "../../core/accounting/plausibility.js";
 import type { AttemptKey, AttemptReport, ExecutorMessage } from "../../wire/messages.js";
+import type { TaskRun } from "../state/assignments.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 
@@ -117,13 +118,8 @@ export function believed<Report extends EndFigures & AttemptKey & Pick<AttemptRe
   const known = knownOrder(record, report, deps);
   if (known === null || known === "not ordered") return null;
   const { phases } = report;
-  // Tasks of one run share the time since they were ordered.
   const { run } = record.attempts.get(report.invocation)!;
-  run?.spentMs.delete(report.invocation);
-  const spentMs = [...(run?.spentMs.values() ?? [])].reduce((sum, ms) => sum + ms, 0);
-  const elapsedMs = Math.max(0, known.elapsedMs - spentMs);
-  const bounded = boundedEnd(report, { ...known, elapsedMs });
-  run?.spentMs.set(report.invocation, bounded.wallMs);
+  const bounded = run === null ? boundedEnd(report, known) : boundedInRun(report, known, run);
   if (phases === undefined) return bounded;
   const atMost = (ms: number) => Math.min(ms, known.elapsedMs);
   const { fetchMs, startMs, loadMs, runMs } = phases;
@@ -134,6 +130,21 @@ export function believed<Report extends EndFigures & AttemptKey & Pick<AttemptRe
     runMs: atMost(runMs),
   };
   return { ...bounded, phases: believable };
+}
+
+/** Tasks of one run share the time since the first of them was ordered. */
+function boundedInRun<Report extends EndFigures & AttemptKey>(
+  report: Report,
+  known: KnownOrder,
+  run: TaskRun,
+): Report {
+  const spentMs = run.spentMs - (run.toldMs.get(report.invocation) ?? 0);
+  const leftMs = Math.max(0, nowMs() - run.orderedAtMs! - spentMs);
+  const elapsedMs = Math.min(known.elapsedMs, leftMs);
+  const bounded = boundedEnd(report, { ...known, elapsedMs });
+  run.spentMs = spentMs + bounded.wallMs;
+  run.toldMs.set(report.invocation, bounded.wallMs);
+  return bounded;
 }
 
 /** Whether its end has arrived but is not durable yet. */

@@ -4,15 +4,14 @@
 import type { Logger } from "pino";
 import { machineMonotonicMs, nowMs, pause, setImmediate } from "../../clock.js";
 import { type PlacementPolicy, type Prediction, place } from "../../core/placement/placement.js";
-import { type PlacedRun, type PlacedTask, runsOf } from "../../core/placement/task-runs.js";
+import { type PlacedRun, runsOf } from "../../core/placement/task-runs.js";
 import type { Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import type { Payload } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
-import type { InvocationId } from "../../model/ids.js";
 import type { Attempt, AttemptEnd, Submission } from "../../model/invocation.js";
 import type { AttemptKey } from "../../wire/messages.js";
-import type { Assignment, TaskRun } from "../state/assignments.js";
+import { type Assignment, newTaskRun, type TaskRun } from "../state/assignments.js";
 import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
@@ -22,6 +21,7 @@ import type { Checkpoints } from "./checkpoints.js";
 import type { Documents } from "./documents.js";
 import type { KeepAlive } from "./keep-alive.js";
 import { type OrderDocuments, orderFor } from "./order.js";
+import { RunningRuns, taskOf } from "./running-runs.js";
 import { type EndFacts, lostFacts, type Settler } from "./settle.js";
 import type { Vouchers } from "./vouchers.js";
 
@@ -71,9 +71,11 @@ interface Recorded extends Begun {
 export class Dispatcher {
   private readonly policy: PlacementPolicy;
   private readonly unrecorded = new LogRateLimit();
+  private readonly runs: RunningRuns;
   private scheduled = false;
 
   constructor(private readonly deps: DispatcherDependencies) {
+    this.runs = new RunningRuns(deps.live, deps.registry, deps.prediction);
     const { prediction, avoidedBy, allowedTo } = deps;
     this.policy = {
       ...placementPolicy,
@@ -110,6 +112,7 @@ export class Dispatcher {
     const { prediction } = this.policy;
     for (const run of runsOf(placed, prediction, (id) => taskOf(this.deps.live, id)))
       void this.begin(run);
+    for (const followers of this.runs.followers(nowMs())) void this.begin(followers, followers.run);
     if (placed.length === placementPolicy.maxAssignments) this.kick();
     else if (queue.size > 0) this.deps.events.publish({ type: "workLeftWaiting" });
   }
@@ -118,11 +121,14 @@ export class Dispatcher {
    * The intent is durable before an order is sent: a restarted daemon knows every attempt that may
    * exist.
    */
-  private async begin({ executor, ids }: PlacedRun): Promise<void> {
+  private async begin({ executor, ids }: PlacedRun, known?: TaskRun): Promise<void> {
     const record = this.deps.registry.get(executor)!;
-    const run: TaskRun | null = ids.length === 1 ? null : { tasks: [], spentMs: new Map() };
+    const run = known ?? (ids.length === 1 ? null : newTaskRun());
+    const ahead = run?.tasks.at(-1);
     const begun = ids.map((id) => this.assign(this.deps.live.get(id)!, record, run));
     const [first] = begun as [Begun];
+    const array = first.live.arrayJobId;
+    if (run !== null && array !== null) this.runs.add(run, { executor, array });
     const call = this.deps.live.unrecorded.get(first.live.id);
     if (call !== undefined && call.recording === null) {
       const { attempt } = first;
@@ -134,8 +140,9 @@ export class Dispatcher {
     try {
       await call?.recording;
       await this.deps.documents.with(first.live, async (submission) => {
-        const recorded = await Promise.all(begun.map((each) => this.record(each, record)));
-        this.orderInTurn(recorded, record, submission);
+        const recorded =
+          run === null ? [await this.record(first, record)] : await this.recordTogether(begun);
+        this.orderInTurn(recorded, record, submission, ahead);
         // Limits the orders in progress; a node that reads nothing delays the others no longer.
         await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
       });
@@ -182,6 +189,15 @@ export class Dispatcher {
     }
   }
 
+  /** As record(), for tasks of one run, of which none has a checkpoint. */
+  private async recordTogether(begun: readonly Begun[]): Promise<(Recorded | null)[]> {
+    const { documents, store } = this.deps;
+    const inputs = await Promise.all(begun.map(({ live }) => documents.inputOf(live)));
+    const ids = begun.map(({ live }) => live.id);
+    await store.beginTasks(begun[0]!.attempt, ids);
+    return begun.map((each, at) => ({ ...each, input: inputs[at]! }));
+  }
+
   /** Nothing was recorded and nothing was sent: it returns to the queue. */
   private returnUnrecorded({ live, attempt }: Begun, cause: unknown): void {
     const problem = { invocation: live.id, cause: messageOf(cause) };
@@ -196,13 +212,13 @@ export class Dispatcher {
     recorded: readonly (Recorded | null)[],
     record: ExecutorRecord,
     submission: Submission,
+    ahead: Assignment | undefined,
   ): void {
-    let after: AttemptKey | undefined;
+    let after = ahead === undefined ? undefined : keyOf(ahead);
     for (const each of recorded) {
       if (each === null) continue;
       const isSent = this.order(each, record, { submission, input: each.input, after });
-      const { invocation, attempt } = each.assignment;
-      if (isSent) after = { invocation, attempt };
+      if (isSent) after = keyOf(each.assignment);
     }
   }
 
@@ -255,17 +271,4 @@ export class Dispatcher {
   }
 }
 
-/**
- * A task of an array that nobody has tried to run, with those like it; null for what must have a
- * place of its own.
- */
-function taskOf(live: LiveInvocations, id: InvocationId): PlacedTask | null {
-  const run = live.queue.runs.find(id);
-  if (run === undefined) return null;
-  const { checkpointIn, lease } = run.submission.digest;
-  if (checkpointIn !== null || lease !== undefined) return null;
-  const array = run.submission.requested.arrayJobId!;
-  const waiting = run.at(id);
-  if (waiting.gpus > 0) return null;
-  return { array, waiting, alike: [...live.queue.runs.between(...live.tasksOf(array)!.ids)] };
-}
+const keyOf = ({ invocation, attempt }: AttemptKey): AttemptKey => ({ invocation, attempt });

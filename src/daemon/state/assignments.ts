@@ -40,12 +40,20 @@ export interface Assignment extends AttemptKey, ResourceRequest {
 export interface TaskRun {
   /** Those that the executor holds, in their order. */
   readonly tasks: readonly Assignment[];
-  /**
-   * What those that have ended took, as far as that is believed; each once, however often its
-   * executor has to report it.
-   */
-  readonly spentMs: Map<InvocationId, number>;
+  /** When the first was ordered; null before. */
+  orderedAtMs: number | null;
+  /** What those that have ended took together, as far as that is believed. */
+  spentMs: number;
+  /** The part of each whose end is not durable: its executor may have to report it again. */
+  readonly toldMs: Map<InvocationId, number>;
 }
+
+export const newTaskRun = (): TaskRun => ({
+  tasks: [],
+  orderedAtMs: null,
+  spentMs: 0,
+  toldMs: new Map(),
+});
 
 type Changing = { -readonly [Key in keyof Assignment]: Assignment[Key] };
 
@@ -94,6 +102,7 @@ export class Assignments {
   /** Its order was sent. */
   order(assignment: Assignment, ordered: NonNullable<Assignment["ordered"]>): void {
     (assignment as Changing).ordered = ordered;
+    if (assignment.run !== null) assignment.run.orderedAtMs ??= ordered.atMs;
   }
 
   /** Its end is known; its executor holds it no longer. */
@@ -117,6 +126,7 @@ export class Assignments {
     this.byInvocation.delete(invocation);
     this.byExecutor.get(assignment.executor)?.delete(invocation);
     this.leaveRun(assignment);
+    assignment.run?.toldMs.delete(invocation);
   }
 
   /** The next one of its run has the place. */

@@ -18,6 +18,7 @@ const threadOf = {
   inputToRun: "write",
   pruneAnswers: "write",
   beginAttempt: "write",
+  beginTasks: "write",
   endAttempt: "write",
   saveCheckpoint: "write",
   forgetCheckpoint: "write",

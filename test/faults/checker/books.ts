@@ -198,6 +198,9 @@ export class Books {
   committed(name: string, args: readonly unknown[], value: unknown): void {
     if (name === "submit") this.submitted(args[0] as NewInvocations, value as Submitted);
     else if (name === "beginAttempt") this.begun(args[0] as Attempt);
+    else if (name === "beginTasks")
+      for (const invocation of args[1] as readonly InvocationId[])
+        this.begun({ ...(args[0] as Attempt), invocation });
     else if (name === "recordCall") {
       if (value === true) this.callRecorded(args[0] as CallRecord);
     } else if (name === "endAttempt") {

@@ -1,7 +1,7 @@
 // Attempts: begun before the order is sent, ended once together with their posting.
 
 import { isCharged } from "../../../core/accounting/metering.js";
-import type { AttemptResult } from "../../../core/ports/store.js";
+import type { AttemptResult, IdRange } from "../../../core/ports/store.js";
 import type { CallPhases } from "../../../model/call.js";
 import { assert, GleanerError } from "../../../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../../../model/ids.js";
@@ -69,8 +69,12 @@ const phasesOf = ({ fetch_ms, start_ms, load_ms, run_ms }: AttemptRow): CallPhas
 export function attemptWrites(
   database: Connection,
   seal: LedgerSeal,
-): Operations<"beginAttempt" | "endAttempt"> {
-  return { beginAttempt: beginAttempt(database), endAttempt: endAttempt(database, seal) };
+): Operations<"beginAttempt" | "beginTasks" | "endAttempt"> {
+  return {
+    beginAttempt: beginAttempt(database),
+    beginTasks: beginTasks(database),
+    endAttempt: endAttempt(database, seal),
+  };
 }
 
 function findInvocation(database: Connection) {
@@ -96,7 +100,7 @@ function beginAttempt(database: Connection): (attempt: Attempt) => void {
     const { invocation: id, number, state } = attempt;
     assert(state === "RUNNING", `attempt ${number} of invocation ${id} begins RUNNING`);
     let invocation = invocationState.get(id);
-    if (invocation === undefined && separate(id)) invocation = invocationState.get(id);
+    if (invocation === undefined && separate([id, id])) invocation = invocationState.get(id);
     if (invocation === undefined)
       throw new GleanerError("STORE", `cannot begin an attempt: there is no invocation ${id}`);
     step(invocationTransitions, invocation.state, "RUNNING", `invocation ${id}`);
@@ -107,6 +111,41 @@ function beginAttempt(database: Connection): (attempt: Attempt) => void {
     insertAttempt.run(attempt);
     runInvocation.run(attempt);
   };
+}
+
+/** Few statements, however many tasks they are. */
+function beginTasks(database: Connection): Operations<"beginTasks">["beginTasks"] {
+  const separate = taskSeparator(database);
+  const insertAttempts = database.prepare(
+    `INSERT INTO attempt (invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms,
+       started_monotonic_ms)
+     SELECT value, @number, @executor, @node, @cores, @memoryMb, @gpus, 'RUNNING', @startedAtMs,
+       @startedMonotonicMs FROM json_each(@tasks)`,
+  );
+  const runInvocations = database.prepare(
+    `UPDATE invocation SET state = 'RUNNING', attempt = @number, started_at_ms = @startedAtMs, node = @node
+       WHERE id IN (SELECT value FROM json_each(@tasks))`,
+  );
+  return (attempt, tasks) => {
+    assert(attempt.number === 1, "nobody has tried to run a task that waits in a run");
+    for (const [first, last] of rangesOf(tasks))
+      if (!separate([first, last]))
+        throw new GleanerError("STORE", `tasks ${first} to ${last} do not wait as runs`);
+    const row = { ...attempt, tasks: JSON.stringify(tasks) };
+    insertAttempts.run(row);
+    runInvocations.run(row);
+  };
+}
+
+/** Consecutive ids as ranges. */
+function rangesOf(ids: readonly InvocationId[]): IdRange[] {
+  const ranges: [InvocationId, InvocationId][] = [];
+  for (const id of ids) {
+    const last = ranges.at(-1);
+    if (last?.[1] === id - 1) last[1] = id;
+    else ranges.push([id, id]);
+  }
+  return ranges;
 }
 
 const noPhases = { fetchMs: null, startMs: null, loadMs: null, runMs: null };

@@ -5,6 +5,7 @@ import { expect, test } from "@jest/globals";
 import { nowMs } from "../../../../src/clock.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { believed } from "../../../../src/daemon/executors/testimony.js";
+import { newTaskRun } from "../../../../src/daemon/state/assignments.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import { newState } from "../../../support/daemon/state.js";
@@ -14,7 +15,7 @@ test("tasks of a run share the time since they were ordered, and one of them the
   const { live, registry } = newState();
   const record = new ExecutorRecord(executorId("x1"), nodeName("n1"), "n1", 0);
   registry.add(record);
-  const run = { tasks: [], spentMs: new Map() };
+  const run = newTaskRun();
   const atMs = nowMs() - 100;
   for (const id of [1, 2, 3]) {
     const digest = digestOf(1_000, submission());

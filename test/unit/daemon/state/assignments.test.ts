@@ -3,7 +3,7 @@
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { digestOf } from "../../../../src/core/submission/digest.js";
-import { Assignments } from "../../../../src/daemon/state/assignments.js";
+import { Assignments, newTaskRun } from "../../../../src/daemon/state/assignments.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import { give, newState } from "../../../support/daemon/state.js";
@@ -54,7 +54,7 @@ test("of tasks that are ordered together one has the place, and then the next", 
   const placed: number[] = [];
   assignments = new Assignments(({ invocation }) => void placed.push(invocation));
   assignments.open(x1);
-  const run = { tasks: [], spentMs: new Map() };
+  const run = newTaskRun();
   const [first, second, third] = [1, 2, 3].map((each) => give(assignments, x1, each, {}, run));
   expect([first, second, third].map((each) => each!.waits)).toEqual([false, true, true]);
   // One that waited is returned.

@@ -36,6 +36,30 @@ const shown = ({ invocation, run }: LiveInvocation) => [
   run?.count ?? null,
 ];
 
+test("first attempts of tasks begin together, or none of them", async () => {
+  await submitArray("array", 100);
+  const { invocation: _, ...attempt } = sampleAttempt(invocationId(1));
+  const begin = (...ids: number[]) => store.beginTasks(attempt, ids.map(invocationId));
+  await begin(1, 5, 6, 7);
+  expect((await store.loadLive(0, 10)).map(shown)).toEqual([
+    [1, 10, null],
+    [2, 12, 3],
+    [5, 18, null],
+    [6, 20, null],
+    [7, 22, null],
+    [8, 24, 93],
+  ]);
+  expect(await store.loadRunningAttempts()).toEqual(
+    [1, 5, 6, 7].map((id) => ({ ...attempt, invocation: id })),
+  );
+  const [begun] = await store.listInvocations({ ids: [invocationId(6)], limit: 1 });
+  const { number, node, startedAtMs } = attempt;
+  expect(begun).toMatchObject({ state: "RUNNING", attempt: number, node, startedAtMs });
+  // One that has begun, and one that does not exist.
+  for (const other of [5, 101]) await expect(begin(10, other)).rejects.toThrow(/do not wait/);
+  expect(await store.loadRunningAttempts()).toHaveLength(4);
+});
+
 describe("an array of a million tasks", () => {
   test("is one entry until a task begins, and its ids are not given again", async () => {
     expect(await submitArray()).toEqual({ id: 1, tasks: million, isNew: true });

@@ -82,25 +82,30 @@ function splitter(database: Connection): (run: Run, parts: readonly IdRange[]) =
   };
 }
 
-/** Returns a function that gives a waiting task a row of its own, if it is in a run. */
-export function taskSeparator(database: Connection): (id: InvocationId) => boolean {
+/** Returns a function that gives waiting tasks rows of their own, if all of them are in runs. */
+export function taskSeparator(database: Connection): (ids: IdRange) => boolean {
   const find = database.prepare<{ id: number }, Run>(
     `SELECT * FROM task_run WHERE first_id = ${firstAt("@id")} AND last_id >= @id AND state = 'PENDING'`,
   );
-  const insertRow = database.prepare(
-    `INSERT INTO invocation (id, submission, array_task_id, state, attempt)
-     VALUES (@id, @submission, @task, 'PENDING', 0)`,
+  const insertRows = database.prepare<Run & { readonly from: number; readonly to: number }>(
+    `WITH RECURSIVE task (id) AS
+       (SELECT @from UNION ALL SELECT id + 1 FROM task WHERE id < @to)
+     INSERT INTO invocation (id, submission, array_task_id, state, attempt)
+       SELECT id, @submission, @first_task + (id - @first_id) * @step, 'PENDING', 0 FROM task`,
   );
   const split = splitter(database);
-  return (id) => {
-    const run = find.get({ id });
-    if (run === undefined) return false;
-    const { first_id, last_id, submission, first_task, step } = run;
-    insertRow.run({ id, submission, task: first_task + (id - first_id) * step });
-    split(run, [
-      [first_id as InvocationId, (id - 1) as InvocationId],
-      [(id + 1) as InvocationId, last_id as InvocationId],
-    ]);
+  return ([first, last]) => {
+    for (let from: number = first; from <= last; ) {
+      const run = find.get({ id: from });
+      if (run === undefined) return false;
+      const to = Math.min(last, run.last_id);
+      insertRows.run({ ...run, from, to });
+      split(run, [
+        [run.first_id as InvocationId, (from - 1) as InvocationId],
+        [(to + 1) as InvocationId, run.last_id as InvocationId],
+      ]);
+      from = to + 1;
+    }
     return true;
   };
 }
