@@ -165,10 +165,7 @@ export interface Store extends FunctionStore, MapStore, LeaseStore, RefusalStore
   scanInvocations(filter: ScanFilter, afterId: number): Promise<Scan>;
   listAttempts(invocation: InvocationId): Promise<readonly Attempt[]>;
   submissionOf(invocation: InvocationId): Promise<Submission | null>;
-  /**
-   * Finds a submission by its own id for an order that is about to be sent; it never waits behind a
-   * list.
-   */
+  /** Finds a submission by its own id for an order; it never waits behind a list. */
   submissionToRun(submission: InvocationId): Promise<Submission | null>;
 
   /** The input of a call that is about to run; null for a command. */

@@ -6,9 +6,9 @@ import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
 import { keyText } from "./attempt.js";
 
 /**
- * gleanerd expects such tasks to take 40 ms together. Those that have not begun so long after the
- * last was ordered go back to its queue: another place may be free, and another user may wait for
- * this one.
+ * gleanerd expects such tasks to take 40 ms together. Those that have not begun within this time
+ * after the last order go back to its queue: another place may be free, and another user may wait
+ * for this one.
  */
 export const followMs = 100;
 
