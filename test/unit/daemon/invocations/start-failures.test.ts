@@ -8,9 +8,17 @@ import { digestOf } from "../../../../src/core/submission/digest.js";
 import { type EndFacts, Settler } from "../../../../src/daemon/invocations/settle.js";
 import { StartFailures } from "../../../../src/daemon/invocations/start-failures.js";
 import { StoppedFunctions } from "../../../../src/daemon/invocations/stopped-functions.js";
+import type { Assignment } from "../../../../src/daemon/state/assignments.js";
+import type { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { Live } from "../../../../src/daemon/state/live-invocation.js";
-import { executorId, invocationId, nodeName, versionId } from "../../../../src/model/ids.js";
+import {
+  executorId,
+  invocationId,
+  type NodeName,
+  nodeName,
+  versionId,
+} from "../../../../src/model/ids.js";
 import { newState } from "../../../support/daemon/state.js";
 import * as made from "../../../support/nouns.js";
 import { sampleRates } from "../../../support/store/samples.js";
@@ -118,6 +126,20 @@ test("a command that ran and failed is not a failed start, whatever else its rep
   const told = { startFailure, wallMs: 5, exitCode: 1 };
   expect((await ends(add(), 0, told)).next).toBe("FAILED");
   expect(ran).toEqual([5]);
+});
+
+test("a node that returns thousands of attempts is sick, unless gleanerd gave it a reason", () => {
+  const [explained, sick] = names as [NodeName, NodeName];
+  const assignment = { follows: false } as Assignment;
+  const recordOf = (node: NodeName, hadReason: boolean) =>
+    ({ node, hadReasonToReturn: () => hadReason }) as unknown as ExecutorRecord;
+  for (let count = 0; count < 2_000; count++) {
+    starts.ended(recordOf(explained, true), assignment, { end: "EVICTED" });
+    starts.ended(recordOf(explained, false), { ...assignment, follows: true }, { end: "EVICTED" });
+    starts.ended(recordOf(sick, false), assignment, { end: "EVICTED" });
+  }
+  expect(starts.illness(explained)).toBeNull();
+  expect(starts.illness(sick)?.detail).toMatch(/sent back all of its recent work/);
 });
 
 describe("calls of a function that no worker can load", () => {
