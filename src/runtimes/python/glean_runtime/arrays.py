@@ -44,4 +44,7 @@ def write_array(array: "numpy.ndarray") -> bytes:
     head = io.BytesIO()
     npy.write_array_header_1_0(head, npy.header_data_from_array_1_0(array))
     is_fortran = array.flags.f_contiguous and not array.flags.c_contiguous
-    return head.getvalue() + array.tobytes("F" if is_fortran else "C")
+    flat = (array.T if is_fortran else array).ravel()
+    # A view of bytes has every dtype, also those that the buffer protocol does not know.
+    data = flat.view("u1").data if array.size else b""
+    return b"".join((head.getvalue(), data))

@@ -13,6 +13,7 @@ import {
   python,
 } from "../../../support/runtimes/python-runtime.js";
 import { type ServedWorker, startServing, stopServing } from "../../../support/runtimes/serving.js";
+import { pythonPackages } from "../../../support/sdk/python/packages.js";
 
 jest.setTimeout(60_000);
 const world = gleanWorld();
@@ -247,6 +248,37 @@ with gleaner.connect() as site, site.lease("work") as lease:
     answers = [other._reader.frame(None)[0] for _ in range(300)]
     print(json.dumps([got, answers.count(frames.RESULT) + answers.count(frames.BUSY)]))`);
     expect(found).toEqual([1, 300]);
+  });
+
+  test("carries arrays of numpy of any layout, and 32 MB without a copy in the client", async () => {
+    const packages = await pythonPackages();
+    const turns = `
+import sys
+sys.path.append(${JSON.stringify(packages)})
+import numpy
+def work(array):
+    return array.T if array.ndim == 2 else array
+`;
+    const handler = { handler: "f.py:work", worker: "9.1", outputLimitBytes: 64 * 1024 * 1024 };
+    grant(await startServing(parts.command, { "f.py": turns }, handler));
+    const found = await run(`
+import json, sys, tracemalloc
+sys.path.append(${JSON.stringify(packages)})
+import numpy, gleaner
+with gleaner.connect() as site, site.lease("work") as lease:
+    grid = numpy.arange(12.0).reshape(3, 4)
+    same = [
+        numpy.array_equal(lease.invoke(each), each.T if each.ndim == 2 else each)
+        for each in (grid, numpy.asfortranarray(grid), grid[:, ::2], numpy.zeros((0, 3)),
+                     numpy.arange(24).reshape(2, 3, 4).swapaxes(0, 1), numpy.array(2.5))
+    ]
+    large = numpy.arange(4_000_000.0)
+    tracemalloc.start()
+    back = lease.invoke(large)
+    peak = tracemalloc.get_traced_memory()[1]
+    # What came takes its own room, and nothing else does.
+    print(json.dumps([same, numpy.array_equal(back, large), peak < 1.1 * large.nbytes]))`);
+    expect(found).toEqual([Array(6).fill(true), true, true]);
   });
 });
 

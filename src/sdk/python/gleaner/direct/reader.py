@@ -3,9 +3,10 @@ where it stays."""
 
 from __future__ import annotations
 
+import io
 import socket
 import time
-from typing import List, Optional, Tuple
+from typing import Optional, Tuple
 
 from . import frames
 
@@ -51,10 +52,8 @@ class Reader:
             self._keep(end)
             self._ask_bytes = _ROOM_BYTES
         else:
-            first = bytes(self._view[begin:filled])
             self._filled = 0
-            rest = self._exactly(payload_bytes - len(first), until)
-            payload = first + rest if first else rest
+            payload = self._long(self._view[begin:filled], payload_bytes, until)
             self._ask_bytes = begin if payload_bytes > _ROOM_BYTES else _ROOM_BYTES
         self.is_ready = self._filled == 0 and self._ask_bytes == _ROOM_BYTES
         return type, id, metadata, payload
@@ -77,18 +76,21 @@ class Reader:
             self.room[:rest] = self.room[begin : self._filled]
         self._filled = rest
 
-    def _exactly(self, count: int, until: Optional[float]) -> bytes:
-        """The kernel fills the very bytes that are returned, unless a limit or a signal cuts it."""
-        parts: List[bytes] = []
-        while count > 0:
-            part = self._socket.recv(count, socket.MSG_WAITALL)
-            if not part:
-                raise EOFError("the worker is gone")
-            parts.append(part)
-            count -= len(part)
-            if count > 0:
-                check(until)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+    def _long(self, begun: memoryview, count: int, until: Optional[float]) -> bytes:
+        """The kernel fills the very bytes that are returned."""
+        kept = io.BytesIO(bytes(count))
+        filled = len(begun)
+        with kept.getbuffer() as room:
+            room[:filled] = begun
+            while filled < count:
+                got = self._socket.recv_into(room[filled:], 0, socket.MSG_WAITALL)
+                if got == 0:
+                    raise EOFError("the worker is gone")
+                filled += got
+                if filled < count:
+                    check(until)
+        # BytesIO gives its own bytes if it has as many of them as it holds.
+        return kept.getvalue()
 
 
 def check(until: Optional[float]) -> None:
