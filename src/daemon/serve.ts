@@ -85,7 +85,7 @@ export async function apiServer(
   const bundleChecks = new BundleChecks();
   const common = { ...parts, ...limits, store: readable, accounts, callIds, bundleChecks };
   const handlers: Omit<Handlers, "challenge" | "token" | "openApi"> = {
-    ...invocationHandlers(common),
+    ...invocationHandlers({ ...common, log }),
     ...holdHandlers(common),
     ...callHandlers(common),
     ...mapHandlers(common),

@@ -1,6 +1,7 @@
 // The requests to hold and to release what waits, and to cancel, by ids or by a filter: waiting
 // invocations end in one transaction, and executors are told to cancel running ones.
 
+import type { Logger } from "pino";
 import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
@@ -8,6 +9,8 @@ import { submissionIdOf } from "../../model/invocation.js";
 import type { AskedOf, CancelAnswer, HoldAnswer } from "../../wire/api/types.js";
 import { type Chosen, endChosen, endRunning, tasksOfArray } from "../executors/ending.js";
 import type { Executors } from "../executors/executors.js";
+import { DesertedRuns } from "../invocations/ends/deserted-runs.js";
+import type { Waiters } from "../invocations/waiters.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
@@ -24,12 +27,24 @@ export interface CancelRoutes extends UserNames {
   readonly executors: Executors;
 }
 
+export interface DesertedRoutes extends CancelRoutes {
+  readonly waiters: Pick<Waiters, "isAwaited">;
+  readonly log: Logger;
+}
+
 type Request = AskedOf<"cancel", "body">;
 interface CancelFilter {
   readonly uid: number | undefined;
   readonly state: Request["state"];
   readonly name: Request["name"];
 }
+
+export const desertedRuns = (deps: DesertedRoutes): DesertedRuns =>
+  new DesertedRuns({
+    ...deps,
+    end: (run, reason) => endChosen(deps, reason, { singles: [run], runs: [] }),
+    onTrouble: (run, err) => deps.log.error({ run, err }, "cannot cancel a run without a client"),
+  });
 
 export async function cancel(
   deps: CancelRoutes,

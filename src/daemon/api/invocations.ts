@@ -27,13 +27,14 @@ import type { Executors } from "../executors/executors.js";
 import type { Checkpoints } from "../invocations/checkpoints.js";
 import type { Dispatcher } from "../invocations/dispatch.js";
 import type { Documents } from "../invocations/documents.js";
+import type { DesertedRuns } from "../invocations/ends/deserted-runs.js";
 import { firstOf } from "../invocations/first-of.js";
 import type { Awaited, Waiters } from "../invocations/waiters.js";
 import type { DiskReserve } from "../records/disk-reserve.js";
 import type { LiveInvocations } from "../state/live.js";
 import { entriesOf } from "../state/queue-figures.js";
 import type { Registry } from "../state/registry.js";
-import { cancel } from "./cancel.js";
+import { cancel, type DesertedRoutes, desertedRuns } from "./cancel.js";
 import {
   allNamedPieces,
   foldedPieces,
@@ -70,9 +71,10 @@ export interface InvocationRoutes extends UserNames {
 type InvocationHandlers = Pick<Handlers, "submit" | "list" | "detail" | "wait" | "cancel">;
 
 export function invocationHandlers(
-  deps: InvocationRoutes & { readonly secrets: Pick<Secrets, "ofRun"> },
+  deps: InvocationRoutes & DesertedRoutes & { readonly secrets: Pick<Secrets, "ofRun"> },
 ): InvocationHandlers {
   const listings = new Listings();
+  const deserted = desertedRuns(deps);
   return {
     submit: async ({ caller, body, request }) => {
       await deps.access.require(caller);
@@ -93,7 +95,7 @@ export function invocationHandlers(
     },
     detail: ({ caller, params: { id } }) => detail(deps, caller, id),
     wait: async ({ caller, params: { id }, query: { timeoutMs }, reply }) => {
-      const pieces = await wait(deps, caller, id, timeoutMs, reply);
+      const pieces = await wait({ ...deps, deserted }, caller, id, timeoutMs, reply);
       return listings.send(caller, reply, pieces, maxListed);
     },
     cancel: async ({ caller, body, request }) => {
@@ -272,7 +274,7 @@ async function detail(
 
 /** Resolves with all of it once it has ended, or at the timeout with one that has not. */
 async function wait(
-  { store, live, waiters }: InvocationRoutes,
+  { store, live, waiters, deserted }: InvocationRoutes & { readonly deserted: DesertedRuns },
   caller: Caller,
   id: string,
   timeoutMs: number,
@@ -283,7 +285,9 @@ async function wait(
   const awaited: Awaited = isArray
     ? { kind: "array", id: first.arrayJobId! }
     : { kind: "invocation", id: first.id };
-  await waiters.untilEnded(awaited, timeoutMs, goneSignal(reply));
+  const gone = goneSignal(reply);
+  await waiters.untilEnded(awaited, timeoutMs, gone);
+  if (gone.aborted && !isArray) deserted.left(first.id);
   if (waiters.hasEnded(awaited)) return namedPieces(store, id, {});
   const open = isArray ? live.oneOf(awaited.id) : live.get(awaited.id);
   return onePiece(open === undefined ? [] : [open.invocation]);

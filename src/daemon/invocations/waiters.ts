@@ -58,6 +58,11 @@ export class Waiters {
     return kind === "array" ? !this.live.hasArray(id) : !this.live.has(id);
   }
 
+  /** Whether a client waits for the end of this invocation. */
+  isAwaited(id: InvocationId): boolean {
+    return this.waiting.invocation.has(id);
+  }
+
   /** Resolves at the end, after `timeoutMs`, or when `signal` reports that the client has gone. */
   async untilEnded(awaited: Awaited, timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (!this.hasEnded(awaited)) await this.untilWoken(awaited, timeoutMs, signal);

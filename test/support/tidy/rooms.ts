@@ -52,6 +52,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "executors",
       "functions",
       "invocations",
+      "invocations/ends",
       "records",
       "scheduling",
       "state",

@@ -200,7 +200,7 @@ describe("the API", () => {
         record.line?.send({ type: "cancel", key: { invocation, attempt } }),
     } as unknown as Executors;
     const handlers = invocationHandlers({
-      secrets,
+      ...{ secrets, log },
       accounts: { byName: async () => null },
       access: { require: async () => {} },
       reserve: new DiskReserve("/", 512, async () => ({ bsize: 1, blocks: 1, bavail: freeBytes })),

@@ -2,6 +2,7 @@
 // their own.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { pino } from "pino";
 import { nowMs } from "../../../../src/clock.js";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
@@ -73,7 +74,9 @@ beforeEach(async () => {
     accounts: { byName: async () => null },
   } as unknown as InvocationRoutes;
   const secrets = { ofRun: (id: InvocationId) => Buffer.alloc(32, id) };
-  api = await TestApi.open(invocationHandlers({ ...parts, secrets }));
+  api = await TestApi.open(
+    invocationHandlers({ ...parts, secrets, log: pino({ level: "silent" }) }),
+  );
 });
 afterEach(() => api.close());
 
