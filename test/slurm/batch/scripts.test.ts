@@ -2,7 +2,7 @@
 // they say of dependencies, holds, limits and nodes holds, and srun starts their steps.
 
 import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
@@ -71,6 +71,28 @@ test("a held array starts when it is released, no more tasks at once than it may
   await shell(`scontrol release ${id}`);
   await at.ended(id);
   expect(written("array.log")).toEqual(Array.from({ length: 4 }, () => ["+ n1", "-"]).flat());
+});
+
+test("a task has a TMPDIR of its own that is gone with it, is held alone, and is retried", async () => {
+  script(
+    "tries.sh",
+    "#SBATCH -a 1-2%1 -o tries.log --open-mode=append --tmp=1M",
+    "#GLEAN --retries=2",
+    "while [ ! -e go ]; do sleep 0.1; done",
+    "mkdir -p $TMPDIR/a && chmod 0 $TMPDIR/a",
+    "echo $SLURM_ARRAY_TASK_ID:$SLURM_RESTART_COUNT $TMPDIR",
+    '[ $SLURM_ARRAY_TASK_ID = 2 ] || [ -n "$SLURM_RESTART_COUNT" ]',
+  );
+  const id = (await shell("sbatch --parsable tries.sh")).trim();
+  await shell(`scontrol hold ${id}_2; touch go`);
+  await at.ended(`${id}_1`);
+  expect(await shell(`squeue -h -j ${id} -o '%i %r'`)).toBe(`${id}_2 JobHeldUser\n`);
+  await shell(`scontrol release ${id}_2`);
+  await at.ended(id);
+  const lines = written("tries.log").map((line) => line.split(" "));
+  expect(lines.map(([task]) => task)).toEqual(["1:", "1:1", "2:"]);
+  expect(new Set(lines.map(([, folder]) => folder)).size).toBe(3);
+  expect(lines.filter(([, folder]) => existsSync(folder!))).toEqual([]);
 });
 
 test("srun starts the steps of a script, also in a login shell", async () => {

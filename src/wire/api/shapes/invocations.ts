@@ -187,11 +187,7 @@ export const cancelRequest = z.strictObject({
   name: z.string().max(256).exactOptional(),
 });
 export const holdRequest = z.strictObject({
-  ids: z
-    .array(z.string().regex(/^\d{1,10}$/, "must be like 42: an array is held as a whole"))
-    .min(1)
-    .max(maxNamedIds)
-    .describe("Invocations or arrays"),
+  ids: z.array(idText).min(1).max(maxNamedIds).describe("Invocations, arrays or tasks"),
   held: z.boolean().describe("false: they are released"),
 });
 export const requeueRequest = z.strictObject({

@@ -263,7 +263,7 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   removeFunction: () => [{ path: "/v1/functions/-/tile" }],
   audit: () => [{}, { path: "/v1/audit?action=submit&limit=1" }],
   requeue: () => [{ body: { ids: ["999"] } }],
-  hold: () => [{ body: { ids: [String(running)], held: true } }],
+  hold: () => [{ body: { ids: [String(running), "999_7"], held: true } }],
   cancel: () => [{ body: { ids: [String(running), "999"] } }],
   revokeTokens: () => [{ body: { user: "77" } }],
 };

@@ -213,3 +213,20 @@ test("it begins at its time, and is cancelled when it could not end before its d
   const [found] = await store.listInvocations({ ids: [late], limit: 1 });
   expect(found?.reason).toMatch(/^DeadLine/);
 });
+
+test("a held task waits also behind a task that was tried again", async () => {
+  const array = await submit({ mostRunning: 1, retries: 2 }, { tasks: [1, 2] });
+  const id = (task: number) => invocationId(array + task - 1);
+  await until(() => isReady(id(1)));
+  await begin(id(1));
+  await scheduler.setTaskHeld(array, 2, id(2), true);
+  live.requeue(live.get(id(1))!, "it failed");
+  await until(() => isReady(id(1)));
+  expect(isReady(id(2))).toBe(false);
+  const change = { attempt: 2, startedAtMs: nowMs(), node: nodeName("n1") };
+  live.begin(live.get(id(1))!, executorId("e1"), change);
+  live.finish(live.get(id(1))!, { state: "COMPLETED", endedAtMs: nowMs() });
+  await until(() => reasonOf(id(2)) === "JobHeldUser");
+  await new Promise((done) => setImmediate(done));
+  expect(isReady(id(2))).toBe(false);
+});
