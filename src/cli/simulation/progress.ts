@@ -1,35 +1,56 @@
-// Prints the progress of a long replay and the remaining time on standard error.
+// Prints the progress of reading long files and of long replays on standard error.
 
-import { writeSync } from "node:fs";
+import { statSync, writeSync } from "node:fs";
 import { monotonicMs } from "../../clock.js";
 
-/** A shorter replay prints no progress. */
+/** What takes less than this prints no progress. */
 const firstAfterMs = 1_000;
 const everyMs = 3_000;
+const bytesPerMb = 1_000_000;
 
 /** Receives the completed share of each of `runs` consecutive replays. */
 export class Progress {
-  private readonly startedMs = monotonicMs();
-  private nextMs = this.startedMs + firstAfterMs;
+  private nextMs = monotonicMs() + firstAfterMs;
+  private replaysSinceMs: number | null = null;
   private finished = 0;
 
   constructor(private readonly runs: number) {}
 
+  /** So many bytes of this file were read. */
+  reading(file: string, bytes: number): void {
+    if (!this.isDue()) return;
+    const { size } = statSync(file);
+    // The size of a pipe is 0.
+    const whole = size === 0 ? "" : ` of ${Math.ceil(size / bytesPerMb)}`;
+    say(`read ${Math.round(bytes / bytesPerMb)}${whole} MB of ${file}`);
+  }
+
   at(share: number): void {
     const nowMs = monotonicMs();
-    if (nowMs < this.nextMs) return;
-    this.nextMs = nowMs + everyMs;
+    this.replaysSinceMs ??= nowMs;
+    if (!this.isDue()) return;
     const done = (this.finished + share) / this.runs;
-    const leftMs = done > 0 ? ((nowMs - this.startedMs) * (1 - done)) / done : 0;
+    const leftMs = done > 0 ? ((nowMs - this.replaysSinceMs) * (1 - done)) / done : 0;
     const left = `${Math.max(1, Math.round(leftMs / 1_000))} s left`;
-    try {
-      writeSync(2, `glean: simulated ${Math.floor(done * 100)} %, about ${left}\n`);
-    } catch {
-      // Standard error is closed; the replay continues.
-    }
+    say(`simulated ${Math.floor(done * 100)} %, about ${left}`);
   }
 
   runEnded(): void {
     this.finished++;
+  }
+
+  private isDue(): boolean {
+    const nowMs = monotonicMs();
+    if (nowMs < this.nextMs) return false;
+    this.nextMs = nowMs + everyMs;
+    return true;
+  }
+}
+
+function say(sentence: string): void {
+  try {
+    writeSync(2, `glean: ${sentence}\n`);
+  } catch {
+    // Standard error is closed; the replay continues.
   }
 }

@@ -15,14 +15,18 @@ export type Lines = AsyncIterable<string> | Iterable<string>;
 /**
  * The lines of `file`, without line ends; a line above maxLineLength is truncated. Gzip is
  * recognised by its first two bytes. Throws NOT_FOUND if the file cannot be read or its gzip is
- * damaged.
+ * damaged. `onRead` hears how many bytes of the file were read.
  */
-export async function* linesOf(file: string): AsyncGenerator<string> {
+export async function* linesOf(
+  file: string,
+  onRead: (bytes: number) => void = () => undefined,
+): AsyncGenerator<string> {
   try {
     // From one stream, because a pipe such as /dev/stdin cannot be read twice.
     const chunks = createReadStream(file, { highWaterMark: 1 << 18 })[Symbol.asyncIterator]();
     const { value: first = Buffer.alloc(0) } = await chunks.next();
-    const raw = Readable.from(startingWith(first, { [Symbol.asyncIterator]: () => chunks }));
+    const rest = { [Symbol.asyncIterator]: () => chunks };
+    const raw = Readable.from(startingWith(first, rest, onRead));
     // pipeline, because pipe does not hand on an error of the file; the loop below throws it.
     yield* linesIn(isGzip(first) ? pipeline(raw, createGunzip(), () => undefined) : raw);
   } catch (cause) {
@@ -58,9 +62,19 @@ function lineOf(text: string, from: number, end: number): string {
   return text.slice(from, Math.min(last, from + maxLineLength));
 }
 
-async function* startingWith(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* startingWith(
+  first: Buffer,
+  rest: AsyncIterable<Buffer>,
+  onRead: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  let bytes = first.length;
+  onRead(bytes);
   yield first;
-  yield* rest;
+  for await (const chunk of rest) {
+    bytes += chunk.length;
+    onRead(bytes);
+    yield chunk;
+  }
 }
 
 const isGzip = (start: Buffer): boolean => start[0] === 0x1f && start[1] === 0x8b;

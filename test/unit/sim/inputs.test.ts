@@ -341,6 +341,14 @@ describe("the lines of a file", () => {
     }
   });
 
+  test("come with the number of bytes that were read", async () => {
+    const file = write("long", "a line of words\n".repeat(50_000));
+    const read: number[] = [];
+    for await (const _ of linesOf(file, (bytes) => read.push(bytes)));
+    expect(read.at(-1)).toBe(800_000);
+    expect(read.length).toBeGreaterThan(2);
+  });
+
   test("come from plain and gzipped files", async () => {
     expect(await all(write("plain", "a\r\nb"))).toEqual(["a", "b"]);
     expect(await all(write("zipped", gzipSync("a\nb\n")))).toEqual(["a", "b"]);

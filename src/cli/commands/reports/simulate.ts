@@ -74,7 +74,7 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
     await simulateFunctions(options.functions, options);
     return exitStatus.done;
   }
-  const sim = await import("../../../sim/index.js");
+  const module = await import("../../../sim/index.js");
   const variants = variantsOf(options);
   const names = options.policy ?? ["prediction"];
   const files = [
@@ -88,6 +88,9 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
         `${option} shows one run: give one --policy and no --sweep`,
       );
   const seed = parseSeed(options.seed);
+  const progress = new Progress(variants.length * names.length);
+  const linesOf = (file: string) => module.linesOf(file, (bytes) => progress.reading(file, bytes));
+  const sim = { ...module, linesOf };
   const policies = names.map(sim.policyNamed);
   const traced = await tracedCalls(options, sim);
   const settings = variants.map((variant) => ({
@@ -99,7 +102,6 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
     await traceFrom(options, seed, sim),
     traced ?? { skipped: {}, firstSkipped: {} },
   );
-  const progress = new Progress(policies.length * settings.length);
   const runs: Replayed[] = [];
   for (const policy of policies)
     for (const { label, demand, costs } of settings) {
