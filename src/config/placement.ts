@@ -115,5 +115,11 @@ export const placement = z
       .describe(
         "gleanerd starts a function only if it is expected to end this long before a job's planned start.",
       ),
+    policy: z
+      .enum(["prediction", "none"])
+      .default("prediction")
+      .describe(
+        "How functions find their places, as in `glean simulate --policy`. `prediction`: by what gleanerd learned of holes and run times, so that more finish. `none`: in turn, in any hole; no length of function waits for better holes.",
+      ),
   })
   .describe("Which nodes Gleaner uses, and how executors get there.");

@@ -52,6 +52,8 @@ export interface DispatcherDependencies {
   readonly leases?: OrderDocuments["leases"];
   readonly clusterName?: () => string | null;
   readonly prediction?: Prediction;
+  /** placement.policy of the configuration; if omitted, `prediction`. */
+  readonly placesBy?: "prediction" | "none";
   readonly avoidedBy?: PlacementPolicy["avoidedBy"];
   readonly allowedTo?: PlacementPolicy["allowedTo"];
 }
@@ -68,6 +70,24 @@ interface Recorded extends Begun {
   readonly input: Payload | null;
 }
 
+/** The rules of placement, with the site's choice. */
+export function policyOf({
+  prediction,
+  placesBy = "prediction",
+  avoidedBy,
+  allowedTo,
+}: Pick<
+  DispatcherDependencies,
+  "prediction" | "placesBy" | "avoidedBy" | "allowedTo"
+>): PlacementPolicy {
+  return {
+    ...placementPolicy,
+    ...(prediction === undefined || placesBy === "none" ? {} : { prediction }),
+    ...(avoidedBy === undefined ? {} : { avoidedBy }),
+    ...(allowedTo === undefined ? {} : { allowedTo }),
+  };
+}
+
 export class Dispatcher {
   private readonly policy: PlacementPolicy;
   private readonly unrecorded = new LogRateLimit();
@@ -76,13 +96,7 @@ export class Dispatcher {
 
   constructor(private readonly deps: DispatcherDependencies) {
     this.runs = new RunningRuns(deps.live, deps.registry, deps.prediction);
-    const { prediction, avoidedBy, allowedTo } = deps;
-    this.policy = {
-      ...placementPolicy,
-      ...(prediction === undefined ? {} : { prediction }),
-      ...(avoidedBy === undefined ? {} : { avoidedBy }),
-      ...(allowedTo === undefined ? {} : { allowedTo }),
-    };
+    this.policy = policyOf(deps);
   }
 
   /** Something changed; many calls in one turn cause one round. */
@@ -109,7 +123,7 @@ export class Dispatcher {
       .filter((record) => record.takesWork)
       .map((record) => record.toSlot());
     const placed = place(queue, slots, coresHeld, nowMs(), this.policy);
-    const { prediction } = this.policy;
+    const { prediction } = this.deps;
     for (const run of runsOf(placed, prediction, (id) => taskOf(this.deps.live, id)))
       void this.begin(run);
     for (const followers of this.runs.followers(nowMs())) void this.begin(followers, followers.run);

@@ -200,7 +200,7 @@ function sharedBy(
     runKey: (id) => secrets.ofRun(id),
     leases: { ...config.leases, keyOf: (worker) => secrets.ofLease(worker) },
     clusterName: () => view().snapshot?.facts.clusterName ?? null,
-    prediction: learning,
+    ...{ prediction: learning, placesBy: config.placement.policy },
     avoidedBy: (waiting) => startFailures.avoidedBy(waiting),
     allowedTo: (waiting) => allowedNodes.of(waiting),
   });
