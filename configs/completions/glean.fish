@@ -249,6 +249,7 @@ complete -c glean -n '__fish_seen_subcommand_from bill' -s S -l starttime -d 'st
 complete -c glean -n '__fish_seen_subcommand_from bill' -s E -l endtime -d 'end of the period (default: now)'
 complete -c glean -n '__fish_seen_subcommand_from bill' -l verify -d 'recompute the whole ledger from the attempts (operators)'
 complete -c glean -n '__fish_seen_subcommand_from bill' -l head -d 'with --verify: the ledger must continue this head of an earlier check'
+complete -c glean -n '__fish_seen_subcommand_from bill' -l csv -d 'comma-separated values, one line for each user'
 complete -c glean -n '__fish_seen_subcommand_from bill' -l json -d 'one JSON document'
 complete -c glean -n '__fish_seen_subcommand_from bill' -s h -l help -d 'display help for command'
 complete -c glean -n __fish_use_subcommand -f -a report -d 'report how much was idle and how much of that was used'

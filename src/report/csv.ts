@@ -1,6 +1,7 @@
-// Renders CSV (RFC 4180), and the utilization report as CSV: a line for each node and `total`.
+// Renders CSV (RFC 4180): a bill, and the utilization report with a line for each node and `total`.
 // `violatedJobs` lists the job ids of violations; it is `none` without any, or empty if unmeasured.
 
+import type { BillLine } from "../model/records/account.js";
 import type { NodeUtilization, Utilization } from "../model/records/utilization.js";
 
 const columns = [
@@ -29,6 +30,21 @@ export function renderUtilizationCsv(u: Utilization): string {
   const rows = u.perNode.map((row) => rowOf(row, row.node));
   return csvLines([[...columns, "violatedJobs"], ...rows, rowOf({ ...u, node: "total" }, null)]);
 }
+
+const billColumns = [
+  "user",
+  "uid",
+  "attempts",
+  "coreMs",
+  "heldCoreMs",
+  "hotCoreMs",
+  "memoryMbMs",
+  "amountMicroCredits",
+] as const satisfies readonly (keyof BillLine)[];
+
+/** Renders a bill with the JSON's names of columns, a line for each user. */
+export const renderBillCsv = (lines: readonly BillLine[]): string =>
+  csvLines([billColumns, ...lines.map((line) => billColumns.map((column) => line[column]))]);
 
 /** Joins lines with CR LF. */
 export const csvLines = (rows: readonly (readonly (string | number)[])[]): string =>

@@ -1,6 +1,6 @@
 // Exports the reports: utilization, idle time and predictions.
 
-export { renderUtilizationCsv } from "./csv.js";
+export { renderBillCsv, renderUtilizationCsv } from "./csv.js";
 export { renderUtilizationHtml } from "./html.js";
 export { idleReport, renderIdleCsv, renderIdleText } from "./idle.js";
 export { renderPredictionText } from "./prediction.js";

@@ -249,6 +249,21 @@ describe("exit statuses", () => {
     expect(JSON.parse(stdout).checks).toHaveLength(4);
   });
 
+  test("bill --csv: what leases held and spun, each in a column", async () => {
+    const line = {
+      ...{ uid: 1_000, user: "ada", otherNames: [], attempts: 2, coreMs: 9_000 },
+      ...{ heldCoreMs: 6_000, hotCoreMs: 1_000, memoryMbMs: 70, amountMicroCredits: 12 },
+    };
+    world.answers["GET /v1/bill"] = () => ({ body: { lines: [line], total: line } });
+    const { status, stdout } = await glean("bill", "--csv");
+    expect([status, ...stdout.trimEnd().split(/\r?\n/)]).toEqual([
+      0,
+      "user,uid,attempts,coreMs,heldCoreMs,hotCoreMs,memoryMbMs,amountMicroCredits",
+      "ada,1000,2,9000,6000,1000,70,12",
+    ]);
+    expect(await glean("bill", "--csv", "--json")).toMatchObject({ status: 2 });
+  });
+
   test("bill --verify: 1 if the ledger does not balance", async () => {
     const check = {
       balanced: false,

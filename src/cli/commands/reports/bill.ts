@@ -15,6 +15,7 @@ interface Options {
   readonly verify?: boolean;
   readonly head?: string;
   readonly json?: boolean;
+  readonly csv?: boolean;
 }
 
 const microCreditsPerCredit = 1_000_000;
@@ -30,6 +31,7 @@ export const define: Define = (command, run) => {
       "--head <HEAD>",
       "with --verify: the ledger must continue this head of an earlier check",
     )
+    .option("--csv", "comma-separated values, one line for each user")
     .option("--json", "one JSON document")
     .action(run(bill));
 };
@@ -38,11 +40,16 @@ async function bill(context: Context, options: Options): Promise<number> {
   const query = { ...chosenUser(options), ...chosenPeriod(options) };
   if (options.head !== undefined && !options.verify)
     throw new GleanerError("BAD_REQUEST", "--head is for --verify: add --verify, or leave it out");
+  if (options.csv && (options.json || options.verify))
+    throw new GleanerError("BAD_REQUEST", "--csv is for a bill without --json and --verify");
   const client = await context.client();
   if (options.verify) return verify(client, options);
   const answer = await client.bill(query);
   if (options.json) print(json(answer));
-  else
+  else if (options.csv) {
+    const { renderBillCsv } = await import("../../../report/index.js");
+    print(renderBillCsv(answer.lines.map((line) => ({ ...line, user: printable(line.user) }))));
+  } else
     print(table([...answer.lines.map(named), { user: "TOTAL", ...answer.total }], columns, true));
   return exitStatus.done;
 }
