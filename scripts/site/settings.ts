@@ -115,8 +115,14 @@ export function installDaemonFor(account: Account, files: SiteFiles): string {
     cpSync(join(dist, name), join(folder, name), { recursive: true });
   const copied = new Set<string>();
   for (const name of daemonPackages) copyPackage(name, join(folder, "node_modules"), copied);
-  for (const written of [files.state, files.run, files.logs]) {
-    mkdirSync(written, { mode: 0o700 });
+  // Whose functions run reads their code in the cache.
+  for (const [written, mode] of [
+    [files.state, 0o700],
+    [files.run, 0o700],
+    [files.logs, 0o700],
+    [files.cache, 0o755],
+  ] as const) {
+    mkdirSync(written, { mode });
     chownSync(written, account.uid, account.gid);
   }
   return join(folder, "gleanerd.cjs");

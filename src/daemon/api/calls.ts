@@ -8,7 +8,7 @@ import type { Invocation } from "../../model/invocation.js";
 import { answerText, payloadOf, payloadText } from "../../wire/api/shapes/calls.js";
 import type { AnswerOf, AskedOf } from "../../wire/api/types.js";
 import { admitBundle, type BundleParts } from "../functions/bundles.js";
-import { acceptCalls, type CallRoutes, requireWorkers } from "./calls/accepting.js";
+import { acceptCalls, type CallRoutes } from "./calls/accepting.js";
 import { type Answered, actOf, answerOne, awaited } from "./calls/synchronous.js";
 import { accept, type InvocationRoutes } from "./invocations.js";
 import { listAnswers, listOutcomes } from "./outcomes.js";
@@ -92,7 +92,6 @@ export function checkHandlers(
     checkFunction: async ({ caller, body, request, reply }) => {
       const { requestId, name, bundle: version, waitMs } = body;
       await deps.access.require(caller);
-      requireWorkers(deps.admission, "deploy with --check local or none");
       await deps.reserve.require();
       const { uid, user } = caller;
       const admitted = await admitBundle(deps, uid, version);

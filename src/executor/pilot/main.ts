@@ -5,13 +5,12 @@ import { dirname, join } from "node:path";
 import { monotonicMs } from "../../clock.js";
 import { type JobId, jobId } from "../../model/ids.js";
 import type { LaunchSpec, PilotOrder } from "../../wire/launch.js";
-import type { AttemptReport } from "../../wire/messages.js";
+import type { AttemptReport, ExecutorMessage } from "../../wire/messages.js";
 import { attachProgram } from "../../workers/runtime-command.js";
 import { PreemptSignal } from "../attempts/preempt-signal.js";
 import { heldCoreMs } from "../budget/victims.js";
 import { daemonAddressOf, Session } from "../connection/session.js";
 import { takePriority } from "../containment/priority.js";
-import { processGroups } from "../containment/process-groups.js";
 import { Executor } from "../executor.js";
 import type { JobMarks } from "../hook/node-folder.js";
 import { openLog } from "../log.js";
@@ -19,6 +18,7 @@ import { Spawner } from "../runtimes/spawner.js";
 import { TemporaryFolder } from "../runtimes/temporary-folder.js";
 import { stepsIn } from "../steps/step-names.js";
 import { readPilotJob } from "./pilot.js";
+import { pilotGroups, pilotWorkers } from "./workers.js";
 
 /** How many times an idle pilot checks its clock before it leaves. */
 const idleLooks = 4;
@@ -49,8 +49,10 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   // Functions are this user's own: they may run what lies beside this program.
   const attach = () => join(dirname(process.argv[1] ?? "/"), attachProgram);
   const steps = stepsIn(spec.cacheFolder, trouble);
-  const outside = { gone, pass, spawner, attachProgram: attach, ...steps };
-  const executor = new Executor(own, noMarks, processGroups, log, outside);
+  const say = (message: ExecutorMessage) => executor.outbox.sayNow(message);
+  const functions = await pilotWorkers(spec, spawner, say, trouble);
+  const outside = { ...functions, gone, pass, spawner, attachProgram: attach, ...steps };
+  const executor: Executor = new Executor(own, noMarks, pilotGroups, log, outside);
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
     onConnected: (connection) => executor.onConnected((...said) => connection.send(...said)),
     onMessage: (message) => {
@@ -64,13 +66,14 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   });
   const leave = async (reason: string): Promise<void> => {
     await session.close();
-    temporary?.close();
+    for (const each of [functions, temporary]) each?.close();
     log("left", { reason });
     process.exit(0);
   };
   process.on("SIGCONT", () => preemptSignal.warned());
   process.once("SIGTERM", () => {
     tellPreempted(executor, jobId(job.id));
+    functions.close();
     endAtOnce();
   });
   process.once("SIGINT", () => void executor.leave("it received SIGINT"));

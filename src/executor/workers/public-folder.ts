@@ -10,12 +10,18 @@ import { GleanerError } from "../../model/errors.js";
  * the mode 0711 others reach only what they can name. Returns the folder.
  */
 export function makePublicFolder(folder: string, mode = 0o755): string {
-  mkdirSync(dirname(folder), { recursive: true, mode: 0o755 });
   try {
+    mkdirSync(dirname(folder), { recursive: true, mode: 0o755 });
     mkdirSync(folder);
     chmodSync(folder, mode); // whatever the umask
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code !== "EEXIST")
+      throw new GleanerError(
+        "LAUNCH",
+        `uid ${process.geteuid!()} cannot create ${folder} on its node (${code}): let it, or set functions.cacheDirectory`,
+        { cause: thrown },
+      );
   }
   const is = lstatSync(folder);
   if (!is.isDirectory() || is.uid !== process.geteuid!() || (is.mode & 0o022) !== 0)

@@ -1,6 +1,7 @@
 // The end of a pilot's own time, on real Slurm: work that would be cut is begun elsewhere, or
-// refused where no pilot has the time.
+// refused where no pilot has the time. Calls run on pilots as commands do.
 
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { closedGate } from "../../support/site/gate.js";
@@ -28,9 +29,7 @@ async function newView(): Promise<void> {
 test("a request for more time than a pilot has is refused with a sentence", async () => {
   const { exitCode, stderr } = await at.site.glean(["batch", "-t", "10", "--wrap=true"], { user });
   expect(exitCode).not.toBe(0);
-  expect(stderr).toMatch(
-    /600000 ms exceeds the 90000 ms that pilots here have.*ask for less with -t/,
-  );
+  expect(stderr).toMatch(/0:10:00 exceeds the 0:01:30 that pilots here have.*give -t 0:01:30/);
   const doctor = (await at.site.glean(["doctor"], { user })).stdout;
   expect(doctor).toMatch(/time of pilots +warning/);
 });
@@ -58,4 +57,43 @@ test("work that would outlast a pilot is not begun there, and another pilot is s
   expect((await at.ended(short))[0]).toMatchObject({ state: "COMPLETED", attempt: 1 });
   await gate.open();
   expect((await at.ended(first))[0]).toMatchObject({ state: "COMPLETED", attempt: 1 });
+});
+
+/** Waits for the lock of its input, if any, and returns its process and the calls in it. */
+const waiting = `import { execSync } from "node:child_process";
+let calls = 0;
+export default (wait) => {
+  if (wait) execSync(wait);
+  return [process.pid, ++calls];
+};
+`;
+
+test("calls run on pilots, the next one in the same worker, and again after Slurm took the node", async () => {
+  const code = join(at.work, "waiting");
+  mkdirSync(code);
+  writeFileSync(join(code, "index.mjs"), waiting);
+  const glean = (...args: string[]) => at.site.gleanOrThrow(args, { user });
+  await glean("function", "deploy", "waiting", code, "--runtime=node", "--mem=100M", "-t", "60s");
+  const answer = async (input: string) =>
+    JSON.parse(await glean("invoke", "waiting", "--input", input));
+  const first = await answer("null");
+  const [pid, calls] = await answer("null");
+  expect([pid, calls]).toEqual([first[0], first[1] + 1]);
+  const gate = await closedGate(join(at.work, "call.gate"));
+  const asked = ["invoke", "waiting", "--async", "--input", JSON.stringify(gate.wait)];
+  const id = (await glean(...asked)).trim();
+  await at.runs(id);
+  const { node } = (await at.invocations(id))[0]!;
+  const { cluster } = at.site;
+  const job = ["--parsable", "-o", "/dev/null", "--exclusive", `--nodelist=${node}`, "--wrap=true"];
+  expect((await cluster.run("sbatch", job)).exitCode).toBe(0);
+  await at.until(
+    "a second attempt",
+    async () => (await at.detail(id)).attempts.some(({ number }) => number === 2) || undefined,
+  );
+  await gate.open();
+  expect((await at.ended(id))[0]).toMatchObject({ state: "COMPLETED", attempt: 2 });
+  expect((await at.detail(id)).attempts[0]).toMatchObject({ state: "EVICTED" });
+  const lease = await at.site.glean(["lease", "hold", "waiting"], { user });
+  expect(lease.stderr).toMatch(/no workers can be leased: call the function/);
 });

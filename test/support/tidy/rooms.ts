@@ -97,6 +97,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "hook",
       "runtimes",
       "steps",
+      "workers",
       "executor",
       "log",
     ],

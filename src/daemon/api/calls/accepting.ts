@@ -2,7 +2,6 @@
 
 import { askedCall, type CalledVersion, checkInputs } from "../../../core/submission/call.js";
 import type { Payload } from "../../../model/call.js";
-import { GleanerError } from "../../../model/errors.js";
 import { parseFunctionRef } from "../../../model/functions/reference.js";
 import type { Directory } from "../../functions/directory.js";
 import { ownInputs } from "../../functions/own-inputs.js";
@@ -52,21 +51,8 @@ export async function callable(
   called: string,
 ): Promise<CalledVersion> {
   await deps.access.require(caller);
-  requireWorkers(deps.admission, "submit commands with glean batch");
   await deps.reserve.require();
   const version = await deps.directory.resolve(caller, parseFunctionRef(called));
   deps.stoppedFunctions.require(caller.uid, version);
   return version;
-}
-
-/** Throws BAD_REQUEST, with what to do instead, on sites where no worker can stay warm. */
-export function requireWorkers(
-  { longestInPilotMs }: Pick<InvocationRoutes["admission"], "longestInPilotMs">,
-  instead: string,
-): void {
-  if (typeof longestInPilotMs === "number")
-    throw new GleanerError(
-      "BAD_REQUEST",
-      `on this site functions run in Slurm jobs (placement.launcher: pilot), where workers cannot stay warm: ${instead}`,
-    );
 }

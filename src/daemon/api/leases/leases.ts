@@ -93,6 +93,11 @@ async function begin(deps: LeaseRoutes, caller: Caller, asked: Asked): Promise<I
       "BAD_REQUEST",
       `atLeast: ${atLeast} of ${workers} workers: ask for less`,
     );
+  if (typeof admission.longestInPilotMs === "number")
+    throw new GleanerError(
+      "BAD_REQUEST",
+      "on this site functions run in Slurm jobs (placement.launcher: pilot), where no workers can be leased: call the function (glean invoke)",
+    );
   const version = await callable(deps, caller, asked.function);
   const ttlMs = asked.ttlMs ?? leasePolicy.defaultTtlMs;
   requireTtl(leasePolicy, ttlMs);
