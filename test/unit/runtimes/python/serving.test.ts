@@ -155,7 +155,7 @@ describe.each([
 test("answers calls that had begun, and says which it did not run", async () => {
   const served = await startServing("python", code, { handler: "f.py:work", concurrency: 2 });
   const { client } = await enter(served);
-  for (const id of [1, 2, 3]) client.call(id, { n: id, s: 0.2 });
+  for (const id of [1, 2, 3]) client.call(id, { n: id, s: 0.6 });
   client.call(4, { n: 1, throws: true });
   client.socket.write(encodeDirectFrame("cancel", 4, Buffer.alloc(0)));
   expect(decodeFields((await client.next())!.payload)).toMatchObject({ kind: "cancelled" });

@@ -1,10 +1,11 @@
-// The codec of the Python runtime, against the vectors that all runtimes share.
+// The codec of the Python runtime, against the vectors that all runtimes share, and what its compiled
+// part makes of frames that lie.
 
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { python, pythonFolder } from "../../../support/runtimes/python-runtime.js";
+import { compiledPython, python, pythonFolder } from "../../../support/runtimes/python-runtime.js";
 
 test.each(["worker", "direct"])("reads and writes every vector: %s", (protocol) => {
   const vectors = `test/vectors/${protocol}/frames.json`;
@@ -12,4 +13,12 @@ test.each(["worker", "direct"])("reads and writes every vector: %s", (protocol) 
   const script = join(import.meta.dirname, "vectors.py");
   const counts = execFileSync(python, ["-B", script, pythonFolder, vectors], { encoding: "utf8" });
   expect(counts).toBe(`${frames.length} ${invalid.length}\n`);
+});
+
+test("takes no call in the compiled part that the code in Python would not", () => {
+  const { command, folder } = compiledPython();
+  const script = join(import.meta.dirname, "fuzz.py");
+  const args = ["-B", script, command.at(-1)!, "test/vectors/direct/frames.json"];
+  expect(execFileSync(python, args, { encoding: "utf8" })).toBe("taken or left\n");
+  rmSync(folder, { recursive: true });
 });

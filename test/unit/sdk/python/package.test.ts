@@ -121,7 +121,8 @@ test("cancels what its caller gives up, by time, by the future or by leaving the
 import json, threading, gleaner
 site = gleaner.connect()
 try:
-    site.invoke("sum", timeout=0.2)
+    # Long enough for the call to be accepted, so that there is one to cancel.
+    site.invoke("sum", timeout=1.5)
 except TimeoutError as error:
     late = error.code
 executor = site.executor("sum")
