@@ -15,6 +15,7 @@ from ..worker import Call
 from .handshake import Handshake
 
 _CHUNK_BYTES = 64 * 1024
+_HEAD_BYTES = 512
 _PROVE_WITHIN_S = 5.0
 _READ_WITHIN_S = 30.0
 #: While more than this waits to be read by a client, nothing is read from it.
@@ -40,6 +41,8 @@ class Client:
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
         self._rest = b""
+        #: Little after a large payload: the next one is likely as large, and to be read in place.
+        self._ask_bytes = _CHUNK_BYTES
         self._large: Optional[_LargePayload] = None
 
     def read(self) -> list[Frame]:
@@ -49,12 +52,13 @@ class Client:
                 return []
             large, self._large = self._large, None
             return [large.frame()]
-        return self.take_in(self.socket.recv(_CHUNK_BYTES))
+        return self.take_in(self.socket.recv(self._ask_bytes))
 
     def take_in(self, data: bytes) -> list[Frame]:
         """The same of what was received."""
         if not data:
             raise EOFError
+        self._ask_bytes = _CHUNK_BYTES
         if self._rest:
             data = self._rest + data
         whole: list[Frame] = []
@@ -70,7 +74,9 @@ class Client:
                 if payload_bytes >= _CHUNK_BYTES and payload <= end:
                     head = (type, id, data[body:payload])
                     self._large = _LargePayload(head, payload_bytes, data[payload:])
-                    at = end
+                    self._rest = b""
+                    self._ask_bytes = _HEAD_BYTES
+                    return whole + self.read()
                 break
             at = after
             whole.append((type, id, data[body:payload], data[payload:after]))
@@ -83,9 +89,10 @@ class Client:
         self.last_id = id
 
     @property
-    def has_part(self) -> bool:
-        """Something waits to be sent, or for the rest of what has arrived."""
-        return bool(self._unsent or self._rest or self._large)
+    def is_plain(self) -> bool:
+        """Nothing waits to be sent, or for its rest, and what comes next is likely short."""
+        is_long = self._ask_bytes != _CHUNK_BYTES
+        return not (self._unsent or self._rest or self._large or is_long)
 
     def send(self, type: int, id: int, payload: bytes = b"", metadata: bytes = b"") -> None:
         """Sends what the client takes now; the rest follows when it reads."""

@@ -192,7 +192,7 @@ class Server:
         client.send(*answer)
         self._count(now, now - begun)
         self._rewatch(client)
-        if extension is not None and not client.has_part:
+        if extension is not None and client.is_plain:
             self._next_lone = client
 
     def _take(self, client: Client, type: int, id: int, metadata: bytes, payload: bytes) -> None:

@@ -78,6 +78,14 @@ class Reader:
 
     def _long(self, begun: memoryview, count: int, until: Optional[float]) -> bytes:
         """The kernel fills the very bytes that are returned."""
+        if not begun:
+            whole = self._socket.recv(count, socket.MSG_WAITALL)
+            if len(whole) == count:
+                return whole
+            if not whole:
+                raise EOFError("the worker is gone")
+            check(until)
+            begun = memoryview(whole)
         kept = io.BytesIO(bytes(count))
         filled = len(begun)
         with kept.getbuffer() as room:
