@@ -1,5 +1,5 @@
-"""Sends frames that were mutated, made up and cut to the compiled part of a worker: it takes the calls
-that are whole, as the code in Python reads them, and leaves everything else as it came."""
+"""Sends frames that were mutated and cut to the compiled part of a worker: it takes the calls that
+are whole, as the code in Python reads them, and leaves everything else as it came."""
 
 import json
 import random

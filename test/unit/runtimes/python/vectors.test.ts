@@ -1,5 +1,5 @@
-// The codec of the Python runtime, against the vectors that all runtimes share, and what its compiled
-// part makes of frames that lie.
+// The codec of the Python runtime, against the vectors that all runtimes share, and what its
+// compiled part makes of frames that lie.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
