@@ -181,7 +181,16 @@ function demandFacts(demand: Demand, { invocations }: Sources): SimulationFact[]
           ? "an upper bound: a site with less work uses less"
           : "arrivals of calls",
     },
-    { name: "Memory of a call", value: `${demand.memoryMb} MB`, meaning: "--call-memory" },
+    {
+      name: "Memory of a call",
+      value: `${demand.memoryMb} MB`,
+      meaning: "beside its core, else no call runs there",
+    },
+    {
+      name: "Time limit of a call",
+      value: "the longest of its function",
+      meaning: "all that placement is told of its length",
+    },
   ];
 }
 
