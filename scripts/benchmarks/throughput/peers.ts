@@ -7,7 +7,7 @@ import { messageOf } from "../../../src/model/errors.js";
 import { programPath } from "../../cluster/programs.js";
 import { Driver } from "../lib/driver.js";
 import { say } from "../lib/harness.js";
-import { install, type Needs } from "./installation.js";
+import { install, type Needs } from "../lib/installation.js";
 
 interface Peer {
   readonly needs: Needs;
@@ -87,7 +87,7 @@ async function startPeer(
   folder: string,
   workers: number,
 ): Promise<Driver> {
-  const installed = await install(name, needs);
+  const installed = await install(`peer-${name}`, needs);
   mkdirSync(folder);
   const bin = join(installed, "bin");
   const interpreter = isPython ? join(bin, "python") : process.execPath;

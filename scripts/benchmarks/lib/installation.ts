@@ -1,5 +1,5 @@
-// Installs what a peer needs from Debian, npm and PyPI, once for each list of versions, into a
-// folder of this benchmark's own.
+// Installs what a benchmark's peer or tool needs from Debian, npm, PyPI and Maven Central, once for
+// each list of versions, into a folder of its own.
 
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -14,6 +14,8 @@ export interface Needs {
   readonly debian?: readonly string[];
   readonly npm?: readonly string[];
   readonly python?: readonly string[];
+  /** "GROUP:ARTIFACT:VERSION"; its classes and those that it needs come to `lib`. */
+  readonly maven?: string;
   /** A program in C beside the peers, and its libraries. */
   readonly compiled?: { readonly source: string; readonly libraries: readonly string[] };
 }
@@ -29,7 +31,7 @@ export async function install(name: string, needs: Needs): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify(packages));
   if (compiled !== undefined) hash.update(readFileSync(compiled.source));
   const digest = hash.digest("hex").slice(0, 12);
-  const folder = join(cache, `peer-${name}-${digest}`);
+  const folder = join(cache, `${name}-${digest}`);
   if (existsSync(join(folder, ".complete"))) return folder;
   mkdirSync(cache, { recursive: true });
   // A folder without the mark was interrupted. It is made in its place: venvs hold their path.
@@ -37,6 +39,7 @@ export async function install(name: string, needs: Needs): Promise<string> {
   mkdirSync(folder);
   if (needs.npm !== undefined) await installNpm(folder, needs.npm);
   if (needs.python !== undefined) await installPython(folder, needs.python);
+  if (needs.maven !== undefined) await installMaven(folder, needs.maven);
   if (compiled !== undefined) await compile(folder, name, compiled);
   writeFileSync(join(folder, ".complete"), "");
   return folder;
@@ -48,8 +51,22 @@ async function installNpm(folder: string, packages: readonly string[]): Promise<
 }
 
 async function installPython(folder: string, packages: readonly string[]): Promise<void> {
-  await tell("python3", ["-m", "venv", folder]);
+  // Debian's: one in somebody's home could not be run by other users.
+  await tell("/usr/bin/python3", ["-m", "venv", folder]);
   await tell(join(folder, "bin", "pip"), ["install", "--quiet", ...packages]);
+}
+
+async function installMaven(folder: string, artifact: string): Promise<void> {
+  const project = (text: string) =>
+    ["groupId", "artifactId", "version"]
+      .map((tag, index) => `<${tag}>${text.split(":")[index]}</${tag}>`)
+      .join("");
+  const dependencies = `<dependencies><dependency>${project(artifact)}</dependency></dependencies>`;
+  const text = `<modelVersion>4.0.0</modelVersion>${project("bench:bench:1")}${dependencies}`;
+  const pom = join(folder, "pom.xml");
+  writeFileSync(pom, `<project xmlns="http://maven.apache.org/POM/4.0.0">${text}</project>\n`);
+  const goal = "dependency:copy-dependencies";
+  await tell("mvn", ["-q", "-B", "-f", pom, goal, `-DoutputDirectory=${join(folder, "lib")}`]);
 }
 
 async function compile(

@@ -1,0 +1,18 @@
+# batchtools: TASKS jobs by its own template for Slurm; prints the sum of their squares.
+
+suppressPackageStartupMessages(library(batchtools))
+registry <- makeRegistry(file.dir = "registry", seed = 1)
+registry$cluster.functions <- makeClusterFunctionsSlurm(
+  template = "slurm-simple", scheduler.latency = 1, fs.latency = 5
+)
+square <- function(number) {
+  Sys.sleep(1)
+  number * number
+}
+ids <- batchMap(square, seq_len(as.integer(Sys.getenv("TASKS"))) - 1, reg = registry)
+resources <- list(
+  walltime = 1200, ncpus = 1, memory = 200, omp.threads = 1, blas.threads = 1
+)
+submitJobs(ids, resources = resources, reg = registry)
+stopifnot(waitForJobs(sleep = 2, reg = registry))
+cat(sum(unlist(reduceResultsList(reg = registry))), "\n", sep = "")
