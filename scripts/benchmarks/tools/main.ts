@@ -93,8 +93,8 @@ async function measure(
 
 /** How many functions there were, and how many attempts of them were evicted. */
 async function functions(site: Site): Promise<{ functions: number; evicted: number }> {
-  const { stdout } = await site.glean(["acct", "--json", "--limit", "100000"]);
-  const { invocations } = JSON.parse(stdout) as { invocations: readonly Invocation[] };
+  const listing = await site.gleanOrThrow(["acct", "--json"]);
+  const { invocations } = JSON.parse(listing) as { invocations: readonly Invocation[] };
   const evicted = invocations.reduce((sum, { attempt: last, state, reason }) => {
     const isEvictedForGood = state === "FAILED" && /evict/i.test(reason ?? "");
     return sum + Math.max(0, last - 1) + (isEvictedForGood ? 1 : 0);

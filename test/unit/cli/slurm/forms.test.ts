@@ -104,3 +104,65 @@ test("Snakemake's executor for Slurm gets the answers that it parses", async () 
   world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
   expect((await glean("as", "scancel", "42", "43", "--clusters=all")).status).toBe(0);
 });
+
+// clustermq's inst/SLURM.tmpl and R/qsys_slurm.r, batchtools' slurm-simple.tmpl, and the header and
+// the commands of Nextflow's SlurmExecutor.
+const recorded: readonly [string, string[], object][] = [
+  [
+    "",
+    [
+      "#SBATCH --job-name=cmq6123",
+      "#SBATCH --output=/dev/null",
+      "#SBATCH --error=/dev/null",
+      "#SBATCH --mem-per-cpu=4096",
+      "#SBATCH --array=1-3",
+      "#SBATCH --cpus-per-task=1",
+    ],
+    { name: "cmq6123", cores: 1, memoryPerCoreMb: 4_096 },
+  ],
+  [
+    "/w/job.sh",
+    ["#SBATCH --time=20", "#SBATCH --ntasks=1", "#SBATCH --mem-per-cpu=200"],
+    { cores: 1, memoryPerCoreMb: 200, timeLimitMs: 1_200_000 },
+  ],
+  [
+    ".command.run",
+    [
+      "#SBATCH -J nf-square_(1)",
+      "#SBATCH -o /dev/null",
+      "#SBATCH --no-requeue",
+      "#SBATCH --signal B:USR2@30",
+    ],
+    { name: "nf-square_(1)" },
+  ],
+];
+
+test.each(recorded)(
+  "sbatch takes the script that a tool writes (%s)",
+  async (_, lines, request) => {
+    const script = `#!/bin/bash\n${lines.join("\n")}\ntrue\n`;
+    expect(await world.start(["as", "sbatch"], script).end).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^Submitted batch job \d+\n$/),
+      stderr: "",
+    });
+    expect(world.submitted()).toMatchObject(request);
+  },
+);
+
+test("squeue and scancel take what batchtools, Nextflow and clustermq ask", async () => {
+  world.answers["GET /v1/invocations"] = () => listOf(invocation({ id: 42, name: "cmq6123" }));
+  const batchtools = ["--noheader", "--format=%i", "-r", "--user=ada"];
+  const queued = "--states=PD,CF,RF,RH,RQ,SE";
+  expect((await glean("as", "squeue", ...batchtools, queued)).stdout).toBe("42\n");
+  const running = "--states=R,S,CG,RS,SI,SO,ST";
+  expect(await glean("as", "squeue", ...batchtools, running)).toMatchObject({
+    status: 0,
+    stderr: "",
+  });
+  const nextflow = ["--noheader", "-o", "%i %t", "-t", "all", "-u", "ada"];
+  expect((await glean("as", "squeue", ...nextflow)).stdout).toBe("42 PD\n");
+  world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
+  expect((await glean("as", "scancel", "--name", "cmq6123")).status).toBe(0);
+  expect(world.requests.at(-1)!.body).toEqual({ ids: [], name: "cmq6123" });
+});
