@@ -10,9 +10,7 @@ square <- function(number) {
   number * number
 }
 ids <- batchMap(square, seq_len(as.integer(Sys.getenv("TASKS"))) - 1, reg = registry)
-resources <- list(
-  walltime = 1200, ncpus = 1, memory = 200, omp.threads = 1, blas.threads = 1
-)
+resources <- list(walltime = 1200, ncpus = 1, memory = 200)
 submitJobs(ids, resources = resources, reg = registry)
 stopifnot(waitForJobs(sleep = 2, reg = registry))
 cat(sum(unlist(reduceResultsList(reg = registry))), "\n", sep = "")
