@@ -116,7 +116,7 @@ async function lostOf(site: Site, victim: Victim, attackers: Attackers): Promise
     const marks = attackUsers.map(() => "?").join();
     const recorded = database
       .prepare(
-        `SELECT coalesce(sum(tasks), 0) FROM ${recordedTasks} AS i
+        `SELECT coalesce(sum(i.tasks), 0) FROM ${recordedTasks} AS i
            JOIN submission AS s ON s.id = i.submission
          WHERE s.owner_user IN (${marks})`,
       )
