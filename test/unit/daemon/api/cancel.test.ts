@@ -5,7 +5,7 @@ import { beforeEach, expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { newTasks } from "../../../../src/core/submission/new-tasks.js";
-import { cancel } from "../../../../src/daemon/api/cancel.js";
+import { cancel, holdHandlers } from "../../../../src/daemon/api/cancel.js";
 import type { InvocationRoutes } from "../../../../src/daemon/api/invocations.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
@@ -123,4 +123,18 @@ test("a user cancels their own invocations by id, and learns which are not their
     cancelled: 0,
     problems: [],
   });
+});
+
+test("a requeued array ends what runs of it, and what waits goes on waiting", async () => {
+  const [running, waiting] = await submit("array", ada, [1, 2]);
+  const record = new ExecutorRecord(executorId("e1"), nodeName("n1"), "", 0);
+  registry.add(record);
+  await store.beginAttempt(sampleAttempt(running!.invocation.id));
+  live.begin(running!, record.id, { attempt: 1, startedAtMs: 1, node: record.node });
+  const { requeue } = holdHandlers(routes as unknown as Parameters<typeof holdHandlers>[0]);
+  const asked = { caller: ada, body: { ids: [String(running!.id)] }, request: {} };
+  expect(await requeue(asked as never)).toEqual({ problems: [] });
+  expect(told).toEqual([running!.id]);
+  expect(running!.requeueRequested).toBe(true);
+  expect(live.get(waiting!.id)).toMatchObject({ state: "PENDING" });
 });
