@@ -15,11 +15,18 @@ const patienceMs = 120_000;
 /** What differs from a usual call. */
 export type CallChange = Parameters<typeof callOrder>[2];
 
-export function callingNode(change: Partial<LaunchSpec> = {}): CallingNode {
+/** `addTo` puts more into the folder of the executor's programs. */
+export function callingNode(
+  change: Partial<LaunchSpec> = {},
+  addTo: (folder: string) => Promise<void> = async () => {},
+): CallingNode {
   jest.setTimeout(patienceMs);
   const programs = new Programs();
   const calling = new CallingNode();
-  beforeAll(() => programs.make(), patienceMs);
+  beforeAll(async () => {
+    await programs.make();
+    await addTo(programs.folder);
+  }, patienceMs);
   afterAll(() => programs.remove());
   beforeEach(async () => {
     calling.node = await TestNode.make(programs, change);

@@ -27,7 +27,10 @@ export async function codeOf(
 ): Promise<FunctionCode> {
   const folder = mkdtempSync(join(tmpdir(), "glean-code-"));
   try {
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    for (const [name, text] of Object.entries(files)) {
+      const mode = typeof text === "string" && text.startsWith("#!") ? 0o755 : 0o644;
+      writeFileSync(join(folder, name), text, { mode });
+    }
     const settings = { ...unsetSettings, runtime: "node", ...change } as const;
     const pieces: Buffer[] = [];
     const entries = await scan(folder);
