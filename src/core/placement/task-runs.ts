@@ -10,7 +10,7 @@ import type { WaitingRun } from "./waiting-runs.js";
  * How long the tasks of a run are expected to take together: nobody who waits for the place notices
  * it.
  */
-export const togetherMs = 40;
+const togetherMs = 40;
 /** Limits what goes back to the queue if the place is lost; more would not be faster. */
 const mostTogether = 128;
 
@@ -52,29 +52,6 @@ export function runsOf(
   for (const { heads, most, ids } of left.values()) share(heads, most, ids);
   return runs;
 }
-
-/**
- * What follows in the places of `places` tasks of an array that are about to be free: half of a
- * run each, so that no place is taken for longer than by one run. `task`: the next one that waits.
- */
-export function followersOf(
-  places: number,
-  { waiting, alike }: PlacedTask,
-  prediction: Prediction | undefined,
-): readonly (readonly InvocationId[])[] {
-  const heads: InvocationId[][] = Array.from({ length: places }, () => []);
-  share(heads, halfOf(tasksTogether(waiting, prediction)) + 1, idsIn(alike, new Set()));
-  return heads;
-}
-
-/** Whether so few tasks of a run are left that others may follow them. */
-export const isNearItsEnd = (
-  left: number,
-  waiting: Waiting,
-  prediction: Prediction | undefined,
-): boolean => left <= halfOf(tasksTogether(waiting, prediction));
-
-const halfOf = (tasks: number): number => Math.floor(tasks / 2);
 
 /** The tasks of an array that found no place, and the runs that they may join. */
 interface Left {

@@ -4,11 +4,12 @@
 import type { Logger } from "pino";
 import { machineMonotonicMs, nowMs, pause, setImmediate } from "../../clock.js";
 import { type PlacementPolicy, type Prediction, place } from "../../core/placement/placement.js";
-import { type PlacedRun, runsOf } from "../../core/placement/task-runs.js";
+import { type PlacedRun, type PlacedTask, runsOf } from "../../core/placement/task-runs.js";
 import type { Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import type { Payload } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
+import type { InvocationId } from "../../model/ids.js";
 import type { Attempt, AttemptEnd, Submission } from "../../model/invocation.js";
 import type { AttemptKey } from "../../wire/messages.js";
 import { type Assignment, newTaskRun, type TaskRun } from "../state/assignments.js";
@@ -21,7 +22,6 @@ import type { Checkpoints } from "./checkpoints.js";
 import type { Documents } from "./documents.js";
 import type { KeepAlive } from "./keep-alive.js";
 import { type OrderDocuments, orderFor } from "./order.js";
-import { RunningRuns, taskOf } from "./running-runs.js";
 import { type EndFacts, lostFacts, type Settler } from "./settle.js";
 import type { Vouchers } from "./vouchers.js";
 
@@ -91,11 +91,9 @@ export function policyOf({
 export class Dispatcher {
   private readonly policy: PlacementPolicy;
   private readonly unrecorded = new LogRateLimit();
-  private readonly runs: RunningRuns;
   private scheduled = false;
 
   constructor(private readonly deps: DispatcherDependencies) {
-    this.runs = new RunningRuns(deps.live, deps.registry, deps.prediction);
     this.policy = policyOf(deps);
   }
 
@@ -126,7 +124,6 @@ export class Dispatcher {
     const { prediction } = this.deps;
     for (const run of runsOf(placed, prediction, (id) => taskOf(this.deps.live, id)))
       void this.begin(run);
-    for (const followers of this.runs.followers(nowMs())) void this.begin(followers, followers.run);
     if (placed.length === placementPolicy.maxAssignments) this.kick();
     else if (queue.size > 0) this.deps.events.publish({ type: "workLeftWaiting" });
   }
@@ -135,14 +132,11 @@ export class Dispatcher {
    * The intent is durable before an order is sent: a restarted daemon knows every attempt that may
    * exist.
    */
-  private async begin({ executor, ids }: PlacedRun, known?: TaskRun): Promise<void> {
+  private async begin({ executor, ids }: PlacedRun): Promise<void> {
     const record = this.deps.registry.get(executor)!;
-    const run = known ?? (ids.length === 1 ? null : newTaskRun());
-    const ahead = run?.tasks.at(-1);
+    const run = ids.length === 1 ? null : newTaskRun();
     const begun = ids.map((id) => this.assign(this.deps.live.get(id)!, record, run));
     const [first] = begun as [Begun];
-    const array = first.live.arrayJobId;
-    if (run !== null && array !== null) this.runs.add(run, { executor, array });
     const call = this.deps.live.unrecorded.get(first.live.id);
     if (call !== undefined && call.recording === null) {
       const { attempt } = first;
@@ -156,7 +150,7 @@ export class Dispatcher {
       await this.deps.documents.with(first.live, async (submission) => {
         const recorded =
           run === null ? [await this.record(first, record)] : await this.recordTogether(begun);
-        this.orderInTurn(recorded, record, submission, ahead);
+        this.orderInTurn(recorded, record, submission);
         // Limits the orders in progress; a node that reads nothing delays the others no longer.
         await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
       });
@@ -226,9 +220,8 @@ export class Dispatcher {
     recorded: readonly (Recorded | null)[],
     record: ExecutorRecord,
     submission: Submission,
-    ahead: Assignment | undefined,
   ): void {
-    let after = ahead === undefined ? undefined : keyOf(ahead);
+    let after: AttemptKey | undefined;
     for (const each of recorded) {
       if (each === null) continue;
       const isSent = this.order(each, record, { submission, input: each.input, after });
@@ -286,3 +279,18 @@ export class Dispatcher {
 }
 
 const keyOf = ({ invocation, attempt }: AttemptKey): AttemptKey => ({ invocation, attempt });
+
+/**
+ * A task of an array that nobody has tried to run, with those like it; null for what must have a
+ * place of its own.
+ */
+function taskOf(live: LiveInvocations, id: InvocationId): PlacedTask | null {
+  const run = live.queue.runs.find(id);
+  if (run === undefined) return null;
+  const { checkpointIn, lease } = run.submission.digest;
+  if (checkpointIn !== null || lease !== undefined) return null;
+  const array = run.submission.requested.arrayJobId!;
+  const waiting = run.at(id);
+  if (waiting.gpus > 0) return null;
+  return { array, waiting, alike: [...live.queue.runs.between(...live.tasksOf(array)!.ids)] };
+}
