@@ -39,12 +39,14 @@ interface CancelFilter {
   readonly name: Request["name"];
 }
 
-export const desertedRuns = (deps: DesertedRoutes): DesertedRuns =>
-  new DesertedRuns({
-    ...deps,
+export function desertedRuns(deps: DesertedRoutes): DesertedRuns {
+  const { live, store, waiters, log } = deps;
+  return new DesertedRuns({
+    ...{ live, store, waiters },
     end: (run, reason) => endChosen(deps, reason, { singles: [run], runs: [] }),
-    onTrouble: (run, err) => deps.log.error({ run, err }, "cannot cancel a run without a client"),
+    onTrouble: (run, err) => log.error({ run, err }, "cannot cancel a run without a client"),
   });
+}
 
 export async function cancel(
   deps: CancelRoutes,
