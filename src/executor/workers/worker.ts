@@ -2,7 +2,7 @@
 // its end, and the call in it.
 
 import type { Socket } from "node:net";
-import { machineMonotonicNs } from "../../clock.js";
+import { machineMonotonicNs, setImmediate } from "../../clock.js";
 import type { CallPhases } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import type { LeaseUsage } from "../../model/functions/lease.js";
@@ -166,7 +166,7 @@ export class Worker {
       this.process = this.parts.spawn(this.directory, {
         onHolding: () => this.holds(),
         onStarted: (pid) => this.started(pid),
-        onEnd: (end) => this.end(end),
+        onEnd: (end) => this.exited(end),
       });
     } catch (thrown) {
       const message = `its worker could not be started: ${messageOf(thrown)}`;
@@ -267,6 +267,13 @@ export class Worker {
     if (this.state === "ended") return;
     this.broken ??= why;
     this.kill();
+  }
+
+  /** What it said last may still lie in its connection: two turns read that. */
+  private exited(end: RunEnd): void {
+    this.isLeaving = true;
+    if (this.running === null || this.channel === null || this.isKilled) this.end(end);
+    else setImmediate(() => setImmediate(() => this.end(end)));
   }
 
   private end(end: RunEnd): void {
