@@ -44,7 +44,8 @@ export const tools: Readonly<Record<string, Tool>> = {
     // Nextflow tells Slurm to requeue nothing, and tries an evicted task again itself.
     line: (installed, tasks) => {
       const options = "-process.executor=slurm -process.errorStrategy=retry -process.maxRetries=20";
-      const start = `java -cp '${installed}/lib/*' nextflow.cli.Launcher -q run`;
+      // Java takes a user's home from /etc/passwd, where nobody has none.
+      const start = `java -Duser.home=$HOME -cp '${installed}/lib/*' nextflow.cli.Launcher -q run`;
       return `${start} ${programs}/squares.nf --tasks ${tasks} ${options}`;
     },
   },
