@@ -11,13 +11,13 @@ import {
   admit,
 } from "../../core/submission/admission.js";
 import { bytesOf, digestOf } from "../../core/submission/digest.js";
-import { newTasks, taskCountOf } from "../../core/submission/new-tasks.js";
-import { spanText } from "../../core/submission/span.js";
+import { entryCountOf, newTasks, taskCountOf } from "../../core/submission/new-tasks.js";
+import { notesOn } from "../../core/submission/notes.js";
 import { sizesFor } from "../../core/submission/whole-node.js";
 import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, maxSlurmJobId } from "../../model/ids.js";
-import type { Invocation, Submission, Where } from "../../model/invocation.js";
+import type { Invocation, Submission, SubmissionDigest, Where } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import { maxListed } from "../../wire/api/limits.js";
 import type { AskedOf, InvocationDetail } from "../../wire/api/types.js";
@@ -32,7 +32,7 @@ import { firstOf } from "../invocations/first-of.js";
 import type { Awaited, Waiters } from "../invocations/waiters.js";
 import type { DiskReserve } from "../records/disk-reserve.js";
 import type { LiveInvocations } from "../state/live.js";
-import { entriesOf } from "../state/queue-figures.js";
+import { loadOf } from "../state/queue-figures.js";
 import type { Registry } from "../state/registry.js";
 import { cancel, type DesertedRoutes, desertedRuns } from "./cancel.js";
 import {
@@ -136,15 +136,7 @@ export function admitted(
   asked: AskedSubmission,
   inputs: readonly Payload[],
 ): Submission {
-  const share = live.of(uid);
-  const inputBytes = bytesOf(inputs);
-  const load = {
-    waiting: live.size,
-    ownWaiting: share.count,
-    ...entriesOf(live, uid),
-    documentBytes: live.documentBytes + inputBytes,
-    ownDocumentBytes: share.documentBytes + inputBytes,
-  };
+  const load = loadOf(live, uid, bytesOf(inputs));
   const { where } = asked;
   const largest = largestNode(where);
   if (where !== undefined && largest?.cores === 0)
@@ -156,28 +148,6 @@ export function admitted(
   return admit({ ...asked, ...sizes }, uid, load, largest, admission, nowMs());
 }
 
-/** What is other than the client asked, as sentences. */
-function notesOn(
-  asked: AskedSubmission,
-  { timeLimitMs, memoryMb, cores, schedule, where, mail }: Submission,
-  { mailProgram = null }: AdmissionPolicy,
-): readonly string[] {
-  const notes: string[] = [];
-  if (timeLimitMs < (asked.timeLimitMs ?? 0))
-    notes.push(
-      `the time limit is lowered from ${spanText(asked.timeLimitMs!)} to ${spanText(timeLimitMs)}, the longest that this site allows`,
-    );
-  if (asked.memoryMb === 0)
-    notes.push(`--mem=0: it gets ${memoryMb} MB, all memory of the smallest node that will do`);
-  if (where?.exclusive)
-    notes.push(`--exclusive: it gets ${cores} cores, all of the smallest node that will do`);
-  if (mail !== undefined && mailProgram === null)
-    notes.push("--mail-type: this site's Gleaner sends no mail: use --wait, or glean queue");
-  if (schedule?.once)
-    notes.push("--no-requeue: an eviction ends it, and it does not run a second time");
-  return notes;
-}
-
 /** What would be accepted; throws as accept does. */
 function checked(deps: InvocationRoutes, { uid }: Caller, { submission: asked }: Asked) {
   const submission = admitted(deps, uid, asked, []);
@@ -187,18 +157,37 @@ function checked(deps: InvocationRoutes, { uid }: Caller, { submission: asked }:
   return { id: 0, tasks: taskCountOf(submission), takes, ...(notes.length > 0 && { notes }) };
 }
 
-/** Resolves once the submission is durable. */
+/** Resolves once the submission is durable; until then, it counts for the user's limits. */
 export async function accept(
   deps: InvocationRoutes,
   caller: Caller,
-  { requestId, inputs, packed, submission: asked }: Asked,
+  asked: Asked,
 ): Promise<Accepted> {
-  const { live, store, dispatcher, checkpoints } = deps;
-  const { uid, gid, user } = caller;
-  const submission = admitted(deps, uid, asked, inputs ?? []);
-  for (const { of } of submission.schedule?.dependency?.on ?? [])
-    if (of !== undefined) await requireDependency(store, caller, of);
-  if (submission.checkpoint) checkpoints.admit(uid, taskCountOf(submission));
+  const { live, store, checkpoints } = deps;
+  const { uid } = caller;
+  const submission = admitted(deps, uid, asked.submission, asked.inputs ?? []);
+  const tasks = taskCountOf(submission);
+  const folders = submission.checkpoint ? tasks : 0;
+  if (folders > 0) checkpoints.admit(uid, folders);
+  const digest = digestOf(uid, submission, asked.inputs, asked.packed?.sha256);
+  const documentBytes = digest.documentBytes + digest.inputBytes;
+  const entries = entryCountOf(submission);
+  const arrived = live.arriving.make(uid, { tasks, entries, documentBytes, folders });
+  try {
+    for (const { of } of submission.schedule?.dependency?.on ?? [])
+      if (of !== undefined) await requireDependency(store, caller, of);
+    return await record(deps, caller, asked, { submission, digest });
+  } finally {
+    arrived();
+  }
+}
+
+async function record(
+  { live, store, dispatcher, checkpoints, documents, admission }: InvocationRoutes,
+  { uid, gid, user }: Caller,
+  { requestId, inputs, packed, submission: asked }: Asked,
+  { submission, digest }: { readonly submission: Submission; readonly digest: SubmissionDigest },
+): Promise<Accepted> {
   const made = { owner: { uid, gid, user }, submission, submittedAtMs: nowMs() };
   const { id, tasks, isNew } = await store.submit({
     requestId,
@@ -209,15 +198,14 @@ export async function accept(
   // A repetition of the request finds its invocations in memory, or ended. What it names may mean
   // something else by now (an alias moved): it must not take the place of what was recorded.
   if (isNew) {
-    const digest = digestOf(uid, submission, inputs, packed?.sha256);
     for (const { invocation, run } of newTasks(made, id))
       if (run === undefined) live.add({ invocation, digest }, null);
       else live.addRun({ invocation, digest }, run);
-    deps.documents.remember(id, submission, digest.documentBytes);
+    documents.remember(id, submission, digest.documentBytes);
     if (submission.checkpoint) checkpoints.submitted(id, tasks);
     dispatcher.kick();
   }
-  const notes = notesOn(asked, submission, deps.admission);
+  const notes = notesOn(asked, submission, admission);
   return { id, tasks, ...(notes.length > 0 && { notes }) };
 }
 

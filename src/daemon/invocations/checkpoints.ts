@@ -94,7 +94,8 @@ export class Checkpoints {
   admit(uid: number, tasks: number): void {
     const { maxFolders } = this.deps.policy;
     const own = this.countOf(uid);
-    const most = mostOf(maxFolders, this.owed.size + this.ended.size - own);
+    const all = this.owed.size + this.ended.size + this.deps.live.arriving.sum("folders");
+    const most = mostOf(maxFolders, all - own);
     if (own + tasks > most)
       throw new GleanerError(
         "LIMIT_REACHED",
@@ -103,7 +104,7 @@ export class Checkpoints {
   }
 
   private countOf(uid: number): number {
-    let count = 0;
+    let count = this.deps.live.arriving.sum("folders", uid);
     for (const id of this.owed) if (this.deps.live.get(id)?.owner.uid === uid) count++;
     for (const id of this.ended) if (this.folders.get(id)?.owner.uid === uid) count++;
     return count;

@@ -13,6 +13,7 @@ import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { Registry } from "../state/registry.js";
+import { Reservations } from "../state/reservations.js";
 
 export interface LeasesDependencies {
   readonly live: LiveInvocations;
@@ -51,6 +52,7 @@ const noUsage = { clients: 0, calls: 0, busyMs: 0, spinMs: 0 };
 
 export class Leases {
   private readonly byId = new Map<InvocationId, LiveLease>();
+  private readonly arriving = new Reservations<"leases" | "workers">();
 
   constructor(private readonly deps: LeasesDependencies) {
     const { events } = deps;
@@ -78,21 +80,30 @@ export class Leases {
       if (digest.lease !== undefined && arrayJobId !== null) this.add(arrayJobId);
   }
 
-  /** Throws LIMIT_REACHED if a user may not lease that many workers more. */
-  requireRoom(uid: number, workers: number): void {
+  /**
+   * Counts a lease that is about to be recorded; returns the function that ends this. Throws
+   * LIMIT_REACHED if the user may not lease that many workers more.
+   */
+  reserve(uid: number, workers: number): () => void {
     const { maxPerUser, maxWorkersPerUser } = this.deps.policy;
-    const own = [...this.byId.values()].filter((each) => each.uid === uid);
-    const held = own.reduce((sum, { wanted }) => sum + wanted, 0);
-    if (own.length >= maxPerUser)
+    let leases = this.arriving.sum("leases", uid);
+    let held = this.arriving.sum("workers", uid);
+    for (const each of this.byId.values()) {
+      if (each.uid !== uid) continue;
+      leases++;
+      held += each.wanted;
+    }
+    if (leases >= maxPerUser)
       throw new GleanerError(
         "LIMIT_REACHED",
-        `you have ${counted(own.length, "lease")}, as many as a user may have here (leases.maxPerUser): end one with glean lease end`,
+        `you have ${counted(leases, "lease")}, as many as a user may have here (leases.maxPerUser): end one with glean lease end`,
       );
     if (held + workers > maxWorkersPerUser)
       throw new GleanerError(
         "LIMIT_REACHED",
         `your leases have ${counted(held, "worker")}, and a user may have ${maxWorkersPerUser} here (leases.maxWorkersPerUser): ask for fewer, or end a lease`,
       );
+    return this.arriving.make(uid, { leases: 1, workers });
   }
 
   /** The lease whose tasks are live; undefined if all have ended. */

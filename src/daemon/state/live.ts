@@ -18,6 +18,7 @@ import { type Assignment, Assignments, type TaskRun } from "./assignments.js";
 import type { Events } from "./events.js";
 import { Live, type LiveSubmission, progressOf, wasEvicted } from "./live-invocation.js";
 import { LiveRun } from "./live-run.js";
+import { Reservations } from "./reservations.js";
 import { type OpenTasks, Shares, type UserShare } from "./shares.js";
 import { UnrecordedCalls } from "./unrecorded.js";
 import { WaitingRoom } from "./waiting-room.js";
@@ -29,6 +30,8 @@ export class LiveInvocations {
   );
   /** Those that are not on record yet; also some that have ended. */
   readonly unrecorded = new UnrecordedCalls();
+  /** The sizes of submissions that are being recorded. */
+  readonly arriving = new Reservations<"tasks" | "entries" | "documentBytes" | "folders">();
   /** By uid. */
   readonly coresHeld = new Map<string, number>();
   /** All but the tasks that wait as runs. */

@@ -1,7 +1,23 @@
-// What the queue has of one user: entries, which cost memory, and calls of a version.
+// What the queue has of one user: for limits, entries, which cost memory, and calls of a version.
 
+import type { QueueLoad } from "../../core/submission/admission.js";
 import type { VersionId } from "../../model/ids.js";
 import type { LiveInvocations } from "./live.js";
+
+/** All that is in the queue or about to be, for the limits of a user who submits `inputBytes`. */
+export function loadOf(live: LiveInvocations, uid: number, inputBytes: number): QueueLoad {
+  const { arriving } = live;
+  const { count, documentBytes } = live.of(uid);
+  const { entries, ownEntries } = entriesOf(live, uid);
+  return {
+    waiting: live.size + arriving.sum("tasks"),
+    ownWaiting: count + arriving.sum("tasks", uid),
+    entries: entries + arriving.sum("entries"),
+    ownEntries: ownEntries + arriving.sum("entries", uid),
+    documentBytes: live.documentBytes + arriving.sum("documentBytes") + inputBytes,
+    ownDocumentBytes: documentBytes + arriving.sum("documentBytes", uid) + inputBytes,
+  };
+}
 
 /** Invocations, and runs of an array's tasks: what the queue's length costs in memory. */
 export function entriesOf(

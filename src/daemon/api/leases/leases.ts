@@ -101,16 +101,20 @@ async function begin(deps: LeaseRoutes, caller: Caller, asked: Asked): Promise<I
   const version = await callable(deps, caller, asked.function);
   const ttlMs = asked.ttlMs ?? leasePolicy.defaultTtlMs;
   requireTtl(leasePolicy, ttlMs);
-  leases.requireRoom(caller.uid, workers);
   const terms = { hotMs, ttlMs, idleMs: asked.idleMs ?? leasePolicy.idleMs };
   const timeLimitMs = admission.maxTimeLimitMs;
   const wanted = { workers, cores, memoryMb, timeLimitMs, terms };
   const submission = askedLease(version, caller, wanted);
   const inputs = Array.from({ length: workers }, () => ({ contentType: "", body: noBytes }));
   const lease = { requestId, submission, inputs };
-  const { id } = await acceptAhead(deps, caller, asked.fresh && workers === 1, lease);
-  leases.add(id);
-  return id;
+  const arrived = leases.reserve(caller.uid, workers);
+  try {
+    const { id } = await acceptAhead(deps, caller, asked.fresh && workers === 1, lease);
+    leases.add(id);
+    return id;
+  } finally {
+    arrived();
+  }
 }
 
 const noBytes = new Uint8Array();

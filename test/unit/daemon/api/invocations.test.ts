@@ -1,6 +1,7 @@
 // The API's answers about invocations: one, a list, a wait, a submission; each user can access only
 // their own.
 
+import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import { nowMs } from "../../../../src/clock.js";
@@ -268,6 +269,18 @@ describe("a submission", () => {
   test("with a checkpoint folder counts towards the limit on folders", async () => {
     await send({ checkpoint: true });
     expect(events).toEqual(["admit checkpoint", "document 1", "checkpoint", "kick"]);
+  });
+
+  test("counts for the limits before it is on record, however many come at once", async () => {
+    const array = { arrayTasks: [{ from: 0, to: 99, step: 1 }], checkpoint: true };
+    const answers = await Promise.all(Array.from({ length: 12 }, () => send(array, randomUUID())));
+    expect(answers.map(({ status }) => status).filter((status) => status === 200)).toHaveLength(5);
+    expect(live.of(ada.uid).count).toBe(500);
+    expect(live.arriving.sum("folders")).toBe(0);
+    expect(answers.find(({ status }) => status !== 200)?.body.error).toMatchObject({
+      code: "LIMIT_REACHED",
+      message: expect.stringContaining("the limit for one user is 500 at present"),
+    });
   });
 
   test("by a user without access, or that is too large, leaves nothing", async () => {

@@ -184,6 +184,9 @@ describe("checkpoint folders", () => {
     folders.admit(uid + 1, 2);
     expect(() => folders.admit(uid + 1, 3)).toThrow(/limit for one user is 2/);
     folders.removed(executorId("x-n1"), id, null);
+    const arrived = live.arriving.make(uid, { tasks: 1, entries: 1, documentBytes: 0, folders: 1 });
+    expect(() => folders.admit(uid, 3)).toThrow(/you have 1 checkpoint folder,/);
+    arrived();
     folders.admit(uid, 3);
   });
 });

@@ -312,6 +312,14 @@ test("limits are told, and a request that is sent again is the same lease", asyn
   expect(await sentence({ atLeast: 3 })).toContain("atLeast");
 });
 
+test("leases that are requested at once keep within the limit together", async () => {
+  const { maxPerUser } = config.leases;
+  const answers = await Promise.all(
+    Array.from({ length: maxPerUser + 4 }, () => request({ workers: 1, atLeast: 0 })),
+  );
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(maxPerUser);
+});
+
 test("a restarted gleanerd takes over: the same keys, and its executors tell where they serve", async () => {
   const { id, workers, revision, timeLimitMs } = await granted();
   await server.close();
