@@ -9,6 +9,7 @@ import { Api } from "../lib/api.js";
 import { benchmark, benchmarkUser, countsOf, preciseMs, rounded, say } from "../lib/harness.js";
 import { recordedTasks } from "../lib/recorded-tasks.js";
 import { Attackers, kinds } from "./attackers.js";
+import { bareListsMs } from "./bare.js";
 import { Memory } from "./memory.js";
 import { Victim } from "./victim.js";
 
@@ -26,6 +27,8 @@ const bars = { rssMaxMb: 500, othersListMs: 1_000, shutdownMs: 5_000 };
 /** The victim's functions that run while gleanerd is restarted. */
 const longFunctions = 3;
 const longSeconds = 40;
+/** How long the same attackers attack a bare server, for comparison. */
+const bareSeconds = 20;
 
 const { seconds } = countsOf({ seconds: 120 });
 const config = {
@@ -62,7 +65,10 @@ await benchmark({ nodes: 1, cpus: 8, config }, async (site) => {
   await victim.stop();
   const lost = await lostOf(site, victim, attackers);
   memory.stop();
-  return report(victim, attackers, { rssMaxMb: memory.maxMb, shutdownMs: endMs, cancelMs, lost });
+  say(`the same attack on a server that only accepts and answers, for ${bareSeconds} s`);
+  const bareMs = await bareListsMs(bareSeconds);
+  const measured = { rssMaxMb: memory.maxMb, shutdownMs: endMs, cancelMs, lost, bareMs };
+  return report(victim, attackers, measured);
 });
 
 async function tokensOf(site: Site, users: readonly string[]): Promise<Map<string, string>> {
@@ -145,20 +151,28 @@ async function lostOf(site: Site, victim: Victim, attackers: Attackers): Promise
   }
 }
 
+function spread(values: readonly number[]): { p50: number; max: number } {
+  const sorted = [...values].sort((left, right) => left - right);
+  return {
+    p50: rounded(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN, 0),
+    max: rounded(sorted.at(-1) ?? Number.NaN, 0),
+  };
+}
+
 function report(
   victim: Victim,
   attackers: Attackers,
-  measured: { rssMaxMb: number; shutdownMs: number; cancelMs: number; lost: number },
+  measured: {
+    rssMaxMb: number;
+    shutdownMs: number;
+    cancelMs: number;
+    lost: number;
+    bareMs: readonly number[];
+  },
 ): object {
-  if (victim.listsMs.length < seconds || victim.accepted.length < seconds / 10)
+  // It asks four times a second, and again only when it has its answer.
+  if (victim.listsMs.length < seconds / 4 || victim.accepted.length < seconds / 10)
     throw new Error(`the victim requested too few lists: ${victim.listsMs.length}`);
-  const spread = (values: readonly number[]) => {
-    const sorted = [...values].sort((left, right) => left - right);
-    return {
-      p50: rounded(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN, 0),
-      max: rounded(sorted.at(-1) ?? Number.NaN, 0),
-    };
-  };
   for (const failure of victim.failures.slice(0, 10))
     say(`a request of the victim failed: ${failure}`);
   const othersListMs = spread(victim.listsMs);
@@ -166,6 +180,7 @@ function report(
   return {
     rssMaxMb,
     othersListMs,
+    bareListMs: spread(measured.bareMs),
     shutdownMs: rounded(measured.shutdownMs, 0),
     lost: measured.lost,
     failures: victim.failures.length,
