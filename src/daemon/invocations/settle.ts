@@ -23,16 +23,13 @@ import type { Events } from "../state/events.js";
 import type { LiveInvocations } from "../state/live.js";
 import { type Live, wasEvicted } from "../state/live-invocation.js";
 import type { UnrecordedCall } from "../state/unrecorded.js";
-import { recordSurely } from "./call-records.js";
+import { record, recordSurely } from "./call-records.js";
 import { heatOf, LeaseEnds, type NextState } from "./ends/lease-ends.js";
 import { retriedOr } from "./ends/retries.js";
 import type { StartFailures } from "./start-failures.js";
 import type { Voucher } from "./vouchers.js";
 
-/**
- * The facts of an end: from an executor's report, or from the daemon itself if the executor was
- * lost.
- */
+/** An end as an executor reports it, or as the daemon has it if the executor was lost. */
 export type EndFacts = Omit<
   AttemptResult,
   "next" | "postings" | "answer" | "log" | "phases" | "hotMs" | "spinMs"
@@ -108,6 +105,11 @@ export class Settler {
     if (!isCurrent(live, facts)) return this.record(facts);
     const heat = heatOf(live.digest.lease, facts);
     const postings = this.postingsOf(live, facts, heat);
+    // A lease goes on after a crash that is billed: its executor forgets only what is on record.
+    if (call !== undefined && postings.length > 0 && !isFinal(next)) {
+      await record(this.store, this.live.unrecorded, call);
+      return this.record(facts);
+    }
     const { startFailure: _, lease: _said, ...result } = facts;
     const { answer = null, log = null, phases = null } = facts;
     const kept = isFinal(next) ? { answer, log } : { answer: null, log: null };
@@ -157,7 +159,7 @@ export class Settler {
       await this.store.recordCall({ ...call, request: { ...request, requestId: randomUUID() } });
   }
 
-  /** An attempt that returns to the queue is recorded with the end of its call. */
+  /** An attempt that returns to the queue is not billed, and is recorded with the end of its call. */
   private async endUnrecorded(
     live: Live,
     call: UnrecordedCall,

@@ -12,6 +12,7 @@ import { nowMs } from "../../../../src/clock.js";
 import { parseConfig } from "../../../../src/config.js";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { apiServer } from "../../../../src/daemon/serve.js";
+import { GleanerError } from "../../../../src/model/errors.js";
 import type { LeaseView } from "../../../../src/wire/api/types.js";
 import type { AttemptOrder } from "../../../../src/wire/messages.js";
 import { packed, writeTree } from "../../../support/bundle/bundles.js";
@@ -30,13 +31,16 @@ let server: FastifyInstance;
 let node: ScriptedExecutor;
 /** What lets the disk go on; null while it does not stand still. */
 let held: (() => void)[] | null;
+let isFull: boolean;
 
 beforeEach(async () => {
   held = null;
+  isFull = false;
   folder = await makeStoreFolder();
   const store = await folder.open(folder.newFile());
   const recordCall: Store["recordCall"] = async (call) => {
     if (held !== null) await new Promise<void>((resolve) => held?.push(resolve));
+    if (isFull) throw new GleanerError("STORE", "the disk is full");
     return store.recordCall(call);
   };
   site = new HostileSite({ ...store, recordCall });
@@ -115,13 +119,17 @@ test("a lease is granted once enough of its workers serve, with the key of each"
   expect(new Set(keys).size).toBe(2);
 });
 
+/** Its only worker serves. */
+async function grantedBy(answer: ReturnType<typeof request>) {
+  const [order] = await node.ordered(1);
+  serves(order!, 1_001);
+  return answer;
+}
+
 /** A lease of one worker, which serves while the disk stands still. */
 async function grantedAhead(requestId: string = randomUUID()): Promise<LeaseView> {
   held = [];
-  const answer = request({ requestId, workers: 1, fresh: true });
-  const [order] = await node.ordered(1);
-  serves(order!, 1_001);
-  const { status, body } = await answer;
+  const { status, body } = await grantedBy(request({ requestId, workers: 1, fresh: true }));
   expect({ status, body }).toMatchObject({ status: 200, body: { state: "ACTIVE" } });
   return body;
 }
@@ -249,6 +257,27 @@ const crash = {
   wallMs: 5,
   reason: "signal 11",
 } as const;
+
+test("a crash is acknowledged once it is on record, although the disk was full", async () => {
+  isFull = true;
+  const { status } = await grantedBy(request({ workers: 1, fresh: true }));
+  expect(status).toBe(200);
+  const [order] = node.orders;
+  const crashed = { ...crash, wallMs: 3 };
+  node.ends(order!, crashed, order!.voucher);
+  await node.until(() => node.orders.length > 1);
+  expect({ isOver: node.isOver, isAcknowledged: isAcknowledged() }).toEqual({
+    isOver: true,
+    isAcknowledged: false,
+  });
+  isFull = false;
+  node = await site.connect(node.spec);
+  node.ready({ cores: 2, memoryMb: 2_000, gpus: [] }, { answersFor: [order!] });
+  node.ends(order!, crashed, order!.voucher);
+  await node.until(isAcknowledged);
+  expect((await node.ordered(1))[0]).toMatchObject({ attempt: 2 });
+  expect(await billed()).toBe(3);
+});
 
 test("a worker that crashes is replaced; the third crash in a row ends the lease with its words", async () => {
   const { id } = await granted();
