@@ -1,5 +1,5 @@
 // Runs new seeds of the fault simulation for some time, or repeats some: [--minutes 10] [--seeds N]
-// [--from N] [--steps 200] [--seed N].
+// [--from N] [--steps 200] [--processes N] [--seed N].
 
 import { type ChildProcess, fork } from "node:child_process";
 import { cpus } from "node:os";
@@ -15,6 +15,8 @@ const { values } = readOptions({
     seeds: { type: "string" },
     from: { type: "string" },
     steps: { type: "string", default: "200" },
+    /** Each runs one seed at a time. */
+    processes: { type: "string", default: String(cpus().length) },
     /** A single seed, with everything that happens in it. */
     seed: { type: "string" },
     worker: { type: "boolean", default: false },
@@ -88,6 +90,7 @@ function drive(worker: ChildProcess, next: () => number | null, tally: Tally): P
 
 async function runSeeds(): Promise<void> {
   const { minutes, seeds, from } = values;
+  const processes = integer("processes", values.processes);
   const limitMs = seeds === undefined ? integer("minutes", minutes) * 60_000 : Infinity;
   const count = seeds === undefined ? Infinity : integer("seeds", seeds);
   // Different seeds each time, far from those of the tests.
@@ -95,14 +98,16 @@ async function runSeeds(): Promise<void> {
     from === undefined
       ? 1_000_000 + (Math.floor(preciseMs()) % 4_000_000_000)
       : integer("from", from);
-  say(`running seeds from ${first} on, ${steps} steps each, on ${cpus().length} processors`);
+  say(`running seeds from ${first} on, ${steps} steps each, in ${processes} processes`);
   const startedMs = preciseMs();
   const tally = new Tally();
   let given = 0;
   const next = () =>
     given >= count || preciseMs() - startedMs >= limitMs ? null : first + given++;
   const program = fileURLToPath(import.meta.url);
-  const workers = cpus().map(() => fork(program, ["--worker", "--steps", String(steps)]));
+  const workers = Array.from({ length: processes }, () =>
+    fork(program, ["--worker", "--steps", String(steps)]),
+  );
   try {
     await Promise.all(workers.map((worker) => drive(worker, next, tally)));
   } finally {

@@ -170,9 +170,10 @@ export class Books {
       account !== undefined &&
       (account.attempt > key.attempt ||
         (account.attempt === key.attempt && account.state !== "running"));
-    const isOnRecord = (requestId: string) => this.requests.has(requestId);
+    const hasRecord = (of: { requestId: string } | { invocation: InvocationId }) =>
+      "requestId" in of ? this.requests.has(of.requestId) : this.accounts.has(of.invocation);
     this.demand(
-      isDurable || this.unrecorded.mayBeForgotten(key, isOnRecord),
+      isDurable || this.unrecorded.mayBeForgotten(key, hasRecord),
       `the result of attempt ${nameOf(key)} is forgotten before it is durable`,
     );
   }
@@ -242,7 +243,12 @@ export class Books {
     this.demand(missing === null, `${name} is recorded as ${end} ${missing}`);
   }
 
-  private submitted(request: NewInvocations, { id: first, tasks }: Submitted): void {
+  /** `askedAs`: the id under which its client requested it. */
+  private submitted(
+    request: NewInvocations,
+    { id: first, tasks }: Omit<Submitted, "isNew">,
+    askedAs = request.requestId,
+  ): void {
     const ids = Array.from({ length: tasks }, (_, at) => invocationId(first + at));
     const before = this.requests.get(request.requestId);
     this.demand(
@@ -251,7 +257,7 @@ export class Books {
     );
     this.requests.set(request.requestId, ids);
     if (before !== undefined) return;
-    this.calls.submitted(request, ids);
+    this.calls.submitted({ ...request, requestId: askedAs }, ids);
     const { cores, memoryMb, timeLimitMs, command } = request.submission;
     const hotMs = command.kind === "call" ? (command.lease?.hotMs ?? null) : null;
     const { user } = request.owner;
@@ -275,7 +281,7 @@ export class Books {
 
   /** All of a call at once; without its input, if an earlier gleanerd accepted it. */
   private callRecorded({ id, request, attempts }: CallRecord): void {
-    this.submitted(request, { id, tasks: 1, isNew: true });
+    this.submitted(request, { id, tasks: 1 }, this.askedAs(id, request.requestId));
     const isVouched = request.inputs?.length === 0;
     const numbers = attempts.map(({ attempt }) =>
       isVouched ? this.unrecorded.shownOf(id) : attempt.number,
@@ -289,6 +295,16 @@ export class Books {
       this.begun(attempt, orderedAtMs);
       if (result !== null) this.recorded(result, numbers[at]);
     });
+  }
+
+  /**
+   * A lease that an earlier gleanerd granted is on record under a name of its own if its client has
+   * requested another one since: it was held, too.
+   */
+  private askedAs(invocation: InvocationId, requestId: string): string {
+    const attempt = this.unrecorded.shownOf(invocation);
+    const asked = this.unrecorded.requestOfLease({ invocation, attempt });
+    return asked !== null && this.requests.has(asked) ? asked : requestId;
   }
 
   /** A user was told that it is accepted. */

@@ -12,6 +12,8 @@ const freeEnds: ReadonlySet<string> = new Set(["EVICTED", "LOST", "CANCELLED"]);
 
 interface Order {
   readonly requestId: string;
+  /** It is billed while it is held, however that ends. */
+  readonly isLease: boolean;
   readonly atMs: number;
   /** Its executor reported an end that nobody is billed for. */
   isFree: boolean;
@@ -27,17 +29,15 @@ export class UnrecordedBook {
   ordered({ invocation, attempt, voucher }: AttemptOrder): void {
     if (voucher === undefined) return;
     const terms = unpack(voucher.subarray(sealBytes)) as { request: NewInvocations };
-    const { requestId } = terms.request;
-    this.orders.set(nameOf({ invocation, attempt }), {
-      requestId,
-      atMs: this.nowMs(),
-      isFree: false,
-    });
+    const { requestId, submission } = terms.request;
+    const isLease = submission.command.kind === "call" && submission.command.lease !== undefined;
+    const order = { requestId, isLease, atMs: this.nowMs(), isFree: false };
+    this.orders.set(nameOf({ invocation, attempt }), order);
   }
 
   reported({ invocation, attempt, end, wallMs }: AttemptReport, isShown: boolean): void {
     const order = this.orders.get(nameOf({ invocation, attempt }));
-    if (order !== undefined) order.isFree = freeEnds.has(end) || wallMs === 0;
+    if (order !== undefined) order.isFree = wallMs === 0 || (!order.isLease && freeEnds.has(end));
     if (isShown) this.shown.set(invocation, attempt);
   }
 
@@ -55,11 +55,25 @@ export class UnrecordedBook {
     return this.shown.get(invocation) ?? 1;
   }
 
-  /** Its client sent the request again, which is on record, or nothing of it is billed. */
-  mayBeForgotten(key: AttemptKey, isOnRecord: (requestId: string) => boolean): boolean {
+  /** Of a lease that was requested again before it was on record; null if it is none. */
+  requestOfLease(key: AttemptKey): string | null {
+    const order = this.orders.get(nameOf(key));
+    return order?.isLease ? order.requestId : null;
+  }
+
+  /**
+   * Nothing of it is billed, or its client sent the request again, which is on record. A lease was
+   * held nevertheless: it must be on record itself.
+   */
+  mayBeForgotten(
+    key: AttemptKey,
+    hasRecord: (what: { requestId: string } | { invocation: InvocationId }) => boolean,
+  ): boolean {
     const order = this.orders.get(nameOf(key));
     if (order === undefined) return false;
-    return order.isFree || isOnRecord(order.requestId);
+    if (order.isFree) return true;
+    if (!order.isLease) return hasRecord(order);
+    return this.shownOf(key.invocation) === key.attempt && hasRecord(key);
   }
 }
 

@@ -32,6 +32,8 @@ interface Held {
   readonly key: AttemptKey;
   /** Since when it holds the worker's cores; null: its executor knows of no process yet. */
   sinceUs: number | null;
+  /** It was sent to the worker. */
+  isBegun: boolean;
 }
 
 export class WorkerRun implements SimulatedRun {
@@ -69,7 +71,7 @@ export class WorkerRun implements SimulatedRun {
     private readonly expected: ExpectedWorker | undefined,
   ) {
     this.key = { invocation: order.invocation, attempt: order.attempt };
-    this.held = { key: this.key, sinceUs: null };
+    this.held = { key: this.key, sinceUs: null, isBegun: false };
     this.executor = process.name as ExecutorId;
     const sent = new FrameDecoder(wholeFrames((frame) => this.wasSent(frame)));
     this.wire = new WorkerWire(world, process, {
@@ -175,8 +177,11 @@ export class WorkerRun implements SimulatedRun {
   private wasSent({ type, metadata, payload }: Frame): void {
     if (type !== "call" && type !== "serve") return;
     const key = type === "call" ? keyOf(metadata) : keyOfServe(payload);
-    if (this.held?.key.invocation === key.invocation) return;
-    this.held = { key, sinceUs: null };
+    if (this.held?.key.invocation === key.invocation) {
+      this.held.isBegun = true;
+      return;
+    }
+    this.held = { key, sinceUs: null, isBegun: true };
     this.holds(this.world.timeline.nowUs);
     this.world.books.counts.warm++;
   }
@@ -210,12 +215,27 @@ export class WorkerRun implements SimulatedRun {
     this.later(this.world.chance.ms(1, 150), () => {
       if (loading === "exits") this.end(1, 0);
       else if (loading === "works") {
-        this.wire.say(says.loaded(load));
+        this.wire.say(says.loaded(load), () => this.heardLoaded());
       } else {
         this.isBusy = false;
         this.idleSinceMs = this.world.nowMs;
         this.answer(says.loadFailed(), 1, { kind: "notLoaded" });
       }
+    });
+  }
+
+  /** A lease that is over by then ends without having begun, and its worker is idle. */
+  private heardLoaded(): void {
+    const { held, world } = this;
+    const atUs = world.timeline.nowUs;
+    if (held === null || this.isDying) return;
+    // After the executor's turn, in which it sends what the worker is to do.
+    world.after(0, () => {
+      if (this.held !== held || held.isBegun) return;
+      this.ended(held, atUs, { exitCode: 0, signal: 0, oomKills: 0 });
+      this.held = null;
+      this.isBusy = false;
+      this.idleSinceMs = world.nowMs;
     });
   }
 
