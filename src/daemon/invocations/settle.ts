@@ -159,7 +159,7 @@ export class Settler {
       await this.store.recordCall({ ...call, request: { ...request, requestId: randomUUID() } });
   }
 
-  /** An attempt that returns to the queue is not billed, and is recorded with the end of its call. */
+  /** An unbilled attempt that returns to the queue is recorded with the end of its call. */
   private async endUnrecorded(
     live: Live,
     call: UnrecordedCall,
