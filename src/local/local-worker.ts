@@ -54,6 +54,9 @@ export class LocalWorker {
     const end = await this.process.ended;
     const { phases } = this;
     if (this.ending !== null) return { answer: null, reason: this.ending, phases };
+    // As in a hole, whatever the handler made of the death of a process.
+    if (this.memory?.wasReached() === true)
+      return { answer: null, reason: this.overMemory, phases };
     return answer === null ? { ...this.endOf(end), phases } : { answer, reason: null, phases };
   }
 
@@ -101,6 +104,10 @@ export class LocalWorker {
     return `it reached its time limit of ${this.call.settings.timeLimitMs} ms`;
   }
 
+  private get overMemory(): string {
+    return `it used more memory than its limit of ${this.call.settings.memoryMb} MB: test it with a larger --mem`;
+  }
+
   /** A handler that heeds its signal may still tidy up. */
   private cancel(id: number): void {
     this.ending ??= this.overTime;
@@ -114,11 +121,6 @@ export class LocalWorker {
   }
 
   private endOf(exit: ProcessEnd): Pick<LocalEnd, "answer" | "reason"> {
-    if (this.memory?.wasReached() === true)
-      return {
-        answer: null,
-        reason: "it used more memory than requested: run it with a larger --mem",
-      };
     const { broken, hasRuntime, hasLoaded } = this;
     const hasSetup = this.call.settings.setup !== null;
     const answer = answerOfExit(exit, { broken, hasRuntime, hasLoaded, hasSetup, image: null });

@@ -85,7 +85,10 @@ export class Attempts {
       const reason = `the node could not create a cgroup: ${messageOf(thrown)}`;
       this.events.onTrouble(reason);
       const failure = { stage: "join", errno: errnoOf(thrown), heldMs: 0 } as const;
-      this.events.onEnded(key, outcomeOf({ kind: "failed", ...failure, message: reason }, null));
+      this.events.onEnded(
+        key,
+        outcomeOf({ kind: "failed", ...failure, message: reason }, order, null),
+      );
       return;
     }
     const attempt = new Attempt(order, place);
@@ -282,7 +285,7 @@ export class Attempts {
         return;
       }
     }
-    const told = outcomeOf(end, attempt.ending, attempt.notices.given);
+    const told = outcomeOf(end, attempt.order, attempt.ending, attempt.notices.given);
     const outcome = { ...withoutFrozenTime(told, attempt.frozen), ...attempt.shown };
     this.pass(() => {
       this.attempts.delete(keyText(attempt.key));

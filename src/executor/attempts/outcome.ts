@@ -3,7 +3,7 @@
 import { constants } from "node:os";
 import { sentenceOf } from "../../model/call.js";
 import type { AttemptEnd } from "../../model/invocation.js";
-import type { AttemptReport } from "../../wire/messages.js";
+import type { AttemptOrder, AttemptReport } from "../../wire/messages.js";
 import type { RunEnd } from "../runtimes/runtime.js";
 import type { GivenNotice } from "./notices.js";
 
@@ -40,6 +40,7 @@ export const hungOutcome = (ending: Ending | null, wallMs: number): Outcome => {
 /** A command that ended before our signal keeps its own end, decided by its exit status. */
 export function outcomeOf(
   end: RunEnd,
+  order: Pick<AttemptOrder, "command" | "memoryMb">,
   ending: Ending | null,
   notice: GivenNotice | null = null,
 ): Outcome {
@@ -58,14 +59,14 @@ export function outcomeOf(
       return outcomeOfWithdrawn(end.message, ending);
     case "answered":
     case "unanswered":
-      return outcomeOfCall(end, ending);
+      return outcomeOfCall(end, order, ending);
     case "served":
       return outcomeOfLease(end, ending);
     case "vanished":
       return notStarted(ending?.end ?? "LOST", ending?.reason ?? end.message);
     case "ended": {
       const isOurs = ending !== null && end.endNs >= ending.atNs;
-      const decided = isOurs ? ending : (endAfter(notice, end) ?? ownEnd(end));
+      const decided = isOurs ? ending : (endAfter(notice, end) ?? ownEnd(end, order));
       return {
         end: decided.end,
         reason: decided.reason,
@@ -90,6 +91,7 @@ function outcomeOfWithdrawn(message: string, ending: Ending | null): Outcome {
 /** An answer that came before our signal stands. */
 function outcomeOfCall(
   end: Extract<RunEnd, { kind: "answered" | "unanswered" }>,
+  order: Pick<AttemptOrder, "command" | "memoryMb">,
   ending: Ending | null,
 ): Outcome {
   const { startNs, endNs, cpuMs, maxRssMb } = end;
@@ -100,6 +102,12 @@ function outcomeOfCall(
   if (end.kind === "unanswered")
     return { ...used, end: "FAILED", reason: end.message, exitCode: 1 };
   const { answer } = end;
+  // As for a command, whatever it made of the death of a process: its result may be half of one.
+  if (end.oomKills > 0) {
+    const own = answer.kind === "result" ? "" : `; its own error was: ${sentenceOf(answer.error)}`;
+    const reason = `${outOfMemory(order, maxRssMb)}${own}`;
+    return { ...used, end: "OUT_OF_MEMORY", reason, exitCode: 1 };
+  }
   if (answer.kind === "result")
     return { ...used, end: "COMPLETED", reason: null, exitCode: 0, answer };
   const why = answer.kind === "notLoaded" ? "its code could not be loaded: " : "";
@@ -136,15 +144,19 @@ function endAfter(
   return isDone ? null : { end: "EVICTED", reason: `it left after its notice: ${notice.reason}` };
 }
 
-function ownEnd(end: Extract<RunEnd, { kind: "ended" }>): {
-  end: AttemptEnd;
-  reason: string | null;
-} {
-  if (end.oomKills > 0)
-    return {
-      end: "OUT_OF_MEMORY",
-      reason: "it used more memory than requested: resubmit it with a larger --mem",
-    };
+function outOfMemory(
+  { command, memoryMb }: Pick<AttemptOrder, "command" | "memoryMb">,
+  peakMb: number,
+): string {
+  const advice = command.kind === "call" ? "deploy the function" : "resubmit it";
+  return `it used more memory than its limit of ${memoryMb} MB (peak ${peakMb} MB): ${advice} with a larger --mem`;
+}
+
+function ownEnd(
+  end: Extract<RunEnd, { kind: "ended" }>,
+  order: Pick<AttemptOrder, "command" | "memoryMb">,
+): { end: AttemptEnd; reason: string | null } {
+  if (end.oomKills > 0) return { end: "OUT_OF_MEMORY", reason: outOfMemory(order, end.maxRssMb) };
   if (end.brokenProcessLimit !== null)
     return {
       end: "FAILED",

@@ -69,38 +69,26 @@ export type ProcessEnd =
    */
   | { readonly kind: "vanished"; readonly message: string };
 
+/** What a worker used for a call or a lease. */
+export interface WorkUsage {
+  /** When it began to hold its cores. */
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  readonly cpuMs: number;
+  readonly maxRssMb: number;
+  /** The kernel's kills of its processes for their memory. */
+  readonly oomKills: number;
+}
+
 /** How an attempt's run ended. */
 export type RunEnd =
   | ProcessEnd
   /** A worker answered the call, and lives on. */
-  | {
-      readonly kind: "answered";
-      readonly answer: CallAnswer;
-      /** When the call began to hold its cores. */
-      readonly startNs: bigint;
-      readonly endNs: bigint;
-      readonly cpuMs: number;
-      readonly maxRssMb: number;
-    }
+  | ({ readonly kind: "answered"; readonly answer: CallAnswer } & WorkUsage)
   /** Its input or its result could not be carried: it does not run again. */
-  | {
-      readonly kind: "unanswered";
-      readonly message: string;
-      readonly startNs: bigint;
-      readonly endNs: bigint;
-      readonly cpuMs: number;
-      readonly maxRssMb: number;
-    }
-  /** A worker served the clients of a lease, and lives on. */
-  | {
-      readonly kind: "served";
-      /** One sentence if the node itself ended it. */
-      readonly reason: string | null;
-      readonly startNs: bigint;
-      readonly endNs: bigint;
-      readonly cpuMs: number;
-      readonly maxRssMb: number;
-    }
+  | ({ readonly kind: "unanswered"; readonly message: string } & WorkUsage)
+  /** A worker served the clients of a lease, and lives on; `reason`: the node itself ended it. */
+  | ({ readonly kind: "served"; readonly reason: string | null } & WorkUsage)
   /** Nothing ran, and nobody is to blame: it may run elsewhere. */
   | { readonly kind: "withdrawn"; readonly message: string };
 

@@ -17,7 +17,7 @@ export function endOfCall(
   const startNs = running.startNs ?? end.startNs;
   const cpuMs = Math.max(0, end.cpuMs - running.cpuMsBefore);
   const { endNs, maxRssMb } = end;
-  const used = { startNs, endNs, cpuMs, maxRssMb };
+  const used = { startNs, endNs, cpuMs, maxRssMb, oomKills: end.oomKills };
   const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
   if (isInputLost) return { kind: "unanswered", message: progress.broken!.message, ...used };
   const answer = isOverLimit ? null : answerOfExit(end, progress);

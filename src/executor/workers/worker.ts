@@ -11,12 +11,11 @@ import { notLoaded, type Progress } from "../../workers/answers.js";
 import { loadOrderOf } from "../../workers/load-order.js";
 import { WorkerChannel } from "../../workers/worker-channel.js";
 import type { WorkerFailure } from "../../workers/worker-failure.js";
-import { Usage } from "../node/usage.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
 import { endOfCall } from "./end-of-call.js";
-import { cpuMsOfGroup } from "./standby/process-end.js";
+import { WorkerUsage } from "./standby/worker-usage.js";
 import { CallRun } from "./work/call-run.js";
 import { StartTimes } from "./work/start-times.js";
 import type { Work, WorkEnd } from "./work/work.js";
@@ -30,7 +29,7 @@ export class Worker {
   private running: Running | null = null;
   private process: RunHandle | null = null;
   private pid: number | null = null;
-  private usage: Usage | null = null;
+  private usage: WorkerUsage | null = null;
   private channel: WorkerChannel | null = null;
   private directory = "";
   /** It has been told to end. */
@@ -181,7 +180,7 @@ export class Worker {
 
   private started(pid: number): void {
     this.pid = pid;
-    this.usage ??= new Usage(pid);
+    this.usage ??= new WorkerUsage(pid, this.opened.group);
     this.holds();
     if (this.state === "starting") this.state = "loading";
     else if (this.state === "loaded") this.send();
@@ -219,19 +218,13 @@ export class Worker {
     running.hasBegun = true;
     const end = work.begin(this.channel!);
     // While the worker begins, which is billed but not waited for.
-    running.cpuMsBefore = this.cpuMsFor(work);
+    running.cpuMsBefore = this.usage?.cpuMs(work.isLease) ?? 0;
     events.onStarted(this.pid!);
     void end.then((ended) => {
       if (this.running !== running || ended === null) return;
       this.isLeaving ||= ended.leaves ?? false;
       this.finish(ended);
     });
-  }
-
-  /** A lease is long, and may leave children that nobody waits for. */
-  private cpuMsFor({ isLease }: Work): number {
-    const own = this.usage?.cpuMs ?? 0;
-    return isLease ? Math.max(own, cpuMsOfGroup(this.opened.group)) : own;
   }
 
   private finish(how: WorkEnd): void {
@@ -241,13 +234,15 @@ export class Worker {
     const { work, events } = running;
     this.over(work);
     const endNs = machineMonotonicNs();
-    const { cpuMs = 0, peakMb = 0 } = this.usage?.all ?? {};
+    const used = this.usage?.all(work.isLease) ?? { cpuMs: 0, maxRssMb: 0, oomKills: 0 };
+    // What is left of it may miss what was killed.
+    if (used.oomKills > 0) this.isLeaving = true;
     events.onEnd({
       ...how,
       startNs: running.startNs ?? endNs,
       endNs,
-      cpuMs: Math.max(0, (work.isLease ? this.cpuMsFor(work) : cpuMs) - running.cpuMsBefore),
-      maxRssMb: peakMb,
+      ...used,
+      cpuMs: Math.max(0, used.cpuMs - running.cpuMsBefore),
     });
   }
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { outcomeOf } from "../../../src/executor/attempts/outcome.js";
+import { type Ending, outcomeOf } from "../../../src/executor/attempts/outcome.js";
 import {
   effectiveBudget,
   type JobOnNode,
@@ -301,10 +301,13 @@ describe("the end of an attempt", () => {
     brokenProcessLimit: null,
     ...more,
   });
+  const command = { kind: "argv", argv: ["true"] } as const;
+  const endOf = (end: RunEnd, ending: Ending | null) =>
+    outcomeOf(end, { command, memoryMb: 100 }, ending);
   const evicted = (atNs: bigint) => ({ end: "EVICTED", reason: "a job came", atNs }) as const;
 
   test("is the process's, measured in whole milliseconds", () => {
-    expect(outcomeOf(ended({}), null)).toEqual({
+    expect(endOf(ended({}), null)).toEqual({
       end: "COMPLETED",
       exitCode: 0,
       signal: null,
@@ -313,26 +316,30 @@ describe("the end of an attempt", () => {
       maxRssMb: 3,
       reason: null,
     });
-    expect(outcomeOf(ended({ exitCode: 3 }), null)).toMatchObject({ end: "FAILED", exitCode: 3 });
-    expect(outcomeOf(ended({ signal: 11 }), null)).toMatchObject({
+    expect(endOf(ended({ exitCode: 3 }), null)).toMatchObject({ end: "FAILED", exitCode: 3 });
+    expect(endOf(ended({ signal: 11 }), null)).toMatchObject({
       end: "FAILED",
       exitCode: null,
       signal: 11,
     });
-    expect(outcomeOf(ended({ signal: 9, oomKills: 1 }), null).end).toBe("OUT_OF_MEMORY");
-    expect(outcomeOf(ended({ signal: 9, brokenProcessLimit: 256 }), null)).toMatchObject({
+    expect(endOf(ended({ signal: 9, oomKills: 1 }), null)).toMatchObject({
+      end: "OUT_OF_MEMORY",
+      reason:
+        "it used more memory than its limit of 100 MB (peak 3 MB): resubmit it with a larger --mem",
+    });
+    expect(endOf(ended({ signal: 9, brokenProcessLimit: 256 }), null)).toMatchObject({
       end: "FAILED",
       reason: "it exceeded 256 processes and threads, the limit for its number of cores",
     });
   });
 
   test("is the executor's only if the executor's signal came first", () => {
-    expect(outcomeOf(ended({ signal: 9 }), evicted(2_000_000n))).toMatchObject({
+    expect(endOf(ended({ signal: 9 }), evicted(2_000_000n))).toMatchObject({
       end: "EVICTED",
       reason: "a job came",
     });
-    expect(outcomeOf(ended({}), evicted(13_000_000n)).end).toBe("COMPLETED");
-    expect(outcomeOf(ended({ exitCode: 1 }), evicted(13_000_000n)).end).toBe("FAILED");
+    expect(endOf(ended({}), evicted(13_000_000n)).end).toBe("COMPLETED");
+    expect(endOf(ended({ exitCode: 1 }), evicted(13_000_000n)).end).toBe("FAILED");
   });
 
   test("without a command has a reason, and no time unless it waited for the user's files", () => {
@@ -344,19 +351,19 @@ describe("the end of an attempt", () => {
       heldMs: 7,
     } as const;
     const waited = { ...failed, stage: "open-stdout", errno: 110, message: "a FIFO" } as const;
-    expect(outcomeOf(waited, null)).toMatchObject({ end: "FAILED", reason: "a FIFO", wallMs: 7 });
-    expect(outcomeOf(waited, null)).not.toHaveProperty("startFailure");
-    expect(outcomeOf({ ...waited, stage: "start" }, null)).toMatchObject({
+    expect(endOf(waited, null)).toMatchObject({ end: "FAILED", reason: "a FIFO", wallMs: 7 });
+    expect(endOf(waited, null)).not.toHaveProperty("startFailure");
+    expect(endOf({ ...waited, stage: "start" }, null)).toMatchObject({
       startFailure: { stage: "start", errno: 110 },
       wallMs: 0,
     });
-    expect(outcomeOf(failed, null)).toMatchObject({
+    expect(endOf(failed, null)).toMatchObject({
       end: "FAILED",
       reason: "there is no /x",
       wallMs: 0,
     });
-    expect(outcomeOf(failed, evicted(1n)).end).toBe("EVICTED");
-    expect(outcomeOf({ kind: "vanished", message: "gone" }, null).end).toBe("LOST");
-    expect(outcomeOf({ kind: "vanished", message: "gone" }, evicted(1n)).end).toBe("EVICTED");
+    expect(endOf(failed, evicted(1n)).end).toBe("EVICTED");
+    expect(endOf({ kind: "vanished", message: "gone" }, null).end).toBe("LOST");
+    expect(endOf({ kind: "vanished", message: "gone" }, evicted(1n)).end).toBe("EVICTED");
   });
 });

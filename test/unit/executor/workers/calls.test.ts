@@ -131,7 +131,7 @@ test.each([
   ["crash", "FAILED", /killed by signal 11/],
   ["close", "FAILED", /connection/],
   ["garbage", "FAILED", /ProtocolError|no frame/],
-  ["memory", "OUT_OF_MEMORY", /more memory than requested/],
+  ["memory", "OUT_OF_MEMORY", /more memory than its limit/],
 ])(
   "a handler that makes its worker %s ends its call %s, and the next call runs",
   async (what, end, reason) => {

@@ -33,6 +33,9 @@ uint32_t handler(const void *in, uint32_t size, void *out)
 	case 'c': abort();
 	case 'k': kill(getpid(), SIGKILL); pause();
 	case 'd': close(3); break;
+	case 's': write(3, "HTTP/1.1 200 OK\\r\\n\\r\\n and more", 29); pause();
+	/* A result without bytes, of the first call. */
+	case 'a': write(3, "\\0\\0\\0\\0\\7\\0\\0\\0\\1\\0\\0\\0\\0\\0\\0", 16); break;
 	case 'b': for (;;) pause();
 	case 'l': for (;;) memset(malloc(1 << 20), 1, 1 << 20);
 	case 'p': for (int at = 0; at < 1 << 18; at++) puts("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"); break;
@@ -48,6 +51,9 @@ case "\${input:1:1}" in
 e) exit 3 ;;
 c) kill -ABRT $$ ;;
 k) kill -KILL $$ ;;
+l) exec tail /dev/zero ;;
+i) tail /dev/zero ;;
+s) echo HTTP/1.1 >&3 || exit 4 ;;
 b) exec sleep 600 ;;
 p) yes xxxxxxxxxxxxxxxx | head -c 16M >&2 ;;
 r) exec head -c 100000000 /dev/zero ;;
@@ -75,17 +81,34 @@ test.each<[Runtime, string, string, RegExp]>([
   ["native", "kills itself", "FAILED", /SIGKILL/],
   ["native", "drops descriptor 3", "FAILED", /./],
   ["native", "blocks", "TIMEOUT", /time limit/],
-  ["native", "leaks", "OUT_OF_MEMORY", /memory/],
+  ["native", "leaks", "OUT_OF_MEMORY", /limit of 100 MB \(peak \d+ MB\): deploy .* --mem$/],
+  ["native", "speaks garbage", "FAILED", /^ProtocolError: .*no frame/],
   ["exec", "exits", "FAILED", /3/],
   ["exec", "crashes", "FAILED", /signal 6|SIGABRT/],
   ["exec", "kills itself", "FAILED", /signal 9|SIGKILL/],
   ["exec", "blocks", "TIMEOUT", /time limit/],
+  [
+    "exec",
+    "leaks",
+    "OUT_OF_MEMORY",
+    /limit of 100 MB \(peak \d+ MB\): deploy .* --mem; .*signal 9/,
+  ],
+  ["exec", "ignores that its child leaked", "OUT_OF_MEMORY", /with a larger --mem$/],
+  ["exec", "speaks garbage", "FAILED", /status 4/],
   ["exec", "returns 100 MB", "FAILED", /67108864|limit|64 MiB/],
 ])("a handler of %s that %s ends its call %s", async (runtime, what, end, reason) => {
   const code = await at.function(files[runtime], { runtime });
   const limits = { memoryMb: 100, timeLimitMs: end === "TIMEOUT" ? 1_000 : 60_000 };
   const report = await at.call(code, what, limits);
   expect([report.end, report.reason]).toEqual([end, expect.stringMatching(reason)]);
+  expect(resultOf(await at.call(code, "Fine", { memoryMb: 100 }))).toBe("Fine");
+});
+
+test("a shared library that answers twice ends its call once, and its worker", async () => {
+  const code = await at.function(files.native, { runtime: "native" });
+  const report = await at.call(code, "answers twice", { memoryMb: 100 });
+  // By the first answer, or by the breach of the protocol: they may come together.
+  expect(["COMPLETED", "FAILED"]).toContain(report.end);
   expect(resultOf(await at.call(code, "Fine", { memoryMb: 100 }))).toBe("Fine");
 });
 

@@ -40,7 +40,7 @@ test.each([
       spawned = resolve;
     });
     const process = { terminate: () => {}, notify: () => {}, kill: () => {} };
-    const group = { kill: () => {} } as never;
+    const group = { kill: () => {}, joinFiles: [] } as never;
     const worker = new Worker(
       { group, gpus: [], told: {} },
       {
