@@ -4,7 +4,7 @@
 import { assert } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import { type Waiting, waitingKey } from "./waiting.js";
-import { inOrder, type WaitingRun, WaitingRuns } from "./waiting-runs.js";
+import { inOrder, type RunCounter, type WaitingRun, WaitingRuns } from "./waiting-runs.js";
 
 export type { Waiting };
 
@@ -69,10 +69,15 @@ interface UserQueue {
  */
 export class WaitingQueue<Run extends WaitingRun = WaitingRun> {
   /** Those that wait as runs. */
-  readonly runs = new WaitingRuns<Run>();
+  readonly runs: WaitingRuns<Run>;
   private readonly groups = new Map<string, Group>();
   private readonly users = new Map<string, UserQueue>();
   private readonly byId = new Map<InvocationId, Waiting>();
+
+  /** `counter`: of `runs`. */
+  constructor(counter?: RunCounter<Run>) {
+    this.runs = new WaitingRuns(counter);
+  }
 
   get size(): number {
     return this.byId.size + this.runs.count;

@@ -67,7 +67,6 @@ export async function cancel(
   if (ids.length === 0 && user === undefined && state === undefined && name === undefined)
     throw new GleanerError("BAD_REQUEST", "nothing selected to cancel: give ids, -u, -t or -n");
   const uid = await chosenUid(deps, caller, user, "cancel the invocations of");
-  // From here to their withdrawal no task of a run begins.
   const chosen = ids.length === 0 ? allOf(deps.live, uid) : allNamed(deps.live, named);
   const filtered = {
     singles: [...chosen.singles].filter((each) => matches(each, { uid, state, name })),
@@ -117,7 +116,7 @@ function allNamed(live: LiveInvocations, named: readonly Named[]): Chosen {
 
 const allOf = (live: LiveInvocations, uid: number | undefined): Chosen => ({
   singles: live.singles(uid),
-  runs: live.room.runsToEnd(),
+  runs: live.room.runsToEnd().filter((run) => uid === undefined || run.uid === uid),
 });
 
 const matches = ({ owner, state, name }: Live, filter: CancelFilter): boolean =>

@@ -92,7 +92,7 @@ export async function* livePieces(live: LiveInvocations, filter: ListFilter): Pi
       ranges.push([each.id, Math.min(last, before - 1)]);
   };
   for (const each of live.singles(uid)) add(each, each.id);
-  for (const run of live.runs()) add(run.at(run.fromId), run.toId);
+  for (const run of live.runs(uid)) add(run.at(run.fromId), run.toId);
   ranges.sort(([left], [right]) => (newestFirst ? right - left : left - right));
   let piece: Invocation[] = [];
   for (const [first, last] of ranges)
@@ -112,7 +112,7 @@ export async function* foldedPieces(live: LiveInvocations, filter: ListFilter): 
   const { uid, newestFirst = false, before = Number.MAX_SAFE_INTEGER } = filter;
   const listed: Listed[] = [];
   for (const { invocation } of live.singles(uid)) listed.push(invocation);
-  for (const each of live.runs()) {
+  for (const each of live.runs(uid)) {
     const { invocation } = each.at(each.fromId);
     const { count, step } = each;
     listed.push(count === 1 ? invocation : { ...invocation, run: { count, step } });

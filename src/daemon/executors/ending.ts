@@ -1,10 +1,10 @@
 // Ends invocations before their time: those that wait in one transaction, and executors are told to
 // end those that run.
 
-import { setImmediate } from "../../clock.js";
+import { WaitingRuns } from "../../core/placement/waiting-runs.js";
 import type { Store } from "../../core/ports/store.js";
 import type { InvocationId } from "../../model/ids.js";
-import { endWithdrawn, perTurn } from "../invocations/withdrawal.js";
+import { endWithdrawn, isTurnOver, nextTurn } from "../invocations/withdrawal.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { LiveRun } from "../state/live-run.js";
@@ -40,10 +40,11 @@ export async function endChosen(
 ): Promise<number> {
   const { live } = deps;
   const singles: Live[] = [];
-  const runs = chosen.runs.flatMap(({ fromId, toId }) => live.withdrawRuns([fromId, toId]));
+  const runs = await withdrawn(live, chosen.runs);
   let cancelled = runs.reduce((sum, { count }) => sum + count, 0);
-  for (const [at, each] of [...chosen.singles].entries()) {
-    if (at % perTurn === perTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+  const begun = tasksIn(live, chosen.runs);
+  for (const [at, each] of [...chosen.singles, ...begun].entries()) {
+    if (isTurnOver(at)) await nextTurn();
     const { id } = each;
     // A task that waited in a run may have begun.
     const now = live.get(id);
@@ -61,6 +62,25 @@ export async function endChosen(
   }
   await endWithdrawn(deps, { singles, runs }, "CANCELLED", reason);
   return cancelled;
+}
+
+async function withdrawn(live: LiveInvocations, chosen: readonly LiveRun[]): Promise<LiveRun[]> {
+  const runs: LiveRun[] = [];
+  for (const [at, { fromId, toId }] of chosen.entries()) {
+    if (isTurnOver(at)) await nextTurn();
+    runs.push(...live.withdrawRuns([fromId, toId]));
+  }
+  return runs;
+}
+
+/** The tasks of runs that do not wait as runs: those that began while the others were withdrawn. */
+function tasksIn(live: LiveInvocations, runs: readonly LiveRun[]): Live[] {
+  const ids = new WaitingRuns();
+  for (const run of runs) ids.add(run);
+  const arrays = new Set(runs.map(({ submission }) => submission.requested.arrayJobId!));
+  return [...arrays].flatMap((array) =>
+    [...(live.tasksOf(array)?.singles ?? [])].filter(({ id }) => ids.find(id) !== undefined),
+  );
 }
 
 export function endRunning(

@@ -12,7 +12,12 @@ import { record } from "./call-records.js";
  * How many are examined or ended per turn of the event loop: about 10 ms, so that other requests
  * are answered meanwhile.
  */
-export const perTurn = 5_000;
+const perTurn = 5_000;
+
+/** Whether other requests have a turn before this step of a loop. */
+export const isTurnOver = (at: number): boolean => at % perTurn === perTurn - 1;
+
+export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 interface Deps {
   readonly live: LiveInvocations;
@@ -50,9 +55,12 @@ export async function endWithdrawn(
   }
   const withdrawn = runs.reduce((sum, { count }) => sum + count, singles.length);
   assert(ended === withdrawn, "what was withdrawn was pending in the store");
-  for (const each of runs) live.finishRun(each);
+  for (const [at, each] of runs.entries()) {
+    if (isTurnOver(at)) await nextTurn();
+    live.finishRun(each);
+  }
   for (const [at, each] of singles.entries()) {
-    if (at % perTurn === perTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    if (isTurnOver(at)) await nextTurn();
     live.finish(each, { state, reason, endedAtMs });
   }
 }

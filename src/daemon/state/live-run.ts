@@ -20,6 +20,10 @@ export class LiveRun implements WaitingRun {
     return this.toId - this.fromId + 1;
   }
 
+  get uid(): number {
+    return this.submission.requested.owner.uid;
+  }
+
   /** A new object each time, as the task is before its first attempt. */
   at(id: InvocationId): Live {
     const live = new Live(id, this.numberOf(id), untouched, this.submission);

@@ -74,9 +74,9 @@ export class LiveInvocations {
     return uid === undefined ? this.byId.values() : this.of(uid).singles;
   }
 
-  /** The tasks that wait as runs, also those whose end is being written. */
-  runs(): Iterable<LiveRun> {
-    return this.room.runs();
+  /** The tasks that wait as runs, of a user or of all, also those whose end is being written. */
+  runs(uid?: number): Iterable<LiveRun> {
+    return uid === undefined ? this.room.runs() : this.room.runsOf(uid);
   }
 
   /** The versions of functions that calls wait for or run. */

@@ -24,13 +24,12 @@ export function entriesOf(
   live: LiveInvocations,
   uid: number,
 ): { readonly entries: number; readonly ownEntries: number } {
-  let entries = live.size;
-  let ownEntries = live.of(uid).singles.size;
-  for (const { count, submission } of live.runs()) {
-    entries -= count - 1;
-    if (submission.requested.owner.uid === uid) ownEntries++;
-  }
-  return { entries, ownEntries };
+  const { room } = live;
+  const singles = live.size - room.inRuns;
+  return {
+    entries: singles + room.countRuns(),
+    ownEntries: live.of(uid).singles.size + room.countRuns(uid),
+  };
 }
 
 /** A user's calls of a version that have not ended. */
@@ -44,8 +43,7 @@ export function callsOf(
     if (digest.version !== version) continue;
     else if (state === "PENDING") waiting++;
     else running++;
-  for (const { count, submission } of live.runs())
-    if (submission.requested.owner.uid === uid && submission.digest.version === version)
-      waiting += count;
+  for (const { count, submission } of live.runs(uid))
+    if (submission.digest.version === version) waiting += count;
   return { open: waiting + running, waiting };
 }

@@ -1,20 +1,23 @@
 // The invocations that wait: for a place, for more than a place, or for their end to be written.
 
 import { WaitingQueue } from "../../core/placement/queue.js";
-import { WaitingRuns } from "../../core/placement/waiting-runs.js";
+import { type RunCounter, WaitingRuns } from "../../core/placement/waiting-runs.js";
 import type { IdRange } from "../../core/ports/store.js";
 import { assert } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import type { Live } from "./live-invocation.js";
 import type { LiveRun } from "./live-run.js";
 
-export class WaitingRoom {
+export class WaitingRoom implements RunCounter<LiveRun> {
+  /** How many runs there are, by uid: what tells it without a walk over all of them. */
+  private readonly runsOfUsers = new Map<number, number>();
+  private runCount = 0;
   /** Those that wait for a place. */
-  readonly queue = new WaitingQueue<LiveRun>();
+  readonly queue = new WaitingQueue<LiveRun>(this);
   /** Those whose schedule does not let them start yet. */
-  readonly deferred = new WaitingQueue<LiveRun>();
+  readonly deferred = new WaitingQueue<LiveRun>(this);
   /** Runs whose end is being written. */
-  private readonly withdrawn = new WaitingRuns<LiveRun>();
+  private readonly withdrawn = new WaitingRuns<LiveRun>(this);
 
   get size(): number {
     return this.queue.size + this.deferred.size;
@@ -23,6 +26,18 @@ export class WaitingRoom {
   /** Tasks that wait as runs, also those whose end is being written. */
   get inRuns(): number {
     return this.queue.runs.count + this.deferred.runs.count + this.withdrawn.count;
+  }
+
+  /** How many runs there are of all users, or of one. */
+  countRuns(uid?: number): number {
+    return uid === undefined ? this.runCount : (this.runsOfUsers.get(uid) ?? 0);
+  }
+
+  changed({ uid }: LiveRun, change: 1 | -1): void {
+    this.runCount += change;
+    const own = this.countRuns(uid) + change;
+    if (own === 0) this.runsOfUsers.delete(uid);
+    else this.runsOfUsers.set(uid, own);
   }
 
   has(id: InvocationId): boolean {
@@ -36,6 +51,11 @@ export class WaitingRoom {
   /** All runs, or those with ids in a range, also those whose end is being written. */
   runs(ids: IdRange = all): LiveRun[] {
     return [...this.runsToEnd(ids), ...this.withdrawn.between(...ids)];
+  }
+
+  /** As runs(), of one user. */
+  runsOf(uid: number): LiveRun[] {
+    return this.countRuns(uid) === 0 ? [] : this.runs().filter((run) => run.uid === uid);
   }
 
   /** The runs that wait. */

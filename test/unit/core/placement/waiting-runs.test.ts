@@ -3,7 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { WaitingQueue } from "../../../../src/core/placement/queue.js";
-import type { WaitingRun } from "../../../../src/core/placement/waiting-runs.js";
+import { type WaitingRun, WaitingRuns } from "../../../../src/core/placement/waiting-runs.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import { waiting } from "../../../support/placing.js";
 
@@ -16,6 +16,46 @@ const runOf = (from: number, to: number, user = "ann"): WaitingRun => ({
 
 const idsOf = (queue: WaitingQueue): number[][] =>
   [...queue.groupsInOrder()].map((group) => [...group].map(({ id }) => id));
+
+test("thousands of runs hold what a set of their ids holds", () => {
+  const range = fc.tuple(fc.integer({ min: 1, max: 3_000 }), fc.integer({ min: 0, max: 1_500 }));
+  fc.assert(
+    fc.property(fc.array(range, { maxLength: 12 }), (ranges) => {
+      let counted = 0;
+      const runs = new WaitingRuns({
+        changed(_run, change) {
+          counted += change;
+        },
+      });
+      const ids = new Set<number>();
+      for (let from = 1; from < 3_000; from += 3) {
+        runs.add(runOf(from, from + 1));
+        ids.add(from).add(from + 1);
+      }
+      for (const [from, length] of ranges) {
+        const removed = runs.remove(invocationId(from), invocationId(from + length));
+        for (const { fromId, toId } of removed)
+          for (let id: number = fromId; id <= toId; id++) ids.delete(id);
+        for (const run of removed.filter((_, at) => at % 2 === 0)) {
+          runs.add(run);
+          for (let id: number = run.fromId; id <= run.toId; id++) ids.add(id);
+        }
+        expect(runs.count).toBe(ids.size);
+      }
+      const all = [...runs];
+      expect(counted).toBe(all.length);
+      const listed = all.flatMap(({ fromId, toId }) => (toId > fromId ? [fromId, toId] : [fromId]));
+      expect(listed).toEqual([...ids].sort((left, right) => left - right));
+      const [from, to] = [invocationId(1_000), invocationId(2_000)];
+      expect([...runs.between(from, to)]).toEqual(
+        all.filter(({ fromId, toId }) => toId >= from && fromId <= to),
+      );
+      for (const id of [1, 3, 1_000, 2_999])
+        expect(runs.find(invocationId(id)) !== undefined).toBe(ids.has(id));
+    }),
+    { numRuns: 15 },
+  );
+});
 
 describe("runs in the queue", () => {
   test("of a million tasks give their heads at once, and shrink from any side", () => {

@@ -96,6 +96,23 @@ test("50,000 invocations of a user are cancelled together, and executors are tol
   ]);
 }, 60_000);
 
+test("12,000 runs of one array are cancelled while others have their turn, with a task that begins then", async () => {
+  const pairs = Array.from({ length: 12_000 }, (_, at) => [3 * at, 3 * at + 1]).flat();
+  const last = (await submit("pairs", ada, pairs)).at(-1)!;
+  expect([live.room.countRuns(), live.room.countRuns(ada.uid)]).toEqual([12_000, 12_000]);
+  const record = new ExecutorRecord(executorId("e1"), nodeName("n1"), "", 0);
+  registry.add(record);
+  const beginLast = (): void => {
+    if (live.queue.size === pairs.length) setImmediate(beginLast);
+    else if (live.room.has(last.id))
+      live.begin(live.get(last.id)!, record.id, { attempt: 1, startedAtMs: 1, node: record.node });
+  };
+  beginLast();
+  const { cancelled } = await cancel(routes, operator, { ids: [], user: "ada" });
+  expect([cancelled, transactions, told]).toEqual([pairs.length, 1, [last.id]]);
+  expect([live.queue.size, live.room.countRuns(), live.room.countRuns(ada.uid)]).toEqual([0, 0, 0]);
+}, 60_000);
+
 test("all invocations keep waiting if the store refuses", async () => {
   await submit("array", ada, [1, 2, 3]);
   routes = {
