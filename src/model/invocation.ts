@@ -77,6 +77,8 @@ export const startStages = [
   "open-stderr",
   "script",
   "exec",
+  // A worker has one more stage, before glean-spawn starts it.
+  "code",
 ] as const;
 
 export type StartStage = (typeof startStages)[number];

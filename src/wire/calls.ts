@@ -68,7 +68,13 @@ export type BundleMessage =
       readonly bytes: Uint8Array;
       readonly isLast: boolean;
     }
-  | { readonly type: "bundleRefused"; readonly version: VersionId; readonly reason: string };
+  | {
+      readonly type: "bundleRefused";
+      readonly version: VersionId;
+      readonly reason: string;
+      /** gleanerd cannot read it; else nothing is ordered that needs it. */
+      readonly isLost: boolean;
+    };
 
 /**
  * How payloads over 64 KiB travel: whoever needs one asks for it piece by piece. An executor asks

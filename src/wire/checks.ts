@@ -270,7 +270,7 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   keepWarm: object({ type: type("keepWarm"), workers: warmWorkers }),
   startAhead: object({ type: type("startAhead"), order }),
   bundlePart: object({ type: type("bundlePart"), ...bundlePart }),
-  bundleRefused: object({ type: type("bundleRefused"), version, reason }),
+  bundleRefused: object({ type: type("bundleRefused"), version, reason, isLost: truth }),
   ...pieceMessages,
   extendLease,
   beat: object({ type: type("beat") }),

@@ -276,6 +276,7 @@ const causes: Partial<Record<StartStage, string>> = {
   exec: "the program or its interpreter is missing",
   join: "their cgroup cannot be created",
   namespace: "their namespaces cannot be created",
+  code: "the code of a function cannot be stored",
 };
 const causeOf = ({ stage }: StartFailure): string => causes[stage] ?? `step ${stage}`;
 

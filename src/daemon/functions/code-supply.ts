@@ -31,7 +31,7 @@ export class CodeSupply {
     const calls = [...record.attempts.keys()].map((id) => this.deps.live.get(id)?.digest.version);
     if (!calls.includes(version) && !record.idleWorkers.startsAhead(version)) {
       const reason = "no call of this version is ordered on this node";
-      line.send({ type: "bundleRefused", version, reason });
+      line.send({ type: "bundleRefused", version, reason, isLost: false });
       return;
     }
     try {
@@ -39,7 +39,7 @@ export class CodeSupply {
     } catch (thrown) {
       const reason = messageOf(thrown);
       this.deps.log.error({ version, reason }, "cannot send the code of a function");
-      line.send({ type: "bundleRefused", version, reason });
+      line.send({ type: "bundleRefused", version, reason, isLost: true });
     }
   }
 

@@ -5,10 +5,14 @@ import type { VersionId } from "../../model/ids.js";
 import type { BundleMessage } from "../../wire/calls.js";
 
 interface Arriving {
-  readonly pieces: (Uint8Array | null)[];
+  pieces: Uint8Array[];
   expectedOffset: number;
   wake: () => void;
   failure: GleanerError | null;
+  /** Nothing more of it will come. */
+  isOver: boolean;
+  /** Nobody reads it any more. */
+  isGivenUp: boolean;
 }
 
 export class BundleArrivals {
@@ -20,33 +24,49 @@ export class BundleArrivals {
   arrived(message: BundleMessage): void {
     const arriving = this.arriving.get(message.version);
     if (arriving === undefined) return; // asked for on an earlier connection
-    if (message.type === "bundleRefused")
-      arriving.failure = new GleanerError("NOT_FOUND", message.reason);
-    else if (message.offset !== arriving.expectedOffset)
-      arriving.failure = new GleanerError("PROTOCOL", "a part of the bundle is missing");
-    else {
-      arriving.expectedOffset += message.bytes.length;
-      arriving.pieces.push(message.bytes);
-      if (message.isLast) arriving.pieces.push(null);
+    if (message.type === "bundleRefused") {
+      const code = message.isLost ? "STORE" : "NOT_FOUND";
+      this.over(message.version, arriving, new GleanerError(code, message.reason));
+      return;
     }
-    arriving.wake();
+    const { offset, bytes, isLast } = message;
+    if (offset !== arriving.expectedOffset)
+      arriving.failure ??= new GleanerError("PROTOCOL", "a part of the bundle is missing");
+    arriving.expectedOffset = offset + bytes.length;
+    if (!arriving.isGivenUp) arriving.pieces.push(bytes);
+    if (isLast) this.over(message.version, arriving, null);
+    else arriving.wake();
   }
 
   /** The connection is lost, and with it what was on its way. */
   disconnected(): void {
-    for (const arriving of this.arriving.values()) {
-      arriving.failure = new GleanerError("UNREACHABLE", "the connection to gleanerd was lost");
-      arriving.wake();
-    }
+    const lost = new GleanerError("UNREACHABLE", "the connection to gleanerd was lost");
+    for (const [version, arriving] of this.arriving)
+      if (!arriving.isOver) this.over(version, arriving, lost);
+  }
+
+  private over(version: VersionId, arriving: Arriving, failure: GleanerError | null): void {
+    arriving.failure ??= failure;
+    arriving.isOver = true;
+    if (arriving.isGivenUp) this.arriving.delete(version);
+    arriving.wake();
   }
 
   /** Asks for a version; throws a GleanerError if it cannot be had. */
   async *fetch(version: VersionId): AsyncGenerator<Uint8Array> {
+    // The rest of one that was given up would be taken for a part of this one.
+    for (;;) {
+      const before = this.arriving.get(version);
+      if (before === undefined) break;
+      await change(before);
+    }
     const arriving: Arriving = {
       pieces: [],
       expectedOffset: 0,
       wake: () => {},
       failure: null,
+      isOver: false,
+      isGivenUp: false,
     };
     this.arriving.set(version, arriving);
     this.ask(version);
@@ -54,15 +74,19 @@ export class BundleArrivals {
       for (;;) {
         if (arriving.failure !== null) throw arriving.failure;
         const piece = arriving.pieces.shift();
-        if (piece === null) return;
         if (piece !== undefined) yield piece;
-        else
-          await new Promise<void>((resolve) => {
-            arriving.wake = resolve;
-          });
+        else if (arriving.isOver) return;
+        else await change(arriving);
       }
     } finally {
-      this.arriving.delete(version);
+      arriving.isGivenUp = true;
+      arriving.pieces = [];
+      if (arriving.isOver) this.arriving.delete(version);
     }
   }
 }
+
+const change = (arriving: Arriving): Promise<void> =>
+  new Promise((resolve) => {
+    arriving.wake = resolve;
+  });

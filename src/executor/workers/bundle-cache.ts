@@ -15,6 +15,8 @@ import { makePublicFolder } from "./public-folder.js";
 const maxVersions = 64;
 /** What another executor of this node used in this time stays: a worker of its may be starting. */
 const othersStayMs = 30_000;
+/** What a file system says that has no more room, for anybody or for this user. */
+const full: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 /** The file system keeps times a little less exactly than they are set. */
 const exactMs = 2;
 
@@ -72,10 +74,9 @@ export class BundleCache {
       if ((await isIntact(folder, version)) && this.touch(folder)) return folder;
       await this.remove(version);
     }
-    await this.makeRoom();
+    await this.makeRoom(maxVersions - 1);
     const fresh = join(this.root, `.${version}.${process.pid}`);
-    await removeUnpacked(fresh);
-    await unpackBundle(this.arrivals.fetch(version), fresh, version);
+    await this.unpack(version, fresh);
     try {
       renameSync(fresh, folder);
       this.usedHereAtMs.set(version, usedAtMs(folder));
@@ -88,20 +89,44 @@ export class BundleCache {
     return folder;
   }
 
-  /** The versions that were used longest ago go first, but none of a worker's. */
-  private async makeRoom(): Promise<void> {
+  /** If the disk is full, versions that no worker uses give way to it. */
+  private async unpack(version: VersionId, fresh: string): Promise<void> {
+    for (;;) {
+      await removeUnpacked(fresh);
+      try {
+        await unpackBundle(this.arrivals.fetch(version), fresh, version);
+        return;
+      } catch (thrown) {
+        const { code = "" } = thrown as NodeJS.ErrnoException;
+        if (!full.has(code)) throw thrown;
+        if ((await this.makeRoom(0)) > 0) continue;
+        throw new GleanerError(
+          "STORE",
+          `${this.root} has no room for it (${code}): ask your site to make room there, or deploy less code`,
+          { cause: thrown },
+        );
+      }
+    }
+  }
+
+  /**
+   * Keeps `most` versions at most: those that were used longest ago go first, but none of a
+   * worker's. Returns how many went.
+   */
+  private async makeRoom(most: number): Promise<number> {
     const names = readdirSync(this.root);
     const inUse = this.inUse();
     const unused = names
-      .filter((name) => !inUse.has(name as VersionId))
+      .filter((name) => !inUse.has(name as VersionId) && !name.endsWith(`.${process.pid}`))
       .map((name) => ({ name, usedAtMs: usedAtMs(join(this.root, name)) }))
       .filter((each) => !this.isOthers(each))
       .sort((one, other) => one.usedAtMs - other.usedAtMs);
-    const surplus = Math.max(0, names.length + 1 - maxVersions);
-    for (const { name } of unused.slice(0, surplus)) {
+    const surplus = unused.slice(0, Math.max(0, names.length - most));
+    for (const { name } of surplus) {
       this.folders.delete(name as VersionId);
       await this.remove(name);
     }
+    return surplus.length;
   }
 
   private isOthers({ name, usedAtMs }: { readonly name: string; readonly usedAtMs: number }) {

@@ -1,6 +1,7 @@
 // How a call ended whose worker ended before it answered, or could not be started for a want of its
-// node: no tool for its image, or no image.
+// node: no room for its code, no tool for its image, or no image.
 
+import { errnoOf, GleanerError, messageOf } from "../../model/errors.js";
 import { answerOfExit, type Progress } from "../../workers/answers.js";
 import { imageFailure } from "../../workers/image-command.js";
 import type { RunEnd } from "../runtimes/runtime.js";
@@ -23,6 +24,16 @@ export function endOfCall(
   const answer = isOverLimit ? null : answerOfExit(end, progress);
   return answer === null ? { ...end, startNs, cpuMs } : { kind: "answered", answer, ...used };
 }
+
+/** Its code, or the program that runs it, is not there: another node may have room for it. */
+export function endWithoutCode(thrown: unknown): RunEnd {
+  const message = `its code could not be brought to its node: ${messageOf(thrown)}`;
+  // The connection was lost, or gleanerd had ended the call already.
+  const isOver = thrown instanceof GleanerError && overCodes.has(thrown.code);
+  if (isOver) return { kind: "withdrawn", message };
+  return { kind: "failed", stage: "code", errno: errnoOf(thrown), message, heldMs: 0 };
+}
+const overCodes: ReadonlySet<GleanerError["code"]> = new Set(["UNREACHABLE", "NOT_FOUND"]);
 
 /** Another node may have what the image needs; null if this is no such end. */
 function failedStartOf(

@@ -4,7 +4,6 @@
 import type { Socket } from "node:net";
 import { machineMonotonicNs, setImmediate } from "../../clock.js";
 import type { CallPhases } from "../../model/call.js";
-import { messageOf } from "../../model/errors.js";
 import type { LeaseUsage } from "../../model/functions/lease.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
 import { notLoaded, type Progress } from "../../workers/answers.js";
@@ -14,7 +13,7 @@ import type { WorkerFailure } from "../../workers/worker-failure.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
-import { endOfCall } from "./end-of-call.js";
+import { endOfCall, endWithoutCode } from "./end-of-call.js";
 import { WorkerUsage } from "./standby/worker-usage.js";
 import { CallRun } from "./work/call-run.js";
 import { StartTimes } from "./work/start-times.js";
@@ -168,8 +167,7 @@ export class Worker {
         onEnd: (end) => this.exited(end),
       });
     } catch (thrown) {
-      const message = `its worker could not be started: ${messageOf(thrown)}`;
-      this.end({ kind: "withdrawn", message });
+      this.end(endWithoutCode(thrown));
     }
   }
 

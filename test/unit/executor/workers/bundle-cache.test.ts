@@ -1,10 +1,13 @@
 // The cache of code on a node: bounded, checked, and never without what a worker uses.
 
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { removeUnpacked } from "../../../../src/bundle/unpack.js";
+import { BundleArrivals } from "../../../../src/executor/workers/bundle-arrivals.js";
 import { BundleCache } from "../../../../src/executor/workers/bundle-cache.js";
 import type { VersionId } from "../../../../src/model/ids.js";
 import { type ShiftedClock, shiftedClock } from "../../../support/daemon/shifted-clock.js";
@@ -27,7 +30,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   clock.restore();
-  for (const name of readdirSync(root)) await removeUnpacked(join(root, name));
+  await removeUnpacked(root);
   rmSync(folder, { recursive: true });
 });
 
@@ -47,8 +50,8 @@ function cache(): BundleCache {
   return made;
 }
 
-async function version(text: string): Promise<VersionId> {
-  const code = await codeOf({ "index.mjs": `export default () => "${text}";` });
+async function version(text: string, more: Record<string, Uint8Array> = {}): Promise<VersionId> {
+  const code = await codeOf({ "index.mjs": `export default () => "${text}";`, ...more });
   known.set(code.version, code);
   return code.version;
 }
@@ -113,6 +116,49 @@ test.each([
   utimesSync(join(root, theirs!), 0, 0); // the others were used later
   await there.folderOf(ours[64]!);
   expect(readdirSync(root)).not.toContain(theirs);
+});
+
+test("on a full disk unused versions give way; without any, nothing is left and a sentence says so", async () => {
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=755", "none", folder]);
+  try {
+    const [one, other] = await Promise.all(
+      ["one", "other"].map((name) => version(name, { data: randomBytes(600_000) })),
+    );
+    const there = cache();
+    await there.folderOf(one!);
+    inUse = new Set([one!]);
+    await expect(there.folderOf(other!)).rejects.toThrow(
+      `${root} has no room for it (ENOSPC): ask your site`,
+    );
+    expect(readdirSync(root)).toEqual([one]);
+    inUse = new Set();
+    await there.folderOf(other!);
+    expect(readdirSync(root)).toEqual([other]);
+  } finally {
+    execFileSync("umount", ["-l", folder]);
+  }
+});
+
+test("a version is asked for again only once all of the former transfer has come", async () => {
+  const one = await version("one");
+  let asks = 0;
+  const arrivals = new BundleArrivals(() => asks++);
+  const part = { type: "bundlePart", version: one, bytes: Buffer.from("part") } as const;
+  const first = arrivals.fetch(one);
+  const begun = first.next();
+  arrivals.arrived({ ...part, offset: 0, isLast: false });
+  await begun;
+  await first.return(undefined); // its disk is full
+  const second = arrivals.fetch(one);
+  const next = second.next();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(asks).toBe(1);
+  arrivals.arrived({ ...part, offset: 4, isLast: true });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(asks).toBe(2);
+  arrivals.arrived({ ...part, offset: 0, isLast: true });
+  expect(await next).toEqual({ done: false, value: part.bytes });
+  expect((await second.next()).done).toBe(true);
 });
 
 test("a version that is on its way when the connection breaks is not had", async () => {
