@@ -16,7 +16,7 @@ export function explainCall(
       const found = spans.find((span) => span.attempt === attempt && span.kind === kind);
       return found === undefined ? 0 : found.toMs - found.fromMs;
     };
-    const waited = `attempt ${attempt.number} began on ${attempt.node} after a wait of ${shown(tookMs("queued"))}`;
+    const waited = `attempt ${attempt.number} began on ${attempt.node} after a wait of ${shownMs(tookMs("queued"))}`;
     return [waited, ...linesOf(attempt, tookMs)];
   });
 }
@@ -24,11 +24,11 @@ export function explainCall(
 function linesOf(attempt: Attempt, tookMs: (kind: SpanKind) => number): string[] {
   const { phases, state, endedAtMs } = attempt;
   if (endedAtMs === null) return ["it has not ended yet: what its phases took is known at its end"];
-  const ran = ending(state, shown(tookMs("run")));
+  const ran = ending(state, shownMs(tookMs("run")));
   if (phases === null) return [`a warm worker took it; ${ran}`];
   const { fetchMs, startMs, loadMs } = phases;
   return [
-    `it was a cold start: to fetch the code took ${shown(fetchMs)}, to start the worker ${shown(startMs)}, to load the handler ${shown(loadMs)}`,
+    `it was a cold start: to fetch the code took ${shownMs(fetchMs)}, to start the worker ${shownMs(startMs)}, to load the handler ${shownMs(loadMs)}`,
     ran,
   ];
 }
@@ -40,6 +40,10 @@ const ending = (state: Attempt["state"], ran: string): string => {
 };
 
 const secondsFromMs = 10_000;
+const minutesFromMs = 600_000;
 
-const shown = (ms: number): string =>
-  ms < secondsFromMs ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`;
+export function shownMs(ms: number): string {
+  if (ms < secondsFromMs) return `${ms} ms`;
+  if (ms < minutesFromMs) return `${(ms / 1_000).toFixed(1)} s`;
+  return `${Math.round(ms / 60_000)} min`;
+}

@@ -25,6 +25,7 @@ import type { Capacity } from "../capacity/capacity.js";
 import { gpuProblems } from "../capacity/gpu-problems.js";
 import type { Drains } from "../executors/drains.js";
 import type { Pilots } from "../executors/pilots.js";
+import { describeWarm, type WarmViewDependencies } from "../functions/warm-view.js";
 import type { StartFailures } from "../invocations/start-failures.js";
 import type { StoppedFunctions } from "../invocations/stopped-functions.js";
 import type { Learning } from "../records/learning.js";
@@ -52,6 +53,7 @@ export interface ClusterRoutes {
   readonly startFailures: Pick<StartFailures, "avoidedBy">;
   readonly allowedNodes: Pick<AllowedNodes, "of">;
   readonly stoppedFunctions: Pick<StoppedFunctions, "whyStopped">;
+  readonly keepAlive: WarmViewDependencies["keepAlive"];
   /** null if executors are not jobs. */
   readonly pilots: Pilots | null;
   readonly examine: () => Promise<DoctorAnswer>;
@@ -211,11 +213,15 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
 }
 
 /** Nothing for a command: its attempts are one phase. */
-async function explainRun({ store, stoppedFunctions }: ClusterRoutes, invocation: Invocation) {
+async function explainRun(deps: ClusterRoutes, invocation: Invocation) {
+  const { store, stoppedFunctions } = deps;
   const command = (await store.submissionOf(invocation.id))?.command;
   if (command?.kind !== "call") return [];
-  const lines = explainCall(invocation, await store.listAttempts(invocation.id), nowMs());
+  const ran = explainCall(invocation, await store.listAttempts(invocation.id), nowMs());
   const version = versionId(command.version);
+  const kind = { ...invocation, uid: invocation.owner.uid, version };
+  const { idleTimeoutMs } = command.settings;
+  const lines = [...ran, ...describeWarm(deps, kind, { idleTimeoutMs, minWarm: 0 })];
   const stopped = stoppedFunctions.whyStopped(invocation.owner.uid, version);
   if (stopped === null) return lines;
   return [...lines, `${command.function} is stopped until it is deployed again: ${stopped}`];

@@ -23,12 +23,13 @@ import type { Access } from "../auth/access.js";
 import { admitBundle, type BundleParts } from "../functions/bundles.js";
 import type { Catalog } from "../functions/catalog.js";
 import { type Directory, select } from "../functions/directory.js";
+import { describeWarm, type WarmViewDependencies } from "../functions/warm-view.js";
 import type { StoppedFunctions } from "../invocations/stopped-functions.js";
 import type { Caller } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
 import { type UserNames, uidOf } from "./users.js";
 
-export interface FunctionRoutes extends UserNames, BundleParts {
+export interface FunctionRoutes extends UserNames, BundleParts, WarmViewDependencies {
   readonly store: Pick<Store, "listFunctions" | "listMinWarm" | "uidNamed">;
   readonly catalog: Catalog;
   readonly directory: Directory;
@@ -203,23 +204,29 @@ async function list(
 }
 
 async function show(
-  { directory, catalog, stoppedFunctions }: FunctionRoutes,
+  deps: FunctionRoutes,
   caller: Caller,
   asked: Named,
   version: string,
 ): Promise<FunctionDetail> {
+  const { directory, catalog, stoppedFunctions } = deps;
   const record = await directory.find(caller, ownerOf(asked), asked.name, caller.operator);
   const selected = await catalog.version(select(record, selectorOf(version)).key);
   if (selected === null)
     throw new GleanerError("NOT_FOUND", `the version was removed meanwhile: show another one`);
   const { environment, ...settings } = selected.settings;
   const { owner, name, sharing, aliases } = record;
+  const kind = { ...settings, uid: caller.uid, version: selected.version };
+  // Workers are kept for the owner, of the version that latest names.
+  const kept = aliases.find((each) => each.alias === latest)?.version;
+  const isKept = owner.uid === caller.uid && kept === selected.version;
+  const warm = describeWarm(deps, kind, { ...settings, minWarm: isKept ? settings.minWarm : 0 });
   return {
     ...{ owner, name, sharing, aliases },
     versions: record.versions.map(({ key: _, ...rest }) => ({
       ...rest,
       stopped: stoppedFunctions.whyStopped(caller.uid, rest.version),
     })),
-    shown: { version: selected.version, settings, variables: Object.keys(environment) },
+    shown: { version: selected.version, settings, variables: Object.keys(environment), warm },
   };
 }

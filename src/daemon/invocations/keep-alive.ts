@@ -78,6 +78,13 @@ export class KeepAlive {
     return [...found.values()];
   }
 
+  /** As `keepMs` of its last call; null if nobody has called it. */
+  keptMs(workerKey: string): number | null {
+    for (const [key, { live }] of this.last)
+      if (live.workerKey === workerKey) return this.learnedMs(key);
+    return null;
+  }
+
   /** No worker of this kind is expected until its function is called again. */
   forget(workerKey: string): void {
     for (const [key, { live }] of this.last)

@@ -16,15 +16,23 @@ export class IdleWorkers {
   private readonly taken = new Map<InvocationId, string>();
   /** Those that have not been said to be idle since. */
   private readonly ahead = new Map<string, Ahead>();
+  /** When those were started that have become ready since, and that no call has taken yet. */
+  private readonly readyAhead = new Map<string, number>();
 
   says(workers: readonly (WorkerKind & { readonly count: number })[]): void {
     this.said = new Map(workers.map((each) => [workerKey(each), each.count]));
     this.taken.clear();
-    for (const key of this.said.keys()) this.ahead.delete(key);
+    for (const key of this.readyAhead.keys()) if (!this.said.has(key)) this.readyAhead.delete(key);
+    for (const key of this.said.keys()) {
+      const ahead = this.ahead.get(key);
+      if (ahead !== undefined) this.readyAhead.set(key, ahead.atMs);
+      this.ahead.delete(key);
+    }
   }
 
   take(call: InvocationId, key: string): void {
     if (this.said.has(key)) this.taken.set(call, key);
+    this.readyAhead.delete(key);
   }
 
   /** The call has ended: executors say nothing of a worker that is soon idle again. */
@@ -46,6 +54,14 @@ export class IdleWorkers {
   /** It was told to start one of this kind before it is called. */
   startAhead(key: string, version: VersionId, atMs: number): void {
     this.ahead.set(key, { version, atMs });
+  }
+
+  /** The one that was started ahead and that no call has taken; null if there is none. */
+  aheadOf(key: string): { readonly sinceMs: number; readonly isReady: boolean } | null {
+    const starting = this.ahead.get(key);
+    if (starting !== undefined) return { sinceMs: starting.atMs, isReady: false };
+    const sinceMs = this.readyAhead.get(key);
+    return sinceMs === undefined ? null : { sinceMs, isReady: true };
   }
 
   get startingAhead(): ReadonlySet<string> {

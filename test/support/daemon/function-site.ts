@@ -13,6 +13,7 @@ import { Blobs } from "../../../src/daemon/functions/blobs.js";
 import { BundleChecks } from "../../../src/daemon/functions/bundles.js";
 import { Catalog } from "../../../src/daemon/functions/catalog.js";
 import { Directory } from "../../../src/daemon/functions/directory.js";
+import type { ExecutorRecord } from "../../../src/daemon/state/executor-record.js";
 import { GleanerError } from "../../../src/model/errors.js";
 import { manifestText, unsetSettings } from "../../../src/model/functions/settings.js";
 import { packed, settings, type Tree, writeTree } from "../bundle/bundles.js";
@@ -31,12 +32,15 @@ export class FunctionSite {
   /** Versions that no worker can load. */
   readonly stopped = new Map<string, string>();
   readonly groups = new Map<number, readonly string[]>();
+  /** Those that the routes see. */
+  executors: ExecutorRecord[] = [];
 
   async open(store: Store, folder: string): Promise<void> {
     this.store = store;
     this.folder = folder;
     this.files = new MemoryBlobFiles();
     this.groups.clear();
+    this.executors = [];
     const policy = { maxMb: 1_000, maxMbOfUser: 200, keepUnusedMs: 0 };
     const reserve = { requireRoom: async () => undefined };
     this.blobs = new Blobs({ files: this.files, store, reserve, policy });
@@ -65,6 +69,8 @@ export class FunctionSite {
           ...{ maxTimeLimitMs: 3_600_000, maxEnvironmentBytes: 1_000, allowRootFunctions: true },
         },
         bundleChecks: new BundleChecks(),
+        registry: { all: () => this.executors },
+        keepAlive: { keptMs: () => 900_000 },
         stoppedFunctions: {
           whyStopped: (_, version) => this.stopped.get(version) ?? null,
           deployed: (version) => void this.stopped.delete(version),

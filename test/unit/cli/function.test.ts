@@ -248,7 +248,10 @@ describe("list and show", () => {
     versions: [
       { version, runtime: "python", bytes: 9, deployedAtMs: 1_700_000_000_000, stopped: null },
     ],
-    shown: { version, settings: { runtime: "python", cores: 2, handler: null }, variables: ["A"] },
+    shown: {
+      ...{ version, settings: { runtime: "python", cores: 2, handler: null }, variables: ["A"] },
+      warm: ["idle workers: 1 on n1"],
+    },
   };
 
   test("list shows a line for each function", async () => {
@@ -270,7 +273,7 @@ describe("list and show", () => {
     const { stdout } = await glean("show", "tile@prod");
     expect(stdout).toMatch(/^Function=ada\/tile OwnerId=1000 Shared=none\n/);
     expect(stdout).toMatch(/^ {3}Runtime=python Cores=2$/m);
-    expect(stdout).toMatch(/^ {3}Environment=A$/m);
+    expect(stdout).toMatch(/^ {3}Environment=A\n {3}Warm=idle workers: 1 on n1$/m);
     expect(stdout).toMatch(/^ {3}3f2a9c013f2a Deployed=.* Size=9 Aliases=latest,prod$/m);
     expect(world.requests.at(-1)!.url).toBe("/v1/functions/-/tile?version=prod");
     const asScontrol = await world.start(["show", "-o", "function", "tile@prod"]).end;

@@ -103,13 +103,14 @@ async function show(context: Context, text: string, options: Form): Promise<numb
 }
 
 function linesOf({ owner, name, sharing, aliases, versions, shown }: FunctionDetail): string[] {
-  const { settings, variables } = shown;
+  const { settings, variables, warm } = shown;
   const set = Object.entries(settings).filter(([, value]) => value !== null);
   return [
     `Function=${owner.user}/${name} OwnerId=${owner.uid} Shared=${sharing}`,
     `   Version=${shown.version}`,
     `   ${set.map(([key, value]) => `${key.charAt(0).toUpperCase()}${key.slice(1)}=${value}`).join(" ")}`,
     `   Environment=${variables.join(",") || "(none)"}`,
+    ...warm.map((line) => `   Warm=${line}`),
     ...versions.flatMap(({ version, runtime, bytes, deployedAtMs, stopped }) => {
       const names = aliases.filter((each) => each.version === version).map(({ alias }) => alias);
       const pointed = names.length === 0 ? "" : ` Aliases=${names.join(",")}`;

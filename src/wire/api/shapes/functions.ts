@@ -118,6 +118,10 @@ export const functionDetail = z.strictObject({
       .omit({ environment: true })
       .describe("Without the values of variables, which may be secrets"),
     variables: z.array(z.string()).describe("The names of the variables in its environment"),
+    warm: z
+      .array(z.string())
+      .readonly()
+      .describe("Where it has idle workers for the caller, and how long they stay, in sentences"),
   }),
 });
 

@@ -146,7 +146,10 @@ describe("a deployed function", () => {
     rmSync(join(world.home, path), { recursive: true });
     const { environment: _, ...shown } = { ...settings, memoryMb: 500, timeLimitMs: 60_000 };
     const detail = { owner: { uid: 1, user: "bob" }, name: "tile" };
-    const answer = { ...detail, shown: { version, settings: shown, variables: ["COLOUR"] } };
+    const answer = {
+      ...detail,
+      shown: { version, settings: shown, variables: ["COLOUR"], warm: [] },
+    };
     for (const owner of ["-", "bob"]) {
       world.answers[`GET /v1/functions/${owner}/tile`] = () => ({ body: answer });
       world.answers[`GET /v1/functions/${owner}/tile/versions/${version}/bundle`] = () => ({

@@ -54,7 +54,9 @@ beforeEach(async () => {
     live,
     store: {
       listInvocations: async () => recorded,
-      submissionOf: async () => ({ command: { kind } }),
+      submissionOf: async () => ({
+        command: { kind, version: "0".repeat(64), settings: { idleTimeoutMs: 90_000 } },
+      }),
       listAttempts: async () => [sampleAttempt(invocationId(1))],
       loadUtilization,
     },
@@ -69,6 +71,7 @@ beforeEach(async () => {
     startFailures: { avoidedBy: () => [] },
     allowedNodes: { of: () => undefined },
     stoppedFunctions: { whyStopped: () => null },
+    keepAlive: { keptMs: () => null },
     pilots: null,
     examine: async () => ({ checks: [] }),
   };
@@ -243,6 +246,8 @@ describe("explain ID", () => {
     expect((await linesOf("1", 1_000)).slice(1)).toEqual([
       expect.stringMatching(/^attempt 1 began on n1 after a wait of /),
       expect.stringMatching(/^it has not ended yet/),
+      "no idle worker waits for its next call",
+      "an idle worker stays for 90.0 s (--idle-timeout)",
     ]);
   });
 

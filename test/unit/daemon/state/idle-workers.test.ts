@@ -24,6 +24,21 @@ test("a call takes one until it ends, and the executor's word counts again", () 
   expect(workers.left.get(key)).toBe(1);
 });
 
+test("one that was started ahead is known until a call takes it, or it is gone", () => {
+  const workers = new IdleWorkers();
+  const start = () => workers.startAhead(key, kind.version, 5);
+  start();
+  expect(workers.aheadOf(key)).toEqual({ sinceMs: 5, isReady: false });
+  workers.says([{ ...kind, count: 1 }]);
+  expect(workers.aheadOf(key)).toEqual({ sinceMs: 5, isReady: true });
+  workers.take(invocationId(1), key);
+  expect(workers.aheadOf(key)).toBeNull();
+  start();
+  workers.says([{ ...kind, count: 1 }]);
+  workers.says([]);
+  expect(workers.aheadOf(key)).toBeNull();
+});
+
 test("a call of another kind takes none", () => {
   const workers = new IdleWorkers();
   workers.says([{ ...kind, count: 1 }]);

@@ -2,6 +2,10 @@
 
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
+import type { ExecutorRecord } from "../../../../../src/daemon/state/executor-record.js";
+import { IdleWorkers } from "../../../../../src/daemon/state/idle-workers.js";
+import { workerKey } from "../../../../../src/model/call.js";
+import { nodeName } from "../../../../../src/model/ids.js";
 import {
   ada,
   bob,
@@ -46,6 +50,26 @@ describe("deploy", () => {
     await site.deploy("tile", "x = 1", { sharing: "all" });
     await site.deploy("tile", "x = 2");
     expect((await show("tile")).body.sharing).toBe("all");
+  });
+
+  test("shows where workers of the caller are idle, and which were started ahead", async () => {
+    const bundle = await site.upload({ "main.py": "1" }, { minWarm: 2 });
+    await site.api.ask("/v1/functions", ada, { requestId: randomUUID(), name: "tile", bundle });
+    const idleWorkers = new IdleWorkers();
+    site.executors = [{ node: nodeName("n1"), idleWorkers } as ExecutorRecord];
+    const { cores, gpus, memoryMb } = (await show("tile")).body.shown.settings;
+    const kind = { uid: ada, version: bundle, cores, gpus, memoryMb };
+    idleWorkers.startAhead(workerKey(kind), bundle, Date.now() - 20_000);
+    idleWorkers.says([{ ...kind, count: 3 }]);
+    const warm = async (uid: number) =>
+      (await site.api.ask("/v1/functions/1000/tile", uid)).body.shown.warm;
+    expect(await warm(ada)).toEqual([
+      "idle workers: 3 on n1",
+      expect.stringMatching(/^gleanerd had one started on n1 2\d\.\d s ago, before anybody called/),
+      "gleanerd keeps 2 of its workers, whether or not anybody calls (--min-warm)",
+      "an idle worker stays for 15 min, by the times of its calls so far",
+    ]);
+    expect((await warm(operator))[0]).toBe("no idle worker waits for its next call");
   });
 
   test("shows no values of variables", async () => {
