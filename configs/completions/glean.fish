@@ -267,7 +267,7 @@ complete -c glean -n '__fish_seen_subcommand_from simulate' -l swf -d 'jobs in t
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l sacct -d 'the output of sacct -P, with or without its header'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l fields -d 'the columns of the sacct output, if it has no header'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l machines -d 'the output of scontrol -o show node, or lines of id, name, nodes, cores, speed, memory in KiB'
-complete -c glean -n '__fish_seen_subcommand_from simulate' -l outages -d 'when nodes were out: sacctmgr -P show event, slurmctld\'s log, or node,start,end'
+complete -c glean -n '__fish_seen_subcommand_from simulate' -l outages -d 'when nodes were out: sacctmgr -P show event or reservation, slurmctld\'s log, or node,start,end; may be repeated'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l from -d 'begin of the replay, such as 2026-01-01 or 2026-01-01T12:00, in UTC'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l to -d 'end of the replay'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l sample -d 'replay only this many nodes, drawn at random, and state the error'

@@ -10,7 +10,7 @@ export { readSacct } from "./inputs/jobs/sacct.js";
 export { readSwf } from "./inputs/jobs/swf.js";
 export { linesOf } from "./inputs/lines.js";
 export { equalMachines, type Machines, maxNodes, readMachines } from "./inputs/machines.js";
-export { noOutages, readOutages, withOutages } from "./inputs/outages.js";
+export { noOutages, outagesOf, readOutages, withOutages } from "./inputs/outages.js";
 export { readTimeMs } from "./inputs/times.js";
 export type { WindowWish } from "./inputs/window.js";
 export { type Policy, policies, policyNamed } from "./policies.js";

@@ -25,7 +25,7 @@ export interface TraceOptions {
   readonly memoryPerCore: string;
   readonly from?: string;
   readonly to?: string;
-  readonly outages?: string;
+  readonly outages?: readonly string[];
   readonly sample?: string;
 }
 
@@ -85,10 +85,10 @@ async function wholeTraceFrom(options: TraceOptions, sim: Sim): Promise<Trace> {
       "give one trace: --holes FILE, --swf FILE or --sacct FILE, or calls: --functions FILE",
     );
   const window = windowFrom(options, sim);
-  const { outages: file } = options;
-  const outages = file === undefined ? null : await sim.readOutages(sim.linesOf(file));
+  const outages: Awaited<ReturnType<Sim["readOutages"]>>[] = [];
+  for (const file of options.outages ?? []) outages.push(await sim.readOutages(sim.linesOf(file)));
   const trace = await logFrom(options, window, sim);
-  if (outages !== null) return sim.withOutages(trace, outages);
+  if (outages.length > 0) return sim.withOutages(trace, sim.outagesOf(outages));
   // A log of idle nodes has none that were out.
   return options.holes === undefined ? withRemark(trace, sim.noOutages) : trace;
 }

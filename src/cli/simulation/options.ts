@@ -3,6 +3,12 @@
 
 import type { Command } from "commander";
 
+/** Collects the values of an option that may be repeated. */
+export const collect = (value: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  value,
+];
+
 export function addTraceOptions(command: Command): void {
   command
     .option("--holes <FILE>", "a log of idle nodes: node,start,end as dates or in seconds")
@@ -15,7 +21,8 @@ export function addTraceOptions(command: Command): void {
     )
     .option(
       "--outages <FILE>",
-      "when nodes were out: sacctmgr -P show event, slurmctld's log, or node,start,end",
+      "when nodes were out: sacctmgr -P show event or reservation, slurmctld's log, or node,start,end; may be repeated",
+      collect,
     )
     .option("--from <TIME>", "begin of the replay, such as 2026-01-01 or 2026-01-01T12:00, in UTC")
     .option("--to <TIME>", "end of the replay")

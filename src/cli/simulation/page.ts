@@ -18,7 +18,7 @@ export interface Sources {
   readonly swf?: string;
   readonly sacct?: string;
   readonly machines?: string;
-  readonly outages?: string;
+  readonly outages?: readonly string[];
   readonly invocations?: string;
 }
 
@@ -114,13 +114,13 @@ function assumptionsOf(run: AssumedRun, sources: Sources): SimulationFact[] {
     },
     {
       name: "Outages",
-      value: sources.outages ?? "none",
+      value: sources.outages?.join(", ") ?? "none",
       meaning:
         sources.outages !== undefined
           ? "these times are not idle"
           : sources.holes !== undefined
             ? "a log of idle nodes has none that were down"
-            : "nodes that were down or drained are not told apart from idle ones",
+            : "nodes that were down, drained or reserved are not told apart from idle ones",
     },
     ...demandFacts(run.demand, sources),
     ...costFacts(run.costs),

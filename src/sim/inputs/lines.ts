@@ -1,8 +1,7 @@
-// The lines of a text file, gzipped or not, one at a time and of bounded length.
+// The lines of a text file in UTF-8 or UTF-16, gzipped or not, one at a time and of bounded length.
 
 import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
-import { StringDecoder } from "node:string_decoder";
 import { createGunzip } from "node:zlib";
 import { GleanerError, messageOf } from "../../model/errors.js";
 
@@ -12,10 +11,19 @@ const maxLineLength = 4_000_000;
 /** A reader's input: parsers do not care where text comes from. */
 export type Lines = AsyncIterable<string> | Iterable<string>;
 
+/** The first bytes of files that are compressed otherwise, and what decompresses them. */
+const otherFormats: readonly { readonly starts: string; readonly program: string }[] = [
+  { starts: "BZh", program: "bunzip2" },
+  { starts: "\xfd7zXZ", program: "unxz" },
+  { starts: "\x28\xb5\x2f\xfd", program: "unzstd" },
+  { starts: "PK\x03\x04", program: "unzip" },
+];
+
 /**
- * The lines of `file`, without line ends; a line above maxLineLength is truncated. Gzip is
- * recognised by its first two bytes. Throws NOT_FOUND if the file cannot be read or its gzip is
- * damaged. `onRead` hears how many bytes of the file were read.
+ * The lines of `file`, without line ends; a line above maxLineLength is truncated. Gzip and UTF-16
+ * are recognised by their first two bytes. Throws NOT_FOUND if the file cannot be read or its gzip
+ * is damaged, BAD_REQUEST if it is compressed otherwise. `onRead` hears how many bytes of the file
+ * were read.
  */
 export async function* linesOf(
   file: string,
@@ -25,6 +33,7 @@ export async function* linesOf(
     // From one stream, because a pipe such as /dev/stdin cannot be read twice.
     const chunks = createReadStream(file, { highWaterMark: 1 << 18 })[Symbol.asyncIterator]();
     const { value: first = Buffer.alloc(0) } = await chunks.next();
+    refuseOtherFormats(file, first);
     const rest = { [Symbol.asyncIterator]: () => chunks };
     const raw = Readable.from(startingWith(first, rest, onRead));
     // pipeline, because pipe does not hand on an error of the file; the loop below throws it.
@@ -41,10 +50,11 @@ export async function* linesOf(
 }
 
 async function* linesIn(input: Readable): AsyncGenerator<string> {
-  const decoder = new StringDecoder("utf8");
+  let decoder: InstanceType<typeof TextDecoder> | null = null;
   let rest = "";
   for await (const chunk of input) {
-    const text = rest + decoder.write(chunk as Buffer);
+    decoder ??= new TextDecoder(encodingOf(chunk as Buffer));
+    const text = rest + decoder.decode(chunk as Buffer, { stream: true });
     let from = 0;
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
       yield lineOf(text, from, end);
@@ -53,7 +63,7 @@ async function* linesIn(input: Readable): AsyncGenerator<string> {
     // A line without an end is kept only as far as it is ever yielded.
     rest = text.slice(from, from + maxLineLength);
   }
-  rest += decoder.end();
+  rest += decoder?.decode() ?? "";
   if (rest !== "") yield lineOf(rest, 0, rest.length);
 }
 
@@ -75,6 +85,22 @@ async function* startingWith(
     onRead(bytes);
     yield chunk;
   }
+}
+
+/** Windows writes UTF-16, with a mark at the beginning that the decoder takes away. */
+function encodingOf(start: Buffer): string {
+  if (start[0] === 0xff && start[1] === 0xfe) return "utf-16le";
+  return start[0] === 0xfe && start[1] === 0xff ? "utf-16be" : "utf-8";
+}
+
+function refuseOtherFormats(file: string, start: Buffer): void {
+  const text = start.toString("latin1", 0, 8);
+  const found = otherFormats.find(({ starts }) => text.startsWith(starts));
+  if (found === undefined) return;
+  throw new GleanerError(
+    "BAD_REQUEST",
+    `${file} is compressed in a format that is not read: decompress it with ${found.program} (gzip is read)`,
+  );
 }
 
 const isGzip = (start: Buffer): boolean => start[0] === 0x1f && start[1] === 0x8b;

@@ -4,23 +4,26 @@
 import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
 import { Changes } from "../site/changes.js";
-import type { Skipped } from "../site/notes.js";
+import { Skipped } from "../site/notes.js";
 import { ShareList } from "../site/shares.js";
 import type { Trace } from "../site/trace.js";
 import { isControllerLog, readControllerLog } from "./controller-log.js";
 import type { Lines } from "./lines.js";
-import { readStretches, type Stretch } from "./stretches.js";
+import { joined, readStretches, type Stretch } from "./stretches.js";
 
 export interface Outages {
   readonly byNode: ReadonlyMap<string, readonly Stretch[]>;
   readonly skipped: Skipped;
+  /** Whether these are reservations of nodes; if omitted, not. */
+  readonly areReservations?: boolean;
   /** What was assumed; if omitted, nothing. */
   readonly remarks?: readonly string[];
 }
 
 /**
- * Outages as `sacctmgr show event -P` prints them, slurmctld's log, or lines of node,start,end. An
- * outage without an end lasts until the end of the trace. Throws BAD_REQUEST if nothing is left.
+ * Outages as `sacctmgr show event -P` prints them, reservations (which Gleaner leaves alone),
+ * slurmctld's log, or lines of node,start,end. An outage without an end lasts until the end of the
+ * trace. Throws BAD_REQUEST if nothing is left.
  */
 export async function readOutages(lines: Lines): Promise<Outages> {
   const { first, all } = await peek(lines);
@@ -58,7 +61,29 @@ async function* joinLines(first: Iterable<string>, rest: Lines): AsyncGenerator<
 
 /** What to say if the user gave no outages. */
 export const noOutages =
-  "no outages were given: nodes that were down or drained count as idle (sacctmgr -P show event …, --outages)";
+  "no outages were given: nodes that were down, drained or reserved count as idle (sacctmgr -P show event …, --outages)";
+const noReservations =
+  "no reservations were given: reserved nodes count as idle, although Gleaner leaves them alone (sacctmgr -P show reservation …, a further --outages)";
+
+/** All outages of several inputs. */
+export function outagesOf(inputs: readonly Outages[]): Outages {
+  const byNode = new Map<string, readonly Stretch[]>();
+  const skipped = new Skipped();
+  for (const input of inputs) {
+    skipped.addAll(input.skipped);
+    for (const [node, each] of input.byNode)
+      byNode.set(node, joined([...(byNode.get(node) ?? []), ...each]));
+  }
+  const hasReservations = inputs.some(({ areReservations }) => areReservations);
+  return {
+    byNode,
+    skipped,
+    remarks: [
+      ...inputs.flatMap(({ remarks = [] }) => remarks),
+      ...(hasReservations ? [] : [noReservations]),
+    ],
+  };
+}
 
 /** The trace without the outages; the jobs that ran on these nodes stay as they are. */
 export function withOutages(trace: Trace, outages: Outages): Trace {

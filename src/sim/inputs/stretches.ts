@@ -1,6 +1,7 @@
 // Reads lines of a node and the begin and end of a stretch of time: `node,start,end`, separated by
-// commas, semicolons, tabs or |, quoted or not.
+// commas, semicolons, tabs, | or blanks, quoted or not.
 
+import { GleanerError } from "../../model/errors.js";
 import { expandHostList } from "../../model/hostlist.js";
 import { Skipped } from "../site/notes.js";
 import type { Lines } from "./lines.js";
@@ -15,6 +16,8 @@ export interface Stretch {
 export interface Stretches {
   readonly byNode: Map<string, Stretch[]>;
   readonly skipped: Skipped;
+  /** Whether a header says that these are reservations of nodes. */
+  readonly areReservations: boolean;
 }
 
 interface Places {
@@ -28,6 +31,8 @@ interface Places {
 }
 
 const plain: Places = { node: 0, start: 1, end: 2, state: -1, count: 3 };
+/** Cluster, node, start, end, state, reason, user: sacctmgr's events without their header. */
+const events: Places = { node: 1, start: 2, end: 3, state: 4, count: null };
 
 /** An outage may have no end yet, and counts only if the node did not work. */
 export type StretchKind = "holes" | "outages";
@@ -37,15 +42,18 @@ export async function readStretches(lines: Lines, kind: StretchKind = "holes"): 
   const byNode = new Map<string, Stretch[]>();
   const skipped = new Skipped();
   let places: Places | null = null;
-  let separator = ",";
+  let separator: string | RegExp = ",";
+  let areReservations = false;
   let number = 0;
   for await (const line of lines) {
     number++;
     if (line.trim() === "" || /^\s*#/.test(line)) continue;
     if (places === null) {
       separator = separatorOf(line);
-      const named = placesIn(fieldsOf(line, separator), kind);
-      places = named ?? plain;
+      const fields = fieldsOf(line, separator);
+      const named = placesIn(fields, kind);
+      areReservations = kind === "outages" && fields.some((field) => /^nodenames$/i.test(field));
+      places = named ?? (kind === "outages" && isEvent(fields) ? events : plain);
       if (named !== null) continue;
     }
     const stretch = parseLine(fieldsOf(line, separator), places, kind);
@@ -54,12 +62,15 @@ export async function readStretches(lines: Lines, kind: StretchKind = "holes"): 
     else for (const node of namesIn(stretch.node)) add(byNode, node, stretch);
   }
   for (const [node, each] of byNode) byNode.set(node, joined(each));
-  return { byNode, skipped };
+  return { byNode, skipped, areReservations };
 }
 
-/** A name, or a list such as n[1-3]. */
+const isEvent = (fields: readonly string[]): boolean =>
+  fields.length > 4 && readTimeMs(fields[2]!) !== null && readTimeMs(fields[1]!) === null;
+
+/** A name, or a list such as n[1-3] or a,b. */
 function namesIn(text: string): readonly string[] {
-  if (!text.includes("[")) return [text];
+  if (!/[[,]/.test(text)) return [text];
   try {
     return expandHostList(text);
   } catch {
@@ -73,15 +84,16 @@ function add(byNode: Map<string, Stretch[]>, node: string, { fromMs, toMs }: Str
   else known.push({ fromMs, toMs });
 }
 
-/** The character that separates fields most often in the first line. */
-function separatorOf(line: string): string {
+/** What separates fields most often in the first line; blanks if nothing else does. */
+function separatorOf(line: string): string | RegExp {
   const count = (separator: string) => line.split(separator).length;
-  return [",", ";", "\t", "|"].reduce((best, each) => (count(each) > count(best) ? each : best));
+  const best = [",", ";", "\t", "|"].reduce((a, b) => (count(b) > count(a) ? b : a));
+  return count(best) > 1 ? best : / +/;
 }
 
 /** Fields without their quotes; a quoted name contains no separator, as no node's name does. */
-const fieldsOf = (line: string, separator: string): string[] =>
-  line.split(separator).map((field) =>
+const fieldsOf = (line: string, separator: string | RegExp): string[] =>
+  (typeof separator === "string" ? line : line.trim()).split(separator).map((field) =>
     field
       .trim()
       .replace(/^(["'])(.*)\1$/, "$2")
@@ -90,18 +102,21 @@ const fieldsOf = (line: string, separator: string): string[] =>
 
 /**
  * The columns that a header names; null if the line is none. Without an end, as in the output of
- * sinfo -R, outages last.
+ * sinfo -R, outages last. Throws BAD_REQUEST if it names no start, or no end of holes.
  */
 function placesIn(fields: readonly string[], kind: StretchKind): Places | null {
   const names = fields.map((field) => field.toLowerCase());
   const place = (...words: string[]) => names.findIndex((name) => words.includes(name));
-  const node = place("node", "nodename", "host", "hostname", "nodelist");
+  const node = place("node", "nodename", "host", "hostname", "nodelist", "nodenames");
   if (node < 0) return null;
   const start = place("start", "from", "begin", "timestart", "start_time", "timestamp");
   const end = place("end", "to", "until", "timeend", "end_time");
-  return start < 0 || (end < 0 && kind === "holes")
-    ? plain
-    : { node, start, end, state: place("state"), count: null };
+  const missing = start < 0 ? "start" : end < 0 && kind === "holes" ? "end" : null;
+  if (missing === null) return { node, start, end, state: place("state"), count: null };
+  throw new GleanerError(
+    "BAD_REQUEST",
+    `the header of the ${kind} (${fields.join(", ").slice(0, 200)}) names no column ${missing}: name the columns node, start and end`,
+  );
 }
 
 type Parsed =
@@ -110,7 +125,8 @@ type Parsed =
   | null;
 
 /** Every event of a node is an outage, unless it says that the node works. */
-const works = /^(idle|alloc|allocated|mix|mixed|comp|completing|resv|reserved|plnd|planned)\+?$/i;
+const works =
+  /^(?:idle|alloc|allocated|mix|mixed|comp|completing|plnd|planned)(?:\+(?:cloud|completing|planned|dynamic_\w+)?)*$/i;
 
 /** null if the line is valid but no stretch of that kind. */
 function parseLine(fields: readonly string[], places: Places, kind: StretchKind): Parsed {

@@ -14,7 +14,8 @@ const date =
  * from 2000) to 2100.
  */
 export function readTimeMs(text: string, fromMs = leastMs): number | null {
-  const ms = /^\d{1,15}(?:\.\d{1,9})?$/.test(text) ? ofNumber(Number(text)) : ofDate(text);
+  const isNumber = /^\d{1,15}(?:[.,]\d{1,9})?$/.test(text);
+  const ms = isNumber ? ofNumber(Number(text.replace(",", "."))) : ofDate(text);
   return ms === null || ms < fromMs || ms > mostMs ? null : ms;
 }
 

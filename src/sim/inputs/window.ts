@@ -81,11 +81,23 @@ export function windowOf(jobs: readonly Run[], wish: WindowWish, isPart: boolean
       "BAD_REQUEST",
       `no job ran between ${instant(window.fromMs)} and ${instant(window.toMs)}: the records have starts from ${instant(log.fromMs)} to ${instant(log.toMs)}`,
     );
-  if (window.fromMs < log.fromMs || window.toMs > log.toMs)
+  // By as much as lies between two starts of jobs it is always longer.
+  const beyondMs = Math.max(log.fromMs - window.fromMs, window.toMs - log.toMs);
+  if (beyondMs > 0 && beyondMs > longestPauseMs(jobs, window))
     remarks.push(
       `the window is longer than the records, whose starts are from ${instant(log.fromMs)} to ${instant(log.toMs)}: what they do not know counts as idle`,
     );
   return { ...window, remarks };
+}
+
+/** The longest time between two starts of jobs in the window. */
+function longestPauseMs(jobs: readonly Run[], { fromMs, toMs }: Omit<Window, "remarks">): number {
+  const inside = jobs.filter((job) => job.fromMs >= fromMs && job.fromMs <= toMs);
+  const starts = Float64Array.from(inside, (job) => job.fromMs).sort();
+  return starts.reduce(
+    (longest, atMs, index) => Math.max(longest, atMs - (starts[index - 1] ?? atMs)),
+    0,
+  );
 }
 
 interface Extent {

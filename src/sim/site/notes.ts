@@ -31,6 +31,13 @@ export class Skipped {
     this.firsts.set(reason, column === null ? `line ${line}` : `line ${line}, column ${column}`);
   }
 
+  addAll(others: Skipped): void {
+    for (const [reason, count] of others.counts)
+      this.counts.set(reason, (this.counts.get(reason) ?? 0) + count);
+    for (const [reason, place] of others.firsts)
+      if (!this.firsts.has(reason)) this.firsts.set(reason, place);
+  }
+
   all(): Record<string, number> {
     return Object.fromEntries(this.counts);
   }

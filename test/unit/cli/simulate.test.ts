@@ -180,7 +180,7 @@ describe("glean simulate", () => {
     expect([answer.fromMs, answer.toMs]).toEqual([Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 18)]);
     const all = await run(...args);
     expect(all.stdout).toMatch(/^Idle core-hours +36\.0$/m);
-    expect(all.stdout).toContain("Note: no outages were given: nodes that were down or drained");
+    expect(all.stdout).toContain("Note: no outages were given: nodes that were down, drained or");
     expect(all.stdout).toContain("  1 record: a start that is not a time (line 6, column Start)\n");
   });
 

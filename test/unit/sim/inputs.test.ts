@@ -355,6 +355,22 @@ describe("the lines of a file", () => {
     expect(await all(write("empty", ""))).toEqual([]);
   });
 
+  test("come from UTF-16, as Windows writes it, without the mark at the beginning", async () => {
+    const text = "\ufeffgröße\r\nb\r\n";
+    const little = Buffer.from(text, "utf16le");
+    for (const bytes of [little, Buffer.from(little).swap16(), gzipSync(little), Buffer.from(text)])
+      expect(await all(write("wide", bytes))).toEqual(["größe", "b"]);
+  });
+
+  test.each([
+    ["bunzip2", "BZh91AY"],
+    ["unxz", "\xfd7zXZ\0"],
+  ])("are refused if %s must decompress them", async (program, start) => {
+    await expect(all(write("other", Buffer.from(start, "latin1")))).rejects.toThrow(
+      new RegExp(`decompress it with ${program}`),
+    );
+  });
+
   test("lead to one sentence if there is no file", async () => {
     await expect(all(join(folder, "missing"))).rejects.toThrow(/cannot read .*missing .*ENOENT/);
     await expect(all(folder)).rejects.toThrow(/cannot read/);

@@ -20,7 +20,7 @@ import {
   tracedCalls,
   traceFrom,
 } from "../../simulation/inputs.js";
-import { addDemandOptions, addTraceOptions } from "../../simulation/options.js";
+import { addDemandOptions, addTraceOptions, collect } from "../../simulation/options.js";
 import { noteLines, type Run, renderRuns, renderRunsCsv } from "../../simulation/output.js";
 import { type AssumedRun, factsOf } from "../../simulation/page.js";
 import { Progress } from "../../simulation/progress.js";
@@ -41,13 +41,15 @@ Examples:
     -o jobid,jobidraw,start,end,elapsedraw,state,alloccpus,alloctres,nodelist > jobs
   scontrol -o show node > nodes
   TZ=UTC sacctmgr -P show event start=2026-01-01 end=2026-02-01 > outages
-  glean simulate --sacct jobs --machines nodes --outages outages --from 2026-01-01 --to 2026-02-01
+  TZ=UTC sacctmgr -P show reservation start=2026-01-01 end=2026-02-01 \\
+    format=cluster,name,nodenames,start,end > reserved
+  glean simulate --sacct jobs --machines nodes --outages outages --outages reserved \\
+    --from 2026-01-01 --to 2026-02-01
   glean simulate --holes holes.csv --cores-per-node 24 --policy prediction --policy none
   glean simulate --swf trace.swf.gz --machines machines --sweep poll=1s,5s,30s
   glean simulate --functions calls.csv --worker-memory 512M`;
 
 export const define: Define = (command, run) => {
-  const collect = (value: string, before: readonly string[] = []) => [...before, value];
   addTraceOptions(command);
   addDemandOptions(command);
   command

@@ -1,6 +1,7 @@
 // Places jobs on the nodes that a log names, and decides which nodes those are.
 
 import { counted } from "../../../model/counted.js";
+import { GleanerError } from "../../../model/errors.js";
 import { nodeName } from "../../../model/ids.js";
 import type { Skipped } from "../../site/notes.js";
 import type { TraceNode } from "../../site/trace.js";
@@ -23,6 +24,7 @@ export function placeAsListed(
   const coresOf = (node: string) =>
     nodes[places.get(node) ?? -1]?.cores ?? Number.POSITIVE_INFINITY;
   let partly = 0;
+  let placed = 0;
   for (const job of jobs) {
     if (job.shares === null) {
       skipped.add("no node list", job.line);
@@ -33,14 +35,26 @@ export function placeAsListed(
       skipped.add("no node that the machine has", job.line);
       continue;
     }
+    placed++;
     if (known < job.shares.length) partly++;
     for (const { node, cores } of job.isSpread ? spread(job.shares, coresOf) : job.shares) {
       const place = places.get(node);
       if (place !== undefined) add(place, cores, memoryOf(job, cores, nodes[place]!), job);
     }
   }
+  if (placed === 0) throw unknownNodes(jobs, nodes);
   const remark = `${counted(partly, "job")} also ran on nodes that the machine does not have: that part is omitted`;
   return { nodes, remarks: partly === 0 ? remarks : [...remarks, remark] };
+}
+
+function unknownNodes(jobs: readonly LoggedJob[], nodes: readonly TraceNode[]): GleanerError {
+  const first = jobs.flatMap(({ shares }) => shares ?? [])[0];
+  const theirs = `"${(first?.node ?? "").slice(0, 60)}"`;
+  const ours = `"${nodes[0]?.name ?? ""}"`;
+  return new GleanerError(
+    "BAD_REQUEST",
+    `no job ran on a node of the machines: jobs have names such as ${theirs}, the machines such as ${ours}; give the machines of this site, with the same names`,
+  );
 }
 
 /**

@@ -10,7 +10,15 @@ const xdmodFields: readonly string[] =
   );
 const neededSentence =
   "Start, End and one of AllocCPUS, NCPUS, AllocTRES are required; NodeList says where jobs ran";
+const coreNames: readonly string[] = ["AllocCPUS", "NCPUS", "AllocTRES"];
 const headerName = /^(JobID|JobIDRaw|Start|End)$/i;
+/** Cheap, because each line of a dump is asked. */
+const mayBeHeader = /\bstart\b.*\bend\b|\bend\b.*\bstart\b/i;
+const isName = /^\w*$/;
+/** Separators that are also inside of fields: node lists, times. */
+const inFields: ReadonlySet<string> = new Set([",", ":", "-", ".", "=", "/"]);
+const otherForm =
+  "the dump has fields in columns of fixed width or with a separator that fields contain: run sacct with -P (--parsable2), and with --delimiter only for a character such as ;";
 /** Columns with text of users, which may contain any character, also the separator. */
 const freeText: ReadonlySet<string> = new Set([
   "jobname",
@@ -28,7 +36,10 @@ export class Columns {
   private readonly lastIsFree: boolean;
 
   /** Throws BAD_REQUEST, naming the column, if a required one is missing. */
-  constructor(names: readonly string[]) {
+  constructor(
+    names: readonly string[],
+    private readonly separator = "|",
+  ) {
     for (const [index, name] of names.entries()) {
       const key = name.trim().toLowerCase();
       // sacct -p ends each line with a separator.
@@ -37,8 +48,7 @@ export class Columns {
     this.count = names.at(-1)?.trim() === "" ? names.length - 1 : names.length;
     this.lastIsFree = freeText.has(names[this.count - 1]?.trim().toLowerCase() ?? "");
     const missing = ["Start", "End"].filter((name) => !this.has(name));
-    if (!["AllocCPUS", "NCPUS", "AllocTRES"].some((name) => this.has(name)))
-      missing.push("AllocCPUS");
+    if (!coreNames.some((name) => this.has(name))) missing.push("AllocCPUS");
     if (missing.length > 0)
       throw new GleanerError(
         "BAD_REQUEST",
@@ -55,6 +65,11 @@ export class Columns {
     return values[this.places.get(name.toLowerCase()) ?? -1]?.trim() ?? "";
   }
 
+  /** The fields of a line. */
+  split(line: string): string[] {
+    return line.split(this.separator);
+  }
+
   /** Why the fields cannot be assigned to columns; null if they can. */
   problem(values: readonly string[]): string | null {
     const given =
@@ -62,28 +77,37 @@ export class Columns {
     if (given === this.count || (given > this.count && this.lastIsFree)) return null;
     return given < this.count
       ? "too few fields: a field has a line break, or the line is cut off"
-      : "too many fields: a field has the separator |";
-  }
-
-  /** Whether this is a header line, possibly of a further dump in the same file. */
-  isHeader(values: readonly string[]): boolean {
-    return /^start$/i.test(this.of("Start", values));
+      : `too many fields: a field has the separator ${this.separator}`;
   }
 }
 
-/** The columns of a dump by its first line, and whether that line is only the header. */
-export function columnsByFirstLine(line: string): { columns: Columns; isHeader: boolean } {
+/**
+ * The columns that a line names if it is a header, or after the `known` ones that of a further dump
+ * in the same file; null if it is none. Its separator is what follows its first name.
+ */
+export function columnsInHeader(line: string, known: Columns | null): Columns | null {
+  if (!mayBeHeader.test(line)) return null;
+  // A part of a record may look like a header that lacks a column.
+  if (known !== null && !coreNames.some((name) => new RegExp(name, "i").test(line))) return null;
+  const separator = /^\s*\w+([^\w\s]+|\t)/.exec(line)?.[1];
+  if (separator === undefined) return null;
+  const names = line.split(separator).map((name) => name.trim());
+  const has = (wanted: RegExp) => names.some((name) => wanted.test(name));
+  if (!has(/^start$/i) || !has(/^end$/i) || !names.every((name) => isName.test(name))) return null;
+  if (inFields.has(separator)) throw new GleanerError("BAD_REQUEST", otherForm);
+  return new Columns(names, separator);
+}
+
+/** The columns of a dump whose first line is no header; throws BAD_REQUEST if they are unknown. */
+export function columnsWithoutHeader(line: string): Columns {
   const values = line.split("|");
-  if (values.some((value) => headerName.test(value.trim())))
-    return { columns: new Columns(values), isHeader: true };
-  const other = line.split(/[\s,;]+/).filter((word) => headerName.test(word.replaceAll('"', "")));
-  if (values.length === 1 && (other.length > 0 || /^\d+\S* +.*\dT\d\d:/.test(line.trim())))
-    throw new GleanerError(
-      "BAD_REQUEST",
-      "the dump has fields in columns of fixed width or separated otherwise than by |: run sacct with -P (--parsable2) and without --delimiter",
-    );
-  if (values.length === xdmodFields.length)
-    return { columns: new Columns(xdmodFields), isHeader: false };
+  const words = line.split(/[\s,;]+/).map((word) => word.replaceAll('"', ""));
+  const hasNames = words.some((word) => headerName.test(word));
+  if (values.length === 1 && (hasNames || /^\d+\S* +.*\dT\d\d:/.test(line.trim())))
+    throw new GleanerError("BAD_REQUEST", otherForm);
+  // A header that lacks what is needed.
+  if (values.some((value) => headerName.test(value.trim()))) return new Columns(values);
+  if (values.length === xdmodFields.length) return new Columns(xdmodFields);
   throw new GleanerError(
     "BAD_REQUEST",
     `the dump has no header and ${counted(values.length, "field")}: name them with --fields as sacct -o does; ${neededSentence}`,

@@ -12,6 +12,8 @@ export interface Notices {
   running: number;
   /** Jobs during which the clock changed. */
   byElapsed: number;
+  /** Jobs that ran for a shorter time than from start to end. */
+  suspended: number;
 }
 
 /** Expanded node lists; logs repeat them, and their names. */
@@ -93,17 +95,18 @@ function endOf(
   }
   const toMs = readTimeMs(field("End"));
   if (toMs === null) return new Unusable("an end that is not a time", "End");
-  if (elapsedMs !== null && clockChanged(toMs - fromMs, elapsedMs)) {
+  if (elapsedMs !== null && clockWentBack(toMs - fromMs, elapsedMs)) {
     notices.byElapsed++;
     return fromMs + elapsedMs;
   }
+  if (elapsedMs !== null && elapsedMs < toMs - fromMs) notices.suspended++;
   return toMs < fromMs ? new Unusable("negative run time", "End") : toMs;
 }
 
-/** Local time jumped by half an hour or an hour; a suspended job may differ by anything else. */
-function clockChanged(lastedMs: number, elapsedMs: number): boolean {
-  const jumpMs = Math.abs(lastedMs - elapsedMs);
-  return lastedMs < 0 || jumpMs === 3_600_000 || jumpMs === 1_800_000;
+/** In autumn local time repeats half an hour or an hour: a job lasts longer than its times say. */
+function clockWentBack(lastedMs: number, elapsedMs: number): boolean {
+  const repeatedMs = elapsedMs - lastedMs;
+  return lastedMs < 0 || repeatedMs === 3_600_000 || repeatedMs === 1_800_000;
 }
 
 const tresOf = (text: string): ReadonlyMap<string, string> =>

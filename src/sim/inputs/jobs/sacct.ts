@@ -7,13 +7,13 @@ import type { Lines } from "../lines.js";
 import type { WindowWish } from "../window.js";
 import { traceOfJobs } from "./jobs.js";
 import type { LoggedJob, MachineWish } from "./logged-job.js";
-import { Columns, columnsByFirstLine } from "./sacct-columns.js";
+import { Columns, columnsInHeader, columnsWithoutHeader } from "./sacct-columns.js";
 import { NodeLists, type Notices, parseJob } from "./sacct-job.js";
 
 /**
- * The trace of a dump. `fields` names the columns (as in `sacct -o`); null takes them from the
- * header, or XDMoD's order if there is none and the count matches. Steps are omitted; jobs that
- * never started are noted. Times are taken as UTC. Throws BAD_REQUEST, naming the field, if a
+ * The trace of a dump. `fields` names the columns (as in `sacct -o`) if there is no header; null
+ * stands for XDMoD's order, if the count matches. A header always counts. Steps are omitted; jobs
+ * that never started are noted. Times are taken as UTC. Throws BAD_REQUEST, naming the field, if a
  * required one is missing, or if nothing is left.
  */
 export async function readSacct(
@@ -33,8 +33,9 @@ class Dump {
   readonly skipped = new Skipped();
   private columns: Columns | null;
   private readonly nodeLists = new NodeLists();
-  private readonly notices: Notices = { running: 0, byElapsed: 0 };
+  private readonly notices: Notices = { running: 0, byElapsed: 0, suspended: 0 };
   private readonly known = new Map<string, number>();
+  private readonly clusters = new Set<string>();
   private neverStarted = 0;
   private repeated = 0;
   private number = 0;
@@ -46,13 +47,13 @@ class Dump {
   add(line: string): void {
     this.number++;
     if (line.trim() === "") return;
-    if (this.columns === null) {
-      const { columns, isHeader } = columnsByFirstLine(line);
-      this.columns = columns;
-      if (isHeader) return;
+    const header = columnsInHeader(line, this.columns);
+    if (header !== null) {
+      this.columns = header;
+      return;
     }
-    const values = line.split("|");
-    if (this.columns.isHeader(values)) return;
+    this.columns ??= columnsWithoutHeader(line);
+    const values = this.columns.split(line);
     const problem = this.columns.problem(values);
     if (problem !== null) {
       this.skipped.add(problem, this.number);
@@ -68,7 +69,9 @@ class Dump {
   /** Dumps of consecutive days that were put together have a job once for each day. */
   private keep(job: LoggedJob, values: readonly string[], columns: Columns): void {
     const id = columns.of("JobIDRaw", values) || columns.of("JobID", values);
-    const key = `${columns.of("Cluster", values)}/${id}/${job.fromMs}`;
+    const cluster = columns.of("Cluster", values);
+    this.clusters.add(cluster);
+    const key = `${cluster}/${id}/${job.fromMs}`;
     const before = id === "" ? undefined : this.known.get(key);
     if (before === undefined) {
       if (id !== "") this.known.set(key, this.jobs.length);
@@ -82,7 +85,7 @@ class Dump {
   }
 
   remarks(): string[] {
-    const { running, byElapsed } = this.notices;
+    const { running, byElapsed, suspended } = this.notices;
     const hasIds = this.columns?.has("JobID") || this.columns?.has("JobIDRaw");
     const of = (count: number, sentence: string) =>
       count > 0 ? [`${counted(count, "job")} ${sentence}`] : [];
@@ -94,6 +97,15 @@ class Dump {
         byElapsed,
         "ran while the clock changed: their end is the start plus Elapsed; TZ=UTC sacct … avoids this",
       ),
+      ...of(
+        suspended,
+        "ran for a shorter time than from start to end: while a job was suspended, its cores count as in use",
+      ),
+      ...(this.clusters.size > 1
+        ? [
+            `the dump has jobs of ${this.clusters.size} clusters: nodes of the same name count as one; choose one with sacct -M`,
+          ]
+        : []),
       ...(hasIds || this.columns === null
         ? []
         : ["the dump has no JobID: if it has steps (sacct without -X), they count as jobs"]),

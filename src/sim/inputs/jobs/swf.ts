@@ -88,7 +88,8 @@ function parseJob(line: string, number: number, epochMs: number): SwfJob | Reaso
   const fields = (open < 0 ? line : line.slice(0, open)).trim().split(/\s+/).map(Number);
   if (fields.length < 11 || fields.some((field) => Number.isNaN(field)))
     return no("not 18 numbers");
-  const [, submit, wait, run, allocated, , , requested, , memory] = fields;
+  const [, submit, wait, run, allocated, , , requested, , memory, status] = fields;
+  if (status! >= 2 && status! <= 4) return no("a part of a job that has a line of its own", "11");
   if (run! < 0) return no("negative run time", "4");
   if (submit! < 0) return no("missing start", "2");
   const cores = allocated! > 0 ? allocated! : requested!;

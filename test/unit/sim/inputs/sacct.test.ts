@@ -50,8 +50,12 @@ describe("a dump that sacct cut from a longer log", () => {
     const trace = await read(day, window);
     expect(trace).toMatchObject({ ...window, jobs: 3 });
     expect(idleCoreHours(trace)).toBe(0);
-    const longer = await read(day, { ...window, toMs: Date.UTC(2026, 0, 2) });
-    expect(idleCoreHours(longer)).toBe(16);
+    // As long as jobs usually are apart, the end of a dump has none that started.
+    const whole = await read(day, { ...window, toMs: Date.UTC(2026, 0, 2) });
+    expect(idleCoreHours(whole)).toBe(16);
+    expect(whole.notes.remarks.join()).not.toContain("longer than the records");
+    const longer = await read(day, { ...window, toMs: Date.UTC(2026, 0, 3) });
+    expect(idleCoreHours(longer)).toBe(16 * 26);
     expect(longer.notes.remarks).toContainEqual(
       expect.stringMatching(/^the window is longer than the records/),
     );
@@ -221,6 +225,38 @@ describe("rows of a dump", () => {
     );
   });
 
+  test("of suspended jobs keep their end, and a note says so", async () => {
+    const trace = await read([
+      "JobID|Start|End|ElapsedRaw|AllocCPUS|NodeList",
+      "1|2026-01-01T00:00:00|2026-01-01T02:00:00|3600|16|a",
+      "9|2026-01-01T02:00:00|2026-01-01T03:00:00|3600|16|a",
+    ]);
+    expect(idleCoreHours(trace)).toBe(32);
+    expect(trace.notes.remarks).toContainEqual(
+      expect.stringMatching(
+        /^1 job ran for a shorter time than from start to end: while a job was/,
+      ),
+    );
+  });
+
+  test("of two clusters are told apart, and a note says so", async () => {
+    const { jobs, notes } = await read([
+      `Cluster|${header}`,
+      `c|${job}`,
+      `d|${job.replace("|a", "|b")}`,
+      `c|${last}`,
+    ]);
+    expect(jobs).toBe(2);
+    expect(notes.remarks).toContainEqual(expect.stringMatching(/^the dump has jobs of 2 clusters/));
+  });
+
+  test("on nodes of which the machines have none are refused, with both names", async () => {
+    await expect(read([header, job.replace("|a", "|a.example.org"), last])).resolves.toBeDefined();
+    await expect(read([header, job.replace("|a", "|a.example.org")])).rejects.toThrow(
+      /no job ran on a node of the machines: jobs have names such as "a.example.org", the machines such as "a"/,
+    );
+  });
+
   test("on more cores than their node has are counted", async () => {
     const { notes } = await read([header, job, job.replace("1|", "2|"), last]);
     expect(notes.remarks).toContainEqual(
@@ -242,6 +278,32 @@ describe("rows of a dump", () => {
     );
     expect(trace.notes.skipped).toEqual({});
     expect(idleCoreHours(trace)).toBe(20);
+  });
+
+  test.each([";", "^", "\t", "||"])(
+    "may be separated by %j, as the header is",
+    async (separator) => {
+      const lines = [header, job, last, header, last.replace("9|", "10|")];
+      const trace = await read(lines.map((line) => line.replaceAll("|", separator)));
+      expect([trace.jobs, trace.notes.skipped]).toEqual([1, {}]);
+      expect(idleCoreHours(trace)).toBe(16 + 32);
+    },
+  );
+
+  test("follow the header, whatever columns the user names", async () => {
+    const trace = await readSacct(
+      [header, job, "two|start|end", last],
+      wish,
+      ["End", "Start", "NCPUS"],
+      wholeLog,
+    );
+    expect(trace.jobs).toBe(1);
+    expect(trace.notes.firstSkipped).toEqual({
+      "too few fields: a field has a line break, or the line is cut off": "line 3",
+    });
+    await expect(read(["JobID|State", "1|x"])).rejects.toThrow(
+      /the dump lacks Start, End, AllocCPUS/,
+    );
   });
 
   test.each([

@@ -5,7 +5,7 @@ import { describe, expect, test } from "@jest/globals";
 import { readHoleLog } from "../../../../src/sim/inputs/holes.js";
 import { readSwf } from "../../../../src/sim/inputs/jobs/swf.js";
 import { readMachines } from "../../../../src/sim/inputs/machines.js";
-import { readOutages, withOutages } from "../../../../src/sim/inputs/outages.js";
+import { outagesOf, readOutages, withOutages } from "../../../../src/sim/inputs/outages.js";
 import { readTimeMs } from "../../../../src/sim/inputs/times.js";
 
 describe("machines by name", () => {
@@ -109,6 +109,34 @@ describe("outages", () => {
     expect(remarks).toEqual([expect.stringMatching(/^the times of slurmctld's log have no zone/)]);
   });
 
+  test("may be reservations, beside others", async () => {
+    const down = await readOutages([
+      "c|a|2026-01-01T00:00:00|2026-01-01T00:20:00|DOWN*|gone|slurm",
+    ]);
+    const reserved = await readOutages([
+      "Cluster|Name|NodeNames|TimeStart|TimeEnd",
+      "c|maint|a,b|2026-01-01T00:10:00|2026-01-01T00:30:00",
+    ]);
+    const both = outagesOf([down, reserved]);
+    expect([...both.byNode.keys()]).toEqual(["a", "b"]);
+    expect(both.byNode.get("a")).toEqual([
+      { fromMs: Date.UTC(2026, 0, 1), toMs: Date.UTC(2026, 0, 1, 0, 30) },
+    ]);
+    expect(both.remarks).toEqual([]);
+    expect(outagesOf([down]).remarks).toEqual([
+      expect.stringMatching(/^no reservations were given: reserved nodes count as idle/),
+    ]);
+  });
+
+  test("are no events in which the node works", async () => {
+    const states = ["IDLE+CLOUD", "MIXED+COMPLETING", "ALLOCATED+DYNAMIC_NORM", "IDLE*", "DOWN"];
+    const { byNode } = await readOutages([
+      "NodeName|TimeStart|TimeEnd|State",
+      ...states.map((state, at) => `n${at}|2026-01-01T00:00:00|Unknown|${state}`),
+    ]);
+    expect([...byNode.keys()]).toEqual(["n3", "n4"]);
+  });
+
   test("that cannot be read are counted, and refused if none is left", async () => {
     await expect(readOutages(["NodeName|TimeStart|TimeEnd", "a|soon|later"])).rejects.toThrow(
       /the outages contain none \(skipped 1 record: .* \(line 2, column start\)\)/,
@@ -123,6 +151,8 @@ describe("a hole log", () => {
     ["quotes", ['"node","start","end"', '"n1","1767225600","1767225610"']],
     ["semicolons", ["node;start;end", "n1;1767225600;1767225610"]],
     ["tabs and other columns", ["end\tfree\thost\tstart", "1767225610\t9\tn1\t1767225600"]],
+    ["blanks", ["  node start      end", "n1 1767225600   1767225610"]],
+    ["decimal commas", ["node;start;end", "n1;1767225600,0;1767225610,00"]],
     ["dates", ["n1,2026-01-01T00:00:00,2026-01-01 00:00:10"]],
     ["zones", ["n1,2026-01-01T01:00:00+01:00,2026-01-01T00:00:10Z"]],
     ["milliseconds", ["n1,1767225600000,1767225610000"]],
@@ -134,6 +164,12 @@ describe("a hole log", () => {
       notes: { skipped: {} },
     });
     expect(trace.nodes[0]!.name).toBe("n1");
+  });
+
+  test("whose header lacks a column is refused", async () => {
+    await expect(readHoleLog(["node,start,duration", "n1,10,500"], shape)).rejects.toThrow(
+      /the header of the holes \(node, start, duration\) names no column end: name the columns/,
+    );
   });
 
   test("says why nothing is left", async () => {
@@ -156,6 +192,16 @@ describe("a hole log", () => {
 });
 
 describe("SWF", () => {
+  test("with parts of jobs counts each job once", async () => {
+    const job = (status: number) => `1 0 0 50 1 -1 -1 1 -1 -1 ${status} 1 1 1 1 1 -1 -1`;
+    const { notes, jobs } = await readSwf(
+      ["; MaxNodes: 1", "; MaxProcs: 2", job(1), job(2), job(3)],
+      { groups: null, memoryPerCoreMb: 1_000 },
+    );
+    expect(jobs).toBe(1);
+    expect(notes.skipped).toEqual({ "a part of a job that has a line of its own": 2 });
+  });
+
   test("with unknown waiting times starts jobs when they were submitted, and says so", async () => {
     const job = (submit: number) => `1 ${submit} -1 50 1 -1 -1 1 -1 -1 1 1 1 1 1 1 -1 -1`;
     const trace = await readSwf(["; MaxNodes: 1", "; MaxProcs: 2", job(0), job(100)], {
