@@ -171,9 +171,9 @@ export class GleanerClient {
   input(id: string): Promise<PayloadText> {
     return this.get<"input">(`/v1/invocations/${encodeURIComponent(id)}/input`);
   }
-  /** What a call printed in its last attempt. */
-  callLog(id: string): Promise<CallLog> {
-    return this.get<"callLog">(`/v1/invocations/${encodeURIComponent(id)}/log`);
+  /** What a call printed in its last attempt beyond `after` bytes, so far if it runs. */
+  callLog(id: string, after = 0): Promise<CallLog> {
+    return this.get<"callLog">(`/v1/invocations/${encodeURIComponent(id)}/log`, { after });
   }
   /** Keeps invocations and arrays that wait from starting, or lets them start again. */
   hold(request: HoldRequest): Promise<HoldAnswer> {

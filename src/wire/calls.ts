@@ -96,12 +96,24 @@ export interface WantedPiece {
   readonly wantedBytes: number;
 }
 
+/** Asks for what a running call has printed so far. */
+export interface FetchLogMessage {
+  readonly type: "fetchLog";
+  readonly key: AttemptKey;
+}
+/** Empty also if the call does not run there. */
+export interface LogSoFarMessage {
+  readonly type: "logSoFar";
+  readonly key: AttemptKey;
+  readonly bytes: Uint8Array;
+}
+
 /** The idle workers of one kind on a node. */
 export interface WarmWorkers extends WorkerKind {
   readonly count: number;
 }
 
 /** What gleanerd sends to executors about their workers, beside orders. */
-export type MessageToWorkers = BundleMessage | PieceMessage | ExtendLeaseMessage;
+export type MessageToWorkers = BundleMessage | PieceMessage | FetchLogMessage | ExtendLeaseMessage;
 /** What executors send about their workers, beside reports. */
-export type MessageOfWorkers = PieceMessage | ServingMessage | LeaseUsageMessage;
+export type MessageOfWorkers = PieceMessage | LogSoFarMessage | ServingMessage | LeaseUsageMessage;

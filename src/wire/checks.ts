@@ -26,6 +26,7 @@ import {
   version,
   warmWorkers,
 } from "./call-checks.js";
+
 import { shellFields } from "./isolation.js";
 import type {
   AttemptOrder,
@@ -235,6 +236,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
   fetchBundle: object({ type: type("fetchBundle"), version }),
   ...pieceMessages,
   ...leaseMessages,
+  logSoFar: object({ type: type("logSoFar"), key: attemptKey, bytes: bytes(maxLogBytes) }),
   warm: object({ type: type("warm"), workers: warmWorkers }),
   gpusUnused: object({ type: type("gpusUnused"), reason }),
   pressure: object({ type: type("pressure"), report: pressure }),
@@ -272,6 +274,7 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   bundlePart: object({ type: type("bundlePart"), ...bundlePart }),
   bundleRefused: object({ type: type("bundleRefused"), version, reason, isLost: truth }),
   ...pieceMessages,
+  fetchLog: object({ type: type("fetchLog"), key: attemptKey }),
   extendLease,
   beat: object({ type: type("beat") }),
 });

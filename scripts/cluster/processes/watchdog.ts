@@ -39,7 +39,8 @@ export function startWatchdog(folder: ClusterFolder): Watchdog {
     ready,
     async dismiss(how) {
       child.ref();
-      child.stdin?.end(how === "keep" ? "keep\n" : "");
+      // Ctrl-C may come while it is being dismissed.
+      if (child.stdin?.writableEnded === false) child.stdin.end(how === "keep" ? "keep\n" : "");
       await ended;
     },
   };

@@ -1,18 +1,18 @@
 // Requests for calls of functions: one call, a map, their answers and what they printed.
 
-import { monotonicMs, nowMs } from "../../clock.js";
-import { askedCheck, labelFor } from "../../core/submission/call.js";
+import { askedCheck } from "../../core/submission/call.js";
 import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import type { Invocation } from "../../model/invocation.js";
 import { answerText, payloadOf, payloadText } from "../../wire/api/shapes/calls.js";
-import type { AnswerOf, AskedOf } from "../../wire/api/types.js";
+import type { AnswerOf } from "../../wire/api/types.js";
 import { admitBundle, type BundleParts } from "../functions/bundles.js";
 import { acceptCalls, type CallRoutes } from "./calls/accepting.js";
+import { listLogs, readLog } from "./calls/logs.js";
 import { type Answered, actOf, answerOne, awaited } from "./calls/synchronous.js";
 import { accept, type InvocationRoutes } from "./invocations.js";
 import { listAnswers, listOutcomes } from "./outcomes.js";
-import { type Caller, goneSignal } from "./server/caller.js";
+import { goneSignal } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
 import { theirs } from "./users.js";
 
@@ -60,11 +60,7 @@ export function callHandlers(deps: CallRoutes): CallHandlers {
     },
     functionLog: ({ caller, params, query, reply }) =>
       listLogs(deps, caller, { ...params, ...query }, goneSignal(reply)),
-    callLog: async ({ caller, params: { id } }) => {
-      const invocation = await theirs(deps.store, caller, id, "see what was printed by");
-      const log = await deps.store.callLogOf(invocation.id);
-      return { text: log === null ? "" : Buffer.from(log).toString("utf8") };
-    },
+    callLog: ({ caller, params: { id }, query: { after } }) => readLog(deps, caller, id, after),
   };
 }
 
@@ -103,39 +99,4 @@ export function checkHandlers(
       return inText(await awaited(deps, accepted, waitMs, goneSignal(reply)));
     },
   };
-}
-
-type AskedLogs = AskedOf<"functionLog", "params"> & AskedOf<"functionLog", "query">;
-
-/** What the caller's own calls of a function printed; with `waitMs`, once there is something. */
-async function listLogs(
-  { directory, store, waiters }: CallRoutes,
-  caller: Caller,
-  { owner, name, after, lastMs, limit, waitMs }: AskedLogs,
-  signal: AbortSignal,
-): Promise<AnswerOf<"functionLog">> {
-  const { uid } = caller;
-  const record = await directory.find(caller, owner === "-" ? null : owner, name, false);
-  const label = labelFor(record, caller);
-  const sinceMs = lastMs === undefined ? 0 : nowMs() - lastMs;
-  const untilMs = monotonicMs() + waitMs;
-  for (;;) {
-    // Waits from before it reads, so that no end falls between.
-    const stop = new AbortController();
-    const ended = waiters.untilNextEndOf(
-      uid,
-      Math.max(0, untilMs - monotonicMs()),
-      AbortSignal.any([signal, stop.signal]),
-    );
-    const found = await store.listLogs({ uid, name: label, after, sinceMs }, limit);
-    if (found.logs.length > 0 || signal.aborted || monotonicMs() >= untilMs) {
-      stop.abort();
-      const logs = found.logs.map(({ id, endedAtMs, body }) => ({
-        ...{ id, endedAtMs },
-        text: Buffer.from(body).toString("utf8"),
-      }));
-      return { logs, next: found.next };
-    }
-    await ended;
-  }
 }

@@ -1,7 +1,7 @@
 // What executors say of functions: which workers are warm, and which code they need.
 
 import type { VersionId } from "../../model/ids.js";
-import type { PieceMessage, WantedPiece } from "../../wire/calls.js";
+import type { MessageOfWorkers, WantedPiece } from "../../wire/calls.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
 import type { EndFacts } from "../invocations/settle.js";
 import type { Leases } from "../leases/leases.js";
@@ -20,7 +20,7 @@ export interface CallSources {
   };
 }
 
-type OfFunctions = "warm" | "fetchBundle" | "serving" | "leaseUsage" | PieceMessage["type"];
+type OfFunctions = "warm" | "fetchBundle" | MessageOfWorkers["type"];
 
 export function noteFunctions(
   record: ExecutorRecord,
@@ -37,6 +37,9 @@ export function noteFunctions(
     case "piece":
     case "noPiece":
       record.pieces.arrived(message);
+      break;
+    case "logSoFar":
+      record.askedLogs.arrived(message.key, message.bytes);
       break;
     case "serving":
     case "leaseUsage":

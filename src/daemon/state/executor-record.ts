@@ -13,6 +13,7 @@ import {
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../../model/ids.js";
 import { step } from "../../model/machine.js";
 import { greater, lesser, nothing, type Resources } from "../../model/resources.js";
+import { AskedLogs } from "../../wire/asked-logs.js";
 import type { DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
 import { PieceRequests } from "../../wire/piece-requests.js";
 import type { Assignment } from "./assignments.js";
@@ -58,6 +59,7 @@ export class ExecutorRecord implements Executor {
   private currentLine: Line | null = null;
   /** What is read from it on its present connection. */
   readonly pieces = new PieceRequests(pieceMs);
+  readonly askedLogs = new AskedLogs();
   readonly idleWorkers = new IdleWorkers();
   /**
    * Connected, but it has not said yet which attempts it answers for. What it is ordered until then

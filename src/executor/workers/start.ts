@@ -39,7 +39,7 @@ export interface WorkerPorts {
   readonly programs: Pick<RuntimePrograms, "commandOf">;
   /** Omitted where no workers are forked. */
   readonly parents?: Parents;
-  readonly payloads: Pick<Payloads, "inputOf" | "sinkFor">;
+  readonly payloads: Pick<Payloads, "inputOf" | "sinkFor" | "logs">;
   readonly leases: Pick<Leases, "open">;
   /** Omitted where none are kept. */
   readonly spares?: Spares;

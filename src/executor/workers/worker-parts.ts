@@ -1,5 +1,6 @@
 // What a worker needs of its node, and what is known of the call or the lease in it.
 
+import type { AttemptKey } from "../../wire/attempt-key.js";
 import type { WorkerSettings } from "../../wire/calls.js";
 import type { RunEvents, RunHandle } from "../runtimes/runtime.js";
 import type { Payloads } from "./payloads/payloads.js";
@@ -11,7 +12,7 @@ export interface WorkerParts {
   readonly settings: WorkerSettings;
   /** Fetches the version's code to this node; resolves with its folder. */
   readonly code: () => Promise<string>;
-  readonly payloads: Pick<Payloads, "inputOf" | "sinkFor">;
+  readonly payloads: Pick<Payloads, "inputOf" | "sinkFor" | "logs">;
   readonly leases: Pick<Leases, "open">;
   /** Starts the process in the group, from which `connected` and `prints` follow. */
   readonly spawn: (directory: string, events: StartEvents) => RunHandle;
@@ -32,6 +33,7 @@ export interface WorkerEvents {
 
 /** The call or the lease in a worker. */
 export interface Running {
+  readonly key: AttemptKey;
   readonly work: Work;
   readonly events: RunEvents;
   /** From when it holds its cores; null until the worker has a process. */

@@ -17,7 +17,7 @@ import { endOfCall, endWithoutCode } from "./end-of-call.js";
 import { WorkerUsage } from "./standby/worker-usage.js";
 import { CallRun } from "./work/call-run.js";
 import { StartTimes } from "./work/start-times.js";
-import type { Work, WorkEnd } from "./work/work.js";
+import type { WorkEnd } from "./work/work.js";
 import type { Running, WorkerParts } from "./worker-parts.js";
 
 /** What it waits for next: its code, its process and connection, its handler, calls, nothing. */
@@ -60,11 +60,13 @@ export class Worker {
     this.idleTimeoutMs = order.command.settings.idleTimeoutMs;
     const { payloads, leases } = this.parts;
     const { lease } = order.command;
+    const key = { invocation: order.invocation, attempt: order.attempt };
+    payloads.logs.open(key, () => this.log.take());
     const work =
       lease === undefined
         ? new CallRun(order, payloads)
         : leases.open(order, lease, (failure) => this.breakOff(failure));
-    this.running = { work, events, startNs: null, cpuMsBefore: 0, hasBegun: false };
+    this.running = { key, work, events, startNs: null, cpuMsBefore: 0, hasBegun: false };
     if (this.state === "loaded") this.send();
     else if (this.isStartedAhead) this.join();
     else void this.start();
@@ -230,7 +232,7 @@ export class Worker {
     // After a kill its end counts: until then it holds its cores, and a job may wait for them.
     if (running === null || this.isKilled) return;
     const { work, events } = running;
-    this.over(work);
+    this.over(running);
     const endNs = machineMonotonicNs();
     const used = this.usage?.all(work.isLease) ?? { cpuMs: 0, maxRssMb: 0, oomKills: 0 };
     // What is left of it may miss what was killed.
@@ -244,8 +246,9 @@ export class Worker {
     });
   }
 
-  private over(work: Work): void {
+  private over({ key, work }: Running): void {
     this.running = null;
+    this.parts.payloads.logs.close(key);
     this.leaseUsage = work.usage;
     work.close();
   }
@@ -277,7 +280,7 @@ export class Worker {
     this.usage = null;
     this.channel?.close();
     const { running } = this;
-    if (running !== null) this.over(running.work);
+    if (running !== null) this.over(running);
     const isInputLost = this.broken?.code === "INPUT";
     running?.events.onEnd(endOfCall(end, running, this.progress(hasLoaded), isInputLost));
     this.parts.onGone();

@@ -125,6 +125,7 @@ export const callRoutes = {
     who: "user",
     does: "get what a call printed",
     params: idParameter,
+    query: calls.callLogQuery,
     answer: calls.callLog,
     errors: ["NOT_ALLOWED", "NOT_FOUND"],
   },

@@ -206,7 +206,9 @@ test("show --answer prints a result as it is, and --log what was printed", async
   world.answers["GET /v1/invocations/9/answer"] = () => ({
     body: { state: "COMPLETED", answer: { kind: "result", payload } },
   });
-  world.answers["GET /v1/invocations/9/log"] = () => ({ body: { text: "hello\n" } });
+  world.answers["GET /v1/invocations/9/log"] = () => ({
+    body: { text: "hello\n", next: 6, attempt: 1, isOver: true },
+  });
   const answer = await glean(["show", "9", "--answer"]);
   expect(answer).toEqual({ status: 0, stdout: "the result", stderr: "" });
   expect(await glean(["show", "9", "--log"])).toEqual({ status: 0, stdout: "hello\n", stderr: "" });

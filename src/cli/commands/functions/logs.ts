@@ -1,5 +1,6 @@
-// `glean function logs`: what one's own calls of a function printed, also as they end.
+// `glean function logs`: what one's own calls of a function printed, also while they run.
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "commander";
 import { GleanerError } from "../../../model/errors.js";
 import { type FunctionRef, parseFunctionRef } from "../../../model/functions/reference.js";
@@ -11,7 +12,8 @@ import {
   patiently,
 } from "../../../sdk/index.js";
 import { type Context, exitStatus, type Run } from "../../context.js";
-import { print, printable } from "../../output.js";
+import { CallFollower, gaveUp } from "../../functions/call-follower.js";
+import { complain, print, printable } from "../../output.js";
 import { parseDuration, parseId } from "../../values.js";
 import { waitForEnd } from "../../wait.js";
 
@@ -25,9 +27,11 @@ interface Options {
 }
 
 const defaultLastMs = 600_000;
+const lookEveryMs = 1_000;
 
 const examples = `
-A call's log comes at its end: at most 64 kB, of which the beginning is cut off if it printed more.
+Of each call the last 64 kB are kept. With -f, lines of calls that run appear within about a second,
+of up to 20 calls at a time; the others follow at their ends, as all do with --json.
 Logs are kept as long as results (results.keepMs). What a function printed for others is theirs.
 
 Examples:
@@ -42,8 +46,8 @@ export function defineLogs(parent: Command, run: Run): void {
     .summary("print what your calls of a function printed")
     .description("Print what your calls of a function printed, each line after its call's id.")
     .argument("<function>", "NAME or OWNER/NAME")
-    .option("-f, --follow", "go on with calls that end from now on, until Ctrl-C")
-    .option("--call <ID>", "only this call, 42 or 42_7; with -f, once it has ended")
+    .option("-f, --follow", "go on with what calls print from now on, until Ctrl-C")
+    .option("--call <ID>", "only this call, 42 or 42_7; with -f, until it ends")
     .option("--last <TIME>", "only calls that ended within this time (default: 10 minutes)")
     .option("--json", "a line of JSON for each call")
     .addHelpText("after", examples)
@@ -60,12 +64,43 @@ async function logs(context: Context, text: string, options: Options): Promise<n
   const show = (log: Log) => print(options.json ? `${JSON.stringify(log)}\n` : linesOf(log));
   const client = await context.client();
   if (call !== undefined) {
-    show(await ofCall(client, ref, parseId(call), follow));
+    const id = parseId(call);
+    await requireCallOf(client, ref, id);
+    if (options.json && follow) await waitForEnd(client, id);
+    await printOne(client, id, follow && options.json !== true, show);
     return exitStatus.done;
   }
   const read = (query: FunctionLogQuery) => client.functions.log(ref, query);
-  await printAll({ lastMs }, follow, read, show);
+  const running = follow && options.json !== true ? new Running(client, show) : null;
+  await printAll({ lastMs }, follow, read, running, show);
   return exitStatus.done;
+}
+
+/** The calls that run while somebody follows them. */
+class Running {
+  private readonly followed = new Map<string, CallFollower>();
+
+  constructor(
+    private readonly client: GleanerClient,
+    private readonly show: (log: Log) => void,
+  ) {}
+
+  async look(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      const follower = this.followed.get(id) ?? new CallFollower(this.client, id);
+      this.followed.set(id, follower);
+      const { text } = await follower.read();
+      if (text !== "") this.show({ id, endedAtMs: 0, text });
+    }
+  }
+
+  /** What a call printed that was not shown yet. */
+  async restOf(log: Log): Promise<Log> {
+    const follower = this.followed.get(log.id);
+    if (follower === undefined) return log;
+    this.followed.delete(log.id);
+    return { ...log, text: (await follower.read()).text };
+  }
 }
 
 /** Ends once there is nothing more; never if it follows. */
@@ -73,28 +108,51 @@ async function printAll(
   from: FunctionLogQuery,
   follow: boolean,
   read: (query: FunctionLogQuery) => Promise<FunctionLog>,
+  calls: Running | null,
   show: (log: Log) => void,
 ): Promise<void> {
-  const gaveUp = "gleanerd did not answer for 10 minutes: follow the logs again later";
   for (let query = from; ; ) {
     const asked = query;
-    const { logs, next }: FunctionLog = await (follow
+    const { logs, next, running }: FunctionLog = await (follow
       ? patiently(() => read(asked), gaveUp)
       : read(asked));
-    for (const each of logs) show(each);
+    for (const each of logs) {
+      const rest = (await calls?.restOf(each)) ?? each;
+      if (rest.text !== "") show(rest);
+    }
+    await calls?.look(running);
     if (logs.length === 0 && !follow) return;
-    query = { after: next, waitMs: follow ? maxWaitMs : 0 };
+    query = { after: next, waitMs: calls !== null ? lookEveryMs : follow ? maxWaitMs : 0 };
   }
 }
 
-/** Rejects with BAD_REQUEST for what is no call of the function, or has not ended. */
-async function ofCall(
+/** What it has printed, and with `follow` what it prints until it ends. */
+async function printOne(
+  client: GleanerClient,
+  id: string,
+  follow: boolean,
+  show: (log: Log) => void,
+): Promise<void> {
+  const follower = new CallFollower(client, id);
+  for (;;) {
+    const { text, isOver } = follow ? await follower.read() : await client.callLog(id);
+    const { endedAtMs } = isOver ? (await client.detail(id)).invocation : { endedAtMs: null };
+    if (text !== "") show({ id, endedAtMs: endedAtMs ?? 0, text });
+    if (isOver) return;
+    if (!follow) {
+      complain(`note: ${id} has not ended: -f goes on with what it prints`);
+      return;
+    }
+    await pause(lookEveryMs);
+  }
+}
+
+/** Rejects with BAD_REQUEST for what is no call of the function. */
+async function requireCallOf(
   client: GleanerClient,
   { owner, name }: FunctionRef,
   id: string,
-  follow: boolean,
-): Promise<Log> {
-  if (follow) await waitForEnd(client, id);
+): Promise<void> {
   const { invocation, submission } = await client.detail(id);
   const { command } = submission;
   const called = command.kind === "call" ? command.function : null;
@@ -102,10 +160,6 @@ async function ofCall(
   if (isOfIt !== true) throw bad(`${id} is no call of ${name}: see glean show ${id}`);
   if (invocation.arrayJobId !== null && !id.includes("_"))
     throw bad(`${id} is a map: name one of its calls, such as ${id}_0`);
-  const { endedAtMs } = invocation;
-  if (endedAtMs === null)
-    throw bad(`call ${id} has not ended, and its log comes at its end: wait for it with -f`);
-  return { id, endedAtMs, text: (await client.callLog(id)).text };
 }
 
 /** `[42_7] text`, so that the lines of several calls can be told apart. */

@@ -6,7 +6,7 @@ import { type Attempt, displayId, type Notice, wordsOf } from "../../../model/in
 import type { GleanerClient, InvocationDetail } from "../../../sdk/index.js";
 import { answerLine, printAnswer } from "../../calls/answer.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
-import { json, print, printable } from "../../output.js";
+import { complain, json, print, printable } from "../../output.js";
 import { parseId } from "../../values.js";
 import { formatElapsed, formatWhen } from "../../when.js";
 
@@ -48,7 +48,9 @@ async function show(
   if (options.answer && options.log)
     throw new GleanerError("BAD_REQUEST", "give --answer or --log, and not both");
   if (options.log) {
-    print((await client.callLog(id)).text);
+    const { text, isOver } = await client.callLog(id);
+    print(text);
+    if (!isOver) complain(`note: ${id} has not ended: this is what it has printed so far`);
     return exitStatus.done;
   }
   const detail = await client.detail(id);

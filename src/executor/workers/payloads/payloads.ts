@@ -9,17 +9,19 @@ import {
   storedResult,
 } from "../../../model/call.js";
 import { messageOf } from "../../../model/errors.js";
-import type { PieceMessage, WantedPiece } from "../../../wire/calls.js";
+import type { FetchLogMessage, PieceMessage, WantedPiece } from "../../../wire/calls.js";
 import type { AttemptKey, CallAttemptOrder, ExecutorMessage } from "../../../wire/messages.js";
 import { PieceRequests } from "../../../wire/piece-requests.js";
 import type { Input } from "../../../workers/outgoing.js";
 import { ResultSink } from "./result-sink.js";
+import { RunningLogs } from "./running-logs.js";
 import { Spool } from "./spool.js";
 
 export class Payloads {
   /** gleanerd may be away, and is asked again when it is back. */
   private readonly requests = new PieceRequests(null);
   private readonly spool: Spool;
+  readonly logs: RunningLogs;
 
   /** `openFolder`: where large results wait (see Spool); `say` tells gleanerd, if it is there. */
   constructor(
@@ -27,6 +29,7 @@ export class Payloads {
     private readonly say: (message: ExecutorMessage) => void,
   ) {
     this.spool = new Spool(openFolder);
+    this.logs = new RunningLogs(say);
   }
 
   /** As the worker gets it; a large one is fetched while it is sent. */
@@ -40,8 +43,9 @@ export class Payloads {
     return new ResultSink((bytes) => this.spool.create(key, bytes));
   }
 
-  heard(message: PieceMessage): void {
+  heard(message: PieceMessage | FetchLogMessage): void {
     if (message.type === "fetchPiece") void this.supply(message);
+    else if (message.type === "fetchLog") this.logs.tell(message.key);
     else this.requests.arrived(message);
   }
 

@@ -175,8 +175,21 @@ export const resultList = z.strictObject({
   next: whole.describe("Where to continue, as after"),
   isComplete: z.boolean().describe("Whether this was the last page"),
 });
+export const callLogQuery = z.strictObject({
+  after: z.coerce
+    .number<number>()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Only what was printed after this many bytes: the next of the answer before"),
+});
 export const callLog = z.strictObject({
-  text: z.string().describe("What the last attempt printed; its beginning may be missing"),
+  text: z
+    .string()
+    .describe("What the last attempt printed, so far if it runs; its beginning may be missing"),
+  next: whole.describe("The bytes that it has printed"),
+  attempt: whole.describe("The attempt; the next one begins with 0 bytes again"),
+  isOver: z.boolean().describe("Whether the call has ended"),
 });
 
 export const functionLogQuery = z.strictObject({
@@ -205,6 +218,7 @@ export const functionLog = z.strictObject({
     }),
   ),
   next: whole.describe("Where to continue, as after"),
+  running: z.array(z.string()).describe("Calls of it that run, at most 20 of them"),
 });
 
 /** A call on a connection that carries many: a short input is the frame's payload. */

@@ -15,7 +15,7 @@ function answers(...pages: { logs: object[]; next: number }[]): void {
   world.answers[route] = () => {
     const page = pages.shift() ?? { logs: [], next };
     next = page.next;
-    return { body: page };
+    return { body: { running: [], ...page } };
   };
 }
 
@@ -33,13 +33,43 @@ test("each line has its call's id, page after page, without what a terminal obey
   ]);
 });
 
+test("-f shows the lines of calls that run, and at their ends what was not shown yet", async () => {
+  const parts = [
+    { text: "one\ntw", next: 6, attempt: 1, isOver: false },
+    { text: "o\n", next: 8, attempt: 1, isOver: false },
+    { text: "", next: 4, attempt: 2, isOver: false },
+    { text: "again\n", next: 6, attempt: 2, isOver: false },
+    { text: "last", next: 10, attempt: 2, isOver: true },
+  ];
+  world.answers["GET /v1/invocations/7/log"] = () => ({ body: parts.shift()! });
+  world.answers[route] = () => {
+    if (parts.length === 0) return "cut";
+    const isOver = parts.length === 1;
+    const ended = isOver ? [log("7", "again\nlast")] : [];
+    return { body: { logs: ended, next: 4, running: isOver ? [] : ["7"] } };
+  };
+  const following = logs("tile", "-f");
+  let shown = "";
+  await new Promise<void>((resolve) =>
+    following.child.stdout.on("data", (piece: Buffer) => {
+      shown += piece.toString();
+      if (shown.endsWith("last\n")) resolve();
+    }),
+  );
+  following.child.kill("SIGINT");
+  await following.end;
+  expect(shown).toBe("[7] one\n[7] two\n[7] again\n[7] last\n");
+  const afters = world.requests.flatMap(({ url }) => /log\?after=(\d+)$/.exec(url)?.[1] ?? []);
+  expect(afters).toEqual(["0", "6", "8", "0", "6"]);
+});
+
 test("-f goes on after what was there, and survives a break of the connection", async () => {
   let asks = 0;
   world.answers[route] = () => {
     asks++;
-    if (asks === 1) return { body: { logs: [], next: 4 } };
+    if (asks === 1) return { body: { logs: [], next: 4, running: [] } };
     if (asks === 2) return "cut";
-    if (asks === 3) return { body: { logs: [log("7", "late\n")], next: 5 } };
+    if (asks === 3) return { body: { logs: [log("7", "late\n")], next: 5, running: [] } };
     return "cut";
   };
   const following = logs("tile", "-f");
@@ -53,7 +83,7 @@ test("-f goes on after what was there, and survives a break of the connection", 
     asked()
       .slice(0, 3)
       .map(({ url }) => url.split("?")[1]),
-  ).toEqual(["lastMs=600000", "after=4&waitMs=60000", "after=4&waitMs=60000"]);
+  ).toEqual(["lastMs=600000", "after=4&waitMs=1000", "after=4&waitMs=1000"]);
 });
 
 test("--json prints a line for each call", async () => {
@@ -64,11 +94,14 @@ test("--json prints a line for each call", async () => {
 
 test("--call prints the log of one call, and refuses what is no call of the function", async () => {
   const command = { kind: "call", function: "ada/tile" };
+  let isOver = true;
   const call = (change: object) => ({
     body: { invocation: { ...invocation, ...change }, submission: { command }, attempts: [] },
   });
   world.answers["GET /v1/invocations/7"] = () => call({ arrayJobId: null, endedAtMs: 5 });
-  world.answers["GET /v1/invocations/7/log"] = () => ({ body: { text: "one\n" } });
+  world.answers["GET /v1/invocations/7/log"] = () => ({
+    body: { text: "one\n", next: 4, attempt: 1, isOver },
+  });
   expect((await logs("tile", "--call", "7").end).stdout).toBe("[7] one\n");
   expectSentence(
     await logs("other", "--call", "7").end,
@@ -77,8 +110,11 @@ test("--call prints the log of one call, and refuses what is no call of the func
   );
   world.answers["GET /v1/invocations/7"] = () => call({ arrayJobId: 7, endedAtMs: 5 });
   expectSentence(await logs("tile", "--call", "7").end, 2, /7 is a map: name one of its calls/);
+  isOver = false;
   world.answers["GET /v1/invocations/7"] = () => call({ arrayJobId: null, endedAtMs: null });
-  expectSentence(await logs("tile", "--call", "7").end, 2, /call 7 has not ended, .*: wait for it/);
+  const { status, stdout, stderr } = await logs("tile", "--call", "7").end;
+  expect([status, stdout]).toEqual([0, "[7] one\n"]);
+  expect(stderr).toBe("glean: note: 7 has not ended: -f goes on with what it prints\n");
 });
 
 test.each<[string[], RegExp]>([

@@ -101,6 +101,7 @@ const ofFunctions = (key: AttemptKey) =>
     fetchPiece: { type: "fetchPiece", key, offset: 0, wantedBytes: 1 },
     piece: { type: "piece", key, offset: 0, bytes: new Uint8Array(1) },
     noPiece: { type: "noPiece", key, reason: "none" },
+    logSoFar: { type: "logSoFar", key, bytes: new Uint8Array(1) },
     serving: { type: "serving", key, port: 1, socket: "gleaner-0", hostId },
     leaseUsage: { type: "leaseUsage", key, clients: 1, calls: 1, busyMs: 1, spinMs: 1 },
   }) as const;

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import { checkExecutorMessage } from "../../../../src/wire/checks.js";
-import { callingNode, resultOf } from "../../../support/executor/calling-node.js";
+import { callingNode, logOf, resultOf } from "../../../support/executor/calling-node.js";
 import { until } from "../../../support/executor/executor.js";
 import { isFrozen } from "../../../support/executor/frozen.js";
 import {
@@ -154,6 +154,30 @@ test.each(["output", "words"])(
   },
 );
 
+test("what a call has printed is told while it runs", async () => {
+  const code = await at.function({
+    "index.mjs": `export default async () => {
+      console.log("begun");
+      await new Promise((resolve) => setTimeout(resolve, 600_000));
+    };`,
+  });
+  const order = at.order(code);
+  const key = { invocation: order.invocation, attempt: order.attempt };
+  await at.node.run(order);
+  const ask = async () => {
+    const after = at.daemon.heard.length;
+    at.daemon.send({ type: "fetchLog", key });
+    const { bytes } = await at.daemon.hears("logSoFar", undefined, after);
+    return Buffer.from(bytes).toString();
+  };
+  let told = "";
+  while (told === "") told = await ask();
+  expect(told).toBe("begun\n");
+  at.daemon.send({ type: "cancel", key });
+  expect(logOf(await at.daemon.report(order))).toBe("begun\n");
+  expect(await ask()).toBe("");
+});
+
 test("a handler that blocks is killed after its time limit", async () => {
   const code = await behaving();
   await at.call(code, { what: "fine" });
@@ -223,7 +247,9 @@ test("code that arrives damaged is fetched again, and never run", async () => {
   const order = at.order(code, { what: "fine" });
   at.daemon.send({ type: "start", order });
   await handOut(at.daemon, wrong);
-  expect(await at.daemon.report(order)).toMatchObject({ end: "EVICTED" });
+  const report = await at.daemon.report(order);
+  // gleanerd tries another node.
+  expect(report).toMatchObject({ end: "FAILED", wallMs: 0, startFailure: { stage: "code" } });
 });
 
 /** The processes of functions of this test. */
