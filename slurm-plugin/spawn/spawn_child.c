@@ -139,7 +139,7 @@ static bool close_rest(bool keep_third, struct failure *failure)
 			/* fails for descriptors that are not open */
 			(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	}
-	/* the script, which its interpreter opens by name, or a worker's connection */
+	/* the script in memory, which its interpreter opens by name, or a worker's connection */
 	if (keep_third && fcntl(SPAWN_SCRIPT_FD, F_SETFD, 0) != 0)
 		return fail(failure, STAGE_SCRIPT, errno, "descriptor 3 cannot be kept open: %s", strerror(errno));
 	return true;
@@ -165,10 +165,11 @@ static bool enter(struct spawn_request *request, pid_t supervisor, int joined, s
 static bool execute(const struct spawn_request *request, struct failure *failure)
 {
 	bool is_worker = request->worker_socket != NULL;
+	bool in_memory = request->script != NULL && request->script_path == NULL;
 	return spawn_checkpoint_make(request, failure) && spawn_files_open(request, failure) &&
-	       (request->script == NULL || spawn_exec_make_script(request, failure)) &&
+	       (!in_memory || spawn_exec_make_script(request, failure)) &&
 	       (!is_worker || spawn_worker_place(failure)) &&
-	       close_rest(is_worker || request->script != NULL, failure) && limit_start(0, failure) &&
+	       close_rest(is_worker || in_memory, failure) && limit_start(0, failure) &&
 	       spawn_limits_apply(request, failure) && spawn_calls_refuse(request, failure) &&
 	       spawn_exec(request, failure);
 }

@@ -11,7 +11,7 @@
 #include "spawn_memory.h"
 #include "util.h"
 
-#define SCRIPT_PATH "/proc/self/fd/3" /* SPAWN_SCRIPT_FD */
+#define MEMORY_PATH "/proc/self/fd/3" /* SPAWN_SCRIPT_FD */
 #define STRING_PAGES 32 /* MAX_ARG_STRLEN of Linux, in pages */
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #ifndef MFD_EXEC
@@ -106,13 +106,15 @@ static bool fail_too_big(const struct spawn_request *request, struct failure *fa
 
 bool spawn_exec(const struct spawn_request *request, struct failure *failure)
 {
+	const char *file = request->args[0];
 	int error;
+	if (request->script != NULL)
+		file = request->script_path != NULL ? request->script_path : MEMORY_PATH;
 	reset_signals();
 	if (request->script == NULL && strchr(request->args[0], '/') == NULL) {
 		error = execute_by_path(request);
 	} else {
-		(void)execve(request->script != NULL ? SCRIPT_PATH : request->args[0], request->args,
-			     request->env);
+		(void)execve(file, request->args, request->env);
 		error = errno;
 	}
 	if (error == E2BIG)

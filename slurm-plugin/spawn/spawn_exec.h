@@ -4,7 +4,7 @@
 
 #include "spawn_request.h"
 
-/* The descriptor from which a script is executed, so that no file of it remains anywhere. */
+/* The descriptor from which a script is executed that has no file. */
 #define SPAWN_SCRIPT_FD 3
 
 /* Puts the script into memory as the user and leaves it, sealed, at SPAWN_SCRIPT_FD. */

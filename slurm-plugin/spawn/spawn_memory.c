@@ -3,12 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool write_all(int fd, const uint8_t *at, size_t left)
+bool spawn_memory_write(int fd, const uint8_t *at, size_t left)
 {
 	while (left > 0) {
 		ssize_t written = write(fd, at, left);
@@ -27,7 +26,7 @@ int spawn_memory_make(const char *name, unsigned flags, const uint8_t *bytes, si
 	int fd = memfd_create(name, flags | MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -1;
-	if (write_all(fd, bytes, length) && fchmod(fd, mode) == 0 && lseek(fd, 0, SEEK_SET) == 0 &&
+	if (spawn_memory_write(fd, bytes, length) && fchmod(fd, mode) == 0 && lseek(fd, 0, SEEK_SET) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
 		return fd;
 	int error = errno;

@@ -68,6 +68,7 @@ struct spawn_request {
 	size_t env_count, arg_count;
 	const uint8_t *script; /* NULL: argv[0] is executed */
 	size_t script_length;
+	const char *script_path; /* NULL: the script is in memory */
 	const uint8_t *input; /* NULL: standard input is stdin_path */
 	size_t input_length;
 };

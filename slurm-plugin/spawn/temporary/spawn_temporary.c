@@ -22,6 +22,7 @@
 
 #include "cpu_weight.h"
 #include "spawn_empty.h"
+#include "spawn_script.h"
 #include "util.h"
 
 #define VARIABLE "TMPDIR="
@@ -81,7 +82,7 @@ static bool give(int base, const struct spawn_request *request)
 	return given;
 }
 
-bool spawn_temporary_make(const struct spawn_request *request, struct failure *failure)
+bool spawn_temporary_make(struct spawn_request *request, struct failure *failure)
 {
 	if (request->temporary_path == NULL)
 		return true;
@@ -92,6 +93,8 @@ bool spawn_temporary_make(const struct spawn_request *request, struct failure *f
 	if (base < 0)
 		return fail(failure, STAGE_TEMPORARY, errno, "the node's folder for temporary files cannot be used: %s",
 			    strerror(errno));
+	if (made && request->script != NULL)
+		spawn_script_place(request, base, name_of(request));
 	(void)close(base);
 	return made;
 }
@@ -196,6 +199,8 @@ void spawn_temporary_remove(const struct spawn_request *request, const struct ta
 		/* if it is not empty, it is left to a sweep */
 		(void)unlinkat(base, name, AT_REMOVEDIR);
 	}
+	if (request->script_path != NULL)
+		spawn_script_remove(base, name);
 	(void)close(base);
 }
 
@@ -209,7 +214,7 @@ int spawn_temporary_sweep(const char *path)
 	while ((entry = readdir(entries)) != NULL) {
 		struct stat is;
 		const char *name = entry->d_name;
-		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || unlinkat(base, name, AT_REMOVEDIR) == 0)
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || unlinkat(base, name, AT_REMOVEDIR) == 0 || spawn_script_sweep(base, name))
 			continue;
 		if (fstatat(base, name, &is, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(is.st_mode))
 			continue;

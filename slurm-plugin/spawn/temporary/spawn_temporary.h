@@ -5,8 +5,9 @@
 #include "spawn_request.h"
 #include "spawn_supervise.h"
 
-/* Makes the folder and gives it to the user, if its place has as much room as requested. */
-bool spawn_temporary_make(const struct spawn_request *request, struct failure *failure);
+/* Makes the folder and gives it to the user, if its place has as much room as requested, and puts
+ * the script beside it. */
+bool spawn_temporary_make(struct spawn_request *request, struct failure *failure);
 
 /* Sets TMPDIR, unless the user named a folder that is there; called as the user. */
 void spawn_temporary_tell(struct spawn_request *request);

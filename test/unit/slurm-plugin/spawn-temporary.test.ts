@@ -40,6 +40,30 @@ describe("a command's own folder", () => {
     expect(fs.readFileSync(at.file("kept"), "utf8")).toBe("kept");
   });
 
+  test("has the script beside it, under Slurm's name and for its user alone, until the end", async () => {
+    const script = [
+      "#!/bin/bash",
+      "exec 3</dev/null",
+      'at=$(dirname "$0"); echo "$0|$1|$(basename "$BASH_SOURCE")"',
+      'cat "$0" | wc -l; stat -c %a "$0" "$at"; ls -A "$TMPDIR" "$at"',
+    ].join("\n");
+    const said = await at.finish(
+      at.command(
+        ["script", "word"],
+        [
+          ["temporary", own],
+          ["script", script],
+        ],
+      ),
+    );
+    expect(said.slice(0, 3)).toEqual(["ended", "0", "0"]);
+    const file = `${own}.job/slurm_script`;
+    expect(at.output()).toBe(
+      `${file}|word|slurm_script\n3\n700\n750\n${own}:\n\n${own}.job:\nslurm_script\n`,
+    );
+    expect(fs.readdirSync(base)).toEqual([]);
+  });
+
   test("is gone after a command that could not start, too", async () => {
     const said = await at.finish(at.command(["no-such-program"], [["temporary", own]]));
     expect(said.slice(0, 2)).toEqual(["failed", "exec"]);
@@ -104,6 +128,8 @@ test("a sweep removes what is left after glean-spawn was killed with its supervi
   await attempt.exit;
   expect(fs.readdirSync(base)).toEqual(["1"]);
   fs.mkdirSync(path.join(base, "2"));
+  fs.mkdirSync(path.join(base, "3.job"));
+  fs.writeFileSync(path.join(base, "3.job/slurm_script"), "#!/bin/sh\n");
   execFileSync(program, ["--sweep", base]);
   expect(fs.existsSync(base)).toBe(false);
 });
