@@ -1,4 +1,5 @@
-// Puts Slurm's name for the start of tasks, srun, in front of a function's PATH.
+// Puts Slurm's names for the start of tasks, srun, and for copies to nodes, sbcast, in front of a
+// function's PATH.
 
 import { randomBytes } from "node:crypto";
 import { chmodSync, renameSync, writeFileSync } from "node:fs";
@@ -6,19 +7,34 @@ import { join } from "node:path";
 import { messageOf } from "../../model/errors.js";
 import { defaultPath } from "../../model/functions/settings.js";
 import { makePublicFolder } from "../workers/public-folder.js";
+import { sbcastScript } from "./sbcast-script.js";
 import { stepScript } from "./step-script.js";
+
+const programs: Readonly<Record<string, string>> = { sbcast: sbcastScript, srun: stepScript };
 
 /** Puts the programs in a folder of the node's cache; returns it. */
 export function placeStepNames(cache: string): string {
   makePublicFolder(cache);
   const folder = makePublicFolder(join(cache, "step-names"));
-  // Functions of an earlier executor may read it at this moment.
-  const fresh = join(folder, `.new-${randomBytes(6).toString("hex")}`);
-  writeFileSync(fresh, stepScript);
-  chmodSync(fresh, 0o755);
-  renameSync(fresh, join(folder, "srun"));
+  for (const [name, script] of Object.entries(programs)) {
+    // Functions of an earlier executor may read it at this moment.
+    const fresh = join(folder, `.new-${randomBytes(6).toString("hex")}`);
+    writeFileSync(fresh, script);
+    chmodSync(fresh, 0o755);
+    renameSync(fresh, join(folder, name));
+  }
   return folder;
 }
+
+/**
+ * An MPI binds the ranks of each of its programs to the node's first cores, as if they were its own:
+ * functions would share one core while others are idle.
+ */
+const unbound = {
+  OMPI_MCA_hwloc_base_binding_policy: "none",
+  PRTE_MCA_hwloc_default_binding_policy: "none",
+  I_MPI_PIN: "off",
+};
 
 /**
  * The variables by which a function finds them: also in a bash that has set PATH itself, as login
@@ -26,10 +42,16 @@ export function placeStepNames(cache: string): string {
  */
 export const stepVariables = (
   folder: string,
-  { PATH = defaultPath }: Readonly<Record<string, string>>,
+  { PATH = defaultPath, ...others }: Readonly<Record<string, string>>,
 ): Record<string, string> => ({
+  ...Object.fromEntries(Object.entries(unbound).filter(([name]) => !(name in others))),
   PATH: `${folder}:${PATH}`,
-  "BASH_FUNC_srun%%": `() { ${join(folder, "srun")} "$@"\n}`,
+  ...Object.fromEntries(
+    Object.keys(programs).map((name) => [
+      `BASH_FUNC_${name}%%`,
+      `() { ${join(folder, name)} "$@"\n}`,
+    ]),
+  ),
 });
 
 /** How commands find the srun of functions; without a place for it, scripts that call it fail. */

@@ -1,21 +1,11 @@
 // The program `srun` that functions find first in PATH: tasks of a step run on the function's own
 // node, since Slurm knows no job of its id. In bash, because nodes have nothing else in common.
 
-/** `@{` stands for a dollar and a brace. */
-const text = `#!/bin/bash
-# srun inside a function: runs the tasks of a step on this node. Outside of one, Slurm's srun.
-self=$(readlink -f "$0")
-real=
-while IFS= read -r path; do
-  [ "$(readlink -f "$path")" != "$self" ] && { real=$path; break; }
-done < <(type -ap srun)
-if [ -z "$GLEANER_INVOCATION_ID" ]; then
-  [ -n "$real" ] && exec "$real" "$@"
-  echo "srun: error: Slurm's srun is not in PATH" >&2; exit 1
-fi
-fail() { echo "srun: error: $1" >&2; exit 1; }
+import { scriptHead } from "./script-head.js";
 
-n= c= nodes=1 perNode= label= out= err= input= folder= exported= mpi= overcommit= wait=
+/** `@{` stands for a dollar and a brace. */
+const text = `
+n= c= nodes=1 perNode= label= out= err= input= folder= exported= mpi= overcommit= quiet=
 set_option() { # NAME VALUE
   case $1 in
     n | ntasks) n=$2 ;;
@@ -23,6 +13,7 @@ set_option() { # NAME VALUE
     N | nodes) nodes=@{2%%-*} ;;
     ntasks-per-node | tasks-per-node) perNode=$2 ;;
     l | label) label=1 ;;
+    Q | quiet) quiet=1 ;;
     O | overcommit) overcommit=1 ;;
     o | output) out=$2 ;;
     e | error) err=$2 ;;
@@ -86,50 +77,86 @@ export SLURM_STEP_TASKS_PER_NODE=$n SLURM_TASKS_PER_NODE=$n SLURM_STEP_ID=0 SLUR
 export SLURM_STEP_NODELIST=$SLURMD_NODENAME SLURM_NODEID=0 SLURM_LAUNCH_NODE_IPADDR=127.0.0.1
 [ -z "$c" ] || export SLURM_CPUS_PER_TASK=$c
 
+run_task() { # TASK COMMAND...: becomes the command, with the task's files and variables
+  local task=$1 path file errors; shift
+  export SLURM_PROCID=$task SLURM_LOCALID=$task SLURM_TASK_PID=$BASHPID
+  file=$(name_of "$out" $task); errors=$(name_of "$err" $task)
+  [ -z "$file" ] || exec >> "$file"
+  if [ -n "$errors" ]; then exec 2>> "$errors"; elif [ -n "$file" ]; then exec 2>&1; fi
+  [ -z "$label" ] || exec > >(sed -u "s/^/$task: /") 2> >(sed -u "s/^/$task: /" >&2)
+  [ -z "$input" ] || exec < "$(name_of "$input" $task)" || exit 1
+  export -fn run_task name_of 2>/dev/null; export -n out err input label codes
+  case $1 in */*) path=$1 ;; *) path=$(type -P "$1") ;; esac
+  [ -e "$path" ] || { echo "srun: error: execve(): $1: No such file or directory" >&2; exit 2; }
+  [ -f "$path" ] && [ -x "$path" ] || { echo "srun: error: execve(): $1: Permission denied" >&2; exit 13; }
+  exec "$@"
+}
+for ((task = 0; task < n; task++)); do
+  for pattern in "$out" "$err"; do
+    [ -z "$pattern" ] || { [ $task -gt 0 ] && [[ $pattern != *%t* ]]; } || begin_file "$(name_of "$pattern" $task)"
+  done
+done
+
+# A notice goes to every process of the function: it is for the tasks.
+trap : HUP USR1 USR2 ALRM
+trap 'kill -TERM "@{pids[@]}" 2>/dev/null' TERM INT
+ended() { # PID: waits for it, whatever signals come; sets code
+  wait "$1"; code=$?
+  while kill -0 "$1" 2>/dev/null; do wait "$1"; code=$?; done
+}
+pids=() status=0
+declare -A tasks_of
+count() { # TASK CODE
+  [ "$2" = 0 ] || tasks_of[$2]+=@{tasks_of[$2]:+,}$1
+  [ "$2" -gt $status ] && status=$2
+}
+
 if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P mpiexec); then
-  # Tasks of one MPI program have to know each other: the installed MPI starts them.
-  [ -z "$out" ] || { file=$(name_of "$out" 0); begin_file "$file"; exec >> "$file"; }
-  [ -z "$err" ] || { file=$(name_of "$err" 0); begin_file "$file"; exec 2>> "$file"; }
+  # Tasks of one MPI program have to know each other: the installed MPI starts them. It would end
+  # all when one fails, which srun does not, so each leaves its exit code in a file.
+  codes=$(mktemp -d) || exit 1
+  export out err input label codes
+  export -f run_task name_of
   # All on this node: it must ask no Slurm, and start nothing elsewhere.
   export OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm OMPI_MCA_plm_rsh_agent=/bin/false
   export PRTE_MCA_ras=^slurm PRTE_MCA_plm=^slurm PRTE_MCA_plm_ssh_agent=/bin/false
   export OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
   export HYDRA_BOOTSTRAP=fork HYDRA_RMK=user I_MPI_HYDRA_BOOTSTRAP=fork I_MPI_HYDRA_RMK=user
-  exec "$launcher" -n "$n" /bin/bash -c '
-    export SLURM_PROCID=@{OMPI_COMM_WORLD_RANK:-@{PMI_RANK:-@{PMIX_RANK:-0}}}
-    export SLURM_LOCALID=$SLURM_PROCID
-    [ "$0" = srun ] || exec > >(sed -u "s/^/$SLURM_PROCID: /")
-    exec "$@"' "srun$label" "$@"
+  "$launcher" -n "$n" /bin/bash -c '
+    task=@{OMPI_COMM_WORLD_RANK:-@{PMI_RANK:-@{PMIX_RANK:-0}}}
+    at=$codes/$task
+    trap : HUP USR1 USR2 ALRM
+    trap "kill -TERM \\$pid 2>/dev/null" TERM INT
+    (run_task $task "$@") <&0 & pid=$!
+    wait $pid; code=$?
+    while kill -0 $pid 2>/dev/null; do wait $pid; code=$?; done
+    echo $code > "$at"' srun "$@" <&0 &
+  pids=($!)
+  ended "@{pids[0]}"
+  launched=$code
+  for ((task = 0; task < n; task++)); do
+    read -r code 2>/dev/null < "$codes/$task" || code=$launched
+    count $task "$code"
+  done
+  rm -rf "$codes"
+else
+  exec 3<&0
+  for ((task = 0; task < n; task++)); do
+    if [ "$n" = 1 ]; then exec 4<&3; else exec 4< /dev/null; fi
+    (exec <&4 3<&- 4<&-; run_task $task "$@") &
+    pids+=($!)
+  done
+  for ((task = 0; task < n; task++)); do ended "@{pids[task]}"; count $task $code; done
 fi
-
-pids=()
-exec 3<&0
-# A notice goes to every process of the function: it is for the tasks.
-trap : HUP USR1 USR2 ALRM
-trap 'kill -TERM "@{pids[@]}" 2>/dev/null' TERM INT
-for ((task = 0; task < n; task++)); do
-  file=$(name_of "@{out:-}" $task); errors=$(name_of "@{err:-}" $task)
-  if [ -n "$file" ] && { [ $task = 0 ] || [[ $out == *%t* ]]; }; then begin_file "$file"; fi
-  if [ -n "$errors" ] && { [ $task = 0 ] || [[ $err == *%t* ]]; }; then begin_file "$errors"; fi
-  if [ -n "$input" ]; then exec 4< "$(name_of "$input" $task)" || exit 1
-  elif [ "$n" = 1 ]; then exec 4<&3
-  else exec 4< /dev/null; fi
-  (
-    export SLURM_PROCID=$task SLURM_LOCALID=$task SLURM_TASK_PID=$BASHPID
-    [ -z "$file" ] || exec >> "$file"
-    if [ -n "$errors" ]; then exec 2>> "$errors"; elif [ -n "$file" ]; then exec 2>&1; fi
-    [ -z "$label" ] || exec > >(sed -u "s/^/$task: /") 2> >(sed -u "s/^/$task: /" >&2)
-    exec "$@"
-  ) <&4 3<&- 4<&- &
-  pids+=($!)
-done
-status=0
-for pid in "@{pids[@]}"; do
-  wait "$pid"; code=$?
-  while kill -0 "$pid" 2>/dev/null; do wait "$pid"; code=$?; done
-  [ $code -gt $status ] && status=$code
+for code in "@{!tasks_of[@]}"; do
+  name=task; case @{tasks_of[$code]} in *,*) name=tasks ;; esac
+  case $code in
+    134) how=Aborted ;; 137) how=Killed ;; 139) how="Segmentation fault" ;; 143) how=Terminated ;;
+    *) how="Exited with exit code $code" ;;
+  esac
+  [ -n "$quiet" ] || echo "srun: error: $SLURMD_NODENAME: $name @{tasks_of[$code]}: $how" >&2
 done
 exit $status
 `;
 
-export const stepScript = text.replaceAll("@{", "${");
+export const stepScript = scriptHead("srun") + text.replaceAll("@{", "${");

@@ -75,8 +75,19 @@ describe("a step", () => {
     expect(read("err.log")).toBe("e\ne\n");
   });
   test("ends with the highest exit code of its tasks", async () => {
-    expect((await bash("srun -n2 --mpi=none sh -c 'exit $((SLURM_PROCID + 3))'")).status).toBe(4);
-    expect((await bash("srun -n1 nothing-of-this-name")).status).toBe(127);
+    const { status, stderr } = await bash(
+      "srun -n4 --mpi=none sh -c 'exit $((SLURM_PROCID % 2 + 3))'",
+    );
+    expect(status).toBe(4);
+    expect(stderr.trim().split("\n").toSorted()).toEqual([
+      "srun: error: n1: tasks 0,2: Exited with exit code 3",
+      "srun: error: n1: tasks 1,3: Exited with exit code 4",
+    ]);
+    expect((await bash("srun -n1 sh -c 'kill -9 $$'")).stderr).toMatch(/n1: task 0: Killed\n$/);
+    expect(await bash("srun -Q -n1 nothing-of-this-name")).toMatchObject({
+      status: 2,
+      stderr: "srun: error: execve(): nothing-of-this-name: No such file or directory\n",
+    });
   });
   test("outlives a notice, which is for its tasks", async () => {
     const task =
@@ -90,8 +101,14 @@ describe("a step", () => {
     writeFileSync(join(home, "slurm/mpirun"), mpirun);
     chmodSync(join(home, "slurm/mpirun"), 0o755);
     const { stdout } = await bash("srun -n2 sh -c 'echo $OMPI_COMM_WORLD_RANK $SLURM_PROCID'");
-    rmSync(join(home, "slurm/mpirun"));
     expect(lines(stdout)).toEqual(["0 0", "1 1"]);
+    const failing =
+      "srun -n2 -o mpi-%t.log sh -c 'cat; echo $SLURM_PROCID; exit $((SLURM_PROCID * 5))'";
+    expect(await bash(`${failing}; echo $?; cat mpi-0.log mpi-1.log`)).toEqual({
+      ...{ status: 0, stdout: "5\n0\n1\n" },
+      stderr: "srun: error: n1: task 1: Exited with exit code 5\n",
+    });
+    rmSync(join(home, "slurm/mpirun"));
   });
 });
 
@@ -107,6 +124,20 @@ describe("what cannot be a step here is refused with one sentence", () => {
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
     expect(stderr).toMatch(/^srun: error: [^\n]*\n$/);
     expect(stderr).toMatch(sentence);
+  });
+});
+
+test("sbcast copies to the function's node, and replaces nothing unless told to", async () => {
+  writeFileSync(join(home, "input"), "data\n");
+  expect(await bash("sbcast -v --compress=lz4 input copy && cat copy")).toMatchObject({
+    stdout: "data\n",
+  });
+  expect(await bash("sbcast input copy")).toMatchObject({
+    status: 1,
+    stderr: "sbcast: error: copy: File exists\n",
+  });
+  expect(await bash("sbcast -p -f input copy; sbcast input")).toMatchObject({
+    stderr: "sbcast: error: Need two file names, have 1 names\n",
   });
 });
 
