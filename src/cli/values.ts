@@ -1,14 +1,13 @@
 // Parses the values of options as Slurm's commands do: times, memory, counts, arrays and ids.
 
 import { GleanerError } from "../model/errors.js";
+import { unlimitedMs } from "../model/invocation.js";
 import { maxNamedIds } from "../sdk/index.js";
 
 /** The site's limit (functions.maxArrayTasks) may be lower. */
 export const maxArrayTasks = 1_000_000;
 /** Slurm's highest task number. */
 const maxArrayTaskId = 4_000_000;
-/** Milliseconds travel as 32-bit integers: 24 days, far above any function. */
-const maxDurationMs = 2_147_483_647;
 /** 1 PiB: beyond any node, and safe in every sum. */
 const maxMemoryMb = 1024 * 1024 * 1024;
 /** More than any node has. */
@@ -24,7 +23,7 @@ const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", 
 
 /** Reads a limit of --time: as a duration; `UNLIMITED`, `INFINITE` and 0 are the longest. */
 export const parseTimeLimit = (text: string, where: string): number =>
-  /^(unlimited|infinite|0[0:-]*)$/i.test(text) ? maxDurationMs : parseDuration(text, where);
+  /^(unlimited|infinite|0[0:-]*)$/i.test(text) ? unlimitedMs : parseDuration(text, where);
 
 /** Reads minutes, `MM:SS`, `HH:MM:SS`, `D-HH[:MM[:SS]]`, `500ms`, `20s`, `5m` or `1h`; above 0. */
 export function parseDuration(text: string, where: string): number {
@@ -33,9 +32,9 @@ export function parseDuration(text: string, where: string): number {
     throw bad(
       `${where}: invalid time ${quoted(text)}: expected minutes, MM:SS, HH:MM:SS, D-HH:MM:SS, or numbers with ms, s, m, h or d, such as 1h30m`,
     );
-  if (ms === 0 || ms > maxDurationMs)
+  if (ms === 0 || ms > unlimitedMs)
     throw bad(
-      `${where}: invalid time ${quoted(text)}: expected above 0 and at most ${maxDurationMs} ms; if omitted, the site's default applies`,
+      `${where}: invalid time ${quoted(text)}: expected above 0 and at most ${unlimitedMs} ms; if omitted, the site's default applies`,
     );
   return ms;
 }

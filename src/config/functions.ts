@@ -16,9 +16,9 @@ export const functions = z
       .describe("The time limit of a submission without `--time`."),
     maxTimeLimitMs: milliseconds
       .min(1)
-      .default(3_600_000)
+      .default(604_800_000)
       .describe(
-        "The longest time limit that a submission may ask for. Longer work is a batch job.",
+        "The longest time limit that a submission may ask for. Scripts of batch jobs ask for days and run for minutes, so the default refuses few of them. `UNLIMITED` asks for this limit.",
       ),
     lowerTimeLimit: z
       .boolean()

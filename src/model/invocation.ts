@@ -119,6 +119,12 @@ export type Submission = Shaped<typeof submission>;
 /** As received: its shape is checked, its values are not; null means the default. */
 export type RequestedSubmission = Shaped<typeof submissionRequest>;
 
+/**
+ * The longest time limit there is, as milliseconds travel as 32-bit integers: 24 days. Whoever asks
+ * for it gets the site's longest.
+ */
+export const unlimitedMs = 2_147_483_647;
+
 /** The most tasks of an attached command: few nodes have more cores. */
 export const maxAttachedTasks = 256;
 

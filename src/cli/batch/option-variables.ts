@@ -8,11 +8,9 @@ const plain: Readonly<Record<string, string>> = {
   gpus: "SLURM_GPUS",
   "gpus-per-node": "SLURM_GPUS_PER_NODE",
   "gpus-per-task": "SLURM_GPUS_PER_TASK",
-  "threads-per-core": "SLURM_THREADS_PER_CORE",
   dependency: "SLURM_JOB_DEPENDENCY",
   account: "SLURM_JOB_ACCOUNT",
   qos: "SLURM_JOB_QOS",
-  hint: "SLURM_HINT",
   distribution: "SLURM_DISTRIBUTION",
   export: "SLURM_EXPORT_ENV",
 };
@@ -30,6 +28,9 @@ export function optionVariables(
     ["SLURM_MEM_PER_GPU", memoryPerGpuMb],
     ["SLURM_OPEN_MODE", openMode?.[0]],
     ["SLURM_OVERCOMMIT", overcommit ? 1 : null],
+    ["SLURM_THREADS_PER_CORE", given("hint") === "nomultithread" ? 1 : given("threads-per-core")],
+    // As for Slurm, threads per core say more than a hint.
+    ["SLURM_HINT", given("threads-per-core") === undefined ? given("hint") : null],
     // A job gets one of several partitions.
     ["SLURM_JOB_PARTITION", partition],
   ];

@@ -80,7 +80,8 @@ function requestOf(
     requestId: randomUuid(),
     submission: {
       ...sizes,
-      ...(ntasks > 1 && { ntasks }),
+      ntasks,
+      ...(needs.coresPerTask !== null && { coresPerTask: needs.coresPerTask }),
       name: needs.name ?? basename(argv[0]!),
       command: {
         kind: "attached",

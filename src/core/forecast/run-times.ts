@@ -63,6 +63,12 @@ interface Asked {
   readonly of: "runs" | "work";
 }
 
+/**
+ * Limits of days say little about the length of a run: a function of which nothing is known is not
+ * kept waiting for a hole of that length.
+ */
+const longestAssumedMs = 3_600_000;
+
 /** The length of many runs together follows from their mean. */
 export interface OwnRuns {
   readonly count: number;
@@ -122,7 +128,7 @@ export class RuntimeModel {
       return Math.min(timeLimitMs, known.lengthMs(asked, ranMs));
     if (timeLimitMs === this.policy.defaultTimeLimitMs && this.site.total >= minimumSiteRuns)
       return Math.min(timeLimitMs, this.site.lengthMs({ ...asked, quantile: siteQuantile }, ranMs));
-    return timeLimitMs;
+    return Math.min(timeLimitMs, Math.max(longestAssumedMs, 2 * ranMs));
   }
 
   /** Plain JSON of at most about 1 MB. */

@@ -11,6 +11,7 @@ import {
   newInvocation,
   type RequestedSubmission,
   type Submission,
+  unlimitedMs,
   wordsOf,
 } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
@@ -86,12 +87,16 @@ export function admit(
   nowMs = 0,
 ): Submission {
   const { memoryPerCoreMb, notice, ...rest } = requested;
-  const memoryMb =
-    requested.memoryMb ?? requested.cores * (memoryPerCoreMb ?? policy.defaultMemoryPerCoreMb);
+  const perCoreMb = memoryPerCoreMb ?? policy.defaultMemoryPerCoreMb;
+  const memoryMb = requested.memoryMb ?? requested.cores * perCoreMb;
   const askedMs = requested.timeLimitMs ?? policy.defaultTimeLimitMs;
-  const timeLimitMs = policy.lowerTimeLimit ? Math.min(askedMs, longestMs(policy)) : askedMs;
+  const mayLower = policy.lowerTimeLimit || askedMs >= unlimitedMs;
+  const timeLimitMs = mayLower ? Math.min(askedMs, longestMs(policy)) : askedMs;
   const submission: Submission = {
     ...rest,
+    ...(requested.memoryMb === null && {
+      optionVariables: { ...rest.optionVariables, SLURM_MEM_PER_CPU: String(perCoreMb) },
+    }),
     memoryMb,
     timeLimitMs,
     notice: notice === null ? null : { ...notice, leadMs: leadOf(notice.leadMs, timeLimitMs) },

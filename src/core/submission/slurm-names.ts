@@ -10,7 +10,7 @@ export function slurmNames(
   node: NodeName,
 ): Record<string, string> {
   const { cores, owner, startedAtMs, timeLimitMs } = invocation;
-  const { ntasks = 1, submitHost, optionVariables = {} } = submission;
+  const { submitHost, optionVariables = {} } = submission;
   const id = String(jobIdFor(invocation.id));
   const startedAt = Math.floor((startedAtMs ?? 0) / 1_000);
   return {
@@ -28,14 +28,11 @@ export function slurmNames(
     ...both("NODELIST", node),
     SLURM_JOB_NUM_NODES: "1",
     SLURM_NNODES: "1",
-    SLURM_NTASKS: String(ntasks),
-    SLURM_NPROCS: String(ntasks),
-    SLURM_TASKS_PER_NODE: String(ntasks),
-    SLURM_CPUS_PER_TASK: String(submission.coresPerTask ?? Math.max(1, Math.floor(cores / ntasks))),
+    ...taskNames(cores, submission),
     SLURM_CPUS_ON_NODE: String(cores),
     SLURM_JOB_CPUS_PER_NODE: String(cores),
-    // As Slurm does, it sets one of the two.
-    ...("SLURM_MEM_PER_CPU" in optionVariables
+    // As Slurm does, it sets one of the three.
+    ...("SLURM_MEM_PER_CPU" in optionVariables || "SLURM_MEM_PER_GPU" in optionVariables
       ? {}
       : { SLURM_MEM_PER_NODE: String(invocation.memoryMb) }),
     SLURM_NODEID: "0",
@@ -54,6 +51,16 @@ export function slurmNames(
     ...arrayNames(invocation, submission.arrayTasks),
   };
 }
+
+/** Scripts have defaults of their own for numbers that were not given, so Slurm sets none then. */
+const taskNames = (
+  cores: number,
+  { ntasks, coresPerTask }: Submission,
+): Record<string, string> => ({
+  ...(ntasks === undefined ? {} : { SLURM_NTASKS: String(ntasks), SLURM_NPROCS: String(ntasks) }),
+  ...(coresPerTask === undefined ? {} : { SLURM_CPUS_PER_TASK: String(coresPerTask) }),
+  SLURM_TASKS_PER_NODE: String(ntasks ?? Math.max(1, Math.floor(cores / (coresPerTask ?? 1)))),
+});
 
 const both = (name: string, value: string): Record<string, string> => ({
   [`SLURM_${name}`]: value,

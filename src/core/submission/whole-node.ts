@@ -5,7 +5,7 @@ import type { AskedSubmission } from "./admission.js";
 
 /** Those that take the place of what it asks for; none if it asks for neither. */
 export function sizesFor(
-  { cores, gpus, memoryMb, memoryPerCoreMb, ntasks = 1, where }: AskedSubmission,
+  { cores, gpus, memoryMb, memoryPerCoreMb, where }: AskedSubmission,
   wholeNode: (need: ResourceRequest) => ResourceRequest | null,
 ): Partial<AskedSubmission> {
   const isExclusive = where?.exclusive === true;
@@ -15,9 +15,6 @@ export function sizesFor(
   if (node === null) return {};
   return {
     ...(takesMemory && { memoryMb: node.memoryMb }),
-    ...(isExclusive && {
-      cores: node.cores,
-      coresPerTask: Math.max(1, Math.floor(cores / ntasks)),
-    }),
+    ...(isExclusive && { cores: node.cores }),
   };
 }

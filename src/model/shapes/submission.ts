@@ -149,13 +149,13 @@ export const submission = z.strictObject({
     .min(1)
     .max(65_535)
     .exactOptional()
-    .describe("The tasks among which a script divides its cores; if omitted, 1"),
+    .describe("The tasks among which a script divides its cores: SLURM_NTASKS"),
   coresPerTask: z
     .int()
     .min(1)
     .max(65_535)
     .exactOptional()
-    .describe("If omitted, its cores divided by its tasks"),
+    .describe("SLURM_CPUS_PER_TASK, which a function has only if this is given"),
   optionVariables: z
     .record(z.string().regex(/^SLURM_[A-Z_]{1,40}$/), z.string().max(1_024))
     .refine((variables) => Object.keys(variables).length <= maxOptionVariables)

@@ -172,13 +172,13 @@ function requestOf(
 ): SubmitRequest {
   const { arrayTasks, notice, timeLimitMs, stdoutPattern, stderrPattern } = settings;
   const { ntasks, ...sizes } = sizesOf(settings);
-  const { stdinPattern, openMode, coresPerTask } = settings;
+  const { stdinPattern, openMode, coresPerTask, tasks, tasksPerNode } = settings;
   return {
     requestId: randomUuid(),
     ...(settings.testOnly && { testOnly: true }),
     submission: {
       ...sizes,
-      ...(ntasks > 1 && { ntasks }),
+      ...((tasks ?? tasksPerNode) !== null && { ntasks }),
       ...(coresPerTask !== null && { coresPerTask }),
       ...(Object.keys(variables).length > 0 && { optionVariables: variables }),
       timeLimitMs,

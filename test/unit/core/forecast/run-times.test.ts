@@ -19,6 +19,9 @@ describe("expected run times", () => {
     expect(expected).toBeLessThan(120);
     expect(model.expectedMs("f", 50)).toBe(50);
     expect(model.expectedMs("g", 5_000)).toBe(5_000);
+    // Nobody knows more of it than that it may take days, or has taken an hour.
+    expect(model.expectedMs("g", 900_000_000)).toBe(3_600_000);
+    expect(model.expectedMs("g", 900_000_000, 3_000_000)).toBe(6_000_000);
   });
 
   test("of an unknown function without a limit are the 90 % quantile of all runs at the site", () => {

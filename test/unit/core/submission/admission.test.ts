@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { type AdmissionPolicy, admit } from "../../../../src/core/submission/admission.js";
-import type { RequestedSubmission } from "../../../../src/model/invocation.js";
+import { type RequestedSubmission, unlimitedMs } from "../../../../src/model/invocation.js";
 import { noLoad } from "../../../support/nouns.js";
 
 describe("admission", () => {
@@ -99,6 +99,8 @@ describe("admission", () => {
     expect(() => admit({ ...asked, gpus: 1 }, 1_000, noLoad, withoutGpus, inPilots)).toThrow(
       "the request is for 1 GPU, but functions on this site get none: omit --gpus",
     );
+    const unlimited = { ...asked, timeLimitMs: unlimitedMs };
+    expect(admit(unlimited, 1_000, noLoad, largest, inPilots).timeLimitMs).toBe(45_000);
     expect(() => admit({ ...asked, timeLimitMs: 45_001 }, 1_000, noLoad, null, inPilots)).toThrow(
       /45001 ms exceeds the 0:00:45 that pilots here have.*placement\.pilot\.timeLimitMs/,
     );
