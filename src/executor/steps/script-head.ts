@@ -1,5 +1,5 @@
-// How the programs of a function that have the names of Slurm's begin: outside of a function, such as
-// in a job that a function has submitted, they are Slurm's.
+// How the programs of a function that have the names of Slurm's begin: outside of a function, such
+// as in a job that a function has submitted, they are Slurm's.
 
 export const scriptHead = (name: string): string => `#!/bin/bash
 self=$(readlink -f "$0")

@@ -27,8 +27,8 @@ export function placeStepNames(cache: string): string {
 }
 
 /**
- * An MPI binds the ranks of each of its programs to the node's first cores, as if they were its own:
- * functions would share one core while others are idle.
+ * An MPI binds the ranks of each of its programs to the node's first cores, as if they were its
+ * own: functions would share one core while others are idle.
  */
 const unbound = {
   OMPI_MCA_hwloc_base_binding_policy: "none",

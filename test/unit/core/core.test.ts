@@ -259,8 +259,7 @@ test("the environment has the user's variables and Gleaner's, and never those of
   const submission = {
     workingDirectory: "/home/ann",
     submitHost: "login1",
-    ntasks: 2,
-    coresPerTask: 2,
+    ...{ ntasks: 2, coresPerTask: 2 },
     arrayTasks: [{ from: 1, to: 9, step: 2 }],
     environment: {
       PATH: "/bin",
@@ -289,15 +288,6 @@ test("the environment has the user's variables and Gleaner's, and never those of
   });
   const asked = { ...submission, optionVariables: { SLURM_MEM_PER_CPU: "25", SLURM_JOB_ID: "7" } };
   expect(environmentFor(task, asked, 2, nodeName("n1")).SLURM_MEM_PER_NODE).toBeUndefined();
-  // As in a job, which has no number that was not given.
-  const bare = environmentFor(
-    task,
-    { ...submission, ntasks: undefined, coresPerTask: undefined } as never,
-    2,
-    nodeName("n1"),
-  );
-  expect(bare).toMatchObject({ SLURM_TASKS_PER_NODE: "4" });
-  expect(bare.SLURM_NTASKS ?? bare.SLURM_NPROCS ?? bare.SLURM_CPUS_PER_TASK).toBeUndefined();
   // Only ids of earlier versions may be those of jobs.
   const recent = invocation({ id: invocationId(67_108_864) });
   expect(environmentFor(recent, submission, 1, nodeName("n1"))).toMatchObject({
