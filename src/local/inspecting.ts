@@ -62,7 +62,7 @@ async function withDebugpy(interpreter: string, program: readonly string[]): Pro
       ...program,
     ],
     hasTerminal: false,
-    advice: `the worker waits for a debugger on ${loopback} port ${port}: attach an editor by debugpy`,
+    advice: `the worker waits for a debugger on ${loopback} port ${port} once it has started, in a second or two: attach an editor by debugpy`,
   };
 }
 

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { type Content, maxPayloadBytes } from "../../sdk/index.js";
+import { complain } from "../output.js";
 import { contentOf } from "./content.js";
 
 export interface InputOptions {
@@ -14,7 +15,10 @@ export const inputOf = ({ input, type }: InputOptions): Content => contentOf(byt
 
 function bytesOf(input: string | undefined): Buffer {
   if (input === undefined) return Buffer.from("null");
-  if (input !== "-" && !existsSync(input)) return Buffer.from(input);
+  if (input !== "-" && !existsSync(input)) {
+    if (isLikeName(input)) complain(`note: there is no file ${input}: its name is the input`);
+    return Buffer.from(input);
+  }
   try {
     const { size } = input === "-" ? { size: 0 } : statSync(input);
     if (size > maxPayloadBytes) throw tooLarge(input, size);
@@ -26,6 +30,10 @@ function bytesOf(input: string | undefined): Buffer {
     });
   }
 }
+
+/** `photo.jpg` and `../in/7`, but no number, no JSON and no sentence. */
+const isLikeName = (input: string): boolean =>
+  /^[\w.~/+-]+$/.test(input) && /\/|\.[a-z]\w{0,7}$/i.test(input);
 
 const tooLarge = (name: string, bytes: number): GleanerError =>
   new GleanerError(

@@ -14,7 +14,7 @@ import { accept, type InvocationRoutes } from "./invocations.js";
 import { listAnswers, listOutcomes } from "./outcomes.js";
 import { goneSignal } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
-import { theirs } from "./users.js";
+import { theirCall, theirs } from "./users.js";
 
 type CallHandlers = Pick<
   Handlers,
@@ -49,7 +49,7 @@ export function callHandlers(deps: CallRoutes): CallHandlers {
       return { outcomes: await listOutcomes(deps, caller, { id, ...query }, goneSignal(reply)) };
     },
     input: async ({ caller, params: { id } }) => {
-      const invocation = await theirs(deps.store, caller, id, "see the input of");
+      const invocation = await theirCall(deps.store, caller, id, "see the input of");
       const input = await inputOf(deps, invocation);
       if (input === null)
         throw new GleanerError(

@@ -69,3 +69,16 @@ export async function theirs(
     );
   return first;
 }
+
+/** As `theirs`; throws BAD_REQUEST for a map, which has many. */
+export async function theirCall(
+  store: Store,
+  caller: Caller,
+  id: string,
+  verb: string,
+): Promise<Invocation> {
+  const found = await theirs(store, caller, id, verb);
+  if (found.arrayJobId !== null && !id.includes("_"))
+    throw new GleanerError("BAD_REQUEST", `${id} is a map: name one of its calls, such as ${id}_0`);
+  return found;
+}

@@ -244,3 +244,14 @@ test("show --answer of a map prints a line for each answer, page by page", async
     { index: 5, id: "9_5", ok: false, error: { type: "ValueError" } },
   ]);
 });
+
+test.each<[string, boolean]>([
+  ["photo.jgp", true],
+  ["../in/7", true],
+  ["3.14", false],
+  ["two words.", false],
+])("an input %j is told to be no file: %p", async (input, isTold) => {
+  const { stderr } = await glean(["invoke", "f", "--input", input]);
+  const note = `glean: note: there is no file ${input}: its name is the input\n`;
+  expect(stderr.includes(note)).toBe(isTold);
+});

@@ -5,7 +5,7 @@ import { labelFor } from "../../../core/submission/call.js";
 import { displayId, type Invocation } from "../../../model/invocation.js";
 import type { AnswerOf, AskedOf } from "../../../wire/api/types.js";
 import type { Caller } from "../server/caller.js";
-import { theirs } from "../users.js";
+import { theirCall } from "../users.js";
 import type { CallRoutes } from "./accepting.js";
 
 /** A client that follows a function sees what this many calls of it print while they run. */
@@ -18,7 +18,7 @@ export async function readLog(
   id: string,
   after: number,
 ): Promise<AnswerOf<"callLog">> {
-  const found = await theirs(deps.store, caller, id, "see what was printed by");
+  const found = await theirCall(deps.store, caller, id, "see what was printed by");
   const running = found.state === "RUNNING" ? await printedSoFar(deps, found) : null;
   // It may have ended meanwhile.
   const log = running ?? (await deps.store.callLogOf(found.id));

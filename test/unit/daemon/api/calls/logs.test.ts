@@ -40,3 +40,11 @@ test("the node of a running call is asked once for all who look at the same time
     { text: " 1\n", ...more },
   ]);
 });
+
+test("the log of a map is that of none of its calls", async () => {
+  const task = invocation({ arrayJobId: invocationId(1), arrayTaskId: 0 });
+  const store = { listInvocations: async () => [task], tasksOf: async () => 2 };
+  const read = (id: string) =>
+    readLog({ store } as unknown as CallRoutes, { ...task.owner, operator: false }, id, 0);
+  await expect(read("1")).rejects.toThrow("1 is a map: name one of its calls, such as 1_0");
+});
