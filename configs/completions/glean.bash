@@ -22,7 +22,7 @@ _glean() {
     acct) words="--config -j --jobs -u --user --me -S --starttime -E --endtime -s --state -P --parsable2 -p --parsable --delimiter -o --format -b --brief -X --allocations --units --noconvert --name -N --nodelist -r --partition -n --noheader --json -h --help" ;;
     bill) words="--config -u --user --me -S --starttime -E --endtime --verify --head --csv --json -h --help" ;;
     report) words="--config -S --starttime -E --endtime --html --csv --json -h --help" ;;
-    simulate) words="--config --holes --swf --sacct --fields --machines --outages --from --to --sample --nodes --cores-per-node --memory-per-core --call --invocations --arrivals --scale --call-memory --poll --reaction --executor-start --cold-start --eviction --notice --checkpoint --node-failures --node-repair --policy --sweep --seed --functions --worker-memory --keep-alive --min-warm --idle-timeout --html --node-csv --csv --json -h --help" ;;
+    simulate) words="--config --holes --swf --sacct --fields --machines --outages --from --to --sample --nodes --cores-per-node --memory-per-core --call --invocations --arrivals --scale --call-memory --poll --reaction --executor-start --starts-per-plan --cold-start --eviction --notice --checkpoint --node-failures --node-repair --policy --sweep --seed --functions --worker-memory --keep-alive --min-warm --idle-timeout --html --node-csv --csv --json -h --help" ;;
     info) words="--config -h --noheader -N --node -l --long -o --format -n --nodes --json --help" ;;
     drain) words="--config --now --json -h --help" ;;
     resume) words="--config --json -h --help" ;;

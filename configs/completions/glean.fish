@@ -282,6 +282,7 @@ complete -c glean -n '__fish_seen_subcommand_from simulate' -l call-memory -d 'm
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l poll -d 'poll Slurm at this interval, instead of waiting for the hook'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l reaction -d 'from the hook\'s message to a plan'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l executor-start -d 'from the plan to a ready executor: 200ms or 150ms-300ms'
+complete -c glean -n '__fish_seen_subcommand_from simulate' -l starts-per-plan -d 'the most executors that one plan starts'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l cold-start -d 'time for a worker to change its function; with --functions, to start'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l eviction -d 'from the start of a job until its cores are free'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l notice -d 'time before a job\'s start in which its node takes no new call'

@@ -11,6 +11,8 @@ export interface Costs {
     | { readonly kind: "poll"; readonly intervalMs: number };
   /** From the order to a ready executor, uniformly distributed between the two. */
   readonly executorStartMs: { readonly least: number; readonly most: number };
+  /** The most executors that one plan may start. */
+  readonly startsPerPlan: number;
   /** The time that a worker's first call of a new function takes in addition. */
   readonly coldStartMs: number;
   /**
@@ -35,6 +37,8 @@ export const measuredCosts: Costs = {
    */
   view: { kind: "hook", reactionMs: 280 },
   executorStartMs: { least: 150, most: 300 },
+  /** As gleanerd does by ssh without open connections; each of those adds one. */
+  startsPerPlan: 64,
   coldStartMs: 5,
   /** The median of the demo's evictions. */
   evictionMs: 25,

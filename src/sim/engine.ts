@@ -186,7 +186,7 @@ export class Engine {
 
   /** The core's plan for the nodes that changed. */
   private view(nodes: readonly SimulatedNode[], nowMs: number): void {
-    const { policy } = this.input;
+    const { policy, costs } = this.input;
     for (const node of nodes) node.isDirty = false;
     const jobs = this.begins === null ? [] : this.planned(nodes);
     const plan = makePlan({
@@ -194,7 +194,7 @@ export class Engine {
       executors: nodes.filter(hasExecutor).map(coreExecutor),
       policy: policy.holes,
       context: { ...context, ...this.input.learner?.context(), nowMs },
-      maxStarts: policy.maxStarts,
+      maxStarts: costs.startsPerPlan,
     });
     this.input.learner?.planMade(plan, nowMs);
     for (const step of plan.steps) this.apply(step, nowMs);

@@ -10,8 +10,6 @@ export interface Policy {
   readonly summary: string;
   readonly holes: HolePolicy;
   readonly placement: PlacementPolicy;
-  /** The most executors that one plan may start. */
-  readonly maxStarts: number;
   /** Whether the idle rest of partly used nodes stays unused. */
   readonly wholeNodesOnly: boolean;
   /**
@@ -40,7 +38,6 @@ const prediction: Policy = {
     staleMs: 15_000,
   },
   placement: { starvingAfterMs: 10_000, maxAssignments: 500 },
-  maxStarts: 64,
   wholeNodesOnly: false,
   ends: "unknown",
   predicts: true,

@@ -83,6 +83,7 @@ export function traceOf({ cores, shares, lengthMs }: SmallTrace): Trace {
 export const costsOf = ({ reactionMs, startMs, coldMs }: SmallCosts): Costs => ({
   view: { kind: "hook", reactionMs },
   executorStartMs: { least: startMs, most: startMs },
+  startsPerPlan: 64,
   coldStartMs: coldMs,
   evictionMs: 1,
   noticeMs: 0,

@@ -39,6 +39,7 @@ export interface DemandOptions {
   readonly poll?: string;
   readonly reaction?: string;
   readonly executorStart?: string;
+  readonly startsPerPlan?: string;
   readonly coldStart?: string;
   readonly eviction?: string;
   readonly notice?: string;
@@ -56,6 +57,7 @@ export const sweepable: Readonly<Record<string, keyof DemandOptions>> = {
   poll: "poll",
   reaction: "reaction",
   "executor-start": "executorStart",
+  "starts-per-plan": "startsPerPlan",
   "cold-start": "coldStart",
   eviction: "eviction",
   notice: "notice",
@@ -63,6 +65,8 @@ export const sweepable: Readonly<Record<string, keyof DemandOptions>> = {
   "node-failures": "nodeFailures",
 };
 
+/** More nodes than any site has. */
+const maxNodes = 65_536;
 /** The largest accepted time between failures. */
 const tenYearsMs = 3_650 * 86_400_000;
 
@@ -182,7 +186,7 @@ export function demandFrom(
 
 export function costsFrom(options: DemandOptions, measured: Costs): Costs {
   const { poll, reaction, executorStart, coldStart, eviction, notice, checkpoint } = options;
-  const { nodeFailures, nodeRepair } = options;
+  const { nodeFailures, nodeRepair, startsPerPlan } = options;
   if (poll !== undefined && reaction !== undefined)
     throw bad("--poll and --reaction are mutually exclusive: give only one of them");
   const orElse = (text: string | undefined, name: string, otherwise: number) =>
@@ -197,6 +201,10 @@ export function costsFrom(options: DemandOptions, measured: Costs): Costs {
     view,
     executorStartMs:
       executorStart === undefined ? measured.executorStartMs : parseStart(executorStart),
+    startsPerPlan:
+      startsPerPlan === undefined
+        ? measured.startsPerPlan
+        : parseCount(startsPerPlan, "--starts-per-plan", maxNodes),
     coldStartMs: orElse(coldStart, "cold-start", measured.coldStartMs),
     evictionMs: orElse(eviction, "eviction", measured.evictionMs),
     noticeMs: orElse(notice, "notice", measured.noticeMs),

@@ -53,6 +53,7 @@ export function addDemandOptions(command: Command): void {
     .option("--poll <TIME>", "poll Slurm at this interval, instead of waiting for the hook")
     .option("--reaction <TIME>", "from the hook's message to a plan")
     .option("--executor-start <TIME>", "from the plan to a ready executor: 200ms or 150ms-300ms")
+    .option("--starts-per-plan <N>", "the most executors that one plan starts")
     .option(
       "--cold-start <TIME>",
       "time for a worker to change its function; with --functions, to start",

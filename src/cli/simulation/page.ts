@@ -145,7 +145,7 @@ function policyFacts({ policy, costs }: AssumedRun): SimulationFact[] {
     },
     {
       name: "Starts in a plan",
-      value: String(policy.maxStarts),
+      value: String(costs.startsPerPlan),
       meaning: "executors at most; the next plan starts further ones",
     },
   ];

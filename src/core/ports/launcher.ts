@@ -46,6 +46,11 @@ export interface Launcher {
    * about it.
    */
   forget?(executor: ExecutorId): void;
+  /**
+   * The most launches for which one plan may ask now: more would wait for their turn while their
+   * holes age. If omitted, 64.
+   */
+  startsAtOnce?(): number;
   /** The number of commands sent to slurmctld so far; if omitted, none. */
   commandCount?(): number;
   close(): Promise<void>;

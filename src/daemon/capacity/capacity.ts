@@ -33,8 +33,6 @@ import { sendForecast } from "./forecasts.js";
 import { RequestRate } from "./request-rate.js";
 import { isUnsettled, jobsByNode, outlooksOf } from "./views.js";
 
-/** A large site fills within a minute without a thousand processes starting at once. */
-const maxStarts = 64;
 /** The most jobs that one log line names. */
 const maxLogged = 20;
 
@@ -225,7 +223,7 @@ export class Capacity {
       executors: registry.all(),
       policy: holePolicy,
       context: this.context(),
-      maxStarts,
+      maxStarts: this.deps.launching.startsAtOnce,
     });
     learning.planMade(this.plan, snapshot.nodesAskedAtMs);
     this.deps.pilots?.planMade(this.plan.holes, snapshot);

@@ -45,6 +45,9 @@ export interface LaunchingDependencies {
   readonly gone: (record: ExecutorRecord, reason: string) => Promise<void>;
 }
 
+/** How many starts one plan may bring about, unless the launcher says otherwise. */
+const usualStarts = 64;
+
 export class Launching {
   readonly failing = new Map<NodeName, Failure>();
 
@@ -54,6 +57,11 @@ export class Launching {
     );
     // The next failure counts as the first one.
     deps.events.subscribe(["executorReady"], ({ executor }) => this.failing.delete(executor.node));
+  }
+
+  /** The most executors that one plan may start. */
+  get startsAtOnce(): number {
+    return this.deps.launcher.startsAtOnce?.() ?? usualStarts;
   }
 
   /**

@@ -37,6 +37,13 @@ export class SshConnections {
     setMaxListeners(maxConnecting, this.ending.signal);
   }
 
+  /** How many connections wait for a command. */
+  get open(): number {
+    let open = 0;
+    for (const { client, busy } of this.kept.values()) if (client !== null && busy === 0) open++;
+    return open;
+  }
+
   /**
    * Runs a command line in the remote user's shell; rejects with LAUNCH on failure or after the
    * time limit plus `extraMs`.
@@ -80,7 +87,7 @@ export class SshConnections {
     input: string | Buffer,
     extraMs: number,
   ): Promise<CommandResult> {
-    const begun = await this.open(node, command);
+    const begun = await this.begin(node, command);
     try {
       return await begun.finish(input, this.options.commandTimeoutMs + extraMs);
     } catch (thrown) {
@@ -89,7 +96,7 @@ export class SshConnections {
     }
   }
 
-  private async open(node: Kept, command: string): Promise<Begun> {
+  private async begin(node: Kept, command: string): Promise<Begun> {
     const wasKept = node.client !== null;
     const client = node.client ?? (await this.connect(node));
     try {
@@ -98,7 +105,7 @@ export class SshConnections {
       discard(node);
       if (thrown instanceof GleanerError) throw thrown;
       // The connection may have died unnoticed, so a new one is tried.
-      if (wasKept) return this.open(node, command);
+      if (wasKept) return this.begin(node, command);
       throw new GleanerError(
         "LAUNCH",
         `${node.address} accepts the ssh login but no command: check MaxSessions and ForceCommand of its sshd`,

@@ -27,6 +27,8 @@ export interface SshLauncherOptions extends SshOptions {
   readonly logDirectory: string;
 }
 
+/** Handshakes that one plan may bring about: two to three seconds of processor time. */
+const newConnections = 64;
 /** Transfers share a network card; more at once would approach their time limits. */
 const maxBringing = 8;
 /** A node behind a slower line is unsuitable for short functions. */
@@ -70,6 +72,9 @@ export function createSshLauncher(options: SshLauncherOptions): Launcher {
         return "unknown";
       }
     },
+
+    // A command on an open connection takes a handshake's time no more.
+    startsAtOnce: () => newConnections + connections.open,
 
     close: () => connections.close(),
   };

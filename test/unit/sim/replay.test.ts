@@ -29,6 +29,7 @@ function trace(lengthMs: number, shares: readonly Omit<Share, "node">[]): Trace 
 const costs: Costs = {
   view: { kind: "hook", reactionMs: 100 },
   executorStartMs: { least: 200, most: 200 },
+  startsPerPlan: 64,
   coldStartMs: 0,
   evictionMs: 25,
   noticeMs: 0,
@@ -56,6 +57,27 @@ describe("coverage", () => {
     expect(result.invocations).toMatchObject({ finished: 36, evicted: 4, onTime: 32 });
     expect(result.lostToEvictionCoreMs).toBe(4 * 700);
     expect(result.ceiling).toEqual({ perfectKnowledge: 0.9, noStartup: 1, knownStatistics: null });
+  });
+
+  test("of 1,000 nodes that become idle at once waits for as many plans as their starts need", () => {
+    const nodes = Array.from({ length: 1_000 }, (_, index) => ({
+      name: nodeName(`n${index}`),
+      cores: 4,
+      memoryMb: 8_512,
+    }));
+    const wide = { ...trace(20_000, []), nodes };
+    // Each plan comes 100 ms after the one before.
+    const waitedMs = (startsPerPlan: number) => {
+      const { idleCoreMs, coveredCoreMs } = run({
+        trace: wide,
+        costs: { ...costs, startsPerPlan },
+      });
+      return (idleCoreMs - coveredCoreMs) / 4_000;
+    };
+    expect(waitedMs(1_000)).toBe(300);
+    expect(waitedMs(500)).toBe(350);
+    // 15 plans start 64 each, the 16th the last 40.
+    expect(waitedMs(64)).toBe(300 + (64 * 105 + 40 * 15) / 10);
   });
 
   test("with polling waits for the next poll", () => {

@@ -69,6 +69,7 @@ function make(change: object = {}): Capacity {
     registry,
     launching: {
       failing: new Map(),
+      startsAtOnce: 64,
       start: ({ name }: { name: string }, order: object) => started.push([name, order]),
     },
     events,
@@ -227,6 +228,18 @@ describe("a plan", () => {
     expect(started).toMatchObject([
       ["n1", { budget: { cores: 12 }, knownJobs: [7], isUnderExclusive: false }],
     ]);
+  });
+
+  test("starts as many executors as the launcher can", async () => {
+    const nodes = Array.from({ length: 1_000 }, (_, at) => node({ name: nodeName(`n${at}`) }));
+    next = () => seen({ nodes });
+    const begin = ({ name }: { name: string }, order: object) => started.push([name, order]);
+    capacity = make({ launching: { failing: new Map(), startsAtOnce: 64, start: begin } });
+    await capacity.start();
+    expect(started).toHaveLength(64);
+    capacity = make({ launching: { failing: new Map(), startsAtOnce: 1_000, start: begin } });
+    await capacity.start();
+    expect(started).toHaveLength(1_064);
   });
 
   test("starts no executor where slurm.conf does not run the hook", async () => {

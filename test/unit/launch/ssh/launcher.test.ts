@@ -54,6 +54,13 @@ describe("starting by ssh", () => {
     expect(statSync(log).mode & 0o777).toBe(0o600);
   });
 
+  test("may be many at once on nodes to which a connection is open", async () => {
+    const launcher = launcherWith();
+    expect(launcher.startsAtOnce?.()).toBe(64);
+    await launch(launcher);
+    expect(launcher.startsAtOnce?.()).toBe(65);
+  });
+
   test("delivers an input larger than a pipe completely", async () => {
     const more = "x".repeat(300_000);
     expect((await launch(launcherWith(), "n1", more)).input).toBe(`${inputOf("n1", more)}\n`);
