@@ -1,8 +1,8 @@
 // The options of a command line that is read as sbatch reads its own.
 
 import type { Command } from "commander";
-import { GleanerError } from "../model/errors.js";
 import { type OptionShape, parseOptions } from "./batch/getopt.js";
+import { RefusedOptions } from "./batch/refusals.js";
 import type { Given } from "./batch/settle.js";
 
 /** As commander wants them: `-c, --cpus-per-task <N>`. */
@@ -32,7 +32,7 @@ export function fromCommandLine(
     return [{ option: name, value: typeof value === "string" ? value : "", text: `--${name}` }];
   });
   const { found, rest, problems } = parseOptions(words, known, model);
-  if (problems.length > 0) throw new GleanerError("BAD_REQUEST", problems.join("\n"));
+  if (problems.length > 0) throw new RefusedOptions(problems.join("\n"), []);
   const unknown = found.map(({ shape, text, value }) => ({ option: shape.name, text, value }));
   const given = [...named, ...unknown].map(({ option, text, value }) => ({
     option,

@@ -12,7 +12,7 @@ export const single = (invocation: Invocation): Line => ({
   id: displayId(invocation),
 });
 
-/** Groups the pending tasks of an array as squeue does: `42_[3-7,9]`, at its first task. */
+/** Groups the pending tasks of an array as squeue does: `42_[3-7,9%2]`, at its first task. */
 export function condensed(invocations: readonly Listed[]): Line[] {
   const groups = new Map<string, Listed[]>();
   for (const each of invocations) {
@@ -26,7 +26,8 @@ export function condensed(invocations: readonly Listed[]): Line[] {
     const first = group[0]!;
     if (group.length === 1 && first.run === undefined) return single(first);
     const tasks = group.flatMap(tasksOf).sort((a, b) => a - b);
-    return { first, id: `${first.arrayJobId}_[${formatNumbers(tasks)}]` };
+    const most = first.mostRunning === undefined ? "" : `%${first.mostRunning}`;
+    return { first, id: `${first.arrayJobId}_[${formatNumbers(tasks)}${most}]` };
   });
 }
 

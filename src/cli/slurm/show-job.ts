@@ -25,9 +25,11 @@ export function jobText(detail: InvocationDetail, nowMs: number, isOneLine: bool
 function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): Pairs[] {
   const { id, arrayJobId, arrayTaskId, owner, name, node } = invocation;
   const { schedule = {}, where = {} } = submission;
+  const { mostRunning } = schedule;
   const array = arrayJobId === null ? {} : { ArrayJobId: arrayJobId, ArrayTaskId: arrayTaskId! };
+  const limit = mostRunning === undefined ? {} : { ArrayTaskThrottle: mostRunning };
   return [
-    { JobId: id, ...array, JobName: name },
+    { JobId: id, ...array, ...limit, JobName: name },
     { UserId: `${owner.user}(${owner.uid})`, GroupId: owner.gid, MCS_label: "N/A" },
     { Priority: schedule.held ? 0 : 1, Nice: 0, Account: "(null)", QOS: "(null)" },
     {

@@ -23,8 +23,17 @@ const pieceRows = 128;
 const maxReading = 4;
 const maxWaitingToRead = 500;
 
-/** `run`: the tasks that wait with it, if they are listed as one. */
-export type Listed = Invocation & { readonly run?: TasksOfRun };
+/**
+ * `run`: the tasks that wait with it, if they are listed as one. `mostRunning`: how many tasks of
+ * the array of one that waits run at once, if that is limited.
+ */
+export type Listed = Invocation & { readonly run?: TasksOfRun; readonly mostRunning?: number };
+
+function listed({ invocation, submission }: Live): Listed {
+  const { mostRunning } = submission.schedule ?? {};
+  const isLimited = mostRunning !== undefined && invocation.state === "PENDING";
+  return isLimited && invocation.arrayJobId !== null ? { ...invocation, mostRunning } : invocation;
+}
 
 export type Pieces = AsyncIterable<readonly Listed[]>;
 
@@ -94,12 +103,13 @@ export async function* livePieces(live: LiveInvocations, filter: ListFilter): Pi
   for (const each of live.singles(uid)) add(each, each.id);
   for (const run of live.runs(uid)) add(run.at(run.fromId), run.toId);
   ranges.sort(([left], [right]) => (newestFirst ? right - left : left - right));
-  let piece: Invocation[] = [];
+  let piece: Listed[] = [];
   for (const [first, last] of ranges)
     for (let at = 0; at <= last - first; at++) {
-      const invocation = live.get(invocationId(newestFirst ? last - at : first + at))?.invocation;
-      if (invocation === undefined || !passes(invocation, filter)) continue;
-      piece.push(invocation);
+      const found = live.get(invocationId(newestFirst ? last - at : first + at));
+      const each = found === undefined ? undefined : listed(found);
+      if (each === undefined || !passes(each, filter)) continue;
+      piece.push(each);
       if (piece.length < pieceRows) continue;
       yield piece;
       piece = [];
@@ -110,14 +120,14 @@ export async function* livePieces(live: LiveInvocations, filter: ListFilter): Pi
 /** As livePieces(); the tasks of an array that wait together are one entry, the first of them. */
 export async function* foldedPieces(live: LiveInvocations, filter: ListFilter): Pieces {
   const { uid, newestFirst = false, before = Number.MAX_SAFE_INTEGER } = filter;
-  const listed: Listed[] = [];
-  for (const { invocation } of live.singles(uid)) listed.push(invocation);
+  const all: Listed[] = [];
+  for (const each of live.singles(uid)) all.push(listed(each));
   for (const each of live.runs(uid)) {
-    const { invocation } = each.at(each.fromId);
+    const first = listed(each.at(each.fromId));
     const { count, step } = each;
-    listed.push(count === 1 ? invocation : { ...invocation, run: { count, step } });
+    all.push(count === 1 ? first : { ...first, run: { count, step } });
   }
-  const found = listed.filter((each) => each.id < before && passes(each, filter));
+  const found = all.filter((each) => each.id < before && passes(each, filter));
   found.sort((left, right) => (newestFirst ? right.id - left.id : left.id - right.id));
   for (let at = 0; at < found.length; at += pieceRows) yield found.slice(at, at + pieceRows);
 }
@@ -146,9 +156,10 @@ export async function* namedPieces(store: Store, id: string, filter: ListFilter)
 /** With why they wait, which only the memory knows. */
 export async function* withReasons(live: LiveInvocations, pieces: Pieces): Pieces {
   for await (const piece of pieces)
-    yield piece.map((each) =>
-      each.state === "PENDING" ? (live.get(each.id)?.invocation ?? each) : each,
-    );
+    yield piece.map((each) => {
+      const found = each.state === "PENDING" ? live.get(each.id) : undefined;
+      return found === undefined ? each : listed(found);
+    });
 }
 
 /** Each one once, however often it is named. */

@@ -27,10 +27,14 @@ export function placeStepNames(cache: string): string {
 }
 
 /**
+ * Launchers of MPIs start ranks by Slurm's srun unless told otherwise, which knows no function.
+ *
  * An MPI binds the ranks of each of its programs to the node's first cores, as if they were its
  * own: functions would share one core while others are idle.
  */
-const unbound = {
+const forMpi = {
+  HYDRA_BOOTSTRAP: "fork",
+  I_MPI_HYDRA_BOOTSTRAP: "fork",
   OMPI_MCA_hwloc_base_binding_policy: "none",
   PRTE_MCA_hwloc_default_binding_policy: "none",
   I_MPI_PIN: "off",
@@ -44,7 +48,7 @@ export const stepVariables = (
   folder: string,
   { PATH = defaultPath, ...others }: Readonly<Record<string, string>>,
 ): Record<string, string> => ({
-  ...Object.fromEntries(Object.entries(unbound).filter(([name]) => !(name in others))),
+  ...Object.fromEntries(Object.entries(forMpi).filter(([name]) => !(name in others))),
   PATH: `${folder}:${PATH}`,
   ...Object.fromEntries(
     Object.keys(programs).map((name) => [

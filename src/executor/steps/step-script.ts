@@ -5,7 +5,7 @@ import { scriptHead } from "./script-head.js";
 
 /** `@{` stands for a dollar and a brace. */
 const text = `
-n= c= nodes=1 perNode= label= out= err= input= folder= exported= mpi= overcommit= quiet=
+n= c= nodes=1 perNode= label= out= err= input= folder= exported= mpi= overcommit= quiet= multi=
 set_option() { # NAME VALUE
   case $1 in
     n | ntasks) n=$2 ;;
@@ -21,7 +21,8 @@ set_option() { # NAME VALUE
     D | chdir) folder=$2 ;;
     export) exported=$2 ;;
     mpi) mpi=$2 ;;
-    multi-prog | het-group | bcast) fail "--$1 is not possible inside a function: submit a batch job" ;;
+    multi-prog) multi=1 ;;
+    het-group | bcast) fail "--$1 is not possible inside a function: submit a batch job" ;;
     V | version) echo "slurm 24.05.0 (Gleaner)"; exit ;;
   esac
 }
@@ -44,6 +45,11 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ $# -gt 0 ] || fail "No command given to execute."
+# MPICH's launcher closes its standard input.
+{ exec 3<&0; } 2>/dev/null || exec 3< /dev/null
+[ "$input" != none ] || input=/dev/null
+[ "$out" != none ] || out=/dev/null
+[ "$err" != none ] || err=/dev/null
 n=@{n:-@{perNode:-@{SLURM_NTASKS:-1}}}
 for number in "$n" "@{c:-1}" "$nodes"; do
   [[ $number =~ ^[1-9][0-9]*$ ]] || fail "Invalid numeric value \\"$number\\"."
@@ -77,6 +83,21 @@ export SLURM_STEP_TASKS_PER_NODE=$n SLURM_TASKS_PER_NODE=$n SLURM_STEP_ID=0 SLUR
 export SLURM_STEP_NODELIST=$SLURMD_NODENAME SLURM_NODEID=0 SLURM_LAUNCH_NODE_IPADDR=127.0.0.1
 [ -z "$c" ] || export SLURM_CPUS_PER_TASK=$c
 
+pick() { # TASK FILE: puts the words of the task's line of --multi-prog into words
+  local ranks line part first last
+  while read -r ranks line; do
+    [[ $ranks == "#"* ]] && continue
+    for part in @{ranks//,/ }; do
+      [ "$part" = "[all]" ] && part=0-65535
+      first=@{part%-*} last=@{part#*-}
+      [ "$1" -ge "$first" ] && [ "$1" -le "$last" ] || continue
+      line=@{line//%t/$1}; line=@{line//%o/$(($1 - first))}
+      readarray -t words < <(xargs -n1 printf '%s\\n' <<< "$line")
+      return
+    done
+  done < <(sed 's/^[[:space:]]*[*]/[all]/' "$2")
+  echo "srun: error: $2 has no line for task $1" >&2; exit 1
+}
 run_task() { # TASK COMMAND...: becomes the command, with the task's files and variables
   local task=$1 path file errors; shift
   export SLURM_PROCID=$task SLURM_LOCALID=$task SLURM_TASK_PID=$BASHPID
@@ -85,7 +106,8 @@ run_task() { # TASK COMMAND...: becomes the command, with the task's files and v
   if [ -n "$errors" ]; then exec 2>> "$errors"; elif [ -n "$file" ]; then exec 2>&1; fi
   [ -z "$label" ] || exec > >(sed -u "s/^/$task: /") 2> >(sed -u "s/^/$task: /" >&2)
   [ -z "$input" ] || exec < "$(name_of "$input" $task)" || exit 1
-  export -fn run_task name_of 2>/dev/null; export -n out err input label codes
+  [ -z "$multi" ] || { pick $task "$1"; set -- "@{words[@]}"; }
+  export -fn run_task name_of pick 2>/dev/null; export -n out err input label codes multi
   case $1 in */*) path=$1 ;; *) path=$(type -P "$1") ;; esac
   [ -e "$path" ] || { echo "srun: error: execve(): $1: No such file or directory" >&2; exit 2; }
   [ -f "$path" ] && [ -x "$path" ] || { echo "srun: error: execve(): $1: Permission denied" >&2; exit 13; }
@@ -115,8 +137,8 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
   # Tasks of one MPI program have to know each other: the installed MPI starts them. It would end
   # all when one fails, which srun does not, so each leaves its exit code in a file.
   codes=$(mktemp -d) || exit 1
-  export out err input label codes
-  export -f run_task name_of
+  export out err input label codes multi
+  export -f run_task name_of pick
   # All on this node: it must ask no Slurm, and start nothing elsewhere.
   export OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm OMPI_MCA_plm_rsh_agent=/bin/false
   export PRTE_MCA_ras=^slurm PRTE_MCA_plm=^slurm PRTE_MCA_plm_ssh_agent=/bin/false
@@ -130,7 +152,7 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
     (run_task $task "$@") <&0 & pid=$!
     wait $pid; code=$?
     while kill -0 $pid 2>/dev/null; do wait $pid; code=$?; done
-    echo $code > "$at"' srun "$@" <&0 &
+    echo $code > "$at"' srun "$@" <&3 3<&- &
   pids=($!)
   ended "@{pids[0]}"
   launched=$code
@@ -140,7 +162,6 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
   done
   rm -rf "$codes"
 else
-  exec 3<&0
   for ((task = 0; task < n; task++)); do
     if [ "$n" = 1 ]; then exec 4<&3; else exec 4< /dev/null; fi
     (exec <&4 3<&- 4<&-; run_task $task "$@") &

@@ -161,6 +161,11 @@ export const listedInvocation = z.strictObject({
     })
     .exactOptional()
     .describe("The tasks that wait with it, if runs are asked for"),
+  mostRunning: z
+    .int()
+    .min(1)
+    .exactOptional()
+    .describe("While it waits: the most tasks of its array that run at once, if that is limited"),
 });
 export const invocationList = z.strictObject({
   invocations: z.array(listedInvocation),

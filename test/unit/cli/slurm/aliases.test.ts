@@ -17,13 +17,15 @@ const runs = invocation({
   timeLimitMs: 600_000,
   node: "n1" as never,
 });
-const waits = (task: number) =>
-  invocation({
+const waits = (task: number) => ({
+  ...invocation({
     id: 67_108_910 + task,
     arrayJobId: 67_108_910,
     arrayTaskId: task,
     reason: "JobArrayTaskLimit: 2 tasks of its array run at most at once",
-  });
+  }),
+  mostRunning: 2,
+});
 const cancelled = invocation({ id: 67_108_920, state: "CANCELLED", name: "a-long-name-of-a-job" });
 
 /** A command of Slurm's, in a folder of PATH. */
@@ -42,7 +44,7 @@ describe("squeue", () => {
     expect(stdout.replace(/1:\d\d(?= )/, "1:01").split("\n")).toEqual([
       "             JOBID PARTITION     NAME     USER ST       TIME  NODES NODELIST(REASON)",
       "          67108900   gleaner      job      ada  R       1:01      1 n1",
-      "    67108910_[1-2]   gleaner      job      ada PD       0:00      1 (JobArrayTaskLimit)",
+      "  67108910_[1-2%2]   gleaner      job      ada PD       0:00      1 (JobArrayTaskLimit)",
       "",
     ]);
     const bare = await as("squeue", "-h", "-r", "-o", "%i|%T", "--sort=-i", "-u", "ada");
@@ -187,6 +189,7 @@ describe("sbatch", () => {
     const big = "#!/bin/sh\n#SBATCH --nodes=4\n";
     const alone = await world.start(["as", "sbatch"], big).end;
     expect(alone).toMatchObject({ status: 255, stdout: "" });
+    expect(await as("sbatch", "--frobnicate", "job.sh")).toMatchObject({ status: 255 });
     world.environment = { ...world.environment, GLEAN_FALLBACK: "slurm" };
     const handed = await world.start(["as", "sbatch", "-J", "x"], big).end;
     expect(handed).toMatchObject({ status: 0, stdout: `Slurm's sbatch -J x\n${big}` });

@@ -228,7 +228,8 @@ describe("a submission", () => {
 
   test("of a long array is one entry, listed newest first page by page and cancelled in one go", async () => {
     const arrayTasks = [{ from: 0, to: 99, step: 1 }];
-    expect(await send({ arrayTasks })).toEqual({ status: 200, body: { id: 1, tasks: 100 } });
+    const limited = { arrayTasks, schedule: { mostRunning: 100 } };
+    expect(await send(limited)).toEqual({ status: 200, body: { id: 1, tasks: 100 } });
     expect([...live.singles()]).toEqual([]);
     expect(entriesOf(live, ada.uid)).toEqual({ entries: 1, ownEntries: 1 });
     expect(live.of(ada.uid).count).toBe(100);
@@ -246,7 +247,7 @@ describe("a submission", () => {
     expect((await api.ask("/v1/invocations?before=3", ada.uid)).status).toBe(400);
     const folded = "/v1/invocations?states=PENDING,RUNNING&tasks=runs";
     expect((await api.ask(folded, ada.uid)).body.invocations).toEqual([
-      expect.objectContaining({ id: 1, arrayTaskId: 0, run: { count: 100, step: 1 } }),
+      expect.objectContaining({ id: 1, run: { count: 100, step: 1 }, mostRunning: 100 }),
     ]);
     expect((await api.ask(folded, bob.uid)).body.invocations).toEqual([]);
     const cancelled = await api.ask("/v1/cancel", ada.uid, { ids: ["1"] });

@@ -89,6 +89,16 @@ describe("a step", () => {
       stderr: "srun: error: execve(): nothing-of-this-name: No such file or directory\n",
     });
   });
+  test("runs another program in each task by --multi-prog, also without a standard input", async () => {
+    const lines = ["# tasks", "0 echo first %t", "1-2,3 echo 'task  %t' of %o", "* false"];
+    writeFileSync(join(home, "programs.conf"), `${lines.join("\n")}\n`);
+    expect(
+      await bash("srun -n4 --mpi=none -l -i none --multi-prog programs.conf <&- | sort"),
+    ).toMatchObject({
+      stdout: "0: first 0\n1: task  1 of 0\n2: task  2 of 1\n3: task  3 of 0\n",
+      stderr: "",
+    });
+  });
   test("outlives a notice, which is for its tasks", async () => {
     const task =
       "trap 'echo told; exit 5' USR2; kill -USR2 $PPID; sleep 0.2; kill -USR2 $$; sleep 5";
@@ -116,7 +126,7 @@ describe("what cannot be a step here is refused with one sentence", () => {
   test.each([
     ["-N 2 hostname", /needs 2 nodes as a batch job/],
     ["-n 5 --mpi=none hostname", /More processors requested than permitted/],
-    ["--multi-prog conf", /not possible inside a function/],
+    ["--het-group=1 hostname", /not possible inside a function/],
     ["-n x hostname", /Invalid numeric value/],
     ["-n1", /No command given/],
   ])("srun %s", async (words, sentence) => {
