@@ -8,8 +8,17 @@ import {
   readSettings,
 } from "../sdk/index.js";
 
-/** The exit statuses that the CLI promises. */
-export const exitStatus = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;
+/**
+ * The exit statuses that the CLI promises. `interrupted` is what shells report for a program that
+ * Ctrl-C ended.
+ */
+export const exitStatus = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  unreachable: 3,
+  interrupted: 130,
+} as const;
 
 export class Context {
   readonly environment: NodeJS.ProcessEnv;

@@ -4,12 +4,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { GleanerError } from "../model/errors.js";
 import { type Invocation, isFinal } from "../model/invocation.js";
 import { type GleanerClient, patiently } from "../sdk/index.js";
+import { exitStatus } from "./context.js";
 import { pagesOf } from "./newest.js";
 import { complain } from "./output.js";
 
 const pauseMs = 250;
-/** The exit status that shells report for a program ended by Ctrl-C. */
-const interruptedStatus = 130;
 
 /**
  * Resolves with the highest exit code of the tasks, at least 1 if one did not complete. Ctrl-C ends
@@ -18,7 +17,7 @@ const interruptedStatus = 130;
 export async function waitForEnd(client: GleanerClient, id: string): Promise<number> {
   const leave = (): never => {
     complain(`job ${id} stays in the queue: cancel it with glean cancel ${id}`);
-    process.exit(interruptedStatus);
+    process.exit(exitStatus.interrupted);
   };
   const gaveUp = `gleanerd did not answer for 10 minutes; job ${id} stays in the queue: later, run glean acct -j ${id}`;
   process.once("SIGINT", leave);

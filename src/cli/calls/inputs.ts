@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { Content, type GleanerClient } from "../../sdk/index.js";
+import { complain } from "../output.js";
 import { quoted } from "../values.js";
 import { contentOf, keptContent } from "./content.js";
 
@@ -24,6 +25,9 @@ const maxStreamedInputs = 1_000_000;
 const whole = { window: Number.POSITIVE_INFINITY, patienceMs: 10_000 };
 /** Inputs that are fetched at once. */
 const askedAtOnce = 32;
+
+/** As a sentence names it. */
+const shownName = (name: string): string => (name === "-" ? "standard input" : quoted(name));
 
 const bad = (sentence: string, cause?: unknown): GleanerError =>
   new GleanerError("BAD_REQUEST", sentence, { cause });
@@ -61,10 +65,10 @@ async function* linesOf(stream: NodeJS.ReadableStream, name: string): AsyncGener
   } catch (cause) {
     if (cause instanceof SyntaxError)
       throw bad(
-        `--inputs: line ${number} of ${quoted(name)} is not JSON (${messageOf(cause)})`,
+        `--inputs: line ${number} of ${shownName(name)} is not JSON (${messageOf(cause)})`,
         cause,
       );
-    throw bad(`--inputs: ${quoted(name)} cannot be read: ${messageOf(cause)}`, cause);
+    throw bad(`--inputs: ${shownName(name)} cannot be read: ${messageOf(cause)}`, cause);
   }
 }
 
@@ -85,8 +89,16 @@ async function* linesIn(stream: NodeJS.ReadableStream): AsyncGenerator<string> {
 }
 
 function folderSource(folder: string): Source {
-  const names = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
+  const seen = readdirSync(folder, { withFileTypes: true });
+  const entries = seen.filter(({ name }) => !name.startsWith("."));
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const [first] = folders;
+  if (first !== undefined)
+    complain(
+      `note: folders in ${quoted(folder)} are not read, such as ${first}: give each to a map of its own`,
+    );
+  const names = entries
+    .filter((entry) => !entry.isDirectory())
     .map(({ name }) => name)
     .sort();
   if (names.length === 0) throw bad(`--inputs: the folder ${quoted(folder)} has no files`);

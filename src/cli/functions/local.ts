@@ -25,8 +25,6 @@ export interface TestForm {
   readonly json?: boolean;
 }
 
-/** As shells report a program that Ctrl-C ended. */
-const interruptedStatus = 130;
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export async function runHere(tested: Tested, form: TestForm): Promise<number> {
@@ -37,7 +35,7 @@ export async function runHere(tested: Tested, form: TestForm): Promise<number> {
     inspect: form.inspect === true,
     isCheck: false,
   });
-  if (isInterrupted) return interruptedStatus;
+  if (isInterrupted) return exitStatus.interrupted;
   const shown = answer === null ? null : answerText(answer);
   if (form.json) print(json({ answer: shown, reason, phases }));
   else if (shown === null) complain(`${tested.called}: ${reason}`);
@@ -50,7 +48,7 @@ export async function checkHere(tested: Omit<Tested, "input">): Promise<Unloadab
   const input = { contentType: "", body: new Uint8Array() };
   const call = { ...tested, input, inspect: false, isCheck: true };
   const { answer, reason, isInterrupted } = await local(call);
-  if (isInterrupted) process.exit(interruptedStatus);
+  if (isInterrupted) process.exit(exitStatus.interrupted);
   return unloadable(answer, reason);
 }
 

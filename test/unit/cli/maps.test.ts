@@ -78,13 +78,14 @@ test("reads standard input, and writes a file", async () => {
 });
 
 test("reads a folder by name, and writes one file for each result", async () => {
-  mkdirSync(join(world.home, "in"));
+  mkdirSync(join(world.home, "in/below"), { recursive: true });
   for (const name of ["b.json", "a.json", ".hidden"])
     writeFileSync(join(world.home, "in", name), `"${name}"`);
   writeFileSync(join(world.home, "in/c.bin"), Buffer.from([255, 0]));
   outcomeOf = (input) => (input.text === '"b.json"' ? exception : result(input));
-  const { status } = await glean(["map", "f", "--inputs", "in", "--output", "out/"]);
+  const { status, stderr } = await glean(["map", "f", "--inputs", "in", "--output", "out/"]);
   expect(status).toBe(1);
+  expect(stderr).toContain('glean: note: folders in "in" are not read, such as below');
   expect(maps[0]!.inputs.map(({ text, base64 }) => text ?? base64)).toEqual([
     '"a.json"',
     '"b.json"',
@@ -166,6 +167,24 @@ test("Ctrl-C cancels the calls that have not ended", async () => {
   expect(status).toBe(130);
   expect(stderr).toBe("glean: interrupted after 1 results: the other calls are cancelled\n");
   expect(world.requests.find(({ url }) => url === "/v1/cancel")?.body).toEqual({ ids: ["42"] });
+});
+
+test("Ctrl-C cancels the call that invoke waits for", async () => {
+  const { child, end } = world.start(["invoke", "f", "--input", "1"]);
+  const asked: unknown[] = [];
+  world.answers["POST /v1/calls"] = ({ body }) => {
+    asked.push(body);
+    return { body: { id: 42, invocation: null, answer: null } };
+  };
+  world.answers["GET /v1/invocations/42/outcomes"] = () => {
+    child.kill("SIGINT");
+    return { body: { outcomes: [] } };
+  };
+  const { status, stderr } = await end;
+  expect([status, stderr]).toEqual([130, "glean: interrupted: call 42 is cancelled\n"]);
+  expect(world.requests.at(-1)).toMatchObject({ url: "/v1/cancel", body: { ids: ["42"] } });
+  const [first, again] = asked as { requestId: string; waitMs: number }[];
+  expect(again).toMatchObject({ requestId: first!.requestId, waitMs: 0 });
 });
 
 test("--async prints the ids and does not wait", async () => {

@@ -43,9 +43,6 @@ export const define: Define = (command, run) => {
     .action(run(map));
 };
 
-/** The exit status that shells report for a program ended by Ctrl-C. */
-const interruptedStatus = 130;
-
 async function map(
   context: Context,
   called: string | undefined,
@@ -125,7 +122,7 @@ async function collect(
     if (!aborter.signal.aborted) throw error;
     progress.clear();
     complain(`interrupted after ${progress.done} results: the other calls are cancelled`);
-    return interruptedStatus;
+    return exitStatus.interrupted;
   } finally {
     progress.clear();
     await writer.close();
