@@ -20,6 +20,7 @@ export const bundles = {
   "glean-config": { entry: "src/config.ts", minify: true },
   "glean-report": { entry: "src/report/index.ts", minify: true },
   "glean-sim": { entry: "src/sim/index.ts", minify: false },
+  "glean-replay": { entry: "src/sim/thread.ts", minify: false },
   "glean-local": { entry: "src/local/index.ts", minify: false },
   gleanerd: { entry: "src/daemon/main.ts", minify: false },
   "glean-executor": { entry: "src/executor/main.ts", minify: false },
@@ -36,6 +37,7 @@ export const cliBundles = [
   "glean-config",
   "glean-report",
   "glean-sim",
+  "glean-replay",
   "glean-local",
 ];
 /** Everything that must be in one folder for `node glean.cjs`. */

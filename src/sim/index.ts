@@ -18,4 +18,5 @@ export { seeded } from "./random.js";
 export { sampleNodes } from "./sample.js";
 export { type Simulated, type SimulationResult, simulate } from "./simulate.js";
 export type { Trace } from "./site/trace.js";
+export type { ReplayNews, ReplayOrder } from "./thread.js";
 export type { Arrivals, Demand, Durations } from "./work/demand.js";

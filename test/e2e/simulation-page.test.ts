@@ -105,7 +105,7 @@ test("the page of a simulation shows every assumption", async () => {
     "30 s",
     "Seed 7",
     "Skipped 1 record",
-    "nodes that were down or drained are not told apart from idle ones",
+    "nodes that were down, drained or reserved are not told apart from idle ones",
     "512 MB",
     "Time limit of a call the longest of its function",
     "Starts in a plan 64",

@@ -69,7 +69,7 @@ export async function simulateFunctions(file: string, options: FunctionOptions):
   const startedMs = monotonicMs();
   const trace = await sim.readFunctionTrace(sim.linesOf(file));
   const progress = new Progress(1);
-  const replay = sim.replayFunctions(trace, settings, (share) => progress.at(share));
+  const replay = sim.replayFunctions(trace, settings, (share) => progress.at(0, share));
   const wallMs = monotonicMs() - startedMs;
   const maxRssMb = Math.round(process.resourceUsage().maxRSS / 1_024);
   print(options.json ? json({ ...replay, wallMs, maxRssMb }) : renderReplay(replay));

@@ -8,13 +8,15 @@ const firstAfterMs = 1_000;
 const everyMs = 3_000;
 const bytesPerMb = 1_000_000;
 
-/** Receives the completed share of each of `runs` consecutive replays. */
+/** Receives the completed share of each of `runs` replays. */
 export class Progress {
   private nextMs = monotonicMs() + firstAfterMs;
   private replaysSinceMs: number | null = null;
-  private finished = 0;
+  private readonly shares: number[];
 
-  constructor(private readonly runs: number) {}
+  constructor(runs: number) {
+    this.shares = new Array<number>(runs).fill(0);
+  }
 
   /** So many bytes of this file were read. */
   reading(file: string, bytes: number): void {
@@ -25,18 +27,16 @@ export class Progress {
     say(`read ${Math.round(bytes / bytesPerMb)}${whole} MB of ${file}`);
   }
 
-  at(share: number): void {
+  at(run: number, share: number): void {
+    // Each is over before the next one of its thread begins.
+    this.shares[run] = share;
     const nowMs = monotonicMs();
     this.replaysSinceMs ??= nowMs;
     if (!this.isDue()) return;
-    const done = (this.finished + share) / this.runs;
+    const done = this.shares.reduce((sum, each) => sum + each, 0) / this.shares.length;
     const leftMs = done > 0 ? ((nowMs - this.replaysSinceMs) * (1 - done)) / done : 0;
     const left = `${Math.max(1, Math.round(leftMs / 1_000))} s left`;
     say(`simulated ${Math.floor(done * 100)} %, about ${left}`);
-  }
-
-  runEnded(): void {
-    this.finished++;
   }
 
   private isDue(): boolean {

@@ -34,6 +34,12 @@ export class Changes {
     return this.outages[index] === 1;
   }
 
+  /** From a copy that was sent between threads, which has no methods. */
+  static copied(copy: Changes): Changes {
+    const { length, times, nodes, coreDeltas, memoryDeltas, outages } = copy;
+    return new Changes(length, times, nodes, coreDeltas, memoryDeltas, outages);
+  }
+
   /** Those of some nodes, which get the places that `placeOf` says; null omits a node. */
   onNodes(placeOf: (node: number) => number | null): Changes {
     const kept: number[] = [];

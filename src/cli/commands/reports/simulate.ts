@@ -1,6 +1,5 @@
 // `glean simulate`: replays a site's own records to show what Gleaner would have harvested there.
 
-import { monotonicMs } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
 import type { Simulated, Trace } from "../../../sim/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
@@ -24,6 +23,7 @@ import { addDemandOptions, addTraceOptions, collect } from "../../simulation/opt
 import { noteLines, type Run, renderRuns, renderRunsCsv } from "../../simulation/output.js";
 import { type AssumedRun, factsOf } from "../../simulation/page.js";
 import { Progress } from "../../simulation/progress.js";
+import { runReplays } from "../../simulation/replays.js";
 import { parseSeed, parseSweep } from "../../simulation/values.js";
 
 interface Options extends TraceOptions, DemandOptions, FunctionOptions, Forms {
@@ -104,18 +104,17 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
     await traceFrom(options, seed, sim),
     traced ?? { skipped: {}, firstSkipped: {} },
   );
-  const runs: Replayed[] = [];
-  for (const policy of policies)
-    for (const { label, demand, costs } of settings) {
-      const startedMs = monotonicMs();
-      const onProgress = (share: number) => progress.at(share);
-      const simulated = sim.simulate({ trace, demand, costs, policy, seed, onProgress });
-      progress.runEnded();
-      const result = { ...simulated.result, ...used(startedMs) };
-      const name = label === null ? policy.name : `${policy.name} ${label}`;
-      const { utilization } = simulated;
-      runs.push({ label: name, result, utilization, demand, costs, policy, seed });
-    }
+  const orders = policies.flatMap((policy) =>
+    settings.map(({ demand, costs }) => ({ trace, demand, costs, policy, seed })),
+  );
+  const simulated = await runReplays(orders, progress, sim.simulate);
+  const maxRssMb = Math.round(process.resourceUsage().maxRSS / 1_024);
+  const runs = simulated.map(({ result, utilization, wallMs }, index): Replayed => {
+    const order = orders[index]!;
+    const { label } = settings[index % settings.length]!;
+    const name = label === null ? order.policy.name : `${order.policy.name} ${label}`;
+    return { ...order, label: name, result: { ...result, wallMs, maxRssMb }, utilization };
+  });
   await write(runs, options);
   return exitStatus.done;
 }
@@ -129,11 +128,6 @@ function variantsOf(options: Options): { options: Options; label: string | null 
     label: `${option}=${value}`,
   }));
 }
-
-const used = (startedMs: number) => ({
-  wallMs: monotonicMs() - startedMs,
-  maxRssMb: Math.round(process.resourceUsage().maxRSS / 1_024),
-});
 
 /** Adds the skipped records of the trace of invocations to the others. */
 function withSkipped(trace: Trace, calls: CallNotes): Trace {
