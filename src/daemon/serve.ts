@@ -1,6 +1,5 @@
 // Builds the API's server with all its routes from the daemon's parts; it does not listen yet.
 
-import { randomUUID } from "node:crypto";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
@@ -8,7 +7,6 @@ import type { Logger } from "pino";
 import type { Config } from "../config.js";
 import { wholeNodeOf } from "../core/capacity/largest-node.js";
 import type { Store } from "../core/ports/store.js";
-import { askedCheck } from "../core/submission/call.js";
 import type { Where } from "../model/invocation.js";
 import type { ResourceRequest } from "../model/resources.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api/limits.js";
@@ -22,7 +20,7 @@ import { holdHandlers } from "./api/cancel.js";
 import { clusterHandlers } from "./api/cluster.js";
 import { debuggingHandlers } from "./api/debugging.js";
 import { functionHandlers } from "./api/functions.js";
-import { accept, type InvocationRoutes, invocationHandlers } from "./api/invocations.js";
+import { invocationHandlers } from "./api/invocations.js";
 import { leaseHandlers } from "./api/leases/leases.js";
 import { mapHandlers } from "./api/maps/maps.js";
 import { refusalHandlers } from "./api/reports/refusals.js";
@@ -37,13 +35,11 @@ import { TokenEpochs } from "./auth/token-epochs.js";
 import { examine } from "./doctor.js";
 import { BundleChecks } from "./functions/bundles.js";
 import { Directory } from "./functions/directory.js";
-import { MinWarm, type MinWarmDependencies } from "./functions/warm/min-warm.js";
-import { StartsAhead } from "./functions/warm/starts-ahead.js";
 import { CallIds, recordingFirst } from "./invocations/call-records.js";
-import { orderFor } from "./invocations/order.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
 import type { Rounds } from "./records/rounds.js";
 import type { Parts } from "./startup/assemble.js";
+import { warmAfterMs, warmRounds } from "./warm.js";
 
 export interface ApiOptions {
   readonly config: Config;
@@ -106,54 +102,13 @@ export async function apiServer(
   };
   register(server, handlers);
   serveCallConnections(server, (caller, asked, gone) => answerOne(common, caller, asked, gone));
-  repeat(server, minWarmOf(config, common, log));
-  repeat(server, startsAheadOf(common, log));
+  for (const each of warmRounds(config, common, log)) repeat(server, each);
   return server;
 }
 
 function repeat(server: FastifyInstance, rounds: Rounds): void {
   server.addHook("onListen", async () => rounds.start(warmAfterMs));
   server.addHook("onClose", async () => rounds.stop());
-}
-
-/** Executors of an earlier daemon have connected by then, and said what is warm. */
-const warmAfterMs = 5_000;
-
-function minWarmOf(
-  config: Config,
-  common: InvocationRoutes &
-    Omit<MinWarmDependencies, "limitMbOfUser" | "isStopped" | "warmUp" | "log"> &
-    Parts,
-  log: Logger,
-): MinWarm {
-  return new MinWarm({
-    ...common,
-    log,
-    limitMbOfUser: config.functions.maxWarmMbOfUser,
-    isStopped: ({ owner, version }) =>
-      common.stoppedFunctions.whyStopped(owner.uid, version) !== null,
-    warmUp: async (owner, version) => {
-      const submission = askedCheck(version, "warm");
-      const inputs = [{ contentType: "", body: new Uint8Array() }];
-      await accept(
-        common,
-        { ...owner, operator: false },
-        { requestId: randomUUID(), submission, inputs },
-      );
-    },
-  });
-}
-
-function startsAheadOf(common: Parts & Pick<InvocationRoutes, "access">, log: Logger): StartsAhead {
-  return new StartsAhead({
-    ...common,
-    log,
-    isStopped: (uid, version) => common.stoppedFunctions.whyStopped(uid, version) !== null,
-    orderOf: ({ invocation, submission, keepMs }, node) => {
-      const input = { contentType: "", body: new Uint8Array() };
-      return orderFor(invocation, node, { submission, input }, null, keepMs);
-    },
-  });
 }
 
 const admissionOf = (config: Config) => ({

@@ -1,10 +1,12 @@
 // Repeats a round of work at intervals, until the daemon stops.
 
+import { clearTimeout, setTimeout, type Timer } from "../../clock.js";
+
 /** The start is busy enough without it. */
 const firstAfterMs = 60_000;
 
 export abstract class Rounds {
-  private timer: NodeJS.Timeout | null = null;
+  private timer: Timer | null = null;
   private running: Promise<void> = Promise.resolve();
   protected isStopped = false;
 
