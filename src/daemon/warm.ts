@@ -15,9 +15,9 @@ import type { Parts } from "./startup/assemble.js";
 /** Executors of an earlier daemon have connected by then, and said what is warm. */
 export const warmAfterMs = 5_000;
 
-type Common = Parts & Omit<InvocationRoutes, "accounts"> & WarmAccounts;
-
-interface WarmAccounts {
+interface Common
+  extends InvocationRoutes,
+    Pick<Parts, "events" | "keepAlive" | "stoppedFunctions"> {
   readonly accounts: InvocationRoutes["accounts"] & Pick<Accounts, "byUid" | "gidOf">;
 }
 

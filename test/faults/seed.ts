@@ -57,6 +57,7 @@ class Site {
     this.daemonHost = new DaemonHost(this.world, this.slurm, this.disk);
     this.users = new Users(this.world, this.daemonHost);
     const apis = new Apis(this.users);
+    this.daemonHost.roundsOf = (daemon) => apis.warmRounds(daemon);
     this.owners = new Owners(this.world, this.users, apis);
     this.callers = new Callers(this.world, this.users, apis, this.owners);
     this.lessees = new Lessees(this.world, this.users, apis, this.owners);
@@ -106,6 +107,7 @@ class Site {
     const { chance, weather } = this.world;
     weather.slurmSlowness = chance.pick([1, 1, 1, 10, 300]);
     weather.slurmAnswers = chance.pick(["right", "right", "right", "wrong", "never"]);
+    weather.loadSlowness = chance.pick([1, 1, 30]);
     weather.diskSlowness = chance.pick([1, 1, 1, 20, 500]);
     weather.diskIsFull = chance.happens(0.1);
     weather.sickNode = chance.happens(0.25) ? chance.pick(this.world.nodes).name : null;
@@ -237,6 +239,9 @@ class Site {
       if (isServed && world.books.isQuiet && restedMs >= lingerMs && !this.anyHangs) break;
     }
     await this.readAll();
+    // gleanerd itself may have begun something meanwhile.
+    for (let tries = 0; !world.books.isQuiet && tries < patientTries; tries++)
+      await world.timeline.run(quietStepMs);
     world.books.close(this.disk);
     await this.emptyNodes();
   }
@@ -304,6 +309,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   try {
     site.daemonHost.start();
     for (let first = 0; first < firstDeploys; first++) site.owners.deploy();
+    if (world.chance.happens(0.5)) site.callers.beginHabit();
     for (let step = 0; step < options.steps && world.problems.length === 0; step++) {
       site.act();
       await world.timeline.run(pauseOf(world));

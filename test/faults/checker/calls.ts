@@ -26,6 +26,8 @@ interface Account {
   readonly uid: number;
   readonly timeLimitMs: number;
   readonly isLease: boolean;
+  /** It only loads the code, for min-warm. */
+  readonly isWarmUp: boolean;
   /** What counts; undefined until it has ended. */
   answer: CallAnswer | null | undefined;
 }
@@ -37,6 +39,16 @@ interface Found {
   readonly payload: Uint8Array;
 }
 
+/** What gleanerd submits for min-warm. */
+interface Warmed {
+  readonly function: string;
+  readonly version: string;
+}
+
+/** gleanerd read that long ago, at most, which functions are to stay warm. */
+const listedMs = 60_000;
+
+const isOver = ({ answer }: Account): boolean => answer !== undefined;
 const callerOf = ({ uid, version }: Account): string => `${uid}/${version}`;
 /** The next failure stops a function for its caller, and may be recorded a little later. */
 const nearlyStopping = 2;
@@ -61,6 +73,8 @@ export class CallBook {
   readonly functions: FunctionBook;
   /** What loading each version does. */
   readonly loadings = new Map<VersionId, Loading>();
+  /** How many workers of each version are to stay warm. */
+  readonly minWarm = new Map<VersionId, number>();
   private readonly asked = new Map<string, AskedCall>();
   private readonly accounts = new Map<InvocationId, Account>();
   /** Crashes of leased workers, by caller and version. */
@@ -101,6 +115,10 @@ export class CallBook {
   ) {
     const { command, arrayTasks, timeLimitMs } = submission;
     if (command.kind !== "call") return;
+    if (command.isCheck) {
+      this.warmedUp(ids[0]!, owner.uid, command, timeLimitMs);
+      return;
+    }
     const asked = this.asked.get(requestId);
     // Inputs that were packed are seen where the calls run.
     const isLease = command.lease !== undefined;
@@ -130,10 +148,33 @@ export class CallBook {
       );
       const asks = inputIn(input);
       const { uid } = owner;
-      const account = { input, asks, version, uid, timeLimitMs, isLease };
+      const account = { input, asks, version, uid, timeLimitMs, isLease, isWarmUp: false };
       this.accounts.set(id, { ...account, answer: undefined });
       this.recallRuns(id);
     });
+  }
+
+  /** gleanerd itself submits a call that only loads, as the owner, for a function's min-warm. */
+  private warmedUp(id: InvocationId, uid: number, called: Warmed, timeLimitMs: number): void {
+    const version = called.version as VersionId;
+    const name = called.function.split("/")[1]!;
+    const open = [...this.accounts.values()].filter(
+      (each) => each.isWarmUp && callerOf(each) === `${uid}/${version}` && !isOver(each),
+    );
+    const wanted = this.minWarm.get(version) ?? 0;
+    this.demand(
+      open.length < wanted,
+      `${open.length + 1} workers of ${version} start at once for a min-warm of ${wanted}`,
+    );
+    const latest = { caller: uid, owner: uid, name, selector: "latest" };
+    this.demand(
+      this.functions.mayMean(latest, version, this.world.nowMs - listedMs),
+      `a worker of ${version} is kept warm, which is not the latest of ${called.function}`,
+    );
+    const asks: Input = { call: "none", does: "return", lastsMs: 0, prints: false };
+    const account = { input: new Uint8Array(), asks, version, uid, timeLimitMs, isLease: false };
+    this.accounts.set(id, { ...account, isWarmUp: true, answer: undefined });
+    this.world.books.counts.warmedUp++;
   }
 
   /** A worker's handler begins with it. */
@@ -145,6 +186,7 @@ export class CallBook {
       return;
     }
     const name = `call ${key.invocation}.${key.attempt}`;
+    this.demand(!account.isWarmUp, `${name} only loads its code, and reached the handler`);
     this.demand(
       found.version === account.version,
       `${name} of version ${account.version} ran in ${found.version}`,
@@ -290,10 +332,8 @@ export class CallBook {
     );
     if (answer.kind !== "result") return;
     const text = Buffer.from(bodyOf(answer.payload)).toString();
-    this.demand(
-      text === given?.text && text === resultOf(version, uid, input),
-      `${name} has the result of another call`,
-    );
+    const result = account.isWarmUp ? "" : resultOf(version, uid, input);
+    this.demand(text === given?.text && text === result, `${name} has the result of another call`);
   }
 
   /** A user reads how a call ended. */

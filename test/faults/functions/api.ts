@@ -8,6 +8,8 @@ import type { Handlers } from "../../../src/daemon/api/server/register.js";
 import { BundleChecks } from "../../../src/daemon/functions/bundles.js";
 import { Directory } from "../../../src/daemon/functions/directory.js";
 import { CallIds } from "../../../src/daemon/invocations/call-records.js";
+import type { Rounds } from "../../../src/daemon/records/rounds.js";
+import { warmRounds } from "../../../src/daemon/warm.js";
 import type { AnswerOf, RouteName } from "../../../src/wire/api/types.js";
 import { config, type Daemon } from "../site/daemon-host.js";
 import { type Person, people, type Users } from "../site/users.js";
@@ -35,6 +37,7 @@ const accounts = {
   byName: async (name: string) => accountOf(people.find(({ user }) => user === name)),
   byUid: async (uid: number) => accountOf(people.find((each) => each.uid === uid)),
   groupsOf: async () => [],
+  gidOf: async ({ uid }: { readonly uid: number }) => uid,
 };
 
 /** A client that stays until it has its answer. */
@@ -64,6 +67,12 @@ export class Apis {
     const sent = stream === undefined ? {} : requestOf(stream);
     const request = { ...parts, caller, request: sent, reply } as unknown;
     return handler(request as Parameters<Handlers[Name]>[0]) as Promise<AnswerOf<Name>>;
+  }
+
+  /** gleanerd's own rounds, which run while it serves the API. */
+  warmRounds(daemon: Daemon): readonly Rounds[] {
+    const common = { ...daemon.parts, ...this.users.routes(daemon), accounts };
+    return warmRounds(config, common, daemon.log);
   }
 
   private open(daemon: Daemon): Api {

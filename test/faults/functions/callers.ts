@@ -16,6 +16,16 @@ import { aliases, names, type Owners } from "./owners.js";
 
 const inputType = "application/json";
 const operator = people[0]!;
+/** A habit's, with a pause after each. */
+const regularCalls = 30;
+
+/** What somebody calls. */
+interface Target {
+  readonly caller: Person;
+  readonly owner: Person;
+  readonly name: string;
+  readonly selector: string;
+}
 
 interface Submitted {
   readonly id: InvocationId;
@@ -34,9 +44,23 @@ export class Callers {
     private readonly owners: Owners,
   ) {}
 
-  call(): void {
+  /** Somebody calls one function again and again: gleanerd learns when to start its workers. */
+  beginHabit(): void {
     const { chance } = this.world;
-    const { caller, requestId, called, body } = this.ask(1, false);
+    const [caller, name] = [chance.pick(people), chance.pick(names)];
+    const [pauseMs, together] = [chance.ms(1_000, 4_000), chance.whole(1, 3)];
+    const callNext = (left: number) => {
+      if (left === 0 || this.world.isAtRest) return;
+      for (let one = 0; one < together; one++)
+        this.call({ caller, owner: caller, name, selector: "latest" });
+      this.world.after(pauseMs * chance.ms(0.9, 1.1), () => callNext(left - 1));
+    };
+    callNext(regularCalls);
+  }
+
+  call(target?: Target): void {
+    const { chance } = this.world;
+    const { caller, requestId, called, body } = this.ask(1, false, target);
     const waitMs = chance.happens(0.5) ? 0 : chance.whole(1_000, 60_000);
     const [input] = body.inputs;
     let isSent = false;
@@ -107,13 +131,10 @@ export class Callers {
     );
   }
 
-  private ask(tasks: number, isMap: boolean) {
-    const { chance, books } = this.world;
-    const caller = chance.pick(people);
+  private ask(tasks: number, isMap: boolean, target = this.target()) {
+    const { books } = this.world;
+    const { caller, owner, name, selector } = target;
     const requestId = `call-${++this.requests}`;
-    const owner = chance.happens(0.7) ? caller : chance.pick(people);
-    const name = chance.pick(names);
-    const selector = this.selector();
     const inputs = Array.from({ length: tasks }, (_, at) =>
       inputBytes(this.input(`${requestId}/${at}`)),
     );
@@ -129,6 +150,13 @@ export class Callers {
       timeLimitMs: null,
     };
     return { caller, requestId, called, body };
+  }
+
+  private target(): Target {
+    const { chance } = this.world;
+    const caller = chance.pick(people);
+    const owner = chance.happens(0.7) ? caller : chance.pick(people);
+    return { caller, owner, name: chance.pick(names), selector: this.selector() };
   }
 
   private selector(): string {

@@ -1,7 +1,7 @@
 // The workers of one simulated executor: the real pool over simulated processes, sockets and code.
 
 import type { Containment } from "../../../src/executor/containment/containment.js";
-import type { ProcessEvents } from "../../../src/executor/runtimes/runtime.js";
+import type { Place, ProcessEvents } from "../../../src/executor/runtimes/runtime.js";
 import type { SpawnOrder } from "../../../src/executor/runtimes/spawn-request.js";
 import type { Spawning } from "../../../src/executor/runtimes/spawner.js";
 import type { Surroundings } from "../../../src/executor/surroundings.js";
@@ -10,7 +10,8 @@ import { workersOver } from "../../../src/executor/workers/start.js";
 import { Leases } from "../../../src/executor/workers/work/leases.js";
 import type { ExpectedWorker } from "../../../src/executor/workers/worker-socket.js";
 import type { LaunchSpec } from "../../../src/wire/launch.js";
-import type { ExecutorMessage } from "../../../src/wire/messages.js";
+import type { AttemptOrder, ExecutorMessage } from "../../../src/wire/messages.js";
+import type { SimulatedGroup } from "../site/group.js";
 import type { SimulatedNode } from "../site/node.js";
 import type { World } from "../site/world.js";
 import type { Process } from "../timeline.js";
@@ -50,15 +51,27 @@ export class NodeWorkers {
     const payloads = new Payloads(() => "/simulated/results", say);
     const leases = new Leases(say, hostId);
     const ports = { sockets, code, programs, payloads, leases };
-    return { workers: workersOver(ports, spec, spawner, containment, say), code, leases };
+    const workers = workersOver(ports, spec, spawner, containment, say);
+    const prepare = workers.prepare.bind(workers);
+    workers.prepare = (order, ...room) => watched(order, prepare(order, ...room));
+    return { workers, code, leases };
   }
 
   /** null if it is no worker. */
-  runOf(order: SpawnOrder, events: ProcessEvents): WorkerRun | null {
+  runOf(order: SpawnOrder, group: SimulatedGroup, events: ProcessEvents): WorkerRun | null {
     const { command } = order;
     if (command.kind !== "worker") return null;
     const { world, node, process, expected } = this;
     const ofWorker = { ...order, command };
-    return new WorkerRun(world, node, process, ofWorker, events, expected.get(command.id));
+    return new WorkerRun(world, node, process, ofWorker, group, events, expected.get(command.id));
   }
 }
+
+/** The worker learns which attempt takes it, and when. */
+const watched = ({ invocation, attempt }: AttemptOrder, place: Place): Place => ({
+  ...place,
+  start: (events) => {
+    (place.group as SimulatedGroup).taken({ invocation, attempt });
+    return place.start(events);
+  },
+});

@@ -30,11 +30,12 @@ export class Owners {
     const { chance, books } = this.world;
     const caller = chance.pick(people);
     const name = chance.pick(names);
-    const { version, bytes, loading } = this.bundle(caller, name);
+    const { version, bytes, loading, minWarm } = this.bundle(caller, name);
     const isShared = chance.happens(0.3);
     const requestId = `deploy-${++this.requests}`;
     this.versions.push(version);
     books.calls.loadings.set(version, loading);
+    books.calls.minWarm.set(version, minWarm);
     const body = { requestId, name, bundle: version, ...(isShared && { sharing: "all" }) };
     this.world.tell(`${caller.user} deploys ${name} as ${requestId}: ${version}`);
     const { functions } = books.calls;
@@ -55,7 +56,7 @@ export class Owners {
   }
 
   /** The same code may be of several users, and be deployed again. */
-  private bundle({ user }: Person, name: string): Bundle & Pick<Code, "loading"> {
+  private bundle({ user }: Person, name: string) {
     const { chance } = this.world;
     const serial = chance.whole(1, serials);
     const code: Code = {
@@ -69,8 +70,13 @@ export class Owners {
       memoryMb: 100 * serial,
       timeLimitMs: 30_000 / serial,
       idleTimeoutMs: serial === 1 ? 2_000 : null,
+      minWarm: serial === 2 ? 1 : 0,
     };
-    return { ...bundleOf(code, settings), loading: code.loading };
+    return {
+      ...bundleOf(code, settings),
+      loading: code.loading,
+      minWarm: settings.minWarm!,
+    };
   }
 
   /** An alias moves, or goes, or the function or a version is removed. */

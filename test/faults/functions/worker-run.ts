@@ -4,17 +4,18 @@
 import type { ProcessEvents, RunEnd } from "../../../src/executor/runtimes/runtime.js";
 import type { SpawnOrder, WorkerStart } from "../../../src/executor/runtimes/spawn-request.js";
 import type { ExpectedWorker } from "../../../src/executor/workers/worker-socket.js";
-import type { ExecutorId, InvocationId } from "../../../src/model/ids.js";
+import type { ExecutorId } from "../../../src/model/ids.js";
 import type { AttemptKey } from "../../../src/wire/messages.js";
 import { type Frame, FrameDecoder, wholeFrames } from "../../../src/wire/worker/frame.js";
-import { decodeCallHead, decodeLoad, type Load } from "../../../src/wire/worker/messages.js";
+import { decodeLoad, type Load } from "../../../src/wire/worker/messages.js";
+import type { SimulatedGroup } from "../site/group.js";
 import type { Share, SimulatedNode, SimulatedRun } from "../site/node.js";
 import type { World } from "../site/world.js";
 import type { Process } from "../timeline.js";
 import { codeIn, hashOf, resultOf } from "./bundles.js";
 import { type Input, inputIn } from "./inputs.js";
 import * as says from "./worker-says.js";
-import { keyOfServe, serve } from "./worker-serves.js";
+import { keyOfCall, keyOfServe, serve } from "./worker-serves.js";
 import { WorkerWire } from "./worker-wire.js";
 
 /** A process that certainly is not on this machine: what it uses must not be read there. */
@@ -24,6 +25,8 @@ const unfrozenMs = 100;
 /** It is resumed before it is written to. */
 const resumedMs = 1_000;
 const segmentationFault = 11;
+
+const nothingRan = { exitCode: 0, signal: 0, oomKills: 0 };
 
 type Order = SpawnOrder & { readonly command: WorkerStart };
 
@@ -48,6 +51,8 @@ export class WorkerRun implements SimulatedRun {
   private isBusy = true;
   private idleSinceMs = 0;
   private held: Held | null;
+  /** Its executor knows that its code is loaded. */
+  private isLoaded = false;
   /** The executor has given up its connection. */
   private isBroken = false;
   /** It does not stop to serve: its executor kills it. */
@@ -67,11 +72,14 @@ export class WorkerRun implements SimulatedRun {
     private readonly node: SimulatedNode,
     private readonly process: Process,
     private readonly order: Order,
+    group: SimulatedGroup,
     private readonly events: ProcessEvents,
     private readonly expected: ExpectedWorker | undefined,
   ) {
     this.key = { invocation: order.invocation, attempt: order.attempt };
-    this.held = { key: this.key, sinceUs: null, isBegun: false };
+    const { taker } = group;
+    this.held = taker && { key: taker, sinceUs: null, isBegun: false };
+    group.onTaken = (key) => this.taken(key);
     this.executor = process.name as ExecutorId;
     const sent = new FrameDecoder(wholeFrames((frame) => this.wasSent(frame)));
     this.wire = new WorkerWire(world, process, {
@@ -91,8 +99,14 @@ export class WorkerRun implements SimulatedRun {
     else world.after(chance.ms(1, 6), () => this.begin());
   }
 
-  /** An idle worker holds none, and must be frozen. */
+  /** It was started before anybody called, and nobody has called since. */
+  get isAhead(): boolean {
+    return this.held === null && !this.isLoaded;
+  }
+
+  /** An idle worker holds none, and must be frozen; one that is started ahead leaves for a job. */
   get cores(): number {
+    if (this.isAhead) return 0;
     const { idleSinceMs, isFrozen, process, world } = this;
     const sinceMs = Math.max(idleSinceMs, process.frozenUntilUs / 1_000);
     const runsFree = !this.isDying && !isFrozen && world.nowMs - sinceMs > unfrozenMs;
@@ -108,7 +122,8 @@ export class WorkerRun implements SimulatedRun {
    * memory, but a job must.
    */
   get dying(): Share | null {
-    return this.isDying && !this.isBusy ? { cores: 0, memoryMb: this.order.memoryMb } : null;
+    const isIdle = !this.isBusy || this.isAhead;
+    return this.isDying && isIdle ? { cores: 0, memoryMb: this.order.memoryMb } : null;
   }
 
   private get name(): string {
@@ -120,7 +135,9 @@ export class WorkerRun implements SimulatedRun {
     this.node.functions.delete(this);
     const message = "glean-spawn ended without a report";
     this.report(() => {
-      this.world.books.causes.spawnVanished(`${this.key.invocation}.${this.key.attempt}`);
+      const { held } = this;
+      if (held !== null)
+        this.world.books.causes.spawnVanished(`${held.key.invocation}.${held.key.attempt}`);
       this.events.onEnd({ kind: "vanished", message });
     });
   }
@@ -137,7 +154,11 @@ export class WorkerRun implements SimulatedRun {
     this.state = "ended";
     this.node.functions.delete(this);
     this.world.tell(`${this.name} cannot be started: ${end.message}`);
-    this.report(() => this.events.onEnd(end));
+    this.report(() => {
+      // Nothing ran, whenever its executor began to count.
+      if (this.held?.sinceUs != null) this.ended(this.held, 0, nothingRan);
+      this.events.onEnd(end);
+    });
   }
 
   private begin(): void {
@@ -147,7 +168,8 @@ export class WorkerRun implements SimulatedRun {
     this.state = "running";
     this.isAlive = true;
     this.startUs = world.timeline.nowUs;
-    world.tell(`${this.name} starts`);
+    world.tell(`${this.name} starts${this.isAhead ? ", ahead of its calls" : ""}`);
+    if (this.isAhead) world.books.counts.ahead++;
     world.books.checkNode(node, `a worker of ${this.key.invocation} started`);
     this.report(() => {
       this.holds(world.timeline.nowUs);
@@ -159,7 +181,7 @@ export class WorkerRun implements SimulatedRun {
 
   /** From here on the executor counts the time of the call in it. */
   private holds(sinceUs: number): void {
-    if (this.held === null) return;
+    if (this.held === null || this.held.sinceUs !== null) return;
     this.held.sinceUs = sinceUs;
     this.world.books.holds(this.held.key, this.order.cores, this.order.memoryMb);
   }
@@ -174,16 +196,21 @@ export class WorkerRun implements SimulatedRun {
   }
 
   /** From then on its executor counts the time of a call, whether or not it reaches the worker. */
+  private taken(key: AttemptKey): void {
+    const { counts } = this.world.books;
+    if (this.isLoaded) counts.warm++;
+    else counts.aheadTaken++;
+    this.held = { key, sinceUs: null, isBegun: false };
+    this.holds(this.world.timeline.nowUs);
+    if (this.isLoaded) this.endUnlessBegun();
+  }
+
   private wasSent({ type, metadata, payload }: Frame): void {
     if (type !== "call" && type !== "serve") return;
-    const key = type === "call" ? keyOf(metadata) : keyOfServe(payload);
-    if (this.held?.key.invocation === key.invocation) {
-      this.held.isBegun = true;
-      return;
-    }
-    this.held = { key, sinceUs: null, isBegun: true };
-    this.holds(this.world.timeline.nowUs);
-    this.world.books.counts.warm++;
+    const { invocation } = type === "call" ? keyOfCall(metadata) : keyOfServe(payload);
+    const { held, name, world } = this;
+    if (held?.key.invocation === invocation) held.isBegun = true;
+    else world.complain(`${name} is sent ${invocation}, and has ${held?.key.invocation}`);
   }
 
   private read(bytes: Buffer): void {
@@ -212,31 +239,40 @@ export class WorkerRun implements SimulatedRun {
   private load(load: Load): void {
     this.loaded = load;
     const { loading } = codeIn(this.code);
-    this.later(this.world.chance.ms(1, 150), () => {
+    const { chance, weather } = this.world;
+    this.later(chance.ms(1, 150) * weather.loadSlowness, () => {
       if (loading === "exits") this.end(1, 0);
       else if (loading === "works") {
         this.wire.say(says.loaded(load), () => this.heardLoaded());
       } else {
-        this.isBusy = false;
-        this.idleSinceMs = this.world.nowMs;
         this.answer(says.loadFailed(), 1, { kind: "notLoaded" });
       }
     });
   }
 
-  /** A lease that is over by then ends without having begun, and its worker is idle. */
   private heardLoaded(): void {
+    this.isLoaded = true;
+    if (this.held === null) this.becomesIdle();
+    else if (!this.isDying) this.endUnlessBegun();
+  }
+
+  /** A lease that is over, and a call that only loads, end without a word to the worker. */
+  private endUnlessBegun(): void {
     const { held, world } = this;
     const atUs = world.timeline.nowUs;
-    if (held === null || this.isDying) return;
     // After the executor's turn, in which it sends what the worker is to do.
     world.after(0, () => {
-      if (this.held !== held || held.isBegun) return;
-      this.ended(held, atUs, { exitCode: 0, signal: 0, oomKills: 0 });
+      if (held === null || this.held !== held || held.isBegun) return;
+      world.books.calls.answered(held.key, { kind: "result", text: "" });
+      this.ended(held, atUs, nothingRan);
       this.held = null;
-      this.isBusy = false;
-      this.idleSinceMs = world.nowMs;
+      this.becomesIdle();
     });
+  }
+
+  private becomesIdle(): void {
+    this.isBusy = false;
+    this.idleSinceMs = this.world.nowMs;
   }
 
   /** What it finds in its folder. */
@@ -246,7 +282,7 @@ export class WorkerRun implements SimulatedRun {
 
   private call({ id, metadata, payload }: Frame): void {
     const { world, node } = this;
-    this.key = keyOf(metadata);
+    this.key = keyOfCall(metadata);
     this.callId = id;
     this.isBusy = true;
     world.tell(`${this.name} gets its call`);
@@ -302,14 +338,14 @@ export class WorkerRun implements SimulatedRun {
     exitCode: number,
     answer: { readonly kind: string; readonly text?: string },
   ): void {
-    const { world, held } = this;
+    const { world } = this;
     this.callId = null;
-    this.isBusy = false;
-    this.idleSinceMs = world.nowMs;
-    if (held !== null) world.books.calls.answered(held.key, answer);
+    this.becomesIdle();
     this.wire.say(frame, () => {
+      const { held } = this;
       // After a kill the call holds its cores until the process is gone, whatever was still said.
-      if (this.held !== held || held === null || this.isDying) return;
+      if (held === null || this.isDying) return;
+      world.books.calls.answered(held.key, answer);
       this.ended(held, world.timeline.nowUs, { exitCode, signal: 0, oomKills: 0 });
       this.held = null;
     });
@@ -408,9 +444,4 @@ export class WorkerRun implements SimulatedRun {
   die(): void {
     this.kill();
   }
-}
-
-function keyOf(metadata: Buffer): AttemptKey {
-  const { name, attempt } = decodeCallHead(metadata);
-  return { invocation: Number(name) as InvocationId, attempt };
 }

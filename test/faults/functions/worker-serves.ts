@@ -1,8 +1,9 @@
-// A simulated worker that serves the clients of a lease, until it is told to stop, crashes or is
-// killed.
+// What a simulated worker is told to do, and how it serves the clients of a lease: until it is told
+// to stop, crashes or is killed.
 
 import type { InvocationId } from "../../../src/model/ids.js";
 import type { AttemptKey } from "../../../src/wire/messages.js";
+import { decodeCallHead } from "../../../src/wire/worker/messages.js";
 import { decodeServe } from "../../../src/wire/worker/serving.js";
 import type { World } from "../site/world.js";
 import * as says from "./worker-says.js";
@@ -13,6 +14,11 @@ export interface ServingWorker {
   say(frame: Buffer): void;
   /** Its process ends. */
   end(exitCode: number, signal: number, oomKills?: number): void;
+}
+
+export function keyOfCall(metadata: Buffer): AttemptKey {
+  const { name, attempt } = decodeCallHead(metadata);
+  return { invocation: Number(name) as InvocationId, attempt };
 }
 
 export function keyOfServe(payload: Buffer): AttemptKey {

@@ -12,10 +12,12 @@ import { Secrets } from "../../../src/daemon/auth/tokens.js";
 import { wakesFor } from "../../../src/daemon/capacity/wake.js";
 import { Cleaning } from "../../../src/daemon/functions/cleaning.js";
 import { Retention } from "../../../src/daemon/records/retention.js";
+import type { Rounds } from "../../../src/daemon/records/rounds.js";
 import type { Adapters } from "../../../src/daemon/startup/adapters.js";
 import { assemble, type Parts } from "../../../src/daemon/startup/assemble.js";
 import { recover } from "../../../src/daemon/startup/recovery.js";
 import { subscriberFailed } from "../../../src/daemon/state/events.js";
+import { warmAfterMs } from "../../../src/daemon/warm.js";
 import { AssertionError, GleanerError } from "../../../src/model/errors.js";
 import type { ExecutorId, JobId, NodeName } from "../../../src/model/ids.js";
 import { leasePrices } from "../checker/bills.js";
@@ -57,12 +59,14 @@ export class Daemon {
   private readonly woken: ReturnType<typeof wakesFor>;
   private readonly cleaning: Cleaning;
   private readonly retention: Retention;
+  /** What runs while the API is served. */
+  rounds: readonly Rounds[] = [];
 
   constructor(
     readonly process: Process,
     readonly parts: Parts,
     readonly store: Store,
-    log: Logger,
+    readonly log: Logger,
   ) {
     this.woken = wakesFor(parts);
     const { retainDays } = config.store;
@@ -95,6 +99,8 @@ export const slowestLaunchMs = 20_000;
 export class DaemonHost {
   /** Takes connections and requests. */
   listening: Daemon | null = null;
+  /** What each gleanerd repeats from its start on. */
+  roundsOf: (daemon: Daemon) => readonly Rounds[] = () => [];
   private process: Process | null = null;
   private readonly bootedUs: number;
   readonly contents: Contents;
@@ -155,7 +161,10 @@ export class DaemonHost {
     await recover(parts, store);
     // What is dead may finish its turn, and nobody hears of it.
     if (!process.isAlive) return;
-    this.listening = new Daemon(process, parts, store, log);
+    const daemon = new Daemon(process, parts, store, log);
+    this.listening = daemon;
+    daemon.rounds = this.roundsOf(daemon);
+    for (const each of daemon.rounds) each.start(warmAfterMs);
     world.tell(`${process.name} is ready`);
     void parts.capacity.start();
   }
@@ -167,6 +176,7 @@ export class DaemonHost {
     const { parts, process } = daemon;
     this.world.within(process, 0, async () => {
       await parts.capacity.stop();
+      await Promise.all(daemon.rounds.map((each) => each.stop()));
       this.listening = null;
       parts.executors.close();
       await parts.recorder.flush();

@@ -220,8 +220,9 @@ export class ExecutorProcess {
   }
 
   private spawn(order: SpawnOrder, group: AttemptGroup, events: ProcessEvents): RunHandle {
-    const run = this.workers.runOf(order, events) ?? this.functionRun(order, events);
-    (group as SimulatedGroup).run = run;
+    const simulated = group as SimulatedGroup;
+    const run = this.workers.runOf(order, simulated, events) ?? this.functionRun(order, events);
+    simulated.run = run;
     return {
       terminate: () => run.terminate(),
       notify: () => {}, // its functions ask for none

@@ -1,6 +1,7 @@
 // The cgroup of one attempt or worker on a simulated node.
 
 import type { AttemptGroup } from "../../../src/executor/containment/containment.js";
+import type { AttemptKey } from "../../../src/wire/messages.js";
 import type { SimulatedRun } from "./node.js";
 
 export class SimulatedGroup implements AttemptGroup {
@@ -12,9 +13,18 @@ export class SimulatedGroup implements AttemptGroup {
   readonly isFrozen = true;
   /** null until something was started in it. */
   run: SimulatedRun | null = null;
+  /** The attempt that had it last; null: none has had it, its worker is started ahead. */
+  taker: AttemptKey | null = null;
+  onTaken: (key: AttemptKey) => void = () => {};
 
   /** `removed`: nothing is in it any more. */
   constructor(private readonly removed: (group: SimulatedGroup) => void) {}
+
+  /** The executor gives it to an attempt. */
+  taken(key: AttemptKey): void {
+    this.taker = key;
+    this.onTaken(key);
+  }
 
   kill(): void {
     this.run?.killStarted();

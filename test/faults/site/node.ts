@@ -32,6 +32,8 @@ export interface FunctionProcess extends Share {
   isAlive: boolean;
   /** What it still takes beside its share; null if nothing. */
   readonly dying: Share | null;
+  /** A worker that nobody has called yet: it runs its code only while no job wants its cores. */
+  readonly isAhead?: boolean;
   die(): void;
 }
 
@@ -96,8 +98,11 @@ export class SimulatedNode {
     this.marks.set(job, cpus);
     world.books.causes.takes(this.name);
     const startUs = world.timeline.nowUs;
+    const ahead = [...this.functions].filter((each) => each.isAhead);
     const done = () => {
       if (isWanted()) {
+        if (ahead.some((each) => each.isAhead && each.isAlive))
+          world.complain(`harm: a worker started ahead is left on ${this.name} for job ${job}`);
         this.jobs.set(job, share);
         world.tell(`${this.name}: job ${job} starts on ${share.cores} cores`);
         world.books.checkNode(this, `job ${job} started`, true);

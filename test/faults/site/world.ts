@@ -41,6 +41,8 @@ export interface Weather {
   /** Slurm's commands take so many times longer. */
   slurmSlowness: number;
   slurmAnswers: "right" | "wrong" | "never";
+  /** Code is loaded from a file system that is busy. */
+  loadSlowness: number;
   diskSlowness: number;
   diskIsFull: boolean;
   /** Where no command can be started: its working directory is not mounted. */
@@ -55,6 +57,7 @@ export interface Weather {
 const fairWeather: Weather = {
   slurmSlowness: 1,
   slurmAnswers: "right",
+  loadSlowness: 1,
   diskSlowness: 1,
   diskIsFull: false,
   sickNode: null,
