@@ -25,7 +25,8 @@ export interface LeavingParts {
 
 export class Departure {
   mode: "serving" | "draining" | "leaving" = "serving";
-  private drainReason = "";
+  /** null while it serves. */
+  reason: string | null = null;
 
   constructor(private readonly parts: LeavingParts) {}
 
@@ -36,6 +37,7 @@ export class Departure {
   async leave(reason: string, graceMs = 0): Promise<void> {
     if (this.mode === "leaving") return;
     this.mode = "leaving";
+    this.reason = reason;
     const { attempts, remover, spawner, outbox } = this.parts;
     this.parts.onLeaving(reason);
     if (graceMs > 0) await attempts.part(reason, graceMs);
@@ -54,13 +56,13 @@ export class Departure {
   drain(reason: string): void {
     if (this.mode !== "serving") return;
     this.mode = "draining";
-    this.drainReason = reason;
+    this.reason = reason;
     void this.parts.attempts.ask(reason);
     this.leaveIfDrained();
   }
 
   leaveIfDrained(): void {
     if (this.mode === "draining" && this.parts.attempts.running.length === 0)
-      void this.leave(this.drainReason);
+      void this.leave(this.reason!);
   }
 }

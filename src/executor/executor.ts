@@ -109,10 +109,9 @@ export class Executor implements HookHandlers {
   onConnected(send: Send): void {
     send({
       type: "ready",
-      pid: process.pid,
-      hostName: hostname(),
+      ...{ pid: process.pid, hostName: hostname(), hookProblem: this.hookProblem },
+      ...(this.departure.reason !== null && { leaving: this.departure.reason }),
       containment: this.containment.kind,
-      hookProblem: this.hookProblem,
       budget: this.usable,
       answersFor: [...this.attempts.keys, ...this.orders.waiting, ...this.outbox.unrecorded],
       markedJobs: this.allowance.jobs,

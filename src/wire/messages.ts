@@ -212,6 +212,8 @@ export type ExecutorMessage =
       readonly answersFor: readonly AttemptKey[];
       readonly markedJobs: readonly JobId[];
       readonly hookSequence: number;
+      /** Why it takes no new work and leaves once its work is done; if omitted, it serves. */
+      readonly leaving?: string | undefined;
     }
   /** The effective budget changed (after a budget order, or because a job came). */
   | { readonly type: "budget"; readonly budget: Resources }

@@ -177,6 +177,8 @@ export class Executors {
     if (record.state === "requested") record.become("starting");
     if (record.state === "starting") record.become("ready");
     record.heardReady(message);
+    // An earlier gleanerd told it so, or its node: it would give each order back at once.
+    if (message.leaving !== undefined) record.retire("drain", message.leaving);
     const { id: executor, node, budget } = record;
     record.log.say((suppressed) =>
       log.info({ executor, node, budget, hook: hookProblem, suppressed }, "executor ready"),

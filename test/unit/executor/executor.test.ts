@@ -399,6 +399,8 @@ describe("leaving", () => {
     await settled();
     expect(of("leaving")).toEqual([{ type: "leaving", reason: "drained by ann" }]);
     expect(gone).toEqual(["drained by ann"]);
+    executor.onConnected((message) => told.push(message) > 0);
+    expect(of("ready").at(-1)).toMatchObject({ leaving: "drained by ann" });
   });
 
   test("happens at once, and only once, if drained without work", async () => {

@@ -142,6 +142,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
       answersFor: [others],
       markedJobs: [job],
       hookSequence: 1,
+      leaving: "drained",
     },
     budget: { type: "budget", budget },
     started: { type: "started", key: others, agoMs: 0 },

@@ -55,6 +55,20 @@ test("an executor that connects again is ordered nothing before it is ready", as
   expect(await again.ordered(1)).toMatchObject([{ invocation: id, attempt: 1 }]);
 });
 
+test("an executor that leaves, as an earlier gleanerd told it, is ordered nothing", async () => {
+  await site.stop();
+  await site.start();
+  const again = await site.connect(before.spec);
+  again.ready(budget, { leaving: "drained by ann" });
+  await again.isHeard();
+  const id = await site.submit("ann", 1);
+  await site.settled();
+  expect(again.orders).toEqual([]);
+  const other = await site.executorOn("n2", budget.cores);
+  other.ready(budget);
+  expect(await other.ordered(1)).toMatchObject([{ invocation: id, attempt: 1 }]);
+});
+
 test("an attempt recorded between two connections is ordered once, after the second is ready", async () => {
   let begin = () => {};
   mayBegin = new Promise((resolve) => {
