@@ -70,10 +70,12 @@ export type CallAnswer =
   /** The function's code could not be loaded, so no handler ran. */
   | { readonly kind: "notLoaded"; readonly error: RemoteError };
 
-/** One sentence for lists: `ValueError: no such column`. */
-export function sentenceOf({ type, message }: RemoteError): string {
-  const text = message === "" ? type : `${type}: ${message}`;
-  return text.replace(/\s+/g, " ").slice(0, maxSentence);
-}
+/** `ValueError: no such column`, as languages print it. */
+export const titleOf = ({ type, message }: Omit<RemoteError, "stack">): string =>
+  message === "" ? type : `${type}: ${message}`;
+
+/** The title as one sentence for lists. */
+export const sentenceOf = (error: RemoteError): string =>
+  titleOf(error).replace(/\s+/g, " ").slice(0, maxSentence);
 
 const maxSentence = 500;

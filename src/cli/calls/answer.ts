@@ -1,5 +1,6 @@
 // Prints the answer of a call: its result as it is, or the error of the user's code.
 
+import { titleOf } from "../../model/call.js";
 import type { InvocationState } from "../../model/invocation.js";
 import type { AnswerOfCall, GleanerClient } from "../../sdk/index.js";
 import { exitStatus } from "../context.js";
@@ -38,8 +39,8 @@ export function showAnswer(what: string, answer: NonNullable<AnswerOfCall["answe
     process.stdout.write(text === undefined ? Buffer.from(base64!, "base64") : ending(text));
     return;
   }
-  const { type, message, stack } = answer.error;
-  complain(`${what}: ${type}: ${message}`);
+  const { stack } = answer.error;
+  complain(`${what}: ${titleOf(answer.error)}`);
   if (stack !== null) process.stderr.write(ending(stack));
 }
 

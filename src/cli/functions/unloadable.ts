@@ -1,6 +1,6 @@
 // Why a function that was checked cannot be loaded, in the words of its runtime.
 
-import type { RemoteError } from "../../model/call.js";
+import { type RemoteError, titleOf } from "../../model/call.js";
 
 export interface Unloadable {
   readonly sentence: string;
@@ -16,5 +16,5 @@ export function unloadable(
   if (answer?.kind === "result") return null;
   const { error } = answer ?? {};
   if (error === undefined) return { sentence: reason ?? "its worker ended", stack: null };
-  return { sentence: `${error.type}: ${error.message}`, stack: error.stack };
+  return { sentence: titleOf(error), stack: error.stack };
 }

@@ -1,6 +1,6 @@
 // What a call of a function may end with instead of a result.
 
-import type { RemoteError } from "../../model/call.js";
+import { type RemoteError, titleOf } from "../../model/call.js";
 import type { Outcome } from "../../wire/api/types.js";
 import { decode } from "./payloads.js";
 
@@ -43,7 +43,7 @@ export class FunctionError extends CallError {
     const here = (this.stack ?? "").split("\n").filter((line) => line.startsWith("    at "));
     const there = error.stack === null ? [] : [error.stack.trimEnd()];
     // Node's stacks begin with this line, Python's do not.
-    const head = there[0]?.startsWith(`${error.type}: `) ? [] : [`${error.type}: ${error.message}`];
+    const head = there[0]?.startsWith(`${error.type}: `) ? [] : [titleOf(error)];
     this.stack = [...head, ...there, ...here].join("\n");
   }
 }

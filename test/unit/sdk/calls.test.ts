@@ -83,6 +83,14 @@ describe("invoke", () => {
     expect(error.stack?.startsWith(stack)).toBe(true);
   });
 
+  test("shows the type alone of an exception without a text", async () => {
+    const error = { type: "GeneratorExit", message: "", stack: "Traceback" };
+    const answer = { kind: "exception", error } as const;
+    calls.answer = () => ({ state: "FAILED", reason: null, answer });
+    const thrown = (await connection.invoke("f").catch((each) => each)) as FunctionError;
+    expect(thrown.stack).toMatch(/^GeneratorExit\nTraceback\n/);
+  });
+
   test("tells code that cannot be loaded from code that throws", async () => {
     calls.answer = () => failed("notLoaded");
     await expect(connection.invoke("f")).rejects.toBeInstanceOf(NotLoadedError);
