@@ -59,7 +59,7 @@ function checksums(each, tree) {
 }
 
 /** The release of the C library that the compiled files ask for. */
-function oldestLibc(tree) {
+export function oldestLibc(tree) {
   const compiled = tree.files().filter((file) => isCompiled(join(tree.path, file)));
   const versions = compiled.flatMap((file) => {
     const needed = execFileSync("readelf", ["--wide", "--version-info", join(tree.path, file)], {

@@ -1,5 +1,5 @@
-// Makes the three Debian packages from dist/: reads the options, and builds each package in a
-// folder of its own that is removed at the end.
+// Makes the three packages from dist/, for Debian and, where rpmbuild is, for RPM: reads the
+// options, and builds each package in a folder of its own that is removed at the end.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -11,6 +11,7 @@ import { debianChangelog } from "./changelog.mjs";
 import { packages } from "./contents.mjs";
 import { controlFiles } from "./control.mjs";
 import { copyrightText } from "./copyright.mjs";
+import { hasRpmbuild, makeRpm } from "./rpm.mjs";
 import { Tree } from "./tree.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -39,12 +40,13 @@ function main() {
   for (const each of packages.filter(({ name }) => options.names.includes(name))) {
     const work = mkdtempSync(join(tmpdir(), "gleaner-package-"));
     try {
-      const file = makePackage(each, { ...build, copyright, changelog, work }, options.fast);
-      const made = join(folder, file);
-      // From a file system to another one rename does not work.
-      run("mv", ["-f", join(work, file), `${made}.new`]);
-      renameSync(`${made}.new`, made);
-      console.log(made);
+      for (const file of makePackages(each, { ...build, copyright, changelog, work }, options)) {
+        const made = join(folder, file);
+        // From a file system to another one rename does not work.
+        run("mv", ["-f", join(work, file), `${made}.new`]);
+        renameSync(`${made}.new`, made);
+        console.log(made);
+      }
     } finally {
       rmSync(work, { recursive: true });
     }
@@ -58,6 +60,7 @@ function readOptions() {
       out: { type: "string", default: join(root, "dist/packages") },
       revision: { type: "string", default: "1" },
       fast: { type: "boolean", default: false },
+      deb: { type: "boolean", default: false },
     },
   });
   if (!/^[1-9][0-9]{0,8}$/.test(values.revision))
@@ -85,8 +88,15 @@ function epochSeconds() {
   throw new Error("this is no git checkout: set SOURCE_DATE_EPOCH to the time of the release");
 }
 
-/** Returns the file's name in `build.work`. */
-function makePackage(each, build, fast) {
+/** Returns the names of the files in `build.work`. */
+function makePackages(each, build, { fast, deb }) {
+  const tree = makeTree(each, build);
+  const files = [makeDeb(each, build, tree, fast)];
+  if (!deb && hasRpmbuild()) files.push(makeRpm(each, build, tree, fast));
+  return files;
+}
+
+function makeTree(each, build) {
   const tree = new Tree(join(build.work, "tree"));
   each.fill(tree, build);
   tree.write(`/usr/share/doc/${each.name}/copyright`, build.copyright);
@@ -98,6 +108,10 @@ function makePackage(each, build, fast) {
   tree.write(`/usr/share/lintian/overrides/${each.name}`, overridesOf(build, each));
   for (const { name, text, mode } of controlFiles(each, build, tree))
     tree.write(`/DEBIAN/${name}`, text, mode);
+  return tree;
+}
+
+function makeDeb(each, build, tree, fast) {
   const file = `${each.name}_${build.version}_${build.architecture}.deb`;
   const compression = fast ? ["-Zgzip", "-z1"] : ["-Zxz"];
   run("dpkg-deb", ["--root-owner-group", ...compression, "--build", tree.path, file], {

@@ -75,10 +75,18 @@ export class Tree {
 
   /** The paths of all files, as they are installed. */
   files() {
+    return this.paths((entry) => entry.isFile());
+  }
+
+  folders() {
+    return this.paths((entry) => entry.isDirectory());
+  }
+
+  paths(wanted) {
     return readdirSync(this.path, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
+      .filter(wanted)
       .map((entry) => `/${relative(this.path, join(entry.parentPath ?? entry.path, entry.name))}`)
-      .filter((file) => !file.startsWith("/DEBIAN/"))
+      .filter((file) => !/^\/DEBIAN(\/|$)/.test(file))
       .sort();
   }
 }

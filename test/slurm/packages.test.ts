@@ -78,8 +78,8 @@ let machine: Machine;
 
 beforeAll(async () => {
   if (!isWanted) return;
-  makePackages("1");
-  makePackages("2", "--revision", "2", "gleaner-controller", "gleaner-node");
+  makePackages("1", "--deb");
+  makePackages("2", "--deb", "--revision", "2", "gleaner-controller", "gleaner-node");
   machine = await Machine.start(folder, "ctl1", "198.51.100.1");
   await machine.do(prepareSlurm);
   await machine.do(startSlurm);
@@ -111,10 +111,29 @@ const doctorIsGreen = () =>
 step(
   "are the same bytes when they are made again",
   () => {
-    makePackages("again", "gleaner-controller");
+    makePackages("again", "--deb", "gleaner-controller");
     const [file] = readdirSync(join(folder, "again"));
     const bytes = (of: string) => readFileSync(join(folder, of, file!));
     expect(bytes("again").equals(bytes("1"))).toBe(true);
+  },
+  120_000,
+);
+
+const rpmStep = spawnSync("rpmbuild", ["--version"]).status === 0 ? step : test.skip;
+
+rpmStep(
+  "are made for RPM, with the scripts that dpkg would run",
+  () => {
+    makePackages("rpm", "gleaner-client");
+    const file = readdirSync(join(folder, "rpm")).find((name) => name.endsWith(".x86_64.rpm"));
+    const ask = (...what: string[]) =>
+      spawnSync("rpm", ["-qp", ...what, join(folder, "rpm", file!)], { encoding: "utf8" }).stdout;
+    expect(ask("-l").split("\n")).toEqual(
+      expect.arrayContaining(["/usr/lib/gleaner-client", "/usr/lib/gleaner-client/glean"]),
+    );
+    expect(ask("--scripts")).toMatch(
+      /post\w+ scriptlet.*\n.*configure.*preun\w+ scriptlet.*\n.*set -- remove/s,
+    );
   },
   120_000,
 );
