@@ -73,8 +73,8 @@ export class Books {
     /** Workers that served a lease, and those that crashed or were evicted then and were billed. */
     ...{ leased: 0, crashed: 0, evictedBilled: 0 },
     ...{ deployed: 0, read: 0 },
-    /** Workers that were started ahead, those of them that a call took early, and for min-warm. */
-    ...{ ahead: 0, aheadTaken: 0, warmedUp: 0 },
+    /** Workers that were started ahead, and for min-warm. */
+    ...{ ahead: 0, warmedUp: 0 },
   };
   private readonly accounts = new Map<InvocationId, Account>();
   private readonly runs = new Map<string, Run>();

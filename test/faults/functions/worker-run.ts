@@ -197,9 +197,7 @@ export class WorkerRun implements SimulatedRun {
 
   /** From then on its executor counts the time of a call, whether or not it reaches the worker. */
   private taken(key: AttemptKey): void {
-    const { counts } = this.world.books;
-    if (this.isLoaded) counts.warm++;
-    else counts.aheadTaken++;
+    if (this.isLoaded) this.world.books.counts.warm++;
     this.held = { key, sinceUs: null, isBegun: false };
     this.holds(this.world.timeline.nowUs);
     if (this.isLoaded) this.endUnlessBegun();
