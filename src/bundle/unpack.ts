@@ -18,7 +18,7 @@ const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 
 /**
  * Unpacks into `directory`, which must not exist; its parent must be writable by nobody else.
- * Nobody but the owner can enter it before everything is checked. Rejects, and leaves nothing, if
+ * Nobody but the owner can enter it. Rejects, and leaves nothing, if
  * the content is no bundle, or another version.
  */
 export async function unpackBundle(
@@ -45,7 +45,7 @@ export async function unpackBundle(
     // Last, so that nothing is ever written through one.
     for (const { name, target } of links) await symlink(target, join(directory, name));
     for (const folder of folders) await chmod(join(directory, folder), 0o555);
-    await chmod(directory, 0o555);
+    await chmod(directory, 0o500);
   } catch (cause) {
     await removeUnpacked(directory);
     throw cause;

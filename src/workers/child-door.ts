@@ -32,18 +32,19 @@ export class ChildDoor {
     this.server = createServer((socket) => this.admit(socket));
   }
 
-  /** Listens at a path that must not exist; every user may connect. */
+  /** Listens at a path that must not exist. */
   static async open(path: string): Promise<ChildDoor> {
     const door = new ChildDoor(path);
     door.server.listen(path);
     await once(door.server, "listening");
-    chmodSync(path, 0o666);
+    door.admitUsers(false);
     return door;
   }
 
   /** Each fork expects a worker of its own. */
   expect(): Expected {
     const token = randomBytes(tokenBytes).toString("hex");
+    if (this.expected.size === 0) this.admitUsers(true);
     const arrived = new Promise<Socket | null>((resolve) => this.expected.set(token, resolve));
     return { path: this.path, token, arrived, giveUp: () => this.settle(token, null) };
   }
@@ -91,7 +92,17 @@ export class ChildDoor {
 
   private settle(token: string, socket: Socket | null): void {
     this.expected.get(token)?.(socket);
-    this.expected.delete(token);
+    if (this.expected.delete(token) && this.expected.size === 0) this.admitUsers(false);
+  }
+
+  /** Only while somebody is expected: else every user could keep this process busy at any time. */
+  private admitUsers(isOpen: boolean): void {
+    try {
+      chmodSync(this.path, isOpen ? 0o666 : 0o600);
+    } catch (thrown) {
+      // What cleans folders has removed it: forks fail, and workers start by themselves.
+      if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+    }
   }
 
   private refuse(socket: Socket): void {

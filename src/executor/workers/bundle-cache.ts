@@ -67,7 +67,7 @@ export class BundleCache {
 
   private async find(version: VersionId): Promise<string> {
     makePublicFolder(dirname(this.root));
-    // Code is private to those who may call it: nobody else knows the hash that is its name.
+    // Code is private to those who may call it: see runtimes/code-readers.ts.
     makePublicFolder(this.root, 0o711);
     const folder = join(this.root, version);
     if (existsSync(folder)) {

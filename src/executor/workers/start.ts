@@ -2,8 +2,10 @@
 // the runtimes, their parents, and how each is started.
 
 import { join } from "node:path";
+import type { LaunchSpec } from "../../wire/launch.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
+import { CodeReaders } from "../runtimes/code-readers.js";
 import { openGroupFor } from "../runtimes/group.js";
 import type { RunHandle } from "../runtimes/runtime.js";
 import type { Spawning } from "../runtimes/spawner.js";
@@ -36,6 +38,8 @@ export interface WorkerSite {
 export interface WorkerPorts {
   readonly sockets: Pick<WorkerSocket, "path" | "expect" | "forget">;
   readonly code: Pick<BundleCache, "folderOf">;
+  /** Omitted where every user may read code. */
+  readonly readers?: CodeReaders;
   readonly programs: Pick<RuntimePrograms, "commandOf">;
   /** Omitted where no workers are forked. */
   readonly parents?: Parents;
@@ -50,7 +54,7 @@ export interface WorkerPorts {
  * kept; `say` tells gleanerd, `explain` the log.
  */
 export async function startWorkers(
-  spec: Spec,
+  spec: Spec & Pick<LaunchSpec, "spawnProgram">,
   spawner: Spawning,
   containment: Containment,
   paths: { readonly socket: string; readonly cache: string },
@@ -63,6 +67,7 @@ export async function startWorkers(
     (version) => say({ type: "fetchBundle", version }),
     () => workers.versions,
   );
+  const readers = new CodeReaders(spec.spawnProgram, explain);
   const programs = new RuntimePrograms(paths.cache);
   const parts = { spec, spawner, containment, sockets, programs };
   const { openParent, close } = await openParents(parts, paths, explain);
@@ -73,7 +78,7 @@ export async function startWorkers(
   }, say);
   const spares = new Spares(openSpares(parts));
   const leases = new Leases(say);
-  const ports = { sockets, code, programs, payloads, leases, parents, spares };
+  const ports = { sockets, code, readers, programs, payloads, leases, parents, spares };
   const workers: Workers = workersOver(ports, spec, spawner, containment, say);
   return {
     workers,
@@ -110,7 +115,7 @@ const standbysOf = ({ parents, spares }: WorkerPorts): Standbys => ({
 });
 
 function openWorkers(
-  { sockets, code, programs, payloads, leases, parents, spares }: WorkerPorts,
+  { sockets, code, readers, programs, payloads, leases, parents, spares }: WorkerPorts,
   spec: Spec,
   spawner: Spawning,
   containment: Containment,
@@ -135,7 +140,10 @@ function openWorkers(
     };
     const worker: Worker = new Worker(opened, {
       settings: order.command.settings,
-      code: () => code.folderOf(order.command.version),
+      code: async () => {
+        const folder = await code.folderOf(order.command.version);
+        return readers?.admit(folder, order.uid) ?? folder;
+      },
       payloads,
       leases,
       spawn: (directory, events) => {

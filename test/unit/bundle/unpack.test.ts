@@ -31,7 +31,7 @@ describe("unpacking", () => {
     expect(readFileSync(join(path, ".gleaner/function.json"), "utf8")).toBe(manifest);
     expect(readlinkSync(join(path, "lib/to"))).toBe("../run");
     const mode = (name: string) => lstatSync(join(path, name)).mode & 0o7777;
-    expect(["", "lib", "lib/x", "run"].map(mode)).toEqual([0o555, 0o555, 0o444, 0o555]);
+    expect(["", "lib", "lib/x", "run"].map(mode)).toEqual([0o500, 0o555, 0o444, 0o555]);
     expect(await versionOfUnpacked(path)).toBe(version);
     await removeUnpacked(path);
     expect(existsSync(path)).toBe(false);

@@ -75,6 +75,14 @@ test("ends silent connections after their time, and what is expected when it clo
   door = await ChildDoor.open(join(folder, "door"));
 });
 
-test("is open to the node's users", () => {
-  expect(statSync(join(folder, "door")).mode & 0o777).toBe(0o666);
+test("is open to the node's users only while a worker is expected", async () => {
+  const mode = () => statSync(join(folder, "door")).mode & 0o777;
+  expect(mode()).toBe(0o600);
+  const [first, second] = [door.expect(), door.expect()];
+  expect(mode()).toBe(0o666);
+  knock(first.token);
+  await first.arrived;
+  expect(mode()).toBe(0o666);
+  second.giveUp();
+  expect(mode()).toBe(0o600);
 });

@@ -1,5 +1,7 @@
 // Calls on a real node: code fetched once, workers started cold and used warm, their answers.
 
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import { checkExecutorMessage } from "../../../../src/wire/checks.js";
@@ -33,6 +35,8 @@ test("a call starts a worker with the code from gleanerd; the next one finds it 
   expect(one).toMatchObject({ calls: 1, input: { n: 1 } });
   expect(other).toEqual({ pid: one!.pid, calls: 2, input: { n: 2 } });
   expect(at.daemon.heard.filter(({ type }) => type === "fetchBundle")).toHaveLength(1);
+  const folder = join(at.node.spec.cacheFolder, "bundles", code.version);
+  expect(statSync(folder).mode & 0o007).toBe(0);
 });
 
 test("a worker that gleanerd wants warm outlasts its idle timeout, until it is not wanted", async () => {
