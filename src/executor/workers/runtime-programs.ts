@@ -52,10 +52,10 @@ export class RuntimePrograms {
   private install(): string {
     const names = readdirSync(this.source).filter((name) => name.startsWith(programPrefix));
     const folder = join(this.cache, `runtimes-${digestOf(this.source, names)}`);
-    if (existsSync(folder)) return folder;
+    makePublicFolder(this.cache);
+    if (existsSync(folder)) return makePublicFolder(folder);
     const fresh = `${folder}.${process.pid}`;
     rmSync(fresh, { recursive: true, force: true });
-    makePublicFolder(this.cache);
     mkdirSync(fresh);
     for (const name of names)
       cpSync(join(this.source, name), join(fresh, name), { recursive: true });

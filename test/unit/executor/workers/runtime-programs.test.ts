@@ -1,6 +1,6 @@
 // The programs of the runtimes, copied to where users may read them.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -34,4 +34,14 @@ test("a change in an inner folder makes another copy, and the same programs do n
   const first = folderWith("1");
   expect(folderWith("2")).not.toBe(first);
   expect(folderWith("1")).toBe(first);
+});
+
+test("a copy that others could have put there or changed is not used", () => {
+  const program = folderWith("1");
+  const cache = join(folder, "cache");
+  for (const open of [dirname(program), cache]) {
+    chmodSync(open, 0o777);
+    expect(() => folderWith("1")).toThrow(/must be a directory that only uid/);
+    chmodSync(open, 0o755);
+  }
 });
