@@ -199,6 +199,8 @@ export interface Invocation extends ResourceRequest {
   readonly cpuMs: number | null;
   /** The memory of the largest process of its last attempt; null before that ended. */
   readonly maxRssMb: number | null;
+  /** The processor time of its last attempt that is billed as hot, if it is a leased worker. */
+  readonly hotMs?: number | undefined;
 }
 
 /** The part that the owner requested; the rest of the record comes from its attempts. */

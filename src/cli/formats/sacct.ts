@@ -1,6 +1,7 @@
 // sacct's fields, and its `--format`: names separated by commas, with widths as in `State%20`.
 
 import { GleanerError } from "../../model/errors.js";
+import { leaseShares } from "../../model/functions/lease.js";
 import { displayId, type Invocation } from "../../model/invocation.js";
 import { nearest } from "../../model/nearest.js";
 import { type Column, printable } from "../output.js";
@@ -24,6 +25,12 @@ const seconds = (ms: number): string => String(Math.floor(ms / 1_000));
 const tresOf = ({ cores, memoryMb, gpus }: Invocation, units: Units): string =>
   `billing=${cores},cpu=${cores},${gpus > 0 ? `gres/gpu=${gpus},` : ""}mem=${memoryText(memoryMb, units)},node=1`;
 const ran = (each: Invocation, text: string): string => (each.startedAtMs === null ? "" : text);
+
+/** The parts of a leased worker's core-time by which it is billed; null before it has ended. */
+export function billedParts({ cores, wallMs, cpuMs, hotMs }: Invocation) {
+  if (hotMs === undefined || wallMs === null || cpuMs === null) return null;
+  return leaseShares(cores * wallMs, cpuMs, hotMs);
+}
 
 type Text = (each: Invocation, nowMs: number, units: Units) => string;
 const none: Text = () => "";
@@ -74,6 +81,8 @@ const fields: Readonly<Record<string, Text>> = {
   Reason: reasonOf,
   Restarts: ({ attempt }) => String(Math.max(0, attempt - 1)),
   CoreMs: (each, nowMs) => String(elapsedMs(each, nowMs) * each.cores),
+  HeldMs: (each) => String(billedParts(each)?.heldMs ?? 0),
+  HotMs: (each) => String(billedParts(each)?.hotMs ?? 0),
   Partition: () => "gleaner",
   Group: ({ owner }) => String(owner.gid),
   Priority: () => "0",

@@ -1,6 +1,6 @@
 // Converts a finished attempt to its postings in the ledger: integers only, rounded down once each.
 
-import type { LeaseTerms } from "../../model/functions/lease.js";
+import { type LeaseTerms, leaseShares } from "../../model/functions/lease.js";
 import { type AttemptState, isBilled } from "../../model/invocation.js";
 import type { Posting, PostingKind, RateCard, Rates } from "../../model/records/account.js";
 
@@ -61,11 +61,9 @@ export const isCharged = (
 export function chargesOf(measured: Measured): readonly Charge[] {
   const { coreMs, memoryMbMs } = amountsOf(measured);
   if (measured.hotMs === null) return [{ kind: "execution", coreMs, memoryMbMs }];
-  const usedMs = Math.min(measured.cpuMs, coreMs);
-  const hotMs = Math.min(measured.hotMs, usedMs);
-  const charges: Charge[] = [{ kind: "execution", coreMs: usedMs - hotMs, memoryMbMs: 0 }];
-  if (coreMs > usedMs || memoryMbMs > 0)
-    charges.push({ kind: "held", coreMs: coreMs - usedMs, memoryMbMs });
+  const { executionMs, heldMs, hotMs } = leaseShares(coreMs, measured.cpuMs, measured.hotMs);
+  const charges: Charge[] = [{ kind: "execution", coreMs: executionMs, memoryMbMs: 0 }];
+  if (heldMs > 0 || memoryMbMs > 0) charges.push({ kind: "held", coreMs: heldMs, memoryMbMs });
   if (hotMs > 0) charges.push({ kind: "hot", coreMs: hotMs, memoryMbMs: 0 });
   return charges;
 }

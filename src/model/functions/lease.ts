@@ -30,3 +30,10 @@ export interface ServingAt {
   /** The boot id of its machine: clients with the same one use the socket. */
   readonly hostId: string;
 }
+
+/** What the core-time of a leased worker was: the three add up to what it held. */
+export function leaseShares(coreMs: number, cpuMs: number, spunMs: number) {
+  const usedMs = Math.min(cpuMs, coreMs);
+  const hotMs = Math.min(spunMs, usedMs);
+  return { executionMs: usedMs - hotMs, heldMs: coreMs - usedMs, hotMs };
+}

@@ -154,6 +154,19 @@ describe("listings", () => {
     expect(world.requests.at(-1)!.url).toBe("/v1/invocations?ids=42&order=newest");
   });
 
+  test("acct shows what of a leased worker's core-time is billed as held and as hot", async () => {
+    const ended = { state: "COMPLETED", startedAtMs: 1, endedAtMs: 1_501 } as const;
+    const lease = { ...ended, name: "lease f", wallMs: 1_500, cpuMs: 1_200, hotMs: 1_000 };
+    world.answers["GET /v1/invocations"] = () => listOf(invocation(lease));
+    const lines = (await glean("acct", "-j", "42")).stdout.trimEnd().split("\n");
+    expect(lines.map((line) => line.split(/ +/).slice(-3))).toEqual([
+      ["CoreMs", "HeldMs", "HotMs"],
+      ["3000", "1800", "1000"],
+    ]);
+    const { stdout } = await glean("acct", "-nP", "-j", "42", "-o", "CoreMs,HeldMs,HotMs");
+    expect(stdout).toBe("3000|1800|1000\n");
+  });
+
   test("report adoption says how often options were refused, and what a site may do", async () => {
     const lastDayMs = 1_700_000_000_000;
     const row = (option: string, times: number) => ({ option, times, users: 2, lastDayMs });

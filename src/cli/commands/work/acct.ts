@@ -5,7 +5,7 @@ import { displayId, type Invocation } from "../../../model/invocation.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenPeriod, chosenUser, parseStates } from "../../filters.js";
 import { readUnits } from "../../formats/amounts.js";
-import { briefFormat, elapsedMs, exitOf, sacctColumns } from "../../formats/sacct.js";
+import { billedParts, briefFormat, elapsedMs, exitOf, sacctColumns } from "../../formats/sacct.js";
 import { hasFailed } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
 import { bare, type Column, complain, json, print, table } from "../../output.js";
@@ -94,7 +94,11 @@ function shown(invocations: readonly Invocation[], options: Options): string {
   const withHeader = !options.noheader;
   const units = readUnits(options.units, options.noconvert === true);
   const columns = format === undefined ? columnsAt(nowMs()) : sacctColumns(format, nowMs(), units);
-  if (!options.parsable && !options.parsable2) return table(invocations, columns, withHeader);
+  if (!options.parsable && !options.parsable2) {
+    const hasLeases = format === undefined && invocations.some((each) => billedParts(each));
+    const all = hasLeases ? [...columns, ...leaseColumns] : columns;
+    return table(invocations, all, withHeader);
+  }
   const text = bare(invocations, columns, withHeader, delimiter);
   return options.parsable ? text.replaceAll("\n", `${delimiter}\n`) : text;
 }
@@ -114,4 +118,10 @@ const columnsAt = (now: number): readonly Column<Invocation>[] => [
   { title: "End", text: ({ endedAtMs }) => formatWhen(endedAtMs) },
   { title: "Elapsed", text: (each) => formatElapsed(elapsedMs(each, now)), right: true },
   { title: "CoreMs", text: (each) => String(elapsedMs(each, now) * each.cores), right: true },
+];
+
+/** Shown if a leased worker is listed: the parts of CoreMs that are billed as held and as hot. */
+const leaseColumns: readonly Column<Invocation>[] = [
+  { title: "HeldMs", text: (each) => String(billedParts(each)?.heldMs ?? ""), right: true },
+  { title: "HotMs", text: (each) => String(billedParts(each)?.hotMs ?? ""), right: true },
 ];

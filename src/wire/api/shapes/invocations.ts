@@ -48,6 +48,9 @@ const invocationFields = {
     .describe("What its last attempt was billed for; null before that ended"),
   cpuMs: duration.nullable().describe("The processor time of the last attempt"),
   maxRssMb: duration.nullable().describe("The memory of the last attempt's largest process"),
+  hotMs: duration
+    .optional()
+    .describe("The part of cpuMs that is billed as hot; only of a leased worker that has ended"),
 };
 
 export const invocation = shapeOf<Invocation>()(z.strictObject(invocationFields));

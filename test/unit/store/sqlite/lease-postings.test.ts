@@ -81,6 +81,8 @@ test.each([
   ],
   ["DELETE FROM posting WHERE kind = 'held'", "EVICTED but was not posted as held"],
   ["DELETE FROM posting WHERE attempt = 1", "EVICTED but was not posted"],
+  ["UPDATE attempt SET cpu_ms = 1100", "used 100 core-milliseconds but 200 were"],
+  ["UPDATE attempt SET cores = 1", "core-milliseconds but"],
   ["UPDATE posting SET kind = 'hot' WHERE kind = 'held' AND attempt = 3", "not as gleanerd wrote"],
 ])("the check finds %s", async (sql, said) => {
   await runLease(4_000, ["EVICTED", "LOST", "COMPLETED"]);
