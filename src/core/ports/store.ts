@@ -85,13 +85,12 @@ export interface AttemptResult extends Heat {
   readonly phases: CallPhases | null;
 }
 
-/** A call that was accepted before it is on record, with its attempts so far, in order. */
+/** A call or lease that was accepted before it is on record, with its attempts so far, in order. */
 export interface CallRecord {
-  /** One that reserveIds() returned. */
+  /** Of its first invocation: reserveIds() returned it, and those of the others. */
   readonly id: InvocationId;
-  /** It has one invocation. */
   readonly request: NewInvocations;
-  /** The result of the last one is null while it runs. */
+  /** The result of an invocation's last one is null while it runs. */
   readonly attempts: readonly {
     readonly attempt: Attempt;
     readonly result: AttemptResult | null;

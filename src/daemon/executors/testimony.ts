@@ -153,7 +153,7 @@ export function isRecording(
   { invocation, attempt }: AttemptKey,
   live: LiveInvocations,
 ): boolean {
-  if (live.unrecorded.get(invocation)?.ended != null) return true;
+  if (live.unrecorded.get(invocation)?.ends.has(invocation)) return true;
   const assignment = live.assignments.get(invocation);
   return assignment?.executor === id && assignment.attempt === attempt;
 }

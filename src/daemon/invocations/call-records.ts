@@ -61,7 +61,7 @@ export function recordingFirst(store: Store, calls: UnrecordedCalls): Store {
   const recorded = async (chosen: (call: UnrecordedCall) => boolean) => {
     await Promise.all([...calls].filter(chosen).map((call) => record(store, calls, call)));
   };
-  const hasEnded = (call: UnrecordedCall) => call.ended !== null;
+  const hasEnded = (call: UnrecordedCall) => call.ends.size > 0;
   return {
     ...store,
     async listInvocations(filter) {
@@ -96,7 +96,7 @@ const selects = (
   call: UnrecordedCall,
 ): boolean =>
   (uid === undefined || uid === call.uid) &&
-  (ids === undefined || ids.includes(call.id)) &&
+  (ids === undefined || call.ids.some((id) => ids.includes(id))) &&
   // A call belongs to no array; a lease is the only one of its own.
   (arrayJobId === undefined || arrayJobId === call.id);
 
@@ -109,9 +109,10 @@ export class CallIds {
 
   constructor(private readonly store: Pick<Store, "reserveIds">) {}
 
-  /** Rejects if no id is left and the store failed. */
-  async take(): Promise<InvocationId> {
-    while (this.next === this.end) {
+  /** Returns the first of `count` ids in a row; rejects if too few are left and the store failed. */
+  async take(count = 1): Promise<InvocationId> {
+    if (count > reservedIds) return this.store.reserveIds(count);
+    while (this.end - this.next < count) {
       const ahead = this.reserve();
       const first = await ahead;
       if (this.ahead !== ahead) continue;
@@ -119,8 +120,9 @@ export class CallIds {
       this.next = first;
       this.end = first + reservedIds;
     }
-    const id = this.next++ as InvocationId;
-    if (this.end - this.next === reservedIds / 2) this.reserve().catch(() => undefined);
+    const id = this.next as InvocationId;
+    this.next += count;
+    if (this.end - this.next <= reservedIds / 2) this.reserve().catch(() => undefined);
     return id;
   }
 

@@ -1,6 +1,5 @@
 // Turns an attempt's end into the invocation's next state, a posting and a durable record, once.
 
-import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { nowMs, pause } from "../../clock.js";
 import { isCharged, postingsOf } from "../../core/accounting/metering.js";
@@ -135,7 +134,7 @@ export class Settler {
 
   /**
    * Records a call that an earlier gleanerd did not; its end is billed. Does nothing if its request
-   * is on record. Rejects if the store failed.
+   * is on record. A worker of a lease becomes a lease of its own. Rejects if the store failed.
    */
   async settleVouched({ request, attempt }: Voucher, facts: EndFacts): Promise<void> {
     const { startFailure: _, lease: _said, ...rest } = facts;
@@ -151,12 +150,16 @@ export class Settler {
     const postings = this.postingsOf(owned, { ...facts, ...first }, heat);
     const result = { ...rest, ...first, ...heat, postings, answer, log, phases };
     const attempts = [{ attempt: { ...attempt, number: 1 }, result }];
-    const call = { id: facts.invocation, request, attempts };
-    if ((await this.store.recordCall(call)) || terms === undefined) return;
-    const known = await this.store.listInvocations({ ids: [call.id], limit: 1 });
-    // Its client has requested another lease by the same id since, but this one was held, too.
+    const id = facts.invocation;
+    if (terms === undefined) {
+      await this.store.recordCall({ id, request, attempts });
+      return;
+    }
+    // Its client may have requested another lease by the same id, but this one was held, too.
+    const requestId = `${id} of ${request.requestId}`;
+    const known = await this.store.listInvocations({ ids: [id], limit: 1 });
     if (known.length === 0)
-      await this.store.recordCall({ ...call, request: { ...request, requestId: randomUUID() } });
+      await this.store.recordCall({ id, request: { ...request, requestId }, attempts });
   }
 
   /** An unbilled attempt that returns to the queue is recorded with the end of its call. */
@@ -166,8 +169,8 @@ export class Settler {
     facts: EndFacts,
     result: AttemptResult,
   ): Promise<true> {
-    const { attempt } = call.attempts.pop()!;
-    call.attempts.push({ attempt, result });
+    const at = call.attempts.findLastIndex((each) => each.attempt.invocation === live.id);
+    call.attempts[at] = { attempt: call.attempts[at]!.attempt, result };
     this.apply(live, facts, result.next, result.reason, call);
     this.leaseEnds.ended(live, facts);
     if (isFinal(result.next)) await this.recordSurely(call);
@@ -267,7 +270,10 @@ export class Settler {
     const measured = { wallMs, cpuMs, maxRssMb };
     const end = { state: next, reason, exitCode, signal, endedAtMs, ...measured };
     if (call !== undefined)
-      call.ended = { invocation: { ...live.invocation, ...end }, answer: facts.answer ?? null };
+      call.ends.set(live.id, {
+        invocation: { ...live.invocation, ...end },
+        answer: facts.answer ?? null,
+      });
     this.live.finish(live, end);
   }
 }

@@ -9,7 +9,10 @@ import type { UnrecordedCall } from "../state/unrecorded.js";
 
 const sealBytes = 32;
 
-/** The attempt with its call's terms, less the input: that is with the client. */
+/**
+ * The attempt with its call's terms, less the input: that is with the client. Those of a worker
+ * are of a lease that has no other.
+ */
 export interface Voucher {
   readonly request: NewInvocations;
   readonly attempt: Attempt;
@@ -19,9 +22,12 @@ export class Vouchers {
   /** `seal` makes a seal of 32 bytes that nobody else can make. */
   constructor(private readonly seal: (body: Uint8Array) => Buffer) {}
 
-  write({ request }: UnrecordedCall, attempt: Attempt): Uint8Array {
-    const { inputs: _, ...terms } = request;
-    const body = pack({ request: { ...terms, inputs: [] }, attempt } satisfies Voucher);
+  write({ id, request }: UnrecordedCall, attempt: Attempt): Uint8Array {
+    const { arrayTasks } = request.submission;
+    const only = arrayTasks === null ? null : [attempt.invocation - id];
+    const submission = { ...request.submission, arrayTasks: only };
+    const terms = { ...request, submission, inputs: [] };
+    const body = pack({ request: terms, attempt } satisfies Voucher);
     return Buffer.concat([this.seal(body), body]);
   }
 

@@ -45,8 +45,8 @@ export async function endWithdrawn(
   let ended: number;
   try {
     // What is not on record yet could not be ended there.
-    const calls = singles.flatMap(({ id }) => live.unrecorded.get(id) ?? []);
-    await Promise.all(calls.map((call) => record(store, live.unrecorded, call)));
+    const calls = new Set(ranges.flatMap(([id]) => live.unrecorded.get(id) ?? []));
+    await Promise.all([...calls].map((call) => record(store, live.unrecorded, call)));
     ended = await store.endPending(ranges, state, reason, endedAtMs);
   } catch (thrown) {
     for (const each of singles) live.restore(each);

@@ -1,21 +1,28 @@
-// Calls that are not on record: their clients have the inputs and wait for the answers, so a call
-// is recorded with its end, or before if somebody asks about it.
+// Calls and leases that are not on record: their clients have the inputs and wait for the answers,
+// so a call is recorded with its end, or before if somebody asks about it.
 
 import { pause } from "../../clock.js";
 import type { CallRecord, NewInvocations } from "../../core/ports/store.js";
+import { taskCountOf } from "../../core/submission/new-tasks.js";
 import type { CallAnswer } from "../../model/call.js";
-import type { InvocationId } from "../../model/ids.js";
+import { type InvocationId, invocationId } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
 
 /** Their clients have the answers; only their executors wait. */
 const gatherMs = 10;
 
+export interface UnrecordedEnd {
+  readonly invocation: Invocation;
+  readonly answer: CallAnswer | null;
+}
+
+/** One call, or the workers of a lease. */
 export class UnrecordedCall {
   readonly attempts: CallRecord["attempts"][number][] = [];
   /** The write that puts it on record, while it is in progress. */
   recording: Promise<void> | null = null;
-  /** Its end, which clients may know before it is on record. */
-  ended: { readonly invocation: Invocation; readonly answer: CallAnswer | null } | null = null;
+  /** By invocation: ends, which clients may know before they are on record. */
+  readonly ends = new Map<InvocationId, UnrecordedEnd>();
 
   constructor(
     readonly id: InvocationId,
@@ -24,6 +31,11 @@ export class UnrecordedCall {
 
   get uid(): number {
     return this.request.owner.uid;
+  }
+
+  get ids(): InvocationId[] {
+    const count = taskCountOf(this.request.submission);
+    return Array.from({ length: count }, (_, at) => invocationId(this.id + at));
   }
 
   /** All that an order needs. */
@@ -35,6 +47,7 @@ export class UnrecordedCall {
 
 export class UnrecordedCalls implements Iterable<UnrecordedCall> {
   private gathering: Promise<void> | null = null;
+  /** By each of their ids. */
   private readonly byId = new Map<InvocationId, UnrecordedCall>();
   /** Also requests that are being admitted. */
   private readonly byRequest = new Map<string, Promise<UnrecordedCall | null>>();
@@ -66,7 +79,7 @@ export class UnrecordedCalls implements Iterable<UnrecordedCall> {
   }
 
   add(call: UnrecordedCall): void {
-    this.byId.set(call.id, call);
+    for (const id of call.ids) this.byId.set(id, call);
   }
 
   get(id: InvocationId): UnrecordedCall | undefined {
@@ -87,12 +100,12 @@ export class UnrecordedCalls implements Iterable<UnrecordedCall> {
   }
 
   remove(call: UnrecordedCall): void {
-    this.byId.delete(call.id);
+    for (const id of call.ids) this.byId.delete(id);
     this.byRequest.delete(nameOf(call.uid, call.request.requestId));
   }
 
   [Symbol.iterator](): Iterator<UnrecordedCall> {
-    return this.byId.values();
+    return new Set(this.byId.values()).values();
   }
 }
 

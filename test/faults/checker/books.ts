@@ -9,6 +9,7 @@ import type {
   NewInvocations,
   Submitted,
 } from "../../../src/core/ports/store.js";
+import { taskCountOf } from "../../../src/core/submission/new-tasks.js";
 import { type InvocationId, invocationId, type NodeName } from "../../../src/model/ids.js";
 import type { Attempt, AttemptEnd, InvocationState } from "../../../src/model/invocation.js";
 import type { AttemptKey, AttemptReport } from "../../../src/wire/messages.js";
@@ -283,30 +284,31 @@ export class Books {
 
   /** All of a call at once; without its input, if an earlier gleanerd accepted it. */
   private callRecorded({ id, request, attempts }: CallRecord): void {
-    this.submitted(request, { id, tasks: 1 }, this.askedAs(id, request.requestId));
+    const tasks = taskCountOf(request.submission);
+    this.submitted(request, { id, tasks }, this.askedAs(id, request.requestId));
     const isVouched = request.inputs?.length === 0;
-    const numbers = attempts.map(({ attempt }) =>
-      isVouched ? this.unrecorded.shownOf(id) : attempt.number,
-    );
+    const keys = attempts.map(({ attempt: { invocation, number } }) => ({
+      invocation,
+      attempt: isVouched ? this.unrecorded.shownOf(id) : number,
+    }));
     attempts.forEach(({ attempt, result }, at) => {
       // One that was lost before its order was sent was begun before the next one was ordered.
-      const orderedAtMs = numbers
+      const orderedAtMs = keys
         .slice(at)
-        .map((number) => this.unrecorded.orderedAtMs({ invocation: id, attempt: number }))
+        .filter(({ invocation }) => invocation === attempt.invocation)
+        .map((key) => this.unrecorded.orderedAtMs(key))
         .find((atMs) => atMs !== undefined);
       this.begun(attempt, orderedAtMs);
-      if (result !== null) this.recorded(result, numbers[at]);
+      if (result !== null) this.recorded(result, keys[at]!.attempt);
     });
   }
 
   /**
-   * A lease that an earlier gleanerd granted is on record under a name of its own if its client has
-   * requested another one since: it was held, too.
+   * A worker of a lease that an earlier gleanerd granted is on record under a name of its own: its
+   * client may have requested another lease since, and this one was held, too.
    */
   private askedAs(invocation: InvocationId, requestId: string): string {
-    const attempt = this.unrecorded.shownOf(invocation);
-    const asked = this.unrecorded.requestOfLease({ invocation, attempt });
-    return asked !== null && this.requests.has(asked) ? asked : requestId;
+    return this.unrecorded.requestOfLease(invocation) ?? requestId;
   }
 
   /** A user was told that it is accepted. */

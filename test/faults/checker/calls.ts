@@ -129,9 +129,11 @@ export class CallBook {
     }
     // The input of a call that an earlier gleanerd accepted is with its client.
     const isKept = inputs.length > 0;
+    // The workers of a lease that an earlier gleanerd accepted are recorded one by one.
+    const count = isLease && !isKept ? 1 : asked.inputs.length;
     const isAsAsked =
       owner.uid === asked.caller &&
-      ids.length === asked.inputs.length &&
+      ids.length === count &&
       (!isKept || inputs.length === ids.length) &&
       (arrayTasks !== null) === asked.isMap;
     this.demand(isAsAsked, `${requestId} became other calls than ${owner.user} asked for`);

@@ -55,9 +55,11 @@ export class UnrecordedBook {
     return this.shown.get(invocation) ?? 1;
   }
 
-  /** Of a lease that was requested again before it was on record; null if it is none. */
-  requestOfLease(key: AttemptKey): string | null {
-    const order = this.orders.get(nameOf(key));
+  /** Of a leased worker whose end was shown with its voucher; null if it is none. */
+  requestOfLease(invocation: InvocationId): string | null {
+    const attempt = this.shown.get(invocation);
+    if (attempt === undefined) return null;
+    const order = this.orders.get(nameOf({ invocation, attempt }));
     return order?.isLease ? order.requestId : null;
   }
 

@@ -53,10 +53,6 @@ export class Lessees {
         isSent = true;
         return this.apis.ask(daemon, "requestLease", person, { body: { ...body, fresh } });
       },
-      // The grant of one worker may come before its record.
-      done: ({ id }) => {
-        if (workers > 1) books.acknowledged(requestId, id, workers);
-      },
       answered: ({ id }) => {
         this.users.accepted(invocationId(id), workers);
         this.live({ id: invocationId(id), person, ttlMs, isOver: false });

@@ -8,7 +8,6 @@ import type { AskedOf } from "../../../wire/api/types.js";
 import type { Act } from "../../auth/audit.js";
 import { ownInputs } from "../../functions/own-inputs.js";
 import { record } from "../../invocations/call-records.js";
-import type { UnrecordedCall } from "../../state/unrecorded.js";
 import type { Accepted } from "../invocations.js";
 import type { Caller } from "../server/caller.js";
 import { acceptCalls, askedOf, type CallRoutes } from "./accepting.js";
@@ -47,9 +46,12 @@ export async function answerOne(
     const accepted = await acceptCalls(deps, caller, asked);
     return waitMs === 0 ? notAwaited(accepted) : awaited(deps, accepted, waitMs, signal);
   }
-  if (call.ended === null && waitMs > 0)
-    await deps.waiters.untilEnded({ kind: "invocation", id: call.id }, waitMs, signal);
-  if (call.ended !== null && waitMs > 0) return answerFrom(call.id, call.ended);
+  if (waitMs > 0) {
+    if (!call.ends.has(call.id))
+      await deps.waiters.untilEnded({ kind: "invocation", id: call.id }, waitMs, signal);
+    const end = call.ends.get(call.id);
+    if (end !== undefined) return { id: call.id, ...end };
+  }
   await record(deps.store, deps.live.unrecorded, call);
   return waitMs === 0 ? notAwaited(call) : awaited(deps, call, 0, signal);
 }
@@ -66,11 +68,6 @@ const notAwaited = ({ id }: Pick<Accepted, "id">): Answered => ({
   invocation: null,
   answer: null,
 });
-
-const answerFrom = (
-  id: Accepted["id"],
-  { invocation, answer }: NonNullable<UnrecordedCall["ended"]>,
-): Answered => ({ id, invocation, answer });
 
 /** The call as it is at its end, or after `waitMs`. */
 export async function awaited(

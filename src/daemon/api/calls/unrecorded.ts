@@ -4,7 +4,6 @@
 import { nowMs } from "../../../clock.js";
 import { digestOf } from "../../../core/submission/digest.js";
 import { newTasks } from "../../../core/submission/new-tasks.js";
-import { assert } from "../../../model/errors.js";
 import type { Settler } from "../../invocations/settle.js";
 import { UnrecordedCall } from "../../state/unrecorded.js";
 import { type Accepted, type Asked, accept, admitted } from "../invocations.js";
@@ -16,14 +15,19 @@ const maxUnrecorded = 4_000;
 /** The terms travel with the order, too: the executor keeps them in a voucher. */
 const maxTermsBytes = 64 * 1024;
 
+interface Sent {
+  readonly requestId: string;
+  readonly fresh: boolean;
+}
+
 /**
- * The call that this request has made, or makes now by `ask`, which is asked for one invocation;
- * null if it must be durable first. `fresh`: the client has not sent the request before.
+ * The call or lease that this request has made, or makes now by `ask`; null if it must be durable
+ * first. `fresh`: the client has not sent the request before.
  */
 export async function takenUnrecorded(
   deps: CallRoutes,
   caller: Caller,
-  { requestId, fresh }: { readonly requestId: string; readonly fresh: boolean },
+  { requestId, fresh }: Sent,
   ask: () => Promise<Asked>,
 ): Promise<UnrecordedCall | null> {
   const { unrecorded } = deps.live;
@@ -39,18 +43,17 @@ export interface AheadRoutes extends CallRoutes {
 }
 
 /**
- * Takes one invocation into the queue and resolves then: it is put on record while it starts. One
+ * Takes a lease into the queue and resolves then: it is put on record while its workers start. One
  * that is not `fresh` is durable first.
  */
 export async function acceptAhead(
   deps: AheadRoutes,
   caller: Caller,
-  fresh: boolean,
-  asked: Asked,
+  sent: Sent,
+  ask: () => Promise<Asked>,
 ): Promise<Pick<Accepted, "id">> {
-  const sent = { requestId: asked.requestId, fresh };
-  const call = await takenUnrecorded(deps, caller, sent, async () => asked);
-  if (call === null) return accept(deps, caller, asked);
+  const call = await takenUnrecorded(deps, caller, sent, ask);
+  if (call === null) return accept(deps, caller, await ask());
   // If there is room, it is ordered by the time that this begins.
   void deps.settler.recordSurely(call);
   return call;
@@ -63,16 +66,16 @@ async function begin(
   { requestId, submission: wanted, inputs = [] }: Asked,
 ): Promise<UnrecordedCall | null> {
   const { live, dispatcher, callIds } = deps;
-  const id = await callIds.take();
+  const id = await callIds.take(inputs.length);
   const submission = admitted(deps, uid, wanted, inputs);
   const digest = digestOf(uid, submission, inputs);
   if (digest.documentBytes > maxTermsBytes) return null;
   const made = { owner: { uid, gid, user }, submission, submittedAtMs: nowMs() };
   const call = new UnrecordedCall(id, { requestId, ...made, inputs });
-  const [only, ...others] = newTasks(made, id);
-  assert(only !== undefined && others.length === 0, "what is not on record is one invocation");
   live.unrecorded.add(call);
-  live.add({ invocation: only.invocation, digest }, null);
+  for (const { invocation, run } of newTasks(made, id))
+    if (run === undefined) live.add({ invocation, digest }, null);
+    else live.addRun({ invocation, digest }, run);
   dispatcher.hurry();
   return call;
 }

@@ -81,13 +81,10 @@ export function leaseHandlers(deps: LeaseRoutes): LeaseHandlers {
   };
 }
 
-/**
- * Puts the tasks of the lease into the queue: once they are durable, or before if it is a single
- * one, which is recorded while its worker starts.
- */
+/** Puts the tasks of the lease into the queue; they are recorded while its workers start. */
 async function begin(deps: LeaseRoutes, caller: Caller, asked: Asked): Promise<InvocationId> {
   const { leases, leasePolicy, admission } = deps;
-  const { requestId, workers, atLeast, cores, memoryMb, hotMs } = asked;
+  const { workers, atLeast } = asked;
   if (atLeast > workers)
     throw new GleanerError(
       "BAD_REQUEST",
@@ -98,23 +95,28 @@ async function begin(deps: LeaseRoutes, caller: Caller, asked: Asked): Promise<I
       "BAD_REQUEST",
       "on this site functions run in Slurm jobs (placement.launcher: pilot), where no workers can be leased: call the function (glean invoke)",
     );
-  const version = await callable(deps, caller, asked.function);
-  const ttlMs = asked.ttlMs ?? leasePolicy.defaultTtlMs;
-  requireTtl(leasePolicy, ttlMs);
-  const terms = { hotMs, ttlMs, idleMs: asked.idleMs ?? leasePolicy.idleMs };
-  const timeLimitMs = admission.maxTimeLimitMs;
-  const wanted = { workers, cores, memoryMb, timeLimitMs, terms };
-  const submission = askedLease(version, caller, wanted);
-  const inputs = Array.from({ length: workers }, () => ({ contentType: "", body: noBytes }));
-  const lease = { requestId, submission, inputs };
+  requireTtl(leasePolicy, asked.ttlMs ?? leasePolicy.defaultTtlMs);
   const arrived = leases.reserve(caller.uid, workers);
   try {
-    const { id } = await acceptAhead(deps, caller, asked.fresh && workers === 1, lease);
+    const { id } = await acceptAhead(deps, caller, asked, () => tasksOf(deps, caller, asked));
     leases.add(id);
     return id;
   } finally {
     arrived();
   }
+}
+
+async function tasksOf(deps: LeaseRoutes, caller: Caller, asked: Asked) {
+  const { leasePolicy, admission } = deps;
+  const { requestId, workers, cores, memoryMb, hotMs } = asked;
+  const version = await callable(deps, caller, asked.function);
+  const ttlMs = asked.ttlMs ?? leasePolicy.defaultTtlMs;
+  const terms = { hotMs, ttlMs, idleMs: asked.idleMs ?? leasePolicy.idleMs };
+  const timeLimitMs = admission.maxTimeLimitMs;
+  const wanted = { workers, cores, memoryMb, timeLimitMs, terms };
+  const submission = askedLease(version, caller, wanted);
+  const inputs = Array.from({ length: workers }, () => ({ contentType: "", body: noBytes }));
+  return { requestId, submission, inputs };
 }
 
 const noBytes = new Uint8Array();

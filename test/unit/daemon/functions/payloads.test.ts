@@ -201,7 +201,12 @@ describe("an input", () => {
   test("of a call that is not on record goes there, too", async () => {
     held();
     const unrecorded = new UnrecordedCalls();
-    unrecorded.add(new UnrecordedCall(key.invocation, { inputs: [input] } as never));
+    unrecorded.add(
+      new UnrecordedCall(key.invocation, {
+        inputs: [input],
+        submission: { arrayTasks: null },
+      } as never),
+    );
     await supply(unrecorded, null).supply(record, { key, offset: 0, wantedBytes: 1 });
     expect(sent).toMatchObject([{ type: "piece" }]);
   });

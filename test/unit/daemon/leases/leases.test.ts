@@ -126,10 +126,13 @@ async function grantedBy(answer: ReturnType<typeof request>) {
   return answer;
 }
 
-/** A lease of one worker, which serves while the disk stands still. */
-async function grantedAhead(requestId: string = randomUUID()): Promise<LeaseView> {
+/** A lease that is not on record, since the disk stands still. */
+async function grantedAhead(workers: number, requestId: string = randomUUID()): Promise<LeaseView> {
   held = [];
-  const { status, body } = await grantedBy(request({ requestId, workers: 1, fresh: true }));
+  const answer = request({ requestId, workers, atLeast: workers, fresh: true });
+  const orders = await node.ordered(workers);
+  for (const [at, order] of orders.entries()) serves(order, 1_001 + at);
+  const { status, body } = await answer;
   expect({ status, body }).toMatchObject({ status: 200, body: { state: "ACTIVE" } });
   return body;
 }
@@ -141,24 +144,48 @@ function diskGoesOn(): void {
 
 const billed = async () => (await site.store.bill({})).reduce((sum, line) => sum + line.coreMs, 0);
 const isAcknowledged = () => node.heard.some(({ type }) => type === "recorded");
+const recorded = (count: number) =>
+  node.until(() => node.heard.filter(({ type }) => type === "recorded").length === count);
 
-test("one worker is granted while the disk stands still, and then the lease is on record", async () => {
-  const { id } = await grantedAhead();
-  const asksBeforeRecord = ask("GET", `/v1/leases/${id}`);
+test.each([1, 2])(
+  "%i workers are granted while the disk stands still, and are on record then",
+  async (workers) => {
+    const { id } = await grantedAhead(workers);
+    const asksBeforeRecord = ask("GET", `/v1/leases/${id}`);
+    diskGoesOn();
+    expect((await asksBeforeRecord).body).toMatchObject({ id, state: "ACTIVE" });
+    for (const { invocation } of node.orders)
+      expect(await site.recordOf(invocation)).toMatchObject({ state: "RUNNING", arrayJobId: id });
+    await ask("POST", `/v1/leases/${id}/end`, {});
+    for (const order of node.orders) node.ends(order, { end: "CANCELLED", wallMs: 4 });
+    await recorded(workers);
+    expect(await billed()).toBe(4 * workers);
+  },
+);
+
+test("a worker that is evicted before its lease is on record is replaced, and both are recorded", async () => {
+  const { id } = await grantedAhead(2);
+  const [one, other] = node.orders;
+  node.ends(one!, { end: "EVICTED", exitCode: null, wallMs: 3 });
   diskGoesOn();
-  expect((await asksBeforeRecord).body).toMatchObject({ id, state: "ACTIVE" });
-  const { invocation } = node.orders[0]!;
-  expect(await site.recordOf(invocation)).toMatchObject({ state: "RUNNING", arrayJobId: id });
+  const again = (await node.ordered(3))[2]!;
+  expect(again).toMatchObject({ invocation: one!.invocation, attempt: 2 });
   await ask("POST", `/v1/leases/${id}/end`, {});
-  node.ends(node.orders[0]!, { end: "CANCELLED", wallMs: 4 });
-  await node.until(isAcknowledged);
-  expect(await billed()).toBe(4);
+  for (const order of [other!, again]) node.ends(order, { end: "CANCELLED", wallMs: 4 });
+  await recorded(3);
+  const attemptsOf = async (order: AttemptOrder) =>
+    (await site.store.listAttempts(order.invocation)).map(({ state, wallMs }) => [state, wallMs]);
+  expect(await attemptsOf(one!)).toEqual([
+    ["EVICTED", 3],
+    ["CANCELLED", 4],
+  ]);
+  expect(await attemptsOf(other!)).toEqual([["CANCELLED", 4]]);
 });
 
 test("a lease is billed once although gleanerd died before it was on record, and was asked for again", async () => {
   const requestId = randomUUID();
-  const lease = await grantedAhead(requestId);
-  const [order] = node.orders;
+  const lease = await grantedAhead(2, requestId);
+  const { orders } = node;
   while (held!.length === 0) await turn();
   // The write that is in progress never happens.
   held = null;
@@ -167,24 +194,25 @@ test("a lease is billed once although gleanerd died before it was on record, and
   await site.start();
   await listen();
   node = await site.connect(node.spec);
-  node.ready({ cores: 2, memoryMb: 2_000, gpus: [] }, { answersFor: [order!] });
+  node.ready({ cores: 2, memoryMb: 2_000, gpus: [] }, { answersFor: orders });
   await node.until(() => node.heard.some(({ type }) => type === "cancel"));
   const other = (await request({ requestId, workers: 1, atLeast: 0 })).body as LeaseView;
   expect(other.id).not.toBe(lease.id);
   const cancelled = { end: "CANCELLED", wallMs: 4 } as const;
-  for (const _ of [1, 2]) node.ends(order!, cancelled, order!.voucher);
-  await node.until(() => node.heard.filter(({ type }) => type === "recorded").length === 2);
-  expect(await site.recordOf(order!.invocation)).toMatchObject({ state: "CANCELLED", wallMs: 4 });
-  expect(await billed()).toBe(4);
+  for (const order of [...orders, ...orders]) node.ends(order, cancelled, order.voucher);
+  await recorded(4);
+  for (const { invocation } of orders)
+    expect(await site.recordOf(invocation)).toMatchObject({ state: "CANCELLED", wallMs: 4 });
+  expect(await billed()).toBe(8);
 });
 
 test("a request that is sent again before it is on record is the same lease", async () => {
   const requestId = randomUUID();
-  const { id } = await grantedAhead(requestId);
-  const again = await request({ requestId, workers: 1 });
+  const { id } = await grantedAhead(2, requestId);
+  const again = await request({ requestId, workers: 2 });
   expect(again.body).toMatchObject({ id, state: "ACTIVE" });
   diskGoesOn();
-  expect(await request({ requestId, workers: 1 })).toMatchObject({ body: { id } });
+  expect(await request({ requestId, workers: 2 })).toMatchObject({ body: { id } });
 });
 
 test("nobody else gets keys, and nobody but an operator sees another's lease", async () => {
@@ -248,8 +276,6 @@ test("a lease that is not renewed ends; a renewal is passed on to its executors"
   expect((await ask("POST", `/v1/leases/${id}/renew`, {})).status).toBe(404);
 });
 
-const recorded = (count: number) =>
-  node.until(() => node.heard.filter(({ type }) => type === "recorded").length === count);
 const crash = {
   end: "FAILED",
   exitCode: null,
