@@ -85,9 +85,9 @@ export interface AttemptResult extends Heat {
   readonly phases: CallPhases | null;
 }
 
-/** A call or lease that was accepted before it is on record, with its attempts so far, in order. */
+/** A call or lease that was accepted before its record, with its attempts so far, in order. */
 export interface CallRecord {
-  /** Of its first invocation: reserveIds() returned it, and those of the others. */
+  /** The id of its first invocation: reserveIds() returned it, and those of the others. */
   readonly id: InvocationId;
   readonly request: NewInvocations;
   /** The result of an invocation's last one is null while it runs. */

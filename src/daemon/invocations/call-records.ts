@@ -109,7 +109,7 @@ export class CallIds {
 
   constructor(private readonly store: Pick<Store, "reserveIds">) {}
 
-  /** Returns the first of `count` ids in a row; rejects if too few are left and the store failed. */
+  /** Returns the first of `count` ids; rejects if too few are left and the store failed. */
   async take(count = 1): Promise<InvocationId> {
     if (count > reservedIds) return this.store.reserveIds(count);
     while (this.end - this.next < count) {

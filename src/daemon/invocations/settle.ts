@@ -150,16 +150,13 @@ export class Settler {
     const postings = this.postingsOf(owned, { ...facts, ...first }, heat);
     const result = { ...rest, ...first, ...heat, postings, answer, log, phases };
     const attempts = [{ attempt: { ...attempt, number: 1 }, result }];
-    const id = facts.invocation;
-    if (terms === undefined) {
-      await this.store.recordCall({ id, request, attempts });
-      return;
-    }
+    const call = { id: facts.invocation, request, attempts };
+    if (terms === undefined) return void (await this.store.recordCall(call));
     // Its client may have requested another lease by the same id, but this one was held, too.
-    const requestId = `${id} of ${request.requestId}`;
-    const known = await this.store.listInvocations({ ids: [id], limit: 1 });
+    const requestId = `${call.id} of ${request.requestId}`;
+    const known = await this.store.listInvocations({ ids: [call.id], limit: 1 });
     if (known.length === 0)
-      await this.store.recordCall({ id, request: { ...request, requestId }, attempts });
+      await this.store.recordCall({ ...call, request: { ...request, requestId } });
   }
 
   /** An unbilled attempt that returns to the queue is recorded with the end of its call. */
@@ -269,11 +266,8 @@ export class Settler {
     const { exitCode, signal, endedAtMs, wallMs, cpuMs, maxRssMb } = facts;
     const measured = { wallMs, cpuMs, maxRssMb };
     const end = { state: next, reason, exitCode, signal, endedAtMs, ...measured };
-    if (call !== undefined)
-      call.ends.set(live.id, {
-        invocation: { ...live.invocation, ...end },
-        answer: facts.answer ?? null,
-      });
+    const { answer = null } = facts;
+    call?.ends.set(live.id, { invocation: { ...live.invocation, ...end }, answer });
     this.live.finish(live, end);
   }
 }
