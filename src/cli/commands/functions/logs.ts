@@ -89,7 +89,7 @@ class Running {
     for (const id of ids) {
       const follower = this.followed.get(id) ?? new CallFollower(this.client, id);
       this.followed.set(id, follower);
-      const { text } = await follower.read();
+      const text = await printedBy(follower);
       if (text !== "") this.show({ id, endedAtMs: 0, text });
     }
   }
@@ -99,7 +99,17 @@ class Running {
     const follower = this.followed.get(log.id);
     if (follower === undefined) return log;
     this.followed.delete(log.id);
-    return { ...log, text: (await follower.read()).text };
+    return { ...log, text: await printedBy(follower) };
+  }
+}
+
+/** Nothing if a call that was never recorded is gone with the gleanerd that knew it. */
+async function printedBy(follower: CallFollower): Promise<string> {
+  try {
+    return (await follower.read()).text;
+  } catch (error) {
+    if (error instanceof GleanerError && error.code === "NOT_FOUND") return "";
+    throw error;
   }
 }
 
