@@ -14,20 +14,16 @@ export function environmentFor(
   node: NodeName,
   checkpointDirectory: string | null = null,
 ): Readonly<Record<string, string>> {
-  const kept = Object.entries(submission.environment).filter(([key]) => !isOurs(key));
-  return {
-    ...Object.fromEntries(kept),
-    GLEANER_INVOCATION_ID: String(invocation.id),
-    GLEANER_ATTEMPT: String(attempt),
-    GLEANER_CPUS: String(invocation.cores),
-    GLEANER_MEMORY_MB: String(invocation.memoryMb),
-    GLEANER_NODE: node,
-    ...slurmNames(invocation, submission, node),
-    ...arrayNames(invocation),
-    // As in a job that Slurm requeued; absent in the first attempt.
-    ...(attempt > 1 ? { SLURM_RESTART_COUNT: String(attempt - 1) } : {}),
-    ...(checkpointDirectory === null ? {} : { GLEANER_CHECKPOINT_DIR: checkpointDirectory }),
-  };
+  const told: Record<string, string> = {};
+  for (const [key, value] of Object.entries(submission.environment))
+    if (!isOurs(key)) told[key] = value;
+  // Spreading 40 names takes V8 several times as long.
+  Object.assign(told, gleanerNames(invocation, attempt, node));
+  Object.assign(told, slurmNames(invocation, submission, node));
+  // As in a job that Slurm requeued; absent in the first attempt.
+  if (attempt > 1) told.SLURM_RESTART_COUNT = String(attempt - 1);
+  if (checkpointDirectory !== null) told.GLEANER_CHECKPOINT_DIR = checkpointDirectory;
+  return told;
 }
 
 /** What a function's settings may change: where programs are looked up, and the locale. */
@@ -62,14 +58,23 @@ export function callEnvironment(
   };
 }
 
-function arrayNames(invocation: Invocation): Record<string, string> {
-  if (invocation.arrayJobId === null || invocation.arrayTaskId === null) return {};
-  const job = String(invocation.arrayJobId);
-  const task = String(invocation.arrayTaskId);
-  return {
-    GLEANER_ARRAY_JOB_ID: job,
-    GLEANER_ARRAY_TASK_ID: task,
+function gleanerNames(
+  { id, cores, memoryMb, arrayJobId, arrayTaskId }: Invocation,
+  attempt: number,
+  node: NodeName,
+): Record<string, string> {
+  const names: Record<string, string> = {
+    GLEANER_INVOCATION_ID: String(id),
+    GLEANER_ATTEMPT: String(attempt),
+    GLEANER_CPUS: String(cores),
+    GLEANER_MEMORY_MB: String(memoryMb),
+    GLEANER_NODE: node,
   };
+  if (arrayJobId !== null && arrayTaskId !== null) {
+    names.GLEANER_ARRAY_JOB_ID = String(arrayJobId);
+    names.GLEANER_ARRAY_TASK_ID = String(arrayTaskId);
+  }
+  return names;
 }
 
 /** A function submitted from within a batch job must not mistake that job's ids for its own. */

@@ -13,10 +13,9 @@ export function slurmNames(
   const { submitHost, optionVariables = {} } = submission;
   const id = String(jobIdFor(invocation.id));
   const startedAt = Math.floor((startedAtMs ?? 0) / 1_000);
-  return {
-    // As the lists say, unless the script names another.
-    SLURM_JOB_PARTITION: "gleaner",
-    ...optionVariables,
+  // As the lists say, unless the script names another.
+  const names: Record<string, string> = { SLURM_JOB_PARTITION: "gleaner" };
+  Object.assign(names, optionVariables, {
     ENVIRONMENT: "BATCH",
     HOSTNAME: node,
     SLURM_JOB_ID: id,
@@ -25,31 +24,32 @@ export function slurmNames(
     SLURM_JOB_UID: String(owner.uid),
     SLURM_JOB_USER: owner.user,
     SLURM_JOB_GID: String(owner.gid),
-    ...both("NODELIST", node),
+    SLURM_NODELIST: node,
+    SLURM_JOB_NODELIST: node,
     SLURM_JOB_NUM_NODES: "1",
     SLURM_NNODES: "1",
-    ...taskNames(cores, submission),
     SLURM_CPUS_ON_NODE: String(cores),
     SLURM_JOB_CPUS_PER_NODE: String(cores),
-    // As Slurm does, it sets one of the three.
-    ...("SLURM_MEM_PER_CPU" in optionVariables || "SLURM_MEM_PER_GPU" in optionVariables
-      ? {}
-      : { SLURM_MEM_PER_NODE: String(invocation.memoryMb) }),
     SLURM_NODEID: "0",
     SLURM_PROCID: "0",
     SLURM_LOCALID: "0",
     SLURM_GTIDS: "0",
     SLURM_SUBMIT_DIR: submission.submitDirectory ?? submission.workingDirectory,
-    ...(submitHost === undefined ? {} : { SLURM_SUBMIT_HOST: submitHost }),
-    ...(startedAtMs === null
-      ? {}
-      : {
-          SLURM_JOB_START_TIME: String(startedAt),
-          SLURM_JOB_END_TIME: String(startedAt + Math.ceil(timeLimitMs / 1_000)),
-        }),
     SLURMD_NODENAME: node,
-    ...arrayNames(invocation, submission.arrayTasks),
-  };
+  });
+  // As Slurm does, it sets one of the three.
+  if (!("SLURM_MEM_PER_CPU" in optionVariables || "SLURM_MEM_PER_GPU" in optionVariables))
+    names.SLURM_MEM_PER_NODE = String(invocation.memoryMb);
+  if (submitHost !== undefined) names.SLURM_SUBMIT_HOST = submitHost;
+  if (startedAtMs !== null) {
+    names.SLURM_JOB_START_TIME = String(startedAt);
+    names.SLURM_JOB_END_TIME = String(startedAt + Math.ceil(timeLimitMs / 1_000));
+  }
+  return Object.assign(
+    names,
+    taskNames(cores, submission),
+    arrayNames(invocation, submission.arrayTasks),
+  );
 }
 
 /** Scripts have defaults of their own for numbers that were not given, so Slurm sets none then. */
@@ -60,11 +60,6 @@ const taskNames = (
   ...(ntasks === undefined ? {} : { SLURM_NTASKS: String(ntasks), SLURM_NPROCS: String(ntasks) }),
   ...(coresPerTask === undefined ? {} : { SLURM_CPUS_PER_TASK: String(coresPerTask) }),
   SLURM_TASKS_PER_NODE: String(ntasks ?? Math.max(1, Math.floor(cores / (coresPerTask ?? 1)))),
-});
-
-const both = (name: string, value: string): Record<string, string> => ({
-  [`SLURM_${name}`]: value,
-  [`SLURM_JOB_${name}`]: value,
 });
 
 /** Added to small ids, which earlier versions gave: the sum is the id of nothing else. */

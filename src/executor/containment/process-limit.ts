@@ -15,8 +15,11 @@ const shareOfNode = 1 / 4;
 /** glean-spawn looks at no more (slurm-plugin/PROTOCOL.md). */
 const maxPolledProcesses = 16_383;
 
+/** Read once: each command asks. */
+let processIds: number | null = null;
+
 const ofNode = (processes: number): number => {
-  const processIds = Number(readFileSync("/proc/sys/kernel/pid_max", "latin1"));
+  processIds ??= Number(readFileSync("/proc/sys/kernel/pid_max", "latin1"));
   return Math.min(processes, Math.floor(processIds * shareOfNode));
 };
 

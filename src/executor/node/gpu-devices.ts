@@ -3,6 +3,7 @@
 
 import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { nowMs } from "../../clock.js";
 import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
 import type { Resources } from "../../model/resources.js";
@@ -46,20 +47,32 @@ export const withoutGpus = <Order extends { readonly budget: Resources }>(order:
   budget: { ...order.budget, gpus: [] },
 });
 
+/** What was found, and when the directory had changed then: each command asks. */
+let found: { before: string; changedAtMs: number; files: readonly string[] } | null = null;
+/** Two changes of one tick of the kernel's clock have one time. */
+const settledMs = 1_000;
+
 /**
  * The files with that name followed by a number, ordered by number: Slurm's index is the position
  * in this list.
  */
-function filesOf(filesBefore: string): string[] {
-  const directory = dirname(filesBefore);
-  const name = basename(filesBefore);
-  let entries: string[];
+function filesOf(filesBefore: string): readonly string[] {
   try {
-    entries = readdirSync(directory);
+    const changedAtMs = statSync(dirname(filesBefore)).mtimeMs;
+    if (found?.before === filesBefore && found.changedAtMs === changedAtMs) return found.files;
+    const files = listed(filesBefore);
+    const isSettled = nowMs() - changedAtMs > settledMs;
+    found = isSettled ? { before: filesBefore, changedAtMs, files } : null;
+    return files;
   } catch {
     return [];
   }
-  return entries
+}
+
+function listed(filesBefore: string): readonly string[] {
+  const directory = dirname(filesBefore);
+  const name = basename(filesBefore);
+  return readdirSync(directory)
     .filter((entry) => entry.startsWith(name) && /^\d{1,4}$/.test(entry.slice(name.length)))
     .sort((one, other) => Number(one.slice(name.length)) - Number(other.slice(name.length)))
     .slice(0, maxFiles)
