@@ -66,6 +66,11 @@ function blocksOf(
     })),
     ...attempts.map((attempt) => {
       const { startedAtMs, endedAtMs, number, state, cores, memoryMb, node } = attempt;
+      const { sharesWith, shareMs } = attempt;
+      const shared = {
+        ...(sharesWith !== null && { sharesWith }),
+        ...(shareMs !== null && { shareMs }),
+      };
       const whole = { fromMs: startedAtMs, toMs: endedAtMs ?? nowMs };
       const phases = spans.filter((each) => each.attempt === attempt && each.kind !== "queued");
       const left = state === "EVICTED" || state === "LOST" ? [state.toLowerCase()] : [];
@@ -73,7 +78,7 @@ function blocksOf(
         ...whole,
         node,
         events: [
-          complete(whole, title, { attempt: number, state, cores, memoryMb }),
+          complete(whole, title, { attempt: number, state, cores, memoryMb, ...shared }),
           ...phases.map((span) => complete(span, span.kind, { invocation: displayId(invocation) })),
           ...left.map((name) => {
             return { name, ph: "i" as const, s: "t" as const, ts: microseconds(whole.toMs) };

@@ -281,7 +281,7 @@ export class Executor implements HookHandlers {
     if (this.hookProblem !== null) return this.hookProblem;
     if (this.allowance.waitsForCores) return "the cores of a new job were not known yet";
     if (this.outbox.isFull) return "too many reports wait for gleanerd";
-    return this.attempts.fitsIn(order, this.budget) ? null : "its resources were taken meanwhile";
+    return this.attempts.refusal(order, this.budget);
   }
 
   private onEnded(key: AttemptKey, outcome: Outcome): void {

@@ -165,6 +165,8 @@ export interface SubmissionDigest {
   readonly mail?: Mail;
   /** If omitted, its workers serve nobody directly. */
   readonly lease?: LeaseDigest;
+  /** How many such calls may share a worker; if omitted, none. */
+  readonly seats?: number;
 }
 
 /** The submitting user, as munge vouched for them. */
@@ -252,6 +254,10 @@ export interface Attempt extends ResourceRequest {
   readonly endedAtMs: number | null;
   /** Measured on the node's monotonic clock, from the command's start to its end. */
   readonly wallMs: number | null;
+  /** The call for which the worker was opened that it shares; null: it has a place of its own. */
+  readonly sharesWith: InvocationId | null;
+  /** The part of wallMs for which it pays; null: all, or unknown until it ends. */
+  readonly shareMs: number | null;
   /** null until it ends, for a command, and for a call that found a warm worker. */
   readonly phases: CallPhases | null;
 }

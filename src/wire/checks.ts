@@ -117,6 +117,7 @@ const report = object<AttemptReport>({
   exitCode: orNull(integer(0, 255)),
   signal: orNull(integer(1, 64)),
   wallMs: milliseconds,
+  shareMs: optional(milliseconds),
   cpuMs: milliseconds,
   maxRssMb: integer(0),
   reason: orNull(reason),
@@ -157,6 +158,7 @@ const order = object<AttemptOrder>({
   ),
   checkpointDirectory: orNull(path),
   after: optional(attemptKey),
+  beside: optional(attemptKey),
   voucher: optional(bytes(maxVoucherBytes)),
 });
 

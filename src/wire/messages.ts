@@ -6,12 +6,20 @@ import type { PressureReport } from "../model/capacity/pressure.js";
 import type { UnkillableReport } from "../model/capacity/unkillable.js";
 import type { LeaseUsage } from "../model/functions/lease.js";
 import type { InvocationId, JobId, VersionId } from "../model/ids.js";
-import type { AttemptEnd, Notice, StartFailure } from "../model/invocation.js";
-import type { ResourceRequest, Resources } from "../model/resources.js";
+import type { AttemptEnd, StartFailure } from "../model/invocation.js";
+import type { Resources } from "../model/resources.js";
 import type { AttemptKey } from "./attempt-key.js";
-import type { CallCommand, MessageOfWorkers, MessageToWorkers, WarmWorkers } from "./calls.js";
+import type { MessageOfWorkers, MessageToWorkers, WarmWorkers } from "./calls.js";
+import type { AttemptOrder, CheckpointOrder } from "./orders.js";
 
 export type { AttemptKey } from "./attempt-key.js";
+export type {
+  AttachedCommand,
+  AttemptOrder,
+  CallAttemptOrder,
+  CheckpointOrder,
+  RunClient,
+} from "./orders.js";
 
 /**
  * Raised whenever an older peer could misread a newer one; the handshake rejects other versions.
@@ -29,79 +37,6 @@ export const maxFrameMessages = 256;
 /** The longest executor message lists unrecorded reports (executor/connection/outbox.ts). */
 export const maxReportBytes = 2 * 1024 * 1024;
 
-/**
- * All that an executor needs to run one attempt; patterns are already filled in. The executor
- * chooses the GPUs.
- */
-export interface AttemptOrder extends AttemptKey, ResourceRequest {
-  readonly uid: number;
-  readonly gid: number;
-  readonly user: string;
-  readonly timeLimitMs: number;
-  readonly workingDirectory: string;
-  readonly stdoutPath: string;
-  /** If equal to stdoutPath, both share one file. */
-  readonly stderrPath: string;
-  /** If omitted, /dev/null. */
-  readonly stdinPath?: string | undefined;
-  /** The free space that its folder for temporary files needs; if omitted, any. */
-  readonly temporaryMb?: number | undefined;
-  /** If omitted, truncate. */
-  readonly openMode?: "append" | "truncate" | undefined;
-  /** What was written to its outputs since then is kept; milliseconds since the epoch. */
-  readonly keepSinceMs?: number | undefined;
-  readonly umask?: number | undefined;
-  /** Soft limits, as in `stack:unlimited`. */
-  readonly limits?: readonly string[] | undefined;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly command:
-    | { readonly kind: "script"; readonly body: string; readonly args: readonly string[] }
-    | { readonly kind: "argv"; readonly argv: readonly string[] }
-    | AttachedCommand
-    | CallCommand;
-  /** null if none was requested. */
-  readonly notice: Notice | null;
-  /** Created as the user if missing, and kept when the attempt ends; null if none was requested. */
-  readonly checkpointDirectory: string | null;
-  /**
-   * It has the place of that attempt, and begins when that has ended; at once if that is not there.
-   */
-  readonly after?: AttemptKey | undefined;
-  /** For a call that is not on record: shown with its report to a restarted gleanerd. */
-  readonly voucher?: Uint8Array | undefined;
-}
-
-/** A command whose streams are those of a client, to which its node connects. */
-export interface AttachedCommand {
-  readonly kind: "attached";
-  readonly argv: readonly string[];
-  /** How often it is started. */
-  readonly tasks: number;
-  readonly client: RunClient;
-  /** Known to the client, too. */
-  readonly key: Uint8Array;
-}
-
-/** Where the client of an attached command listens. */
-export interface RunClient {
-  readonly hosts: readonly string[];
-  readonly port: number;
-  readonly socket: string;
-  readonly bootId: string;
-}
-
-/** An order for a worker. */
-export type CallAttemptOrder = AttemptOrder & { readonly command: CallCommand };
-
-/** The folder of an ended invocation, to be removed as its owner. */
-export interface CheckpointOrder {
-  readonly invocation: InvocationId;
-  readonly uid: number;
-  readonly gid: number;
-  readonly user: string;
-  readonly path: string;
-}
-
 /** How an attempt ended on its node. Times are whole milliseconds of the node's monotonic clock. */
 export interface AttemptReport extends AttemptKey {
   readonly end: AttemptEnd;
@@ -109,6 +44,11 @@ export interface AttemptReport extends AttemptKey {
   readonly signal: number | null;
   /** From the start of the command to its end; 0 if it never started. */
   readonly wallMs: number;
+  /**
+   * Its part of that time, for which it pays, if other calls ran in its worker meanwhile; omitted
+   * if it ran alone.
+   */
+  readonly shareMs?: number | undefined;
   readonly cpuMs: number;
   readonly maxRssMb: number;
   /**

@@ -60,6 +60,13 @@ export const plantedInCalls: readonly Planted[] = [
     ),
   },
   {
+    what: "a call that shared its worker pays for all of its time",
+    shows: /its part of its worker was/,
+    sabotage: reporting((report) =>
+      report.shareMs === undefined ? report : { ...report, shareMs: report.wallMs },
+    ),
+  },
+  {
     what: "an alias does not move",
     shows: /calls version|found no/,
     sabotage: { store: (store) => ({ ...store, setAlias: async () => {} }) },

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { Api } from "../../scripts/benchmarks/lib/api.js";
 import { makePackage } from "../../scripts/bundle/package.mjs";
 import type { BillAnswer, InvocationList, LeaseList } from "../../src/wire/api/types.js";
+import type { WorkerSettings } from "../../src/wire/calls.js";
 import { codeOf } from "../support/executor/function-code.js";
 import { type MpiKernel, MpiPrograms } from "../support/sdk/mpi.js";
 import { type TestSite, testSite, user } from "../support/site/site.js";
@@ -28,10 +29,14 @@ beforeAll(async () => {
 afterAll(() => at?.site.stop());
 
 /** Deploys JavaScript as a user, over the API. */
-async function deploy(name: string, source: string): Promise<void> {
+async function deploy(
+  name: string,
+  source: string,
+  settings: Partial<WorkerSettings> = {},
+): Promise<void> {
   const api = new Api(at.site, user);
   await api.identify();
-  await api.deploy(name, (await codeOf({ "index.mjs": source })).bundle);
+  await api.deploy(name, (await codeOf({ "index.mjs": source }, settings)).bundle);
   api.close();
 }
 
@@ -96,6 +101,35 @@ test("a call is explained, traced and replayed", async () => {
   expect(await glean("replay", String(cold), "--remote")).toBe("8");
   expect(await glean("replay", String(warm))).toBe("10");
   expect(await glean("function", "test", "double", "--input", '{"n":6}')).toBe("12");
+});
+
+test("calls of a function with a concurrency meet in one worker, and share its bill", async () => {
+  const meeting = `let inside = [];
+export default () => new Promise((resolve) => {
+  inside.push(resolve);
+  if (inside.length === 4) for (const each of inside.splice(0)) each(process.pid);
+});`;
+  await deploy("meet", meeting, { concurrency: 4 });
+  const glean = (...args: string[]) => at.site.gleanOrThrow(args, { user });
+  const folder = mkdtempSync(join(tmpdir(), "glean-meet-"));
+  try {
+    const inputs = join(folder, "inputs.ndjson");
+    writeFileSync(inputs, "1\n2\n3\n4\n");
+    execFileSync("chmod", ["-R", "a+rX", folder]);
+    const id = (await glean("map", "meet", "--inputs", inputs, "--async")).trim();
+    const ended = await at.until("the calls to meet", async () => {
+      const { invocations } = JSON.parse(await glean("acct", "-j", id, "--json"));
+      const states = invocations.map(({ state }: { state: string }) => state);
+      return states.every((state: string) => state === "COMPLETED") ? states : undefined;
+    });
+    expect(ended).toHaveLength(4);
+    expect(await glean("explain", `${id}_3`)).toContain(
+      `it got a seat in the worker that was opened for call ${id}`,
+    );
+    expect(await glean("bill", "--verify")).toContain("The ledger balances");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 /** Says which workers it has, and calls them until its standard input ends; each answer counts. */

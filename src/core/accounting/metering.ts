@@ -13,6 +13,8 @@ export interface Usage {
 
 /** What is measured of an attempt, outside its processes. */
 export interface Measured extends Usage {
+  /** The part of wallMs that it pays, if other calls shared its worker; null: all of it. */
+  readonly shareMs: number | null;
   readonly cpuMs: number;
   /** The processor time for which the price of spinning applies; null unless it is a lease. */
   readonly hotMs: number | null;
@@ -55,11 +57,13 @@ export const isCharged = (
   end === "EVICTED" ? hotMs !== null && wallMs > 0 : end !== "RUNNING" && isBilled(end);
 
 /**
- * What a charged attempt pays for: each core-millisecond once. A lease holds its memory from its
+ * What a charged attempt pays for: each core-millisecond once, so calls that share a worker have
+ * each a part of its time. A lease holds its memory from its
  * grant to its end, and the cores that it does not use.
  */
 export function chargesOf(measured: Measured): readonly Charge[] {
-  const { coreMs, memoryMbMs } = amountsOf(measured);
+  const { wallMs, shareMs } = measured;
+  const { coreMs, memoryMbMs } = amountsOf({ ...measured, wallMs: shareMs ?? wallMs });
   if (measured.hotMs === null) return [{ kind: "execution", coreMs, memoryMbMs }];
   const { executionMs, heldMs, hotMs } = leaseShares(coreMs, measured.cpuMs, measured.hotMs);
   const charges: Charge[] = [{ kind: "execution", coreMs: executionMs, memoryMbMs: 0 }];

@@ -11,6 +11,7 @@ export interface EndFigures {
   readonly exitCode: number | null;
   readonly signal: number | null;
   readonly wallMs: number;
+  readonly shareMs?: number | undefined;
   readonly cpuMs: number;
   readonly maxRssMb: number;
   readonly agoMs: number;
@@ -84,6 +85,7 @@ export function boundedEnd<Said extends EndFigures>(said: Said, known: KnownOrde
   return {
     ...said,
     wallMs,
+    ...(said.shareMs !== undefined && { shareMs: Math.min(said.shareMs, wallMs) }),
     cpuMs: Math.min(said.cpuMs, wallMs * cores),
     maxRssMb: Math.min(said.maxRssMb, memoryMb),
     agoMs: Math.min(said.agoMs, elapsedMs - wallMs),

@@ -14,6 +14,7 @@ import { allocationsOf, type CoreSpan, latestWins } from "./allocations.js";
 import { evictionFigures } from "./eviction-figures.js";
 import { addIdle, addIdleSums, codeOf, noIdle, Waits, withoutZeros } from "./idle.js";
 import { leasedIn } from "./leased.js";
+import { heldOnce, type WorkSpan } from "./shared-workers.js";
 
 /** The most points in the series: a plot on a screen cannot show more. */
 export const maxSeriesPoints = 200;
@@ -134,8 +135,20 @@ function loadsByNode(
     loads.set(node, loadOf(latestWins(spans), jobs));
   }
   for (const holding of input.holdings) loads.get(holding.node)?.holdings.push(holding);
-  for (const span of input.useful) loads.get(span.node)?.useful.push(span);
-  for (const span of input.unfinished) loads.get(span.node)?.[span.end].push(span);
+  const shared = new Map<string, { load: NodeLoad; spans: WorkSpan[] }>();
+  const addWork = (node: NodeName, worker: string | null, span: WorkSpan) => {
+    const load = loads.get(node);
+    if (load === undefined) return;
+    if (worker === null) load[span.fate].push(span);
+    else if (!shared.has(worker)) shared.set(worker, { load, spans: [span] });
+    else shared.get(worker)!.spans.push(span);
+  };
+  for (const { node, worker = null, ...span } of input.useful)
+    addWork(node, worker, { ...span, fate: "useful" });
+  for (const { node, worker = null, end, ...span } of input.unfinished)
+    addWork(node, worker, { ...span, fate: end });
+  for (const { load, spans } of shared.values())
+    for (const span of heldOnce(spans)) load[span.fate].push(span);
   for (const { node, condition, fromMs, toMs } of input.conditions)
     loads.get(node)?.condition.push({ cores: codeOf(condition), fromMs, toMs });
   for (const load of loads.values()) load.condition = latestWins(load.condition);

@@ -24,7 +24,11 @@ export function explainCall(
 function linesOf(attempt: Attempt, tookMs: (kind: SpanKind) => number): string[] {
   const { phases, state, endedAtMs } = attempt;
   if (endedAtMs === null) return ["it has not ended yet: what its phases took is known at its end"];
-  const ran = ending(state, shownMs(tookMs("run")));
+  const ran = `${ending(state, shownMs(tookMs("run")))}${sharing(attempt)}`;
+  if (attempt.sharesWith !== null) {
+    const opener = attempt.sharesWith;
+    return [`it got a seat in the worker that was opened for call ${opener}; ${ran}`];
+  }
   if (phases === null) return [`a warm worker took it; ${ran}`];
   const { fetchMs, startMs, loadMs } = phases;
   return [
@@ -32,6 +36,12 @@ function linesOf(attempt: Attempt, tookMs: (kind: SpanKind) => number): string[]
     ran,
   ];
 }
+
+/** Empty if it had its worker alone, or pays nothing. */
+const sharing = ({ shareMs, state }: Attempt): string =>
+  shareMs === null || state === "EVICTED" || state === "LOST"
+    ? ""
+    : `, beside other calls: its part of that time, for which it pays, is ${shownMs(shareMs)}`;
 
 const ending = (state: Attempt["state"], ran: string): string => {
   if (state === "EVICTED") return `it ran for ${ran} and was evicted: it starts again elsewhere`;

@@ -10,6 +10,8 @@ export interface Found {
   readonly bucket: Bucket;
   readonly open: OpenSlot;
   readonly index: number;
+  /** It is a seat in a worker that others are in: it takes nothing. */
+  readonly isSeat?: boolean;
 }
 
 /** Ranks buckets for work of one length: higher value first, then the shorter expected life. */

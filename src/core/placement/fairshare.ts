@@ -58,10 +58,11 @@ export class Turns {
     return this.current?.cursors.at(-1) ?? null;
   }
 
-  took(): void {
+  /** `cores`: what its head has got. */
+  took(cores: number): void {
     const user = this.current!;
     const cursor = user.cursors.pop()!;
-    user.held += cursor.waiting.cores;
+    user.held += cores;
     this.coresHeld.set(user.name, user.held);
     const following = cursor.rest.next();
     if (!following.done) {

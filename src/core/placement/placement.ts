@@ -8,14 +8,17 @@ import type { Bucket, Found } from "./bucket.js";
 import { type Cursor, cursorsOf, Turns } from "./fairshare.js";
 import { Market, type Prices } from "./prices.js";
 import type { Waiting, WaitingQueue } from "./queue.js";
-import { isLargeEnough, type Need, type OpenSlot, type Slot } from "./slot.js";
+import type { Need, Slot } from "./slot.js";
 import { Slots } from "./slots.js";
+import { type Kept, keptForStarving } from "./starving.js";
 
 export type { Slot };
 
 export interface Assignment {
   readonly invocation: InvocationId;
   readonly executor: ExecutorId;
+  /** It shares a worker that is there, and takes nothing beside it; if omitted, it does not. */
+  readonly isSeat?: boolean;
 }
 
 export interface PlacementPolicy {
@@ -132,7 +135,7 @@ class Round {
 
   /** Whether nothing more can be assigned. */
   get isFull(): boolean {
-    return this.assignments.length >= this.policy.maxAssignments || this.slots.freeCores === 0;
+    return this.assignments.length >= this.policy.maxAssignments || this.slots.areFull;
   }
 
   /** Returns the groups that skipped the available slots. */
@@ -142,16 +145,22 @@ class Round {
       const cursor = turns.next();
       if (cursor === null) break;
       const { waiting } = cursor;
-      const choice = this.slots.mayFit(waiting) ? this.choose(cursor, mood) : "fitsNowhere";
+      const choice = this.seatFor(cursor) ?? this.choose(cursor, mood);
       if (choice === "passes") passed.push(cursor);
       if (choice === "passes" || choice === "fitsNowhere") {
         turns.drop();
         continue;
       }
-      this.slots.take(choice, waiting, waiting.workerKey);
-      this.noteBegun(cursor);
-      this.assignments.push({ invocation: waiting.id, executor: choice.open.slot.executor });
-      turns.took();
+      const { id, workerKey, seats } = waiting;
+      const { open, isSeat = false } = choice;
+      this.slots.take(choice, waiting, workerKey, seats);
+      if (!isSeat) this.noteBegun(cursor);
+      this.assignments.push({
+        invocation: id,
+        executor: open.slot.executor,
+        ...(isSeat && { isSeat }),
+      });
+      turns.took(isSeat ? 0 : waiting.cores);
     }
     return passed;
   }
@@ -185,7 +194,7 @@ class Round {
     for (const group of queue.groupsInOrder()) {
       const [head] = group;
       if (head === undefined) continue;
-      const cores = group.size * head.cores;
+      const cores = Math.ceil(group.size / (head.seats ?? 1)) * head.cores;
       const { usualMs } = this.lengthsOf(group.key, head);
       waitingCores += cores;
       coreMsByUsual.set(usualMs, (coreMsByUsual.get(usualMs) ?? 0) + cores * usualMs);
@@ -196,14 +205,34 @@ class Round {
     return new Market([...coreMsByUsual.keys()], prediction.prices);
   }
 
-  private choose({ key, waiting }: Cursor, mood: Mood): Found | "passes" | "fitsNowhere" {
-    const { kept, market } = this;
-    const { prediction } = this.policy;
-    const except = kept === null || kept.waiting === waiting.id ? null : kept.executor;
-    const { expectedMs, usualMs } = this.lengthsOf(key, waiting);
+  /** Costs nothing, so it comes before every free place. */
+  private seatFor({ key, waiting }: Cursor): Found | null {
+    const { workerKey = null, seats = 1 } = waiting;
+    if (workerKey === null || seats === 1) return null;
+    const { expectedMs } = this.lengthsOf(key, waiting);
+    const need = this.needOf(waiting);
+    return this.slots.withSeat(workerKey, need, expectedMs, this.exceptFor(waiting));
+  }
+
+  private needOf(waiting: Waiting): Need {
     const avoid = this.policy.avoidedBy?.(waiting) ?? [];
     const { cores, memoryMb, gpus } = waiting;
-    const need = { cores, memoryMb, gpus, avoid, only: this.policy.allowedTo?.(waiting) };
+    return { cores, memoryMb, gpus, avoid, only: this.policy.allowedTo?.(waiting) };
+  }
+
+  /** The executor that is kept free for another. */
+  private exceptFor({ id }: Waiting): ExecutorId | null {
+    const { kept } = this;
+    return kept === null || kept.waiting === id ? null : kept.executor;
+  }
+
+  private choose({ key, waiting }: Cursor, mood: Mood): Found | "passes" | "fitsNowhere" {
+    if (!this.slots.mayFit(waiting)) return "fitsNowhere";
+    const { market } = this;
+    const { prediction } = this.policy;
+    const except = this.exceptFor(waiting);
+    const { expectedMs, usualMs } = this.lengthsOf(key, waiting);
+    const need = this.needOf(waiting);
     const { workerKey = null } = waiting;
     // A cold start costs more than a hole that suits others better.
     const warm =
@@ -264,35 +293,4 @@ class Round {
       (bucket) => !bucket.endsBefore(expectedMs) && bucket.couldFit(need),
     );
   }
-}
-
-/** The executor kept free for the longest-starving invocation, and that invocation. */
-interface Kept {
-  readonly executor: ExecutorId;
-  readonly waiting: InvocationId;
-}
-
-function keptForStarving(
-  queue: WaitingQueue,
-  slots: Slots,
-  nowMs: number,
-  policy: PlacementPolicy,
-): Kept | null {
-  let starving: (Need & { readonly id: InvocationId }) | null = null;
-  for (const group of queue.groupsInOrder()) {
-    const [head] = group;
-    if (head === undefined || nowMs - head.submittedAtMs < policy.starvingAfterMs) continue;
-    const only = policy.allowedTo?.(head);
-    const { id, cores, memoryMb, gpus } = head;
-    const need = { cores, memoryMb, gpus, only };
-    if (slots.fitsNow(need)) continue;
-    if (starving === null || id < starving.id) starving = { id, ...need };
-  }
-  if (starving === null) return null;
-  let best: OpenSlot | null = null;
-  for (const open of slots.all) {
-    if (!isLargeEnough(open.slot, starving)) continue;
-    if (best === null || open.freeCores > best.freeCores) best = open;
-  }
-  return best === null ? null : { executor: best.slot.executor, waiting: starving.id };
 }

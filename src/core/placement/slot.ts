@@ -30,6 +30,8 @@ export interface Slot {
   readonly node?: NodeName;
   /** Idle workers by their kind (workerKey); if omitted, none. */
   readonly warm?: ReadonlyMap<string, number>;
+  /** Free seats in workers that calls share, by their kind; if omitted, none. */
+  readonly seats?: ReadonlyMap<string, number>;
   /** When the executor's own time certainly ends; null, or if omitted, no limit. */
   readonly closesAtMs?: number | null;
 }

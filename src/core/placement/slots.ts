@@ -74,9 +74,26 @@ export class Slots {
     return null;
   }
 
-  take(found: Found, need: Need, key: string | null = null): void {
-    if (key !== null) this.warm.take(key, found.open);
-    found.bucket.take(found, need);
+  /** A free seat in a worker of this kind, in such a hole. */
+  withSeat(key: string, need: Need, aheadMs: number, except: ExecutorId | null): Found | null {
+    return this.warm.findSeat(key, need, aheadMs, except);
+  }
+
+  /** Whether nothing is free, neither cores nor seats. */
+  get areFull(): boolean {
+    return this.freeCores === 0 && this.warm.freeSeats === 0;
+  }
+
+  /** `seats`: how many calls may share the worker of this one. */
+  take(found: Found, need: Need, key: string | null = null, seats = 1): void {
+    const { bucket, open, isSeat = false } = found;
+    if (isSeat && key !== null) {
+      this.warm.takeSeat(key, open);
+      return;
+    }
+    if (key !== null) this.warm.take(key, open);
+    if (key !== null && seats > 1) this.warm.addSeats(key, bucket, open, seats - 1);
+    bucket.take(found, need);
     this.freeCores -= need.cores;
   }
 

@@ -18,6 +18,8 @@ const mostTogether = 128;
 export interface PlacedRun {
   readonly executor: ExecutorId;
   readonly ids: readonly InvocationId[];
+  /** The only one of them shares a worker that is there. */
+  readonly isSeat: boolean;
 }
 
 /** A placed task of an array. */
@@ -39,8 +41,8 @@ export function runsOf(
 ): readonly PlacedRun[] {
   const isPlaced = new Set(placed.map(({ invocation }) => invocation));
   const left = new Map<InvocationId, Left>();
-  const runs = placed.map(({ invocation, executor }) => {
-    const run = { executor, ids: [invocation] };
+  const runs = placed.map(({ invocation, executor, isSeat = false }) => {
+    const run = { executor, ids: [invocation], isSeat };
     const task = taskOf(invocation);
     const most = task === null ? 1 : tasksTogether(task.waiting, prediction);
     if (task === null || most === 1) return run;

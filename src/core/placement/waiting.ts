@@ -22,6 +22,8 @@ export interface Waiting extends ResourceRequest {
   readonly ranMs?: number;
   /** The kind of worker that it needs, if it is a call; null, or if omitted, it needs none. */
   readonly workerKey?: string | null;
+  /** How many such calls may share a worker; if omitted, one. */
+  readonly seats?: number;
   /** The nodes on which it may run; if omitted, all. */
   readonly where?: Where | undefined;
   /** Whether its start failed on some nodes and it is to be tried on another; if omitted, no. */

@@ -66,6 +66,8 @@ export interface AttemptResult extends Heat {
   readonly exitCode: number | null;
   readonly signal: number | null;
   readonly wallMs: number;
+  /** Its part of that, if it did not have its worker alone; else null. */
+  readonly shareMs: number | null;
   readonly cpuMs: number;
   readonly maxRssMb: number;
   readonly reason: string | null;

@@ -34,12 +34,20 @@ export function digestOf(
     ...(where !== undefined && { where }),
     ...(mail !== undefined && { mail }),
     ...leaseIn(command),
+    ...seatsIn(command),
   };
 }
 
 function leaseIn(command: Command): Pick<SubmissionDigest, "lease"> {
   if (command.kind !== "call" || command.lease === undefined) return {};
   return { lease: { ...command.lease, callLimitMs: command.settings.timeLimitMs } };
+}
+
+/** A leased worker serves its clients only, and a check is to start a worker. */
+function seatsIn(command: Command): Pick<SubmissionDigest, "seats"> {
+  if (command.kind !== "call" || command.lease !== undefined || command.isCheck) return {};
+  const { concurrency } = command.settings;
+  return concurrency > 1 ? { seats: concurrency } : {};
 }
 
 function documentsOf(command: Command): readonly string[] {

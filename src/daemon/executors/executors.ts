@@ -208,7 +208,7 @@ export class Executors {
     const facts = { ...told, endedAtMs: nowMs() - agoMs };
     const { assignments } = this.deps.live;
     const assignment = assignments.get(report.invocation)!;
-    assignments.return(assignment);
+    assignments.return(assignment, bounded.end);
     record.idleWorkers.giveBack(report.invocation);
     this.deps.startFailures.ended(record, assignment, bounded);
     // The cores are free now; the next order need not wait for the disk.

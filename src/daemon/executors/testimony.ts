@@ -10,9 +10,9 @@ import {
   type KnownOrder,
 } from "../../core/accounting/plausibility.js";
 import type { AttemptKey, AttemptReport, ExecutorMessage } from "../../wire/messages.js";
-import type { TaskRun } from "../state/assignments.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
+import type { SharedPlace } from "../state/shared-place.js";
 
 /** Marks of jobs on one node: more than any node has cores. */
 const maxMarkedJobs = 4_096;
@@ -38,9 +38,7 @@ export function doubtOf(
     case "jobBegan":
       if (record.markedJobs.size >= maxMarkedJobs && !record.markedJobs.has(message.job))
         return `it names more than ${maxMarkedJobs} jobs on its node`;
-      return message.evicted.length <= (record.most?.cores ?? Number.POSITIVE_INFINITY)
-        ? null
-        : `it evicted ${message.evicted.length} attempts, but was ordered at most ${record.most?.cores} cores`;
+      return doubtOfEvicted(record, message.evicted.length, deps);
     case "preempted":
       if (record.placement !== "pilot")
         return "it reports that Slurm preempts its job, but it is not a job";
@@ -52,6 +50,14 @@ export function doubtOf(
     default:
       return null;
   }
+}
+
+/** Calls that share a worker may be more than its cores. */
+function doubtOfEvicted({ id, most }: ExecutorRecord, evicted: number, { live }: Knowledge) {
+  const held = live.assignments.mostHeldBy(id);
+  return most === null || evicted <= held
+    ? null
+    : `it evicted ${evicted} attempts, but never held more than ${held}`;
 }
 
 function doubtOfReport(
@@ -118,8 +124,8 @@ export function believed<Report extends EndFigures & AttemptKey & Pick<AttemptRe
   const known = knownOrder(record, report, deps);
   if (known === null || known === "not ordered") return null;
   const { phases } = report;
-  const { run } = record.attempts.get(report.invocation)!;
-  const bounded = run === null ? boundedEnd(report, known) : boundedInRun(report, known, run);
+  const { place } = record.attempts.get(report.invocation)!;
+  const bounded = place === null ? boundedEnd(report, known) : boundedInPlace(report, known, place);
   if (phases === undefined) return bounded;
   const atMost = (ms: number) => Math.min(ms, known.elapsedMs);
   const { fetchMs, startMs, loadMs, runMs } = phases;
@@ -132,19 +138,20 @@ export function believed<Report extends EndFigures & AttemptKey & Pick<AttemptRe
   return { ...bounded, phases: believable };
 }
 
-/** Tasks of one run share the time since the first of them was ordered. */
-function boundedInRun<Report extends EndFigures & AttemptKey>(
+/** Those that have one place share the time since the first of them was ordered. */
+function boundedInPlace<Report extends EndFigures & AttemptKey>(
   report: Report,
   known: KnownOrder,
-  run: TaskRun,
+  place: SharedPlace,
 ): Report {
-  const spentMs = run.spentMs - (run.toldMs.get(report.invocation) ?? 0);
-  const leftMs = Math.max(0, nowMs() - run.orderedAtMs! - spentMs);
-  const elapsedMs = Math.min(known.elapsedMs, leftMs);
+  const spentMs = place.spentMs - (place.toldMs.get(report.invocation) ?? 0);
+  const leftMs = Math.max(0, nowMs() - place.orderedAtMs! - spentMs);
+  const elapsedMs = place.isAtOnce ? known.elapsedMs : Math.min(known.elapsedMs, leftMs);
   const bounded = boundedEnd(report, { ...known, elapsedMs });
-  run.spentMs = spentMs + bounded.wallMs;
-  run.toldMs.set(report.invocation, bounded.wallMs);
-  return bounded;
+  const ownMs = Math.min(bounded.shareMs ?? bounded.wallMs, leftMs);
+  place.spentMs = spentMs + ownMs;
+  place.toldMs.set(report.invocation, ownMs);
+  return ownMs === bounded.wallMs ? bounded : { ...bounded, shareMs: ownMs };
 }
 
 /** Whether its end has arrived but is not durable yet. */

@@ -4,24 +4,25 @@
 import type { Logger } from "pino";
 import { machineMonotonicMs, nowMs, pause, setImmediate } from "../../clock.js";
 import { type PlacementPolicy, type Prediction, place } from "../../core/placement/placement.js";
-import { type PlacedRun, type PlacedTask, runsOf } from "../../core/placement/task-runs.js";
+import { type PlacedRun, runsOf } from "../../core/placement/task-runs.js";
 import type { Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import type { Payload } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
-import type { InvocationId } from "../../model/ids.js";
 import type { Attempt, AttemptEnd, Submission } from "../../model/invocation.js";
 import type { AttemptKey } from "../../wire/messages.js";
-import { type Assignment, newTaskRun, type TaskRun } from "../state/assignments.js";
+import type { Assignment } from "../state/assignments.js";
 import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { Registry } from "../state/registry.js";
+import type { SharedPlace } from "../state/shared-place.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { Documents } from "./documents.js";
 import type { KeepAlive } from "./keep-alive.js";
 import { type OrderDocuments, orderFor } from "./order.js";
+import { placeFor, taskOf } from "./places.js";
 import { type EndFacts, lostFacts, type Settler } from "./settle.js";
 import type { Vouchers } from "./vouchers.js";
 
@@ -132,10 +133,10 @@ export class Dispatcher {
    * The intent is durable before an order is sent: a restarted daemon knows every attempt that may
    * exist.
    */
-  private async begin({ executor, ids }: PlacedRun): Promise<void> {
-    const record = this.deps.registry.get(executor)!;
-    const run = ids.length === 1 ? null : newTaskRun();
-    const begun = ids.map((id) => this.assign(this.deps.live.get(id)!, record, run));
+  private async begin(placed: PlacedRun): Promise<void> {
+    const record = this.deps.registry.get(placed.executor)!;
+    const place = placeFor(this.deps.live, record, placed);
+    const begun = placed.ids.map((id) => this.assign(this.deps.live.get(id)!, record, place));
     const [first] = begun as [Begun];
     const call = this.deps.live.unrecorded.get(first.live.id);
     if (call !== undefined && call.recording === null) {
@@ -149,7 +150,9 @@ export class Dispatcher {
       await call?.recording;
       await this.deps.documents.with(first.live, async (submission) => {
         const recorded =
-          run === null ? [await this.record(first, record)] : await this.recordTogether(begun);
+          begun.length === 1
+            ? [await this.record(first, record)]
+            : await this.recordTogether(begun);
         this.orderInTurn(recorded, record, submission);
         // Limits the orders in progress; a node that reads nothing delays the others no longer.
         await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
@@ -159,12 +162,12 @@ export class Dispatcher {
     }
   }
 
-  private assign(live: Live, record: ExecutorRecord, run: TaskRun | null): Begun {
+  private assign(live: Live, record: ExecutorRecord, place: SharedPlace | null): Begun {
     const { id, cores, memoryMb, gpus } = live;
     const number = live.attempt + 1;
     const startedAtMs = nowMs();
     const change = { attempt: number, startedAtMs, node: record.node };
-    const assignment = this.deps.live.begin(live, record.id, change, run);
+    const assignment = this.deps.live.begin(live, record.id, change, place);
     const attempt: Attempt = {
       invocation: id,
       number,
@@ -179,6 +182,8 @@ export class Dispatcher {
       phases: null,
       endedAtMs: null,
       wallMs: null,
+      sharesWith: (assignment.follows ? place?.worker?.openedFor.invocation : null) ?? null,
+      shareMs: null,
     };
     return { live, attempt, assignment };
   }
@@ -249,14 +254,15 @@ export class Dispatcher {
       const keepMs = this.deps.keepAlive?.keepMs(live, documents.submission) ?? null;
       const { invocation } = live;
       const { runKey, leases, clusterName } = this.deps;
-      const told = { ...documents, runKey, leases, clusterName: clusterName?.() };
+      const beside = assignment.follows ? assignment.place?.worker?.openedFor : undefined;
+      const told = { ...documents, beside, runKey, leases, clusterName: clusterName?.() };
       const order = orderFor(invocation, record.node, told, checkpointDirectory, keepMs);
       const isAwaited = order.voucher !== undefined;
       const line = record.awaitsReady ? null : record.line;
       const isSent = line?.send({ type: "start", order }, isAwaited) ?? false;
       const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
       if (isSent) this.deps.live.assignments.order(assignment, ordered);
-      // What follows another gets the worker of that.
+      // What follows another, or shares its worker, takes no idle one.
       if (live.workerKey !== null && !assignment.follows)
         record.idleWorkers.take(live.id, live.workerKey);
       return isSent;
@@ -279,18 +285,3 @@ export class Dispatcher {
 }
 
 const keyOf = ({ invocation, attempt }: AttemptKey): AttemptKey => ({ invocation, attempt });
-
-/**
- * A task of an array that nobody has tried to run, with those like it; null for what must have a
- * place of its own.
- */
-function taskOf(live: LiveInvocations, id: InvocationId): PlacedTask | null {
-  const run = live.queue.runs.find(id);
-  if (run === undefined) return null;
-  const { checkpointIn, lease } = run.submission.digest;
-  if (checkpointIn !== null || lease !== undefined) return null;
-  const array = run.submission.requested.arrayJobId!;
-  const waiting = run.at(id);
-  if (waiting.gpus > 0) return null;
-  return { array, waiting, alike: [...live.queue.runs.between(...live.tasksOf(array)!.ids)] };
-}

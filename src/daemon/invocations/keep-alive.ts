@@ -3,10 +3,10 @@
 
 import { nowMs } from "../../clock.js";
 import { Arrivals, historyKey } from "../../core/functions/pool/arrivals.js";
+import type { ExpectedCalls } from "../../core/functions/pool/expected-calls.js";
 import type { InvocationId } from "../../model/ids.js";
 import type { Submission } from "../../model/invocation.js";
 import type { Events } from "../state/events.js";
-import type { ExpectedCalls } from "../state/expected-calls.js";
 import type { Live } from "../state/live-invocation.js";
 
 /**

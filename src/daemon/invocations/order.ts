@@ -19,6 +19,8 @@ export interface OrderDocuments {
   readonly voucher?: Uint8Array | undefined;
   /** The attempt whose place it gets. */
   readonly after?: AttemptKey | undefined;
+  /** The attempt for which the worker was opened that it shares. */
+  readonly beside?: AttemptKey | undefined;
   /** The key of an attached command. */
   readonly runKey?: ((id: InvocationId) => Uint8Array) | undefined;
   /** Slurm's name of the cluster; null if unknown. */
@@ -39,10 +41,12 @@ export interface LeaseOrders {
 export function orderFor(
   invocation: Invocation,
   node: NodeName,
-  { submission, input, voucher, after, runKey, leases, clusterName = null }: OrderDocuments,
+  documents: OrderDocuments,
   checkpointDirectory: string | null,
   learnedKeepMs: number | null = null,
 ): AttemptOrder {
+  const { submission, input, voucher, after, beside, runKey, leases } = documents;
+  const { clusterName = null } = documents;
   const { id, attempt, owner, cores, memoryMb, gpus, timeLimitMs } = invocation;
   const { workingDirectory, stdoutPattern, stderrPattern, command } = submission;
   const path = (pattern: string | null, of: Invocation = invocation) =>
@@ -65,6 +69,7 @@ export function orderFor(
     checkpointDirectory,
     ...(voucher === undefined ? {} : { voucher }),
     ...(after === undefined ? {} : { after }),
+    ...(beside === undefined ? {} : { beside }),
   };
   if (command.kind !== "call") {
     const environment = {

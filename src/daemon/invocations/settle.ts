@@ -31,8 +31,9 @@ import type { Voucher } from "./vouchers.js";
 /** An end as an executor reports it, or as the daemon has it if the executor was lost. */
 export type EndFacts = Omit<
   AttemptResult,
-  "next" | "postings" | "answer" | "log" | "phases" | "hotMs" | "spinMs"
+  "next" | "postings" | "answer" | "log" | "phases" | "shareMs" | "hotMs" | "spinMs"
 > & {
+  readonly shareMs?: number | undefined;
   readonly startFailure?: StartFailure | undefined;
   readonly answer?: CallAnswer | undefined;
   readonly log?: Uint8Array | undefined;
@@ -110,9 +111,9 @@ export class Settler {
       return this.record(facts);
     }
     const { startFailure: _, lease: _said, ...result } = facts;
-    const { answer = null, log = null, phases = null } = facts;
+    const { answer = null, log = null, phases = null, shareMs = null } = facts;
     const kept = isFinal(next) ? { answer, log } : { answer: null, log: null };
-    const ended = { ...result, ...heat, reason, next, postings, phases, ...kept };
+    const ended = { ...result, ...heat, reason, next, postings, phases, shareMs, ...kept };
     if (call !== undefined) return this.endUnrecorded(live, call, facts, ended);
     const recorded = await this.store.endAttempt(ended);
     if (!recorded || !isCurrent(live, facts)) return recorded;
@@ -124,10 +125,10 @@ export class Settler {
   /** None if it is not billed. */
   private postingsOf(
     { cores, memoryMb, owner: { uid, user } }: Billed,
-    { invocation, attempt, end, wallMs, cpuMs }: EndFacts,
+    { invocation, attempt, end, wallMs, shareMs, cpuMs }: EndFacts,
     { hotMs }: Heat,
   ): readonly Posting[] {
-    const measured = { cores, memoryMb, wallMs, cpuMs, hotMs };
+    const measured = { cores, memoryMb, wallMs, shareMs: shareMs ?? null, cpuMs, hotMs };
     if (!isCharged(end, measured)) return [];
     return postingsOf({ invocation, attempt, uid, user }, measured, this.policy.rates, nowMs());
   }
@@ -138,7 +139,7 @@ export class Settler {
    */
   async settleVouched({ request, attempt }: Voucher, facts: EndFacts): Promise<void> {
     const { startFailure: _, lease: _said, ...rest } = facts;
-    const { answer = null, log = null, phases = null } = facts;
+    const { answer = null, log = null, phases = null, shareMs = null } = facts;
     const { command } = request.submission;
     const terms = command.kind === "call" ? command.lease : undefined;
     // An evicted lease is not known any more: its client requests another one.
@@ -146,9 +147,8 @@ export class Settler {
     // Earlier attempts were not billed, and nobody knows them any more.
     const first = { attempt: 1, next };
     const heat = heatOf(terms, facts);
-    const owned = { ...attempt, owner: request.owner };
-    const postings = this.postingsOf(owned, { ...facts, ...first }, heat);
-    const result = { ...rest, ...first, ...heat, postings, answer, log, phases };
+    const postings = this.postingsOf({ ...attempt, ...request }, { ...facts, ...first }, heat);
+    const result = { ...rest, ...first, ...heat, postings, answer, log, phases, shareMs };
     const attempts = [{ attempt: { ...attempt, number: 1 }, result }];
     const call = { id: facts.invocation, request, attempts };
     if (terms === undefined) return void (await this.store.recordCall(call));

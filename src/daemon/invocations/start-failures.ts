@@ -99,8 +99,10 @@ export class StartFailures {
   ): void {
     const { node } = record;
     if (end === "LOST" || end === "EVICTED") {
-      // A task that waits for another may be returned at any time.
-      const mayReturn = assignment.follows || record.hadReasonToReturn(assignment);
+      // A task that waits for another may be returned at any time, and a call when another one ends
+      // its worker.
+      const shares = assignment.follows || assignment.place?.isAtOnce === true;
+      const mayReturn = shares || record.hadReasonToReturn(assignment);
       if (end === "EVICTED" && mayReturn) return;
       this.returned.returned(node, end, () => this.jobsOn(node), nowMs());
     } else if (startFailure === undefined) this.returned.kept(node);

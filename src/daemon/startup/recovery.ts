@@ -11,6 +11,7 @@ import { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Registry } from "../state/registry.js";
 import type { Parts } from "./assemble.js";
+import { RecoveredPlaces } from "./recovered-places.js";
 
 const livePage = 2_000;
 
@@ -57,6 +58,7 @@ async function restore(deps: RecoveryDependencies): Promise<void> {
   const running = new Map(
     (await store.loadRunningAttempts()).map((attempt) => [attempt.invocation, attempt]),
   );
+  const places = new RecoveredPlaces(running.values());
   for await (const recovered of allLive(store)) {
     const { id } = recovered.invocation;
     if (recovered.run !== undefined) {
@@ -64,7 +66,8 @@ async function restore(deps: RecoveryDependencies): Promise<void> {
       continue;
     }
     const attempt = running.get(id);
-    live.add(recovered, attempt === undefined ? null : assignedTo(attempt));
+    if (attempt === undefined) live.add(recovered, null);
+    else live.add(recovered, assignedTo(attempt), places.of(attempt));
     if (attempt === undefined || registry.get(attempt.executor) !== undefined) continue;
     const key = { invocation: id, attempt: attempt.number };
     await settler.settle(lostFacts(key, "its executor was gone when the daemon started"));

@@ -2,9 +2,11 @@
 
 import { assert } from "../../model/errors.js";
 import type { ExecutorId, InvocationId } from "../../model/ids.js";
+import type { AttemptEnd } from "../../model/invocation.js";
 import { step, type Transitions } from "../../model/machine.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import type { AttemptKey } from "../../wire/messages.js";
+import { orderedIn, type SharedPlace } from "./shared-place.js";
 
 /**
  * The executor holds it; then it is returned: its end is known, its cores are free, and its end is
@@ -28,38 +30,21 @@ export interface Assignment extends AttemptKey, ResourceRequest {
    * yet. An order from an earlier daemon is converted to our clock.
    */
   readonly ordered: { readonly atMs: number; readonly leadMs: number } | null;
-  /** Tasks that have one place, one after another; null if it has a place of its own. */
-  readonly run: TaskRun | null;
-  /** Whether it was ordered behind another task of its run. */
+  /** null if it has a place of its own. */
+  readonly place: SharedPlace | null;
+  /** Whether it was ordered for the place of another. */
   readonly follows: boolean;
-  /** Whether another task of its run has the place: it holds nothing. */
+  /** Whether another of its place has what they hold: it holds nothing. */
   readonly waits: boolean;
 }
-
-/** Shared by the assignments of tasks that are ordered together. */
-export interface TaskRun {
-  /** Those that the executor holds, in their order. */
-  readonly tasks: readonly Assignment[];
-  /** When the first was ordered; null before. */
-  orderedAtMs: number | null;
-  /** What those that have ended took together, as far as that is believed. */
-  spentMs: number;
-  /** The part of each whose end is not durable: its executor may have to report it again. */
-  readonly toldMs: Map<InvocationId, number>;
-}
-
-export const newTaskRun = (): TaskRun => ({
-  tasks: [],
-  orderedAtMs: null,
-  spentMs: 0,
-  toldMs: new Map(),
-});
 
 type Changing = { -readonly [Key in keyof Assignment]: Assignment[Key] };
 
 /** At most one for each invocation: exactly while it is RUNNING. */
 export class Assignments {
   private readonly byInvocation = new Map<InvocationId, Changing>();
+  /** The most that each known executor has held at once. */
+  private readonly most = new Map<ExecutorId, number>();
   /** Those that each known executor holds. */
   private readonly byExecutor = new Map<ExecutorId, Map<InvocationId, Changing>>();
 
@@ -78,19 +63,27 @@ export class Assignments {
     const held = this.byExecutor.get(executor)?.size ?? 0;
     assert(held === 0, `executor ${executor} holds no attempt when it is forgotten`);
     this.byExecutor.delete(executor);
+    this.most.delete(executor);
+  }
+
+  mostHeldBy(executor: ExecutorId): number {
+    return this.most.get(executor) ?? 0;
   }
 
   begin(
-    facts: Omit<Assignment, "state" | "run" | "follows" | "waits">,
-    run: TaskRun | null = null,
+    facts: Omit<Assignment, "state" | "place" | "follows" | "waits">,
+    place: SharedPlace | null = null,
   ): Assignment {
     const { invocation, executor } = facts;
     assert(!this.byInvocation.has(invocation), `invocation ${invocation} is assigned once`);
-    const follows = run !== null && run.tasks.length > 0;
-    const assignment: Changing = { ...facts, run, follows, waits: follows, state: "begun" };
-    (run?.tasks as Changing[] | undefined)?.push(assignment);
+    const follows = place !== null && place.tasks.length > 0;
+    const assignment: Changing = { ...facts, place, follows, waits: follows, state: "begun" };
+    (place?.tasks as Changing[] | undefined)?.push(assignment);
+    // An earlier gleanerd may have ordered it.
+    if (place !== null && facts.ordered !== null) orderedIn(place, facts.ordered.atMs);
     this.byInvocation.set(invocation, assignment);
-    this.byExecutor.get(executor)?.set(invocation, assignment);
+    const held = this.byExecutor.get(executor)?.set(invocation, assignment);
+    this.most.set(executor, Math.max(this.mostHeldBy(executor), held?.size ?? 0));
     return assignment;
   }
 
@@ -102,14 +95,18 @@ export class Assignments {
   /** Its order was sent. */
   order(assignment: Assignment, ordered: NonNullable<Assignment["ordered"]>): void {
     (assignment as Changing).ordered = ordered;
-    if (assignment.run !== null) assignment.run.orderedAtMs ??= ordered.atMs;
+    if (assignment.place !== null) orderedIn(assignment.place, ordered.atMs);
   }
 
-  /** Its end is known; its executor holds it no longer. */
-  return(assignment: Assignment): void {
+  /**
+   * Its end is known; its executor holds it no longer. A worker that lost a call, or took none,
+   * gets no other one.
+   */
+  return(assignment: Assignment, end?: AttemptEnd): void {
+    if (end === "EVICTED" && assignment.place !== null) assignment.place.isOpen = false;
     this.become(assignment, "returned");
     this.byExecutor.get(assignment.executor)?.delete(assignment.invocation);
-    this.leaveRun(assignment);
+    this.leavePlace(assignment);
   }
 
   /** Its end could not be recorded: its executor keeps it, and reports it again. */
@@ -125,16 +122,16 @@ export class Assignments {
     this.become(assignment, "settled");
     this.byInvocation.delete(invocation);
     this.byExecutor.get(assignment.executor)?.delete(invocation);
-    this.leaveRun(assignment);
-    assignment.run?.toldMs.delete(invocation);
+    this.leavePlace(assignment);
+    assignment.place?.toldMs.delete(invocation);
   }
 
-  /** The next one of its run has the place. */
-  private leaveRun({ run, invocation }: Assignment): void {
-    const at = run?.tasks.findIndex((task) => task.invocation === invocation) ?? -1;
-    if (run === null || at < 0) return;
-    (run.tasks as Changing[]).splice(at, 1);
-    const [next] = run.tasks as Changing[];
+  /** The next one of its place has what they hold. */
+  private leavePlace({ place, invocation }: Assignment): void {
+    const at = place?.tasks.findIndex((task) => task.invocation === invocation) ?? -1;
+    if (place === null || at < 0) return;
+    (place.tasks as Changing[]).splice(at, 1);
+    const [next] = place.tasks as Changing[];
     if (at > 0 || next === undefined) return;
     next.waits = false;
     this.onPlace(next);

@@ -13,11 +13,12 @@ import {
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../../model/ids.js";
 import { step } from "../../model/machine.js";
 import { greater, lesser, nothing, type Resources } from "../../model/resources.js";
-import { AskedLogs } from "../../wire/asked-logs.js";
+import { AskedLogs } from "../../wire/flow/asked-logs.js";
 import type { DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
 import { PieceRequests } from "../../wire/piece-requests.js";
 import type { Assignment } from "./assignments.js";
 import { IdleWorkers } from "./idle-workers.js";
+import { freeSeats } from "./shared-place.js";
 
 /** The part of a connection that the registry needs. */
 export interface Line {
@@ -212,7 +213,7 @@ export class ExecutorRecord implements Executor {
     return this.used((held) => held.gpus);
   }
 
-  /** What waits for another task of its run holds nothing. */
+  /** What waits for the place of another, or shares it, holds nothing. */
   private used(of: (held: Assignment) => number): number {
     let total = 0;
     for (const held of this.attempts.values()) if (!held.waits) total += of(held);
@@ -270,6 +271,7 @@ export class ExecutorRecord implements Executor {
       // After a restart, a pilot's time is unknown until Slurm has been read: until then it gets no
       // work.
       warm: this.idleWorkers.left,
+      seats: freeSeats(this.attempts.values()),
       closesAtMs: this.placement === "pilot" ? (this.timeIsOverAtMs ?? 0) : null,
       ...this.outlook,
     };

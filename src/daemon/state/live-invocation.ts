@@ -22,6 +22,8 @@ export class LiveSubmission {
   readonly user: string;
   /** The kind of worker that a call needs; null for a command. */
   readonly workerKey: string | null;
+  /** How many such calls may share a worker. */
+  readonly seats: number;
   /** What keeps tasks back beside the lack of a place; null: nothing ever. */
   schedule: Schedule | null;
   /** Why those that are deferred do not start yet. */
@@ -38,6 +40,7 @@ export class LiveSubmission {
     const { version } = digest;
     const kind = version === null ? null : { uid: owner.uid, version, cores, memoryMb, gpus };
     this.workerKey = kind === null ? null : workerKey(kind);
+    this.seats = digest.seats ?? 1;
   }
 }
 
@@ -149,6 +152,10 @@ export class Live implements Waiting {
 
   get workerKey(): string | null {
     return this.submission.workerKey;
+  }
+
+  get seats(): number {
+    return this.submission.seats;
   }
 
   get where(): Where | undefined {

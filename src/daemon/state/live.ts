@@ -14,11 +14,12 @@ import {
   type SubmissionDigest,
 } from "../../model/invocation.js";
 import { step } from "../../model/machine.js";
-import { type Assignment, Assignments, type TaskRun } from "./assignments.js";
+import { type Assignment, Assignments } from "./assignments.js";
 import type { Events } from "./events.js";
 import { Live, type LiveSubmission, progressOf, wasEvicted } from "./live-invocation.js";
 import { LiveRun } from "./live-run.js";
 import { Reservations } from "./reservations.js";
+import type { SharedPlace } from "./shared-place.js";
 import { type OpenTasks, Shares, type UserShare } from "./shares.js";
 import { UnrecordedCalls } from "./unrecorded.js";
 import { WaitingRoom } from "./waiting-room.js";
@@ -116,6 +117,7 @@ export class LiveInvocations {
   add(
     { invocation, digest, ranMs = 0 }: LiveInvocation,
     assigned: Pick<Assignment, "executor" | "ordered"> | null,
+    place: SharedPlace | null = null,
   ): Live {
     const { id, arrayTaskId } = invocation;
     assert(!this.has(id), `invocation ${id} is taken in once`);
@@ -124,9 +126,9 @@ export class LiveInvocations {
     const live = new Live(id, arrayTaskId, progressOf(invocation), submission);
     wasEvicted(live, ranMs);
     this.keep(live);
+    if (assigned !== null) this.assign(live, assigned, place);
     if (live.state === "PENDING") this.wait(live);
     else this.hold(live, 1);
-    if (assigned !== null) this.assign(live, assigned);
     return live;
   }
 
@@ -155,11 +157,11 @@ export class LiveInvocations {
     live: Live,
     executor: ExecutorId,
     change: Pick<Invocation, "attempt" | "startedAtMs" | "node">,
-    run: TaskRun | null = null,
+    place: SharedPlace | null = null,
   ): Assignment {
     this.withdraw(live);
     this.become(live, { ...change, state: "RUNNING" });
-    const assignment = this.assign(live, { executor, ordered: null }, run);
+    const assignment = this.assign(live, { executor, ordered: null }, place);
     this.hold(live, 1);
     this.events.publish({ type: "invocationBegan", id: live.id, array: live.arrayJobId });
     return assignment;
@@ -236,10 +238,10 @@ export class LiveInvocations {
   private assign(
     { id, attempt, cores, memoryMb, gpus }: Live,
     where: Pick<Assignment, "executor" | "ordered">,
-    run: TaskRun | null = null,
+    place: SharedPlace | null = null,
   ): Assignment {
     const facts = { invocation: id, attempt, cores, memoryMb, gpus, ...where };
-    return this.assignments.begin(facts, run);
+    return this.assignments.begin(facts, place);
   }
 
   private become(live: Live, change: Partial<Progress> & Pick<Progress, "state">): void {
@@ -247,7 +249,7 @@ export class LiveInvocations {
     live.change(change);
   }
 
-  /** What waits for another task of its run holds nothing. */
+  /** What waits for the place of another, or shares it, holds nothing. */
   private hold({ id, user, cores }: Live, sign: 1 | -1): void {
     if (this.assignments.get(id)?.waits === true) return;
     const held = (this.coresHeld.get(user) ?? 0) + sign * cores;

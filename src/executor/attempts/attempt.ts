@@ -15,6 +15,8 @@ export const keyText = (key: AttemptKey): string => `${key.invocation}.${key.att
 
 export interface Running extends Held {
   readonly key: AttemptKey;
+  /** Shared by the calls in one worker. */
+  readonly group: AttemptGroup;
   /** true once we have sent the first signal. */
   readonly isEnding: boolean;
 }

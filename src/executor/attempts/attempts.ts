@@ -6,7 +6,6 @@ import { errnoOf, messageOf } from "../../model/errors.js";
 import { fits, nothing, type Resources, subtract, sumOf } from "../../model/resources.js";
 import type { LaunchSpec } from "../../wire/launch.js";
 import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
-import { chooseVictims } from "../budget/victims.js";
 import type { Containment } from "../containment/containment.js";
 import { emptied, emptyPollMs } from "../containment/emptying.js";
 import type { HungGroup } from "../containment/unkillable.js";
@@ -15,6 +14,7 @@ import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
 import { freezeAll, thaw, withoutFrozenTime } from "./freezing.js";
 import type { Foreseen } from "./notices.js";
 import { type Ending, hungOutcome, type Outcome, outcomeOf } from "./outcome.js";
+import { placesOf, together, victimsOf } from "./places.js";
 import { atOnce, type PassOn } from "./preempt-signal.js";
 import { withinMs } from "./timing.js";
 
@@ -65,11 +65,16 @@ export class Attempts {
 
   heldWithout(keys: readonly AttemptKey[]): Resources {
     const left = new Set(keys.map(keyText));
-    return sumOf(this.running.filter(({ key }) => !left.has(keyText(key))));
+    const rest = [...this.attempts.values()].filter(({ key }) => !left.has(keyText(key)));
+    return sumOf(placesOf(rest));
   }
 
-  fitsIn(order: AttemptOrder, budget: Resources): boolean {
-    return fits(order, subtract(budget, this.held));
+  /** Why it cannot be started beside the others; null if it can. */
+  refusal(order: AttemptOrder, budget: Resources): string | null {
+    const seat = this.runtime.seatFor(order);
+    if (seat === "taken") return "the worker that it was to share takes no other call";
+    if (seat === "free" || fits(order, subtract(budget, this.held))) return null;
+    return "its resources were taken meanwhile";
   }
 
   /**
@@ -84,11 +89,8 @@ export class Attempts {
     } catch (thrown) {
       const reason = `the node could not create a cgroup: ${messageOf(thrown)}`;
       this.events.onTrouble(reason);
-      const failure = { stage: "join", errno: errnoOf(thrown), heldMs: 0 } as const;
-      this.events.onEnded(
-        key,
-        outcomeOf({ kind: "failed", ...failure, message: reason }, order, null),
-      );
+      const failure = { kind: "failed", stage: "join", errno: errnoOf(thrown), heldMs: 0 } as const;
+      this.events.onEnded(key, outcomeOf({ ...failure, message: reason }, order, null));
       return;
     }
     const attempt = new Attempt(order, place);
@@ -125,13 +127,10 @@ export class Attempts {
     await Promise.all(told.map(({ gone }) => gone));
   }
 
-  /**
-   * Gives notices, kills the attempts that requested none, and resolves after at most `graceMs`.
-   */
+  /** Gives notices, kills those that requested none, and resolves after at most `graceMs`. */
   async part(reason: string, graceMs: number): Promise<void> {
     const left = this.ask(reason);
-    const all = [...this.attempts.values()];
-    const untold = all.filter(({ notices }) => notices.given === null);
+    const untold = [...this.attempts.values()].filter(({ notices }) => notices.given === null);
     this.evict(
       untold.map(({ key }) => key),
       reason,
@@ -141,10 +140,7 @@ export class Attempts {
 
   /** The attempts that must go so that the rest fits; those that are already ending go first. */
   victimsFor(budget: Resources): AttemptKey[] {
-    const held = this.running.map(({ key, cores, memoryMb, gpus, isEnding, startedAtMs }) => {
-      return { key, cores, memoryMb, gpus, startedAtMs: isEnding ? Infinity : startedAtMs };
-    });
-    return chooseVictims(held, budget).map(({ key }) => key);
+    return victimsOf([...this.attempts.values()], budget).map(({ key }) => key);
   }
 
   /**
@@ -152,15 +148,13 @@ export class Attempts {
    * beside the rest; null: no idle worker is in the way.
    */
   evict(keys: readonly AttemptKey[], reason: string, budget: Resources | null = null): Eviction {
+    const named = keys.flatMap((key) => this.attempts.get(keyText(key)) ?? []);
+    const attempts = together(named, this.attempts.values());
+    const rest = () => this.heldWithout(attempts.map(({ key }) => key));
     const idle =
       budget === null
         ? Promise.resolve()
-        : this.runtime.yieldTo(
-            budget.cores === 0 ? nothing : subtract(budget, this.heldWithout(keys)),
-          );
-    const attempts = keys
-      .map((key) => this.attempts.get(keyText(key)))
-      .filter((attempt) => attempt !== undefined);
+        : this.runtime.yieldTo(budget.cores === 0 ? nothing : subtract(budget, rest()));
     if (attempts.length === 0) return { freed: idle, ended: idle.then(() => []) };
     this.hurry(1);
     // One write kills everything: killing 64 groups one by one on nodes that share a machine takes
@@ -253,9 +247,15 @@ export class Attempts {
     this.killNow(attempt);
   }
 
+  /** Ends its worker, too, and with that all calls in it; those run again. */
   private killNow(attempt: Attempt): void {
+    if (attempt.handle!.leave?.()) return;
+    const lost = together([attempt], this.attempts.values());
+    const who = `invocation ${attempt.key.invocation}, which shared its worker,`;
+    const why = attempt.ending!.reason.replace(/^it/, who);
+    for (const each of lost) this.markEnding(each, "EVICTED", why);
     attempt.handle!.kill();
-    this.watchHang(attempt);
+    for (const each of lost) this.watchHang(each);
   }
 
   private watchHang(attempt: Attempt): void {
@@ -268,7 +268,9 @@ export class Attempts {
     const wallMs = killedAtMs - attempt.limitedFromMs;
     this.attempts.delete(keyText(key));
     attempt.place.release(true);
-    this.events.onHung({ name: keyText(key), held: { cores, memoryMb, gpus }, group });
+    // The others in its worker hang with it, and the last of them leaves what they held.
+    if (together([attempt], this.attempts.values()).length === 0)
+      this.events.onHung({ name: keyText(key), held: { cores, memoryMb, gpus }, group });
     const outcome = withoutFrozenTime(hungOutcome(attempt.ending, wallMs), attempt.frozen);
     attempt.finish(outcome);
     this.events.onEnded(key, outcome);

@@ -22,6 +22,9 @@ export function lossOf(
     cores: cpus === 0 ? totalCores : cpus,
     gpus: gpus === "all" ? allGpus : gpus,
     evicted: evicted.map(({ key }) => key),
-    lostCoreMs: evicted.reduce((sum, { cores, outcome }) => sum + cores * outcome.wallMs, 0),
+    lostCoreMs: evicted.reduce(
+      (sum, { cores, outcome: { wallMs, shareMs } }) => sum + cores * (shareMs ?? wallMs),
+      0,
+    ),
   };
 }

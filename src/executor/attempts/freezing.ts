@@ -3,6 +3,7 @@
 
 import { clearTimeout, monotonicMs, pause, type Timer } from "../../clock.js";
 import type { AttemptGroup } from "../containment/containment.js";
+import type { RunHandle } from "../runtimes/runtime.js";
 import type { Outcome } from "./outcome.js";
 
 const freezePollMs = 1;
@@ -45,12 +46,16 @@ export interface Freezable {
   readonly isEnding: boolean;
   /** Runs its time limit or, if it is ending, the wait before SIGKILL. */
   readonly timer: Timer | undefined;
+  readonly handle: Pick<RunHandle, "stopped"> | null;
 }
 
 /** Users pay only for the time that their functions ran. */
 export function withoutFrozenTime(outcome: Outcome, frozen: FrozenTime): Outcome {
   const wallMs = Math.max(0, Math.ceil(outcome.wallMs - frozen.sinceMs(0)));
-  return { ...outcome, wallMs };
+  const { shareMs } = outcome;
+  return shareMs === undefined
+    ? { ...outcome, wallMs }
+    : { ...outcome, wallMs, shareMs: Math.min(shareMs, wallMs) };
 }
 
 /**
@@ -63,10 +68,11 @@ export async function freezeAll(
   patienceMs: number,
 ): Promise<boolean> {
   const startedMs = monotonicMs();
-  for (const { frozen, isEnding, timer } of attempts) {
+  for (const { frozen, handle, isEnding, timer } of attempts) {
     if (frozen.isOn) continue;
     if (!isEnding) clearTimeout(timer);
     frozen.begin();
+    handle?.stopped?.(true);
   }
   const groups = attempts.map(({ group }) => group);
   try {
@@ -82,9 +88,10 @@ export async function freezeAll(
 }
 
 /** Returns false if it was not frozen. A group that is gone has nothing to resume. */
-export function thaw({ group, frozen }: Freezable): boolean {
+export function thaw({ group, frozen, handle }: Freezable): boolean {
   if (!frozen.isOn) return false;
   frozen.end();
+  handle?.stopped?.(false);
   try {
     group.freeze(false);
   } catch {}

@@ -2,6 +2,7 @@
 
 import { constants } from "node:os";
 import { sentenceOf } from "../../model/call.js";
+import { counted } from "../../model/counted.js";
 import type { AttemptEnd } from "../../model/invocation.js";
 import type { AttemptOrder, AttemptReport } from "../../wire/messages.js";
 import type { RunEnd } from "../runtimes/runtime.js";
@@ -59,6 +60,7 @@ export function outcomeOf(
       return outcomeOfWithdrawn(end.message, ending);
     case "answered":
     case "unanswered":
+    case "interrupted":
       return outcomeOfCall(end, order, ending);
     case "served":
       return outcomeOfLease(end, ending);
@@ -67,18 +69,28 @@ export function outcomeOf(
     case "ended": {
       const isOurs = ending !== null && end.endNs >= ending.atNs;
       const decided = isOurs ? ending : (endAfter(notice, end) ?? ownEnd(end, order));
+      const wallMs = Number((end.endNs - end.startNs) / 1_000_000n);
+      const isCrash = !isOurs && decided.reason !== null;
       return {
         end: decided.end,
-        reason: decided.reason,
+        reason: isCrash ? `${decided.reason}${beside(end)}` : decided.reason,
         exitCode: end.signal === 0 ? end.exitCode : null,
         signal: end.signal === 0 ? null : end.signal,
-        wallMs: Number((end.endNs - end.startNs) / 1_000_000n),
+        wallMs,
+        ...shareOf(end, wallMs),
         cpuMs: end.cpuMs,
         maxRssMb: end.maxRssMb,
       };
     }
   }
 }
+
+const shareOf = ({ shareMs }: RunEnd, wallMs: number): Pick<Outcome, "shareMs"> =>
+  shareMs === undefined ? {} : { shareMs: Math.min(shareMs, wallMs) };
+
+/** Any of the calls in a worker may have ended it. */
+const beside = ({ others = 0 }: RunEnd): string =>
+  others === 0 ? "" : ` (its worker had ${counted(others, "other call")} in it)`;
 
 /** Nothing of the user's ran: if its code was late, its time was not its own. */
 function outcomeOfWithdrawn(message: string, ending: Ending | null): Outcome {
@@ -90,17 +102,19 @@ function outcomeOfWithdrawn(message: string, ending: Ending | null): Outcome {
 
 /** An answer that came before our signal stands. */
 function outcomeOfCall(
-  end: Extract<RunEnd, { kind: "answered" | "unanswered" }>,
+  end: Extract<RunEnd, { kind: "answered" | "unanswered" | "interrupted" }>,
   order: Pick<AttemptOrder, "command" | "memoryMb">,
   ending: Ending | null,
 ): Outcome {
   const { startNs, endNs, cpuMs, maxRssMb } = end;
   const wallMs = Number((endNs - startNs) / 1_000_000n);
-  const used = { signal: null, wallMs, cpuMs, maxRssMb };
+  const used = { signal: null, wallMs, ...shareOf(end, wallMs), cpuMs, maxRssMb };
   if (ending !== null && endNs >= ending.atNs)
     return { ...used, end: ending.end, reason: ending.reason, exitCode: null };
   if (end.kind === "unanswered")
     return { ...used, end: "FAILED", reason: end.message, exitCode: 1 };
+  if (end.kind === "interrupted")
+    return { ...used, end: "EVICTED", reason: end.message, exitCode: null };
   const { answer } = end;
   // As for a command, whatever it made of the death of a process: its result may be half of one.
   if (end.oomKills > 0) {
@@ -111,7 +125,7 @@ function outcomeOfCall(
   if (answer.kind === "result")
     return { ...used, end: "COMPLETED", reason: null, exitCode: 0, answer };
   const why = answer.kind === "notLoaded" ? "its code could not be loaded: " : "";
-  const reason = `${why}${sentenceOf(answer.error)}`;
+  const reason = `${why}${sentenceOf(answer.error)}${beside(end)}`;
   return { ...used, end: "FAILED", reason, exitCode: 1, answer };
 }
 

@@ -7,6 +7,7 @@ import { type JobId, jobId } from "../../model/ids.js";
 import type { LaunchSpec, PilotOrder } from "../../wire/launch.js";
 import type { AttemptReport, ExecutorMessage } from "../../wire/messages.js";
 import { attachProgram } from "../../workers/runtime-command.js";
+import { placesOf } from "../attempts/places.js";
 import { PreemptSignal } from "../attempts/preempt-signal.js";
 import { heldCoreMs } from "../budget/victims.js";
 import { daemonAddressOf, Session } from "../connection/session.js";
@@ -95,7 +96,7 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
 function tellPreempted({ outbox, running }: Executor, job: JobId): void {
   const reason = `Slurm ended pilot job ${job}`;
   const nowAtMs = monotonicMs();
-  const lostCoreMs = heldCoreMs(running, nowAtMs);
+  const lostCoreMs = heldCoreMs(placesOf(running), nowAtMs);
   const unmeasured = { exitCode: null, signal: null, cpuMs: 0, maxRssMb: 0, agoMs: 0 };
   const evicted = running.map(({ key, startedAtMs }): AttemptReport => {
     const wallMs = Math.round(nowAtMs - startedAtMs);

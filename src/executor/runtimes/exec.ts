@@ -26,6 +26,7 @@ export const execRuntime = (
   { attachProgram, steps = () => ({}) }: ExecPrograms = {},
 ): Runtime => ({
   hasIdle: false,
+  seatFor: () => null,
   yieldTo: async () => {},
   prepare(order, free) {
     const name = `${order.invocation}.${order.attempt}`;

@@ -12,7 +12,13 @@ export interface Runtime {
   /** Whether it keeps processes beside those of attempts. */
   readonly hasIdle: boolean;
   /**
-   * Takes a place for an attempt that fits into `free`: a new group, or that of a warm worker.
+   * Whether the worker whose place it is to share has a seat for it, beside the calls in it; null:
+   * it needs a place of its own.
+   */
+  seatFor(order: AttemptOrder): "free" | "taken" | null;
+  /**
+   * Takes a place for an attempt that fits into `free`, or has a free seat: a new group, or that of
+   * a warm worker. Attempts that share a worker have the same group.
    * Throws if the node cannot create one.
    */
   prepare(order: AttemptOrder, free: Resources): Place;
@@ -78,10 +84,22 @@ export interface WorkUsage {
   readonly maxRssMb: number;
   /** The kernel's kills of its processes for their memory. */
   readonly oomKills: number;
+  /** Its part of the time, if it did not have its worker alone; omitted if it did. */
+  readonly shareMs?: number | undefined;
+}
+
+/** Known of a call that did not have its worker alone. */
+interface Beside {
+  /** See WorkUsage. */
+  readonly shareMs?: number | undefined;
+  /** How many other calls were in it; omitted if none. */
+  readonly others?: number | undefined;
 }
 
 /** How an attempt's run ended. */
-export type RunEnd =
+export type RunEnd = Beside & OwnEnd;
+
+type OwnEnd =
   | ProcessEnd
   /** A worker answered the call, and lives on. */
   | ({ readonly kind: "answered"; readonly answer: CallAnswer } & WorkUsage)
@@ -89,6 +107,8 @@ export type RunEnd =
   | ({ readonly kind: "unanswered"; readonly message: string } & WorkUsage)
   /** A worker served the clients of a lease, and lives on; `reason`: the node itself ended it. */
   | ({ readonly kind: "served"; readonly reason: string | null } & WorkUsage)
+  /** Another call ended the worker that it shared: it runs again. */
+  | ({ readonly kind: "interrupted"; readonly message: string } & WorkUsage)
   /** Nothing ran, and nobody is to blame: it may run elsewhere. */
   | { readonly kind: "withdrawn"; readonly message: string };
 
@@ -101,6 +121,10 @@ export interface RunHandle {
   kill(): void;
   /** All groups were killed with one write: what the tree still says before it is gone is void. */
   wasKilled?(): void;
+  /** Takes it out of a worker that others are in; false: that needs a kill. */
+  leave?(): boolean;
+  /** Its group stands still, or runs again: nobody pays for the time between. */
+  stopped?(isOn: boolean): void;
 }
 
 /** `ProcessEvents` are glean-spawn's own. */

@@ -4,25 +4,45 @@
 import { errnoOf, GleanerError, messageOf } from "../../model/errors.js";
 import { answerOfExit, type Progress } from "../../workers/answers.js";
 import { imageFailure } from "../../workers/image-command.js";
-import type { RunEnd } from "../runtimes/runtime.js";
+import type { RunEnd, WorkUsage } from "../runtimes/runtime.js";
 
-export function endOfCall(
-  end: RunEnd,
-  running: { readonly startNs: bigint | null; readonly cpuMsBefore: number },
-  progress: Progress,
-  isInputLost: boolean,
-): RunEnd {
+/** What is known of the call and of its worker. */
+export interface Ended {
+  readonly end: RunEnd;
+  readonly progress: Progress;
+  /** Its input was on the way. */
+  readonly isSending: boolean;
+  /** It had not begun, and the worker was started for another call. */
+  readonly waitedForStart: boolean;
+  /** How many calls were in the worker beside it. */
+  readonly others: number;
+  /** The other call whose handler ended the process; null if none said so. */
+  readonly endedBy: string | null;
+  readonly usedUntil: (last: WorkUsage) => WorkUsage;
+}
+
+export function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd {
+  if (call.waitedForStart)
+    return { kind: "withdrawn", message: "the worker that it was to share did not start" };
   if (end.kind !== "ended") return end;
   const failedStart = failedStartOf(end, progress);
   if (failedStart !== null) return failedStart;
-  const startNs = running.startNs ?? end.startNs;
-  const cpuMs = Math.max(0, end.cpuMs - running.cpuMsBefore);
-  const { endNs, maxRssMb } = end;
-  const used = { startNs, endNs, cpuMs, maxRssMb, oomKills: end.oomKills };
-  const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
+  const { startNs, endNs, cpuMs, maxRssMb, oomKills } = end;
+  const used = usedUntil({ startNs, endNs, cpuMs, maxRssMb, oomKills });
+  const { isSending, others, endedBy } = call;
+  if (endedBy !== null)
+    return { kind: "interrupted", message: `${endedBy} ended the worker that it shared`, ...used };
+  const isInputLost = progress.broken?.code === "INPUT";
+  if (isInputLost && others > 0 && !isSending) {
+    const message = "its worker was ended because the input of another call could not be sent";
+    return { kind: "interrupted", message, ...used };
+  }
   if (isInputLost) return { kind: "unanswered", message: progress.broken!.message, ...used };
+  const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
   const answer = isOverLimit ? null : answerOfExit(end, progress);
-  return answer === null ? { ...end, startNs, cpuMs } : { kind: "answered", answer, ...used };
+  const beside = others > 0 ? { others } : {};
+  if (answer === null) return { ...end, ...used, ...beside };
+  return { kind: "answered", answer, ...used, ...beside };
 }
 
 /** Its code, or the program that runs it, is not there: another node may have room for it. */

@@ -9,6 +9,7 @@ export const withWorkers = (exec: Runtime, workers: Workers, room: () => Resourc
   get hasIdle() {
     return workers.hasIdle;
   },
+  seatFor: (order) => (order.command.kind === "call" ? workers.seatFor(order) : null),
   yieldTo: (free) => workers.yieldTo(free),
   prepare: (order, free) =>
     order.command.kind === "call"

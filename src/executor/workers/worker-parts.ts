@@ -1,12 +1,12 @@
-// What a worker needs of its node, and what is known of the call or the lease in it.
+// What a worker needs of its node.
 
-import type { AttemptKey } from "../../wire/attempt-key.js";
+import type { CallPhases } from "../../model/call.js";
+import type { LeaseUsage } from "../../model/functions/lease.js";
 import type { WorkerSettings } from "../../wire/calls.js";
-import type { RunEvents, RunHandle } from "../runtimes/runtime.js";
+import type { RunHandle } from "../runtimes/runtime.js";
 import type { Payloads } from "./payloads/payloads.js";
 import type { StartEvents } from "./standby/forked-start.js";
 import type { Leases } from "./work/leases.js";
-import type { Work } from "./work/work.js";
 
 export interface WorkerParts {
   readonly settings: WorkerSettings;
@@ -31,14 +31,12 @@ export interface WorkerEvents {
   readonly onReady?: () => void;
 }
 
-/** The call or the lease in a worker. */
-export interface Running {
-  readonly key: AttemptKey;
-  readonly work: Work;
-  readonly events: RunEvents;
-  /** From when it holds its cores; null until the worker has a process. */
-  startNs: bigint | null;
-  cpuMsBefore: number;
-  /** It was sent to the worker. */
-  hasBegun: boolean;
+/** One call or lease in a worker. */
+export interface RunInWorker extends RunHandle {
+  /** What it has printed so far; null if nothing. */
+  printed(): Uint8Array | null;
+  /** The start of its worker; null unless the worker was started for it. */
+  takePhases(): CallPhases | null;
+  /** What the worker said of itself; null after a call. */
+  leaseUsage(): LeaseUsage | null;
 }

@@ -1,10 +1,8 @@
 // One worker: a process that has loaded one version of a function for one user, from its start to
-// its end, and the call in it.
+// its end, and the calls in it.
 
 import type { Socket } from "node:net";
-import { machineMonotonicNs, setImmediate } from "../../clock.js";
-import type { CallPhases } from "../../model/call.js";
-import type { LeaseUsage } from "../../model/functions/lease.js";
+import { setImmediate } from "../../clock.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
 import { notLoaded, type Progress } from "../../workers/answers.js";
 import { loadOrderOf } from "../../workers/load-order.js";
@@ -12,23 +10,24 @@ import { WorkerChannel } from "../../workers/worker-channel.js";
 import type { WorkerFailure } from "../../workers/worker-failure.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
-import { CallLog } from "./call-log.js";
 import { endOfCall, endWithoutCode } from "./end-of-call.js";
-import { WorkerUsage } from "./standby/worker-usage.js";
+import type { Seat } from "./seats/seat.js";
+import { Seats } from "./seats/seats.js";
+import { WorkerMeter } from "./seats/worker-meter.js";
 import { CallRun } from "./work/call-run.js";
 import { StartTimes } from "./work/start-times.js";
-import type { WorkEnd } from "./work/work.js";
-import type { Running, WorkerParts } from "./worker-parts.js";
+import type { Work, WorkEnd } from "./work/work.js";
+import type { RunInWorker, WorkerParts } from "./worker-parts.js";
 
 /** What it waits for next: its code, its process and connection, its handler, calls, nothing. */
 type State = "fetching" | "starting" | "loading" | "loaded" | "ended";
 
 export class Worker {
   private state: State = "fetching";
-  private running: Running | null = null;
+  private readonly running: Seats;
+  private readonly meter: WorkerMeter;
   private process: RunHandle | null = null;
   private pid: number | null = null;
-  private usage: WorkerUsage | null = null;
   private channel: WorkerChannel | null = null;
   private directory = "";
   /** It has been told to end. */
@@ -37,9 +36,13 @@ export class Worker {
   private isStartedAhead = false;
   /** How long it stays idle, as its last call said; null: as the executor decides. */
   idleTimeoutMs: number | null = null;
-  private log = new CallLog();
-  private leaseUsage: LeaseUsage | null = null;
   private readonly times = new StartTimes();
+  /** The call for which it was started. */
+  private starter: Seat | null = null;
+  /** How many calls its runtime takes at once, as far as that is known. */
+  private concurrency: number;
+  /** The call that ended its process. */
+  private endedBy: Seat | null = null;
   /** Whether its runtime has said hello. */
   private hasRuntime = false;
   /** Why its connection ended. */
@@ -48,34 +51,67 @@ export class Worker {
   constructor(
     readonly opened: OpenedGroup,
     private readonly parts: WorkerParts,
-  ) {}
+  ) {
+    this.running = new Seats(parts.payloads.logs);
+    this.meter = new WorkerMeter(opened.group);
+    this.concurrency = parts.settings.concurrency;
+  }
 
-  /** Whether it could take a call at once. */
+  /** Whether it could take a call at once, and no call is in it. */
   get isReady(): boolean {
-    return this.state === "loaded" && this.running === null && !this.isLeaving;
+    return this.state === "loaded" && this.running.count === 0 && !this.isLeaving;
+  }
+
+  /** How many calls may be in it. */
+  get seats(): number {
+    return this.state === "ended" || this.isLeaving ? 0 : this.concurrency;
   }
 
   /** Runs one call or serves one lease; the first one also starts the worker. */
-  run(order: CallAttemptOrder, events: RunEvents): RunHandle {
+  run(order: CallAttemptOrder, events: RunEvents): RunInWorker {
     this.idleTimeoutMs = order.command.settings.idleTimeoutMs;
-    const { payloads, leases } = this.parts;
-    const { lease } = order.command;
-    const key = { invocation: order.invocation, attempt: order.attempt };
-    payloads.logs.open(key, () => this.log.take());
-    const work =
-      lease === undefined
-        ? new CallRun(order, payloads)
-        : leases.open(order, lease, (failure) => this.breakOff(failure));
-    this.running = { key, work, events, startNs: null, cpuMsBefore: 0, hasBegun: false };
-    if (this.state === "loaded") this.send();
-    else if (this.isStartedAhead) this.join();
-    else void this.start();
+    const seat = this.running.add(this.workOf(order), events, order);
+    if (this.state === "loaded") this.send(seat);
+    else if (this.starter === null) this.startFor(seat);
     return {
-      terminate: () => this.terminate(),
+      terminate: () => (seat.hasBegun ? seat.work.stop() : this.kill()),
       notify: () => {},
       kill: () => this.kill(),
       wasKilled: () => this.wasKilled(),
+      leave: () => this.leave(seat),
+      stopped: (isOn) => (isOn ? this.meter.stop() : this.meter.resume()),
+      printed: () => seat.printed,
+      takePhases: () => (seat === this.starter ? this.times.take() : null),
+      leaseUsage: () => seat.work.usage,
     };
+  }
+
+  private workOf(order: CallAttemptOrder): Work {
+    const { payloads, leases } = this.parts;
+    const { lease } = order.command;
+    return lease === undefined
+      ? new CallRun(order, payloads)
+      : leases.open(order, lease, (failure) => this.breakOff(failure));
+  }
+
+  /** It came before the worker is ready, and pays for its start; others pay once they begin. */
+  private startFor(seat: Seat): void {
+    this.starter = seat;
+    this.meter.starts(seat.metered);
+    if (!this.isStartedAhead) void this.start();
+    else {
+      // It waits for the rest only, and holds its cores from here on.
+      this.times.joined();
+      if (this.process !== null) this.holds();
+    }
+  }
+
+  /** Only what waits for a start that another one pays. */
+  private leave(seat: Seat): boolean {
+    if (seat.hasBegun || seat === this.starter || !this.running.has(seat)) return false;
+    this.running.remove(seat);
+    seat.events.onEnd({ kind: "withdrawn", message: "it was ended before its worker was ready" });
+    return true;
   }
 
   /** Starts it before anybody calls; it holds no core for that, and may be killed at any time. */
@@ -83,12 +119,6 @@ export class Worker {
     this.isStartedAhead = true;
     this.idleTimeoutMs = command.settings.idleTimeoutMs;
     void this.start();
-  }
-
-  /** A call came before it was ready, and holds its cores from here on. */
-  private join(): void {
-    this.times.joined();
-    if (this.process !== null) this.holds();
   }
 
   /** Ends its processes; `onGone` follows. */
@@ -105,9 +135,9 @@ export class Worker {
     this.isKilled = true;
   }
 
-  /** Ends it, after the call that is in it. */
+  /** Ends it, after the calls that are in it. */
   retire(): void {
-    if (this.running === null) this.kill();
+    if (this.running.count === 0) this.kill();
     else this.isLeaving = true;
   }
 
@@ -118,7 +148,7 @@ export class Worker {
       return;
     }
     this.channel = new WorkerChannel(socket, {
-      onLog: ({ bytes }) => this.log.add(bytes),
+      onLog: ({ callId, bytes }) => this.running.print(bytes, callId),
       onFault: () => this.retire(),
       onClosed: (failure) => this.breakOff(failure),
     });
@@ -134,26 +164,7 @@ export class Worker {
 
   /** What is printed elsewhere on its behalf, or said to its user. */
   print(bytes: Buffer): void {
-    this.log.add(bytes);
-  }
-
-  /** What was printed since the last call of this. */
-  takeLog(): Uint8Array | null {
-    const { log } = this;
-    this.log = new CallLog();
-    return log.take();
-  }
-
-  /** What it said of itself in the lease that ended; null after a call. */
-  takeLeaseUsage(): LeaseUsage | null {
-    const { leaseUsage } = this;
-    this.leaseUsage = null;
-    return leaseUsage;
-  }
-
-  /** null after its first call: the others find it warm. */
-  takePhases(): CallPhases | null {
-    return this.times.take();
+    this.running.print(bytes, null);
   }
 
   private async start(): Promise<void> {
@@ -175,15 +186,15 @@ export class Worker {
 
   /** Loading runs the user's code, so the call holds its cores from here on. */
   private holds(): void {
-    if (this.running !== null) this.running.startNs ??= machineMonotonicNs();
+    if (this.starter !== null) this.meter.holds(this.starter.metered);
   }
 
   private started(pid: number): void {
     this.pid = pid;
-    this.usage ??= new WorkerUsage(pid, this.opened.group);
+    this.meter.started(pid);
     this.holds();
     if (this.state === "starting") this.state = "loading";
-    else if (this.state === "loaded") this.send();
+    else if (this.state === "loaded") this.sendAll();
   }
 
   private async load(channel: WorkerChannel): Promise<void> {
@@ -198,65 +209,49 @@ export class Worker {
     if (this.state === "ended" || end.kind === "lost") return; // its process ends, or has ended
     this.state = "loaded";
     if (end.kind === "loaded") {
-      if (this.pid !== null) this.send();
+      this.concurrency = Math.min(this.concurrency, Math.max(1, end.concurrency));
+      if (this.pid !== null) this.sendAll();
       return;
     }
     this.isLeaving = true;
-    this.finish({ kind: "answered", answer: notLoaded(end.error) });
+    // The others go back: each start that fails is one call's.
+    const { starter } = this;
+    if (starter !== null) this.finish(starter, { kind: "answered", answer: notLoaded(end.error) });
     this.kill();
   }
 
-  private send(): void {
-    const running = this.running;
-    if (running === null) {
-      this.times.take(); // the first call finds it warm
-      this.parts.onReady();
-      return;
-    }
-    const { work, events } = running;
-    running.startNs ??= machineMonotonicNs();
-    running.hasBegun = true;
+  private sendAll(): void {
+    for (const seat of this.running.all) this.send(seat);
+    if (this.running.count > 0) return;
+    this.times.take(); // the first call finds it warm
+    this.parts.onReady();
+  }
+
+  private send(seat: Seat): void {
+    if (seat.hasBegun) return;
+    const { work, events, metered } = seat;
+    this.meter.holds(metered);
+    seat.hasBegun = true;
     const end = work.begin(this.channel!);
     // While the worker begins, which is billed but not waited for.
-    running.cpuMsBefore = this.usage?.cpuMs(work.isLease) ?? 0;
+    this.meter.begins(metered);
     events.onStarted(this.pid!);
     void end.then((ended) => {
-      if (this.running !== running || ended === null) return;
+      if (!this.running.has(seat) || ended === null) return;
+      if (ended.leaves) this.endedBy = seat;
       this.isLeaving ||= ended.leaves ?? false;
-      this.finish(ended);
+      this.finish(seat, ended);
     });
   }
 
-  private finish(how: WorkEnd): void {
-    const { running } = this;
+  private finish(seat: Seat, how: WorkEnd): void {
     // After a kill its end counts: until then it holds its cores, and a job may wait for them.
-    if (running === null || this.isKilled) return;
-    const { work, events } = running;
-    this.over(running);
-    const endNs = machineMonotonicNs();
-    const used = this.usage?.all(work.isLease) ?? { cpuMs: 0, maxRssMb: 0, oomKills: 0 };
+    if (this.isKilled) return;
+    this.running.remove(seat);
+    const used = this.meter.leaves(seat.metered);
     // What is left of it may miss what was killed.
     if (used.oomKills > 0) this.isLeaving = true;
-    events.onEnd({
-      ...how,
-      startNs: running.startNs ?? endNs,
-      endNs,
-      ...used,
-      cpuMs: Math.max(0, used.cpuMs - running.cpuMsBefore),
-    });
-  }
-
-  private over({ key, work }: Running): void {
-    this.running = null;
-    this.parts.payloads.logs.close(key);
-    this.leaseUsage = work.usage;
-    work.close();
-  }
-
-  /** A handler that heeds its signal answers; one that does not is killed by its attempt. */
-  private terminate(): void {
-    if (this.running?.hasBegun) this.running.work.stop();
-    else this.kill();
+    seat.events.onEnd({ ...how, ...used });
   }
 
   private breakOff(why: WorkerFailure): void {
@@ -268,21 +263,29 @@ export class Worker {
   /** What it said last may still lie in its connection: two turns read that. */
   private exited(end: RunEnd): void {
     this.isLeaving = true;
-    if (this.running === null || this.channel === null || this.isKilled) this.end(end);
+    if (this.running.count === 0 || this.channel === null || this.isKilled) this.end(end);
     else setImmediate(() => setImmediate(() => this.end(end)));
   }
 
   private end(end: RunEnd): void {
     if (this.state === "ended") return;
-    const hasLoaded = this.state === "loaded";
+    const progress = this.progress(this.state === "loaded");
     this.state = "ended";
-    this.usage?.close();
-    this.usage = null;
     this.channel?.close();
-    const { running } = this;
-    if (running !== null) this.over(running);
-    const isInputLost = this.broken?.code === "INPUT";
-    running?.events.onEnd(endOfCall(end, running, this.progress(hasLoaded), isInputLost));
+    const left = this.running.all;
+    for (const seat of left) this.running.remove(seat);
+    const of = { end, progress, others: left.length - 1 };
+    for (const seat of left)
+      seat.events.onEnd(
+        endOfCall({
+          ...of,
+          isSending: seat.work.isSending,
+          waitedForStart: !seat.hasBegun && seat !== this.starter,
+          endedBy: this.endedBy === seat ? null : (this.endedBy?.name ?? null),
+          usedUntil: (last) => this.meter.usedBy(seat.metered, last),
+        }),
+      );
+    this.meter.close();
     this.parts.onGone();
   }
 

@@ -1,7 +1,7 @@
 // The workers of this node: gives each call a warm worker of its user and version or starts one,
 // and ends idle ones whose memory or GPUs others need.
 
-import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../clock.js";
+import { clearTimeout, monotonicMs, setTimeout } from "../../clock.js";
 import { type WorkerKind, workerKey } from "../../model/call.js";
 import type { VersionId } from "../../model/ids.js";
 import {
@@ -11,14 +11,16 @@ import {
   type Resources,
   subtract,
 } from "../../model/resources.js";
+import { attemptName } from "../../wire/attempt-key.js";
 import type { WarmWorkers } from "../../wire/calls.js";
 import type { AttemptOrder, CallAttemptOrder } from "../../wire/messages.js";
 import { removeLater } from "../containment/group-removal.js";
 import type { Place } from "../runtimes/runtime.js";
+import { type Kept, kindOf, latestFirst, newKept, oldestFirst } from "./kept.js";
 import { memoryOf, noStandbys, type Standbys } from "./standby/standby.js";
 import { Announcements } from "./work/announcements.js";
 import type { Worker } from "./worker.js";
-import type { WorkerEvents } from "./worker-parts.js";
+import type { RunInWorker, WorkerEvents } from "./worker-parts.js";
 
 /**
  * Between two calls of a busy client. A worker that waits longer is frozen: it holds no core, and
@@ -40,19 +42,6 @@ export type OpenWorker = (
   events: WorkerEvents,
 ) => Worker;
 
-interface Kept {
-  readonly worker: Worker;
-  readonly kind: WorkerKind;
-  readonly key: string;
-  /** As it was told: the kernel takes a moment. */
-  isFrozen: boolean;
-  /** No call has wanted it yet, and it is not ready. */
-  isAhead: boolean;
-  idleSinceMs: number | null;
-  timer: Timer | undefined;
-  readonly gone: Promise<void>;
-}
-
 export class Workers {
   private readonly kept = new Set<Kept>();
 
@@ -62,7 +51,7 @@ export class Workers {
 
   /** `announce` is called with all idle workers after they changed. */
   constructor(
-    private readonly open: OpenWorker,
+    private readonly openWorker: OpenWorker,
     announce: (workers: readonly WarmWorkers[]) => void,
     private readonly standbys: Standbys = noStandbys,
   ) {
@@ -106,36 +95,63 @@ export class Workers {
     return [...counts.values()];
   }
 
-  /** Takes the warm worker that was used last, so that the others grow old. */
+  /** See Runtime. */
+  seatFor(order: AttemptOrder): "free" | "taken" | null {
+    const shared = this.openedFor(order as CallAttemptOrder);
+    if (shared === undefined) return null;
+    return shared.calls < shared.worker.seats ? "free" : "taken";
+  }
+
+  /**
+   * Takes a seat in the worker that it is to share, or the warm worker that was used last, so that
+   * the others grow old.
+   */
   prepare(order: AttemptOrder, free: Resources, room: () => Resources = () => nothing): Place {
     const call = order as CallAttemptOrder;
-    const kind = kindOf(call);
-    const key = workerKey(kind);
-    const [warm] = this.idle.filter((each) => each.key === key).sort(latestFirst);
-    const begun = warm ?? this.ahead.find((each) => each.key === key);
-    const kept = begun ?? this.add(call, kind, this.roomFor(order, free), false);
-    if (warm !== undefined) this.changed();
-    clearTimeout(kept.timer);
-    kept.isAhead = false;
-    kept.idleSinceMs = null;
+    const kept = this.openedFor(call) ?? this.open(call, free);
+    kept.calls++;
     const { group, gpus } = kept.worker.opened;
+    let run: RunInWorker | null = null;
     return {
       group,
       gpus,
       start: (events) => {
         if (kept.isFrozen) group.freeze(false);
         kept.isFrozen = false;
-        return kept.worker.run(call, events);
+        run = kept.worker.run(call, events);
+        return run;
       },
-      log: () => kept.worker.takeLog(),
-      phases: () => kept.worker.takePhases(),
-      lease: () => kept.worker.takeLeaseUsage(),
+      log: () => run!.printed(),
+      phases: () => run!.takePhases(),
+      lease: () => run!.leaseUsage(),
       release: (isHung) => {
+        kept.calls--;
         if (isHung) this.kept.delete(kept);
-        else this.released(kept);
+        else if (kept.calls === 0) this.released(kept);
         this.standbys.callEnded(call, subtract(room(), { cores: 0, ...this.held }));
       },
     };
+  }
+
+  /** The one with calls in it that this one is to share. */
+  private openedFor(call: CallAttemptOrder): Kept | undefined {
+    if (call.command.settings.concurrency === 1) return undefined;
+    const name = attemptName(call.beside ?? call);
+    return [...this.kept].find(({ openedFor, calls }) => calls > 0 && openedFor === name);
+  }
+
+  private open(call: CallAttemptOrder, free: Resources): Kept {
+    const kind = kindOf(call);
+    const key = workerKey(kind);
+    const [warm] = this.idle.filter((each) => each.key === key).sort(latestFirst);
+    const begun = warm ?? this.ahead.find((each) => each.key === key);
+    const kept = begun ?? this.add(call, kind, this.roomFor(call, free), false);
+    if (warm !== undefined) this.changed();
+    clearTimeout(kept.timer);
+    kept.isAhead = false;
+    kept.idleSinceMs = null;
+    kept.openedFor = attemptName(call.beside ?? call);
+    return kept;
   }
 
   /** The versions of all workers and their parents, also of those that start. */
@@ -226,17 +242,8 @@ export class Workers {
     const onReady = () => {
       if (kept.isAhead && worker.isReady) this.becameReady(kept);
     };
-    const worker = this.open(order, kind, free, { onGone, ...(isAhead && { onReady }) });
-    const kept: Kept = {
-      worker,
-      kind,
-      key: workerKey(kind),
-      isFrozen: false,
-      isAhead,
-      idleSinceMs: null,
-      timer: undefined,
-      gone,
-    };
+    const worker = this.openWorker(order, kind, free, { onGone, ...(isAhead && { onReady }) });
+    const kept = newKept(worker, kind, isAhead, gone);
     this.kept.add(kept);
     return kept;
   }
@@ -247,7 +254,7 @@ export class Workers {
     this.released(kept);
   }
 
-  /** Its call has ended: it waits for the next one, frozen. */
+  /** The last call in it has ended: it waits for the next one, frozen. */
   private released(kept: Kept): void {
     if (!this.kept.has(kept)) return;
     kept.idleSinceMs = monotonicMs();
@@ -285,14 +292,3 @@ export class Workers {
     return kept.gone;
   }
 }
-
-const kindOf = ({ uid, command, cores, memoryMb, gpus }: CallAttemptOrder): WorkerKind => ({
-  uid,
-  version: command.version,
-  cores,
-  memoryMb,
-  gpus,
-});
-
-const oldestFirst = (one: Kept, other: Kept): number => one.idleSinceMs! - other.idleSinceMs!;
-const latestFirst = (one: Kept, other: Kept): number => -oldestFirst(one, other);

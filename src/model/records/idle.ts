@@ -68,6 +68,8 @@ export interface ConditionChange {
 /** Work on held cores that is not (or not yet) finished and billed. */
 export interface UnfinishedSpan {
   readonly node: NodeName;
+  /** The worker in which other calls may be as well; null, or if omitted, none. */
+  readonly worker?: string | null;
   readonly cores: number;
   readonly fromMs: number;
   readonly toMs: number;

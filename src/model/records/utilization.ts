@@ -54,6 +54,8 @@ export interface Holding {
 export interface UsefulSpan {
   readonly invocation: InvocationId;
   readonly node: NodeName;
+  /** The worker that it shared with other calls; null, or if omitted, none. */
+  readonly worker?: string | null;
   readonly cores: number;
   readonly fromMs: number;
   readonly toMs: number;

@@ -40,7 +40,9 @@ export class BillBook {
   constructor(private readonly demand: (holds: boolean, sentence: string) => void) {}
 
   /** An end is on record. Returns whether it is billed. */
-  recorded(name: string, held: Held, { end, wallMs, cpuMs, postings }: AttemptResult): boolean {
+  recorded(name: string, held: Held, result: AttemptResult): boolean {
+    const { end, cpuMs, postings } = result;
+    const wallMs = result.shareMs ?? result.wallMs;
     const isEvictedLease = end === "EVICTED" && held.hotMs !== null && wallMs > 0;
     const isBilled = billed.has(end) || isEvictedLease;
     const prices = isBilled ? pricesOf({ ...held, wallMs, cpuMs }) : [];

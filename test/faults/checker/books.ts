@@ -10,13 +10,14 @@ import type {
   Submitted,
 } from "../../../src/core/ports/store.js";
 import { taskCountOf } from "../../../src/core/submission/new-tasks.js";
-import { type InvocationId, invocationId, type NodeName } from "../../../src/model/ids.js";
+import { type InvocationId, invocationId } from "../../../src/model/ids.js";
 import type { Attempt, AttemptEnd, InvocationState } from "../../../src/model/invocation.js";
 import type { AttemptKey, AttemptReport } from "../../../src/wire/messages.js";
 import type { Disk } from "../site/disk.js";
 import type { SimulatedNode } from "../site/node.js";
 import type { World } from "../site/world.js";
 import type { Process } from "../timeline.js";
+import type { Account, Ending, Run } from "./accounts.js";
 import { BillBook } from "./bills.js";
 import { CallBook } from "./calls.js";
 import { Causes } from "./causes.js";
@@ -26,51 +27,14 @@ import { UnrecordedBook } from "./unrecorded.js";
 const lostInARow = 10;
 const leastPauseMs = 250;
 const segmentationFault = 11;
-
-interface Ending {
-  readonly wallMs: number;
-  readonly exitCode: number;
-  readonly signal: number;
-  readonly oomKills: number;
-  /** If omitted, none. */
-  readonly cpuMs?: number;
-}
-
-/** One attempt as the world saw it. */
-interface Run {
-  readonly cores: number;
-  readonly memoryMb: number;
-  ending: Ending | null;
-}
-
-/** One invocation as the committed writes have it. */
-interface Account {
-  /** Its array's id, else its own: who cancels that cancels it. */
-  readonly array: InvocationId;
-  readonly cores: number;
-  readonly memoryMb: number;
-  readonly user: string;
-  readonly timeLimitMs: number;
-  /** Its lease's; null if it is none. */
-  readonly hotMs: number | null;
-  state: "waiting" | "running" | InvocationState;
-  attempt: number;
-  /** Where its newest attempt is, and since when its intent is durable. */
-  begun: { readonly node: string; readonly executor: string; readonly begunAtMs: number } | null;
-  /** The ends of its attempts, in order. */
-  readonly ends: AttemptEnd[];
-  /** Where its attempts were, in order. */
-  readonly nodes: NodeName[];
-}
-
 /** Where it cannot be started it is tried on another node, or so often. */
 const triesOnOneNode = 3;
 
 export class Books {
   readonly counts = {
     ...{ attempts: 0, evicted: 0, lost: 0, ended: 0, refused: 0, jobsBeside: 0 },
-    /** Bundles that reached a node, and calls that reached a handler, of these in a warm worker. */
-    ...{ fetched: 0, calls: 0, warm: 0 },
+    /** Bundles that reached a node; calls that reached a handler, of these warm and shared. */
+    ...{ fetched: 0, calls: 0, warm: 0, shared: 0 },
     /** Workers that served a lease, and those that crashed or were evicted then and were billed. */
     ...{ leased: 0, crashed: 0, evictedBilled: 0 },
     ...{ deployed: 0, read: 0 },
@@ -360,7 +324,7 @@ export class Books {
   /** Against what the node's processes did. */
   private checkResult(
     name: string,
-    { end, next, wallMs, cpuMs, exitCode, signal, invocation }: AttemptResult,
+    { end, next, wallMs, shareMs, cpuMs, exitCode, signal, invocation }: AttemptResult,
   ): void {
     const run = this.runs.get(name);
     const truth = run?.ending;
@@ -384,6 +348,11 @@ export class Books {
     this.demand(
       truth.wallMs === wallMs && cores === account.cores && memoryMb === account.memoryMb,
       `${name} is recorded with ${wallMs} ms and took ${truth.wallMs} ms`,
+    );
+    const part = truth.shareMs ?? wallMs;
+    this.demand(
+      Math.abs((shareMs ?? wallMs) - part) <= 1,
+      `${name} pays for ${shareMs ?? wallMs} ms, and its part of its worker was ${part} ms`,
     );
     this.demand(
       cpuMs === Math.min(truth.cpuMs ?? 0, cores * wallMs),

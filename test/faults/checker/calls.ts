@@ -80,6 +80,8 @@ export class CallBook {
   /** Crashes of leased workers, by caller and version. */
   private readonly crashes = new Map<string, number>();
   private readonly answers = new Map<string, Answered>();
+  /** Attempts in a worker that another call of it may have ended. */
+  private readonly doomed = new Set<string>();
   /** How many calls of a user and version could be started on none of several nodes. */
   private readonly unstarted = new Map<string, number>();
   /** By invocation: runs, and what users heard, of calls that are not on record. */
@@ -207,6 +209,11 @@ export class CallBook {
     this.early.delete(id);
   }
 
+  /** One of these calls, which share a worker, ends it. */
+  mayDoom(keys: readonly AttemptKey[]): void {
+    if (keys.length > 1) for (const key of keys) this.doomed.add(nameOf(key));
+  }
+
   answered(key: AttemptKey, answer: Answered): void {
     this.answers.set(nameOf(key), answer);
   }
@@ -245,7 +252,7 @@ export class CallBook {
     );
     if (end === "FAILED" && answer !== null)
       this.demand(
-        this.mayFail(account, answer),
+        this.mayFail(account, answer) || this.doomed.has(`${invocation}.${attempt}`),
         `${name} was to ${account.asks.does}, and the user is told of an error of theirs`,
       );
   }
@@ -323,7 +330,8 @@ export class CallBook {
     const { asks, version, uid, input } = account;
     const given = this.answers.get(nameOf(key));
     // An end of the process is an answer that no worker gave.
-    const mayExit = asks.does === "exit" || asks.does === "overflow";
+    const mayExit =
+      asks.does === "exit" || asks.does === "overflow" || this.doomed.has(nameOf(key));
     const isEnd =
       answer.kind === "exception"
         ? mayExit

@@ -2,6 +2,7 @@
 // Only the world reports these causes.
 
 import type { AttemptEnd } from "../../../src/model/invocation.js";
+import type { AttemptKey } from "../../../src/wire/messages.js";
 
 /**
  * Orders wait for a slow disk, and hooks for an executor that hangs: causes that arrive meanwhile
@@ -27,6 +28,7 @@ export interface Ended {
 export class Causes {
   private readonly asked = new Set<number>();
   private readonly vanished = new Set<string>();
+  private readonly killedTogether = new Set<string>();
   /** When something of a kind happened last at a node, or to an executor; `*`: to all. */
   private readonly last = new Map<string, number>();
   private readonly budgets = new Map<string, { cores: number; memoryMb: number }>();
@@ -40,6 +42,12 @@ export class Causes {
   /** glean-spawn is gone without a report. */
   spawnVanished(name: string): void {
     this.vanished.add(name);
+  }
+
+  /** A worker with these in it is killed, for one of them or for all. */
+  killedWith(keys: readonly AttemptKey[]): void {
+    if (keys.length < 2) return;
+    for (const { invocation, attempt } of keys) this.killedTogether.add(`${invocation}.${attempt}`);
   }
 
   /** A job, a drain or a departure takes from what runs at a node, or with an executor. */
@@ -83,7 +91,8 @@ export class Causes {
       }
       case "EVICTED":
         // An order that finds no place was never begun.
-        if (ranMs === null || this.since("eviction", ended)) return null;
+        if (ranMs === null || this.killedTogether.has(name)) return null;
+        if (this.since("eviction", ended)) return null;
         return "and no job, drain or departure came";
       case "LOST":
         if (this.vanished.has(name) || this.since("loss", ended)) return null;

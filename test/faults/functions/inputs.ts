@@ -17,6 +17,13 @@ export interface Input {
   readonly prints: boolean;
 }
 
+/** How a worker ends with it: exit code, signal, and kills for its memory. */
+export const deaths: { readonly [Does in Input["does"]]?: readonly [number, number, number] } = {
+  exit: [3, 0, 0],
+  crash: [0, 11, 0],
+  exhaust: [0, 9, 1],
+};
+
 export const inputBytes = (input: Input): Buffer => Buffer.from(JSON.stringify(input));
 export const inputIn = (bytes: Uint8Array): Input =>
   JSON.parse(Buffer.from(bytes).toString()) as Input;

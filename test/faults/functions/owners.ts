@@ -70,6 +70,7 @@ export class Owners {
       memoryMb: 100 * serial,
       timeLimitMs: 30_000 / serial,
       idleTimeoutMs: serial === 1 ? 2_000 : null,
+      concurrency: serial < 3 ? 1 : serial,
       minWarm: serial === 2 ? 1 : 0,
     };
     return {

@@ -13,7 +13,8 @@ import type { Share, SimulatedNode, SimulatedRun } from "../site/node.js";
 import type { World } from "../site/world.js";
 import type { Process } from "../timeline.js";
 import { codeIn, hashOf, resultOf } from "./bundles.js";
-import { type Input, inputIn } from "./inputs.js";
+import { type Call, type Held, HeldCalls } from "./held-calls.js";
+import { deaths, type Input, inputIn } from "./inputs.js";
 import * as says from "./worker-says.js";
 import { keyOfCall, keyOfServe, serve } from "./worker-serves.js";
 import { WorkerWire } from "./worker-wire.js";
@@ -24,20 +25,10 @@ const pid = 2 ** 30;
 const unfrozenMs = 100;
 /** It is resumed before it is written to. */
 const resumedMs = 1_000;
-const segmentationFault = 11;
 
 const nothingRan = { exitCode: 0, signal: 0, oomKills: 0 };
 
 type Order = SpawnOrder & { readonly command: WorkerStart };
-
-/** The call in it, as its executor counts. */
-interface Held {
-  readonly key: AttemptKey;
-  /** Since when it holds the worker's cores; null: its executor knows of no process yet. */
-  sinceUs: number | null;
-  /** It was sent to the worker. */
-  isBegun: boolean;
-}
 
 export class WorkerRun implements SimulatedRun {
   key: AttemptKey;
@@ -50,7 +41,7 @@ export class WorkerRun implements SimulatedRun {
   /** It runs user code: it loads, or has a call. */
   private isBusy = true;
   private idleSinceMs = 0;
-  private held: Held | null;
+  private readonly held = new HeldCalls();
   /** Its executor knows that its code is loaded. */
   private isLoaded = false;
   /** The executor has given up its connection. */
@@ -58,8 +49,7 @@ export class WorkerRun implements SimulatedRun {
   /** It does not stop to serve: its executor kills it. */
   private isDeaf = false;
   private loaded: Load | null = null;
-  /** The id of the call that runs in it. */
-  private callId: number | null = null;
+  private readonly calls = new Map<number, Call>();
   /** The id of the last lease that it served. */
   private serving: number | null = null;
   private startUs = 0;
@@ -78,7 +68,7 @@ export class WorkerRun implements SimulatedRun {
   ) {
     this.key = { invocation: order.invocation, attempt: order.attempt };
     const { taker } = group;
-    this.held = taker && { key: taker, sinceUs: null, isBegun: false };
+    if (taker !== null) this.held.add(taker);
     group.onTaken = (key) => this.taken(key);
     this.executor = process.name as ExecutorId;
     const sent = new FrameDecoder(wholeFrames((frame) => this.wasSent(frame)));
@@ -86,7 +76,7 @@ export class WorkerRun implements SimulatedRun {
       onWritten: (bytes) => sent.push(bytes),
       onBytes: (bytes) => {
         // A cancel that comes after the answer may wait for the next call.
-        if (this.isFrozen && !this.isBusy && this.held !== null) this.watchFrozen();
+        if (this.isFrozen && !this.isBusy && !this.held.isEmpty) this.watchFrozen();
         this.thawed(() => this.read(bytes));
       },
       onClosed: () => this.thawed(() => this.end(0, 0)),
@@ -101,7 +91,7 @@ export class WorkerRun implements SimulatedRun {
 
   /** It was started before anybody called, and nobody has called since. */
   get isAhead(): boolean {
-    return this.held === null && !this.isLoaded;
+    return this.held.isEmpty && !this.isLoaded;
   }
 
   /** An idle worker holds none, and must be frozen; one that is started ahead leaves for a job. */
@@ -135,9 +125,7 @@ export class WorkerRun implements SimulatedRun {
     this.node.functions.delete(this);
     const message = "glean-spawn ended without a report";
     this.report(() => {
-      const { held } = this;
-      if (held !== null)
-        this.world.books.causes.spawnVanished(`${held.key.invocation}.${held.key.attempt}`);
+      for (const { name } of this.held.all) this.world.books.causes.spawnVanished(name);
       this.events.onEnd({ kind: "vanished", message });
     });
   }
@@ -156,7 +144,7 @@ export class WorkerRun implements SimulatedRun {
     this.world.tell(`${this.name} cannot be started: ${end.message}`);
     this.report(() => {
       // Nothing ran, whenever its executor began to count.
-      if (this.held?.sinceUs != null) this.ended(this.held, 0, nothingRan);
+      for (const held of this.held.all) this.ended(held, held.sinceUs ?? 0, nothingRan);
       this.events.onEnd(end);
     });
   }
@@ -172,18 +160,18 @@ export class WorkerRun implements SimulatedRun {
     if (this.isAhead) world.books.counts.ahead++;
     world.books.checkNode(node, `a worker of ${this.key.invocation} started`);
     this.report(() => {
-      this.holds(world.timeline.nowUs);
+      for (const held of this.held.all) this.holds(held);
       this.events.onStarted(pid);
     });
     world.within(process, chance.ms(0.05, 1), () => expected?.onProtocol(this.wire.socket));
     this.later(chance.ms(3, 60), () => this.wire.say(says.hello()));
   }
 
-  /** From here on the executor counts the time of the call in it. */
-  private holds(sinceUs: number): void {
-    if (this.held === null || this.held.sinceUs !== null) return;
-    this.held.sinceUs = sinceUs;
-    this.world.books.holds(this.held.key, this.order.cores, this.order.memoryMb);
+  /** From here on the executor counts the time of this call in it. */
+  private holds(held: Held): void {
+    if (held.sinceUs !== null) return;
+    this.held.holds(held, this.world.timeline.nowUs);
+    this.world.books.holds(held.key, this.order.cores, this.order.memoryMb);
   }
 
   /** Something was sent to it: it has to be resumed. */
@@ -195,20 +183,28 @@ export class WorkerRun implements SimulatedRun {
     });
   }
 
-  /** From then on its executor counts the time of a call, whether or not it reaches the worker. */
+  /**
+   * From then on its executor counts the time of a call, whether or not it reaches the worker; but
+   * what joins a start that another one pays counts once it is sent.
+   */
   private taken(key: AttemptKey): void {
-    if (this.isLoaded) this.world.books.counts.warm++;
-    this.held = { key, sinceUs: null, isBegun: false };
-    this.holds(this.world.timeline.nowUs);
-    if (this.isLoaded) this.endUnlessBegun();
+    const isFirst = this.held.isEmpty;
+    if (!isFirst && !this.isLoaded) return;
+    if (this.isLoaded) this.world.books.counts[isFirst ? "warm" : "shared"]++;
+    const held = this.held.add(key);
+    this.holds(held);
+    if (this.isLoaded) this.endUnlessBegun(held);
   }
 
   private wasSent({ type, metadata, payload }: Frame): void {
     if (type !== "call" && type !== "serve") return;
-    const { invocation } = type === "call" ? keyOfCall(metadata) : keyOfServe(payload);
-    const { held, name, world } = this;
-    if (held?.key.invocation === invocation) held.isBegun = true;
-    else world.complain(`${name} is sent ${invocation}, and has ${held?.key.invocation}`);
+    const key = type === "call" ? keyOfCall(metadata) : keyOfServe(payload);
+    const { name, world } = this;
+    if (this.held.isEmpty) world.complain(`${name} is sent ${key.invocation}, and has no call`);
+    const held = this.held.of(key) ?? this.held.add(key);
+    if (!held.isBegun && held.sinceUs === null) world.books.counts.shared++;
+    this.holds(held);
+    held.isBegun = true;
   }
 
   private read(bytes: Buffer): void {
@@ -243,33 +239,34 @@ export class WorkerRun implements SimulatedRun {
       else if (loading === "works") {
         this.wire.say(says.loaded(load), () => this.heardLoaded());
       } else {
-        this.answer(says.loadFailed(), 1, { kind: "notLoaded" });
+        this.answer(null, says.loadFailed(), 1, { kind: "notLoaded" });
       }
     });
   }
 
   private heardLoaded(): void {
     this.isLoaded = true;
-    if (this.held === null) this.becomesIdle();
-    else if (!this.isDying) this.endUnlessBegun();
+    const [starter] = this.held.all;
+    if (starter === undefined) this.becomesIdle();
+    else if (!this.isDying) this.endUnlessBegun(starter);
   }
 
   /** A lease that is over, and a call that only loads, end without a word to the worker. */
-  private endUnlessBegun(): void {
-    const { held, world } = this;
+  private endUnlessBegun(held: Held): void {
+    const { world } = this;
     const atUs = world.timeline.nowUs;
     // After the executor's turn, in which it sends what the worker is to do.
     world.after(0, () => {
-      if (held === null || this.held !== held || held.isBegun) return;
+      if (this.held.of(held.key) !== held || held.isBegun) return;
       world.books.calls.answered(held.key, { kind: "result", text: "" });
       this.ended(held, atUs, nothingRan);
-      this.held = null;
       this.becomesIdle();
     });
   }
 
+  /** Unless others are in it. */
   private becomesIdle(): void {
-    this.isBusy = false;
+    this.isBusy = this.calls.size > 0;
     this.idleSinceMs = this.world.nowMs;
   }
 
@@ -281,7 +278,8 @@ export class WorkerRun implements SimulatedRun {
   private call({ id, metadata, payload }: Frame): void {
     const { world, node } = this;
     this.key = keyOfCall(metadata);
-    this.callId = id;
+    const call = { id, key: this.key };
+    this.calls.set(id, call);
     this.isBusy = true;
     world.tell(`${this.name} gets its call`);
     const input = inputIn(payload);
@@ -290,13 +288,13 @@ export class WorkerRun implements SimulatedRun {
     world.books.checkNode(node, `call ${this.key.invocation} began`);
     if (input.prints) this.wire.say(says.printed(id, `${input.call}.${this.key.attempt}\n`));
     const lastsMs = input.does === "hang" ? 2 * this.order.timeLimitMs : input.lastsMs;
-    this.later(lastsMs, () => this.finish(id, input, payload));
+    this.later(lastsMs, () => this.finish(call, input, payload));
   }
 
   private serve({ id, payload }: Frame): void {
     const { world, node } = this;
     this.key = keyOfServe(payload);
-    this.callId = id;
+    this.calls.set(id, { id, key: this.key });
     this.serving = id;
     this.isBusy = true;
     world.tell(`${this.name} serves a lease`);
@@ -309,66 +307,70 @@ export class WorkerRun implements SimulatedRun {
       say: (frame: Buffer) => this.wire.say(frame),
       end: (...how: [number, number, number?]) => this.end(...how),
     };
-    serve(worker, id, () => this.callId === id);
+    serve(worker, id, () => this.calls.has(id));
   }
 
-  private finish(id: number, { does }: Input, payload: Buffer): void {
-    if (this.callId !== id) return;
-    const { chance } = this.world;
-    if (does === "exit") this.end(3, 0);
-    else if (does === "crash") this.end(0, segmentationFault);
-    else if (does === "exhaust") this.end(0, 9, 1);
-    else if (does === "throw") this.answer(says.failed(id, "exception"), 1, { kind: "exception" });
+  private finish(call: Call, { does }: Input, payload: Buffer): void {
+    const { id } = call;
+    if (!this.calls.has(id)) return;
+    const { chance, books } = this.world;
+    const death = deaths[does];
+    const mayDoom = death !== undefined || does === "overflow";
+    if (mayDoom) books.calls.mayDoom(this.held.all.map(({ key }) => key));
+    if (death !== undefined) this.end(...death);
+    else if (does === "throw")
+      this.answer(call, says.failed(id, "exception"), 1, { kind: "exception" });
     else if (does === "overflow") {
       const { outputLimitBytes } = this.loaded!;
       this.isBroken = chance.happens(0.5);
       if (this.isBroken) this.wire.say(says.tooMuch(id, outputLimitBytes + 1));
-      else this.answer(says.failed(id, "output"), 1, { kind: "exception" });
+      else this.answer(call, says.failed(id, "output"), 1, { kind: "exception" });
     } else {
       const result = resultOf(hashOf(this.code), this.order.uid, payload);
-      this.answer(says.returned(id, result), 0, { kind: "result", text: result });
+      this.answer(call, says.returned(id, result), 0, { kind: "result", text: result });
     }
   }
 
-  /** `exitCode`: as the attempt's end will have it. */
+  /** null: of the call that waits for its start; `exitCode`: as the attempt's end will have it. */
   private answer(
+    call: Call | null,
     frame: Buffer,
     exitCode: number,
     answer: { readonly kind: string; readonly text?: string },
   ): void {
     const { world } = this;
-    this.callId = null;
+    if (call !== null) this.calls.delete(call.id);
     this.becomesIdle();
     this.wire.say(frame, () => {
-      const { held } = this;
+      const held = call === null ? this.held.all[0] : this.held.of(call.key);
       // After a kill the call holds its cores until the process is gone, whatever was still said.
-      if (held === null || this.isDying) return;
+      if (held === undefined || this.isDying) return;
       world.books.calls.answered(held.key, answer);
       this.ended(held, world.timeline.nowUs, { exitCode, signal: 0, oomKills: 0 });
-      this.held = null;
     });
   }
 
   private ended(
-    { key, sinceUs }: Held,
+    held: Held,
     atUs: number,
     how: { exitCode: number; signal: number; oomKills: number; cpuMs?: number },
   ): void {
-    const wallMs = Math.max(0, Math.floor((atUs - (sinceUs ?? atUs)) / 1_000));
-    if (sinceUs !== null) this.world.books.ended(key, { wallMs, ...how });
+    const took = this.held.remove(held, atUs);
+    if (took !== null) this.world.books.ended(held.key, { ...took, ...how });
   }
 
   private cancelled(id: number): void {
     const { chance } = this.world;
-    if (this.callId !== id) return;
+    const call = this.calls.get(id);
+    if (call === undefined) return;
     if (chance.happens(0.2)) {
       this.isDeaf ||= this.serving === id;
       return;
     }
     this.later(chance.ms(0.5, 50), () => {
-      if (this.callId !== id) return;
-      if (this.serving === id) this.answer(says.returned(id, ""), 0, { kind: "served" });
-      else this.answer(says.failed(id, "cancelled"), 1, { kind: "exception" });
+      if (!this.calls.has(id)) return;
+      if (this.serving === id) this.answer(call, says.returned(id, ""), 0, { kind: "served" });
+      else this.answer(call, says.failed(id, "cancelled"), 1, { kind: "exception" });
     });
   }
 
@@ -388,8 +390,9 @@ export class WorkerRun implements SimulatedRun {
     const how = isError ? { exitCode: 1, signal: 0, oomKills } : { exitCode: 0, signal, oomKills };
     this.wire.hangUp();
     this.report(() => {
-      if (this.held !== null) this.ended(this.held, endUs, { ...how, cpuMs });
-      this.held = null;
+      const { all } = this.held;
+      const ended = { ...how, cpuMs: Math.round(cpuMs / all.length) };
+      for (const held of all) this.ended(held, endUs, ended);
       this.events.onEnd({
         kind: "ended",
         ...{ exitCode, signal, oomKills, startNs: toNs(startUs), endNs: toNs(endUs) },
@@ -426,6 +429,7 @@ export class WorkerRun implements SimulatedRun {
   killStarted(): void {
     if (this.state !== "running" || this.isDying) return;
     this.isDying = true;
+    this.world.books.causes.killedWith(this.held.all.map(({ key }) => key));
     this.world.after(this.node.deathMs(), () => this.end(0, 9));
   }
 

@@ -13,7 +13,7 @@ export class SimulatedGroup implements AttemptGroup {
   readonly isFrozen = true;
   /** null until something was started in it. */
   run: SimulatedRun | null = null;
-  /** The attempt that had it last; null: none has had it, its worker is started ahead. */
+  /** The attempt that had it first; null: none has had it, its worker is started ahead. */
   taker: AttemptKey | null = null;
   onTaken: (key: AttemptKey) => void = () => {};
 
@@ -22,7 +22,7 @@ export class SimulatedGroup implements AttemptGroup {
 
   /** The executor gives it to an attempt. */
   taken(key: AttemptKey): void {
-    this.taker = key;
+    this.taker ??= key;
     this.onTaken(key);
   }
 

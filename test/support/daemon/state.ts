@@ -1,10 +1,11 @@
 // The daemon's state in memory as tests need it: nothing runs and nobody is there.
 
 import { pino } from "pino";
-import type { Assignment, Assignments, TaskRun } from "../../../src/daemon/state/assignments.js";
+import type { Assignment, Assignments } from "../../../src/daemon/state/assignments.js";
 import { Events } from "../../../src/daemon/state/events.js";
 import { LiveInvocations } from "../../../src/daemon/state/live.js";
 import { Registry } from "../../../src/daemon/state/registry.js";
+import type { SharedPlace } from "../../../src/daemon/state/shared-place.js";
 import { type ExecutorId, invocationId } from "../../../src/model/ids.js";
 
 export function newState() {
@@ -27,9 +28,9 @@ export function give(
   executor: ExecutorId,
   id = 1,
   change: Partial<Assignment> = {},
-  run: TaskRun | null = null,
+  place: SharedPlace | null = null,
 ): Assignment {
   const need = { cores: 1, memoryMb: 100, gpus: 0 };
   const attempt = { invocation: invocationId(id), attempt: 1, ordered: null };
-  return assignments.begin({ ...attempt, ...need, executor, ...change }, run);
+  return assignments.begin({ ...attempt, ...need, executor, ...change }, place);
 }

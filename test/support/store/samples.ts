@@ -74,6 +74,8 @@ export function sampleAttempt(invocation: InvocationId, number = 1, startedAtMs 
     startedAtMs,
     startedMonotonicMs: 2_000,
     phases: null,
+    sharesWith: null,
+    shareMs: null,
     endedAtMs: null,
     wallMs: null,
   };
@@ -89,11 +91,12 @@ export function sampleResult(
     wallMs = 1_500,
     endedAtMs = 4_000,
     cpuMs = 1_500,
+    shareMs = null as number | null,
     hotMs = null as number | null,
     rates = sampleRates as Rates,
   } = {},
 ): AttemptResult {
-  const measured = { cores: 2, memoryMb: 500, wallMs, cpuMs, hotMs };
+  const measured = { cores: 2, memoryMb: 500, wallMs, shareMs, cpuMs, hotMs };
   return {
     invocation,
     attempt,
@@ -101,6 +104,7 @@ export function sampleResult(
     exitCode: end === "COMPLETED" ? 0 : null,
     signal: null,
     wallMs,
+    shareMs,
     cpuMs,
     hotMs,
     spinMs: hotMs,

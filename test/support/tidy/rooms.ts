@@ -78,6 +78,13 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     "workers/standby": ["containment", "node", "runtimes"],
     "workers/payloads": [],
     "workers/work": ["workers/payloads"],
+    "workers/seats": [
+      "containment",
+      "runtimes",
+      "workers/payloads",
+      "workers/standby",
+      "workers/work",
+    ],
     workers: [
       "containment",
       "node",
@@ -85,6 +92,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "workers/payloads",
       "workers/standby",
       "workers/work",
+      "workers/seats",
     ],
     steps: ["workers"],
     attempts: ["budget", "containment", "node", "runtimes"],

@@ -66,6 +66,17 @@ describe("an explanation of a call", () => {
     ]);
   });
 
+  test("tells whose worker a call shared, and what it pays", () => {
+    const opened = made(1, { shareMs: 300, phases: cold });
+    const shared = made(1, { shareMs: 200, sharesWith: invocationId(7) });
+    const part = (ms: number) =>
+      `beside other calls: its part of that time, for which it pays, is ${ms} ms`;
+    expect(explainCall(ended, [opened], 90_000)[2]).toBe(`it ran for 200 ms, ${part(300)}`);
+    expect(explainCall(ended, [shared], 90_000).slice(1)).toEqual([
+      `it got a seat in the worker that was opened for call 7; it ran for 700 ms, ${part(200)}`,
+    ]);
+  });
+
   test("says nothing yet of one that runs", () => {
     const running = made(1, { endedAtMs: null, wallMs: null, state: "RUNNING" });
     expect(explainCall({ ...ended, state: "RUNNING" }, [running], 9_000)).toEqual([

@@ -4,6 +4,7 @@
 import type { Logger } from "pino";
 import { nowMs } from "../../../clock.js";
 import { decidePool } from "../../../core/functions/pool/decide.js";
+import type { ExpectedCalls } from "../../../core/functions/pool/expected-calls.js";
 import type { IdleWorker } from "../../../core/functions/pool/state.js";
 import { messageOf } from "../../../model/errors.js";
 import { type NodeName, type VersionId, versionId } from "../../../model/ids.js";
@@ -12,7 +13,6 @@ import type { Access } from "../../auth/access.js";
 import { Rounds } from "../../records/rounds.js";
 import type { Events } from "../../state/events.js";
 import type { ExecutorRecord } from "../../state/executor-record.js";
-import type { ExpectedCalls } from "../../state/expected-calls.js";
 import type { Registry } from "../../state/registry.js";
 
 const everyMs = 1_000;

@@ -2,6 +2,7 @@
 
 import type { CallAttemptOrder } from "../../../wire/messages.js";
 import { answerOf, loaded } from "../../../workers/answers.js";
+import type { Input } from "../../../workers/outgoing.js";
 import type { WorkerChannel } from "../../../workers/worker-channel.js";
 import type { Payloads } from "../payloads/payloads.js";
 import type { Work, WorkEnd } from "./work.js";
@@ -9,6 +10,8 @@ import type { Work, WorkEnd } from "./work.js";
 export class CallRun implements Work {
   readonly isLease = false;
   readonly usage = null;
+  id: number | null = null;
+  isSending = false;
   private cancel: (() => void) | null = null;
 
   constructor(
@@ -25,9 +28,10 @@ export class CallRun implements Work {
       attempt: order.attempt,
       contentType: order.command.input.contentType,
       name: `${order.invocation}`,
-      input: payloads.inputOf(order),
+      input: this.watched(payloads.inputOf(order)),
       sink,
     });
+    this.id = id;
     this.cancel = () => channel.cancel(id);
     const ended = await end;
     if (ended.kind === "lost") {
@@ -46,4 +50,16 @@ export class CallRun implements Work {
   }
 
   close(): void {}
+
+  private watched(input: Input): Input {
+    if (input instanceof Uint8Array) return input;
+    const { bytes, pieces } = input;
+    return { bytes, pieces: this.sending(pieces) };
+  }
+
+  private async *sending(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    this.isSending = true;
+    yield* pieces;
+    this.isSending = false;
+  }
 }

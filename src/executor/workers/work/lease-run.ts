@@ -34,6 +34,7 @@ export interface LeaseEvents {
 
 export class LeaseRun implements Work {
   readonly isLease = true;
+  readonly isSending = false;
   readonly key: AttemptKey;
   /** Where it serves; null before. */
   at: Omit<ServingAt, "hostId"> | null = null;
@@ -57,6 +58,10 @@ export class LeaseRun implements Work {
     this.lease = lease;
     this.key = { invocation: order.invocation, attempt: order.attempt };
     this.extend(lease.ttlMs);
+  }
+
+  get id(): number | null {
+    return this.serve?.id ?? null;
   }
 
   get usage(): LeaseUsage {

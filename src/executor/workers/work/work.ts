@@ -15,6 +15,10 @@ export type WorkEnd = { readonly leaves?: boolean } & (
 export interface Work {
   /** Its processor time is measured as that of all processes of its worker. */
   readonly isLease: boolean;
+  /** By which its worker's log names it; null before it begins. */
+  readonly id: number | null;
+  /** Its input is on the way to the worker. */
+  readonly isSending: boolean;
   /**
    * Called once, when the worker is ready. Resolves with null if the worker is lost; `leaves`: it
    * must get no other work.

@@ -12,6 +12,7 @@ export interface ChargedAttempt {
   readonly cores: number;
   readonly memoryMb: number;
   readonly wallMs: number;
+  readonly shareMs: number | null;
   readonly cpuMs: number;
   readonly hotMs: number | null;
   readonly ownerUid: number;
@@ -28,7 +29,7 @@ type Row = Omit<ChargedAttempt, "postings"> & {
 
 const finishedAttempts = `
   SELECT a.invocation, a.number, a.state, a.cores, a.memory_mb AS memoryMb, a.wall_ms AS wallMs,
-    a.cpu_ms AS cpuMs, a.hot_ms AS hotMs, s.owner_uid AS ownerUid, s.owner_user AS owner,
+    a.share_ms AS shareMs, a.cpu_ms AS cpuMs, a.hot_ms AS hotMs, s.owner_uid AS ownerUid, s.owner_user AS owner,
     p.kind, p.owner_uid AS uid, p.owner_user AS user, p.core_ms AS coreMs, p.memory_mb_ms AS memoryMbMs,
     p.amount_micro_credits AS amountMicroCredits,
     p.micro_credits_per_core_second AS microCreditsPerCoreSecond,

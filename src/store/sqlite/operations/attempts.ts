@@ -34,6 +34,8 @@ interface AttemptRow {
   readonly started_monotonic_ms: number;
   readonly ended_at_ms: number | null;
   readonly wall_ms: number | null;
+  readonly shares_with: InvocationId | null;
+  readonly share_ms: number | null;
   readonly fetch_ms: number | null;
   readonly start_ms: number | null;
   readonly load_ms: number | null;
@@ -41,7 +43,7 @@ interface AttemptRow {
 }
 
 const columns =
-  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, started_monotonic_ms, ended_at_ms, wall_ms, fetch_ms, start_ms, load_ms, run_ms";
+  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, started_monotonic_ms, ended_at_ms, wall_ms, shares_with, share_ms, fetch_ms, start_ms, load_ms, run_ms";
 
 function attemptOf(row: AttemptRow): Attempt {
   return {
@@ -57,6 +59,8 @@ function attemptOf(row: AttemptRow): Attempt {
     startedMonotonicMs: row.started_monotonic_ms,
     endedAtMs: row.ended_at_ms,
     wallMs: row.wall_ms,
+    sharesWith: row.shares_with,
+    shareMs: row.share_ms,
     phases: phasesOf(row),
   };
 }
@@ -88,9 +92,9 @@ function beginAttempt(database: Connection): (attempt: Attempt) => void {
   const separate = taskSeparator(database);
   const insertAttempt = database.prepare(
     `INSERT INTO attempt (invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms,
-       started_monotonic_ms)
+       started_monotonic_ms, shares_with)
      VALUES (@invocation, @number, @executor, @node, @cores, @memoryMb, @gpus, 'RUNNING', @startedAtMs,
-       @startedMonotonicMs)`,
+       @startedMonotonicMs, @sharesWith)`,
   );
   const runInvocation = database.prepare(
     `UPDATE invocation SET state = 'RUNNING', attempt = @number, started_at_ms = @startedAtMs, node = @node,
@@ -108,7 +112,8 @@ function beginAttempt(database: Connection): (attempt: Attempt) => void {
       number === invocation.attempt + 1,
       `after attempt ${invocation.attempt} of invocation ${id} comes the next, not ${number}`,
     );
-    insertAttempt.run(attempt);
+    // A voucher of an earlier release has an attempt without it.
+    insertAttempt.run({ ...attempt, sharesWith: attempt.sharesWith ?? null });
     runInvocation.run(attempt);
   };
 }
@@ -153,7 +158,7 @@ const noPhases = { fetchMs: null, startMs: null, loadMs: null, runMs: null };
 function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptResult) => boolean {
   const invocationState = findInvocation(database);
   const finishAttempt = database.prepare(
-    `UPDATE attempt SET state = @end, ended_at_ms = @endedAtMs, wall_ms = @wallMs, cpu_ms = @cpuMs,
+    `UPDATE attempt SET state = @end, ended_at_ms = @endedAtMs, wall_ms = @wallMs, share_ms = @shareMs, cpu_ms = @cpuMs,
        hot_ms = @hotMs, spin_ms = @spinMs, max_rss_mb = @maxRssMb, exit_code = @exitCode, signal = @signal, reason = @reason,
        fetch_ms = @fetchMs, start_ms = @startMs, load_ms = @loadMs, run_ms = @runMs
      WHERE invocation = @invocation AND number = @attempt AND state = 'RUNNING'`,

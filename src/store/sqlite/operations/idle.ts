@@ -43,6 +43,8 @@ const changes = `
 // was evicted is billed, and what it did until then is done.
 const unfinished = `
   SELECT node, cores, coalesce(ended_at_ms, @toMs) AS toMs,
+    CASE WHEN state <> 'EVICTED' OR share_ms IS NOT NULL OR shares_with IS NOT NULL
+      THEN executor || '/' || coalesce(shares_with, invocation) END AS worker,
     CASE state WHEN 'EVICTED' THEN ended_at_ms - wall_ms ELSE started_at_ms END AS fromMs,
     CASE state WHEN 'EVICTED' THEN 'evicted' WHEN 'LOST' THEN 'lost' ELSE 'running' END AS "end"
   FROM attempt

@@ -140,7 +140,8 @@ const nodeSpans = `
 
 // Whatever was posted was finished and billed; its duration is from the node's own clock.
 const useful = `
-  SELECT a.invocation, a.node, a.cores, a.ended_at_ms - a.wall_ms AS fromMs, a.ended_at_ms AS toMs
+  SELECT a.invocation, a.node, a.cores, a.ended_at_ms - a.wall_ms AS fromMs, a.ended_at_ms AS toMs,
+    CASE WHEN a.share_ms IS NOT NULL THEN a.executor || '/' || coalesce(a.shares_with, a.invocation) END AS worker
   FROM attempt AS a JOIN posting AS p ON p.invocation = a.invocation AND p.attempt = a.number
     AND p.kind = 'execution'
   WHERE a.ended_at_ms > @fromMs AND a.ended_at_ms - a.wall_ms < @toMs

@@ -43,9 +43,7 @@ const invocationFields = {
   signal: whole.nullable(),
   reason: z.string().nullable().describe("Why it ended or waits, in one sentence"),
   node: nodeName.nullable(),
-  wallMs: duration
-    .nullable()
-    .describe("What its last attempt was billed for; null before that ended"),
+  wallMs: duration.nullable().describe("How long its last attempt ran; null before that ended"),
   cpuMs: duration.nullable().describe("The processor time of the last attempt"),
   maxRssMb: duration.nullable().describe("The memory of the last attempt's largest process"),
   hotMs: duration
@@ -82,6 +80,14 @@ export const attempt = shapeOf<Attempt>()(
     ),
     endedAtMs: time.nullable(),
     wallMs: duration.nullable().describe("From the start of the command to its end"),
+    sharesWith: invocationId
+      .nullable()
+      .describe("The call whose worker it shared; null if it had a place of its own, or opened it"),
+    shareMs: duration
+      .nullable()
+      .describe(
+        "The part of wallMs for which it pays, if other calls ran in its worker meanwhile; null: all",
+      ),
     phases: z
       .strictObject({
         fetchMs: duration.describe("Until the code was on the node"),

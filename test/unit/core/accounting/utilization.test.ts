@@ -230,6 +230,23 @@ describe("harvested time", () => {
     expect(figures.goodput).toBeCloseTo(5_000 / 420_000, 12);
   });
 
+  test("counts a worker once that several calls shared, by the best that became of them", () => {
+    const worker = "x1/7";
+    const of = (id: number, fromMs: number, toMs: number, worker?: string) => ({
+      ...{ invocation: invocationId(id), node: n1, cores: 1, fromMs, toMs },
+      ...(worker !== undefined && { worker }),
+    });
+    const figures = computeUtilization(
+      input({
+        holdings: [{ executor: executorId("e"), node: n1, cores: 8, fromMs: 0, toMs: 60_000 }],
+        useful: [of(7, 0, 2_000, worker), of(8, 1_000, 4_000, worker), of(9, 0, 4_000)],
+        unfinished: [{ node: n1, cores: 1, fromMs: 3_000, toMs: 6_000, end: "evicted", worker }],
+      }),
+    );
+    expect(figures.usefulCoreMs).toBe(4_000 + 4_000);
+    expect(figures.idleParts).toMatchObject({ useful: 8_000, evicted: 2_000 });
+  });
+
   test("is zero if nothing was idle", () => {
     const figures = computeUtilization(input({ nodeSpans: [] }));
     expect(figures).toMatchObject({ nodes: 0, coverage: 0, goodput: 0, evictMs: null });

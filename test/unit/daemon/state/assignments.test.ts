@@ -3,8 +3,14 @@
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { digestOf } from "../../../../src/core/submission/digest.js";
-import { Assignments, newTaskRun } from "../../../../src/daemon/state/assignments.js";
+import { Assignments } from "../../../../src/daemon/state/assignments.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
+import {
+  freeSeats,
+  newTaskRun,
+  openWorker,
+  placeWithSeat,
+} from "../../../../src/daemon/state/shared-place.js";
 import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import { give, newState } from "../../../support/daemon/state.js";
 import { invocation, submission } from "../../../support/nouns.js";
@@ -66,6 +72,23 @@ test("of tasks that are ordered together one has the place, and then the next", 
   // Its executor reports it again.
   assignments.undoReturn(first!);
   expect([first, third].map((each) => each!.waits)).toEqual([false, false]);
+});
+
+test("a worker that calls share is held once, and takes no more after one of them was evicted", () => {
+  const held = assignments.open(x1);
+  const openedFor = { invocation: id, attempt: 1 };
+  const worker = openWorker({ key: "w", seats: 3, openedFor });
+  const [first, second] = [1, 2].map((each) => give(assignments, x1, each, {}, worker));
+  expect([first, second].map((each) => each!.waits)).toEqual([false, true]);
+  expect(freeSeats(held.values())).toEqual(new Map([["w", 1]]));
+  expect(placeWithSeat(held.values(), "w")).toBe(worker);
+  assignments.return(first!);
+  expect(second!.waits).toBe(false);
+  expect(freeSeats(held.values())).toEqual(new Map([["w", 2]]));
+  give(assignments, x1, 3, {}, worker);
+  assignments.return(second!, "EVICTED");
+  expect(freeSeats(held.values())).toEqual(new Map());
+  expect(placeWithSeat(held.values(), "w")).toBeNull();
 });
 
 test("an executor is forgotten only when it holds nothing", () => {

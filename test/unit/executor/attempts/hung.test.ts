@@ -35,6 +35,7 @@ const containment: Containment = { ...processGroups, openGroup: () => group };
 const handle = { terminate: () => {}, notify: () => {}, kill: () => {} };
 const runtime: Runtime = {
   hasIdle: false,
+  seatFor: () => null,
   yieldTo: async () => {},
   prepare: () => ({
     group,

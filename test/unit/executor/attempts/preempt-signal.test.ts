@@ -65,6 +65,7 @@ test("an attempt whose end is not settled yet is evicted by SIGTERM", async () =
   let tell: RunEvents | undefined;
   const runtime: Runtime = {
     hasIdle: false,
+    seatFor: () => null,
     yieldTo: async () => {},
     prepare: () => ({
       group,

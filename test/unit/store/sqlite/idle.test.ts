@@ -60,10 +60,11 @@ test("the idle record includes evicted, lost and running work, and when work wai
 
   const whole = await store.loadUtilization(0, 10_000);
   const node = { node: n1, cores: 2 };
+  const worker = `e1/${evicted}`;
   expect(whole.unfinished).toEqual([
-    { ...node, fromMs: 2_500, toMs: 4_000, end: "evicted" },
-    { ...node, fromMs: 5_000, toMs: 6_000, end: "lost" },
-    { ...node, fromMs: 6_500, toMs: 10_000, end: "running" },
+    { ...node, fromMs: 2_500, toMs: 4_000, end: "evicted", worker: null },
+    { ...node, fromMs: 5_000, toMs: 6_000, end: "lost", worker },
+    { ...node, fromMs: 6_500, toMs: 10_000, end: "running", worker },
   ]);
   expect(inOrder(whole.waits)).toEqual([
     [1_000, 2_500],

@@ -161,9 +161,23 @@ test("useful time is that of posted attempts, as measured by the node", async ()
   for (const { id } of tasks) await store.beginAttempt(sampleAttempt(id));
   await store.endAttempt(sampleResult(tasks[0]!.id, 1, "COMPLETED"));
   await store.endAttempt(sampleResult(tasks[1]!.id, 1, "EVICTED"));
-  const useful = [{ invocation: 1, node: "n1", cores: 2, fromMs: 2_500, toMs: 4_000 }];
+  const span = { node: "n1", cores: 2, fromMs: 2_500, toMs: 4_000 };
+  const useful = [{ invocation: 1, ...span, worker: null }];
   expect((await everything()).useful).toEqual(useful);
   expect((await store.loadUtilization(3_999, 9_000)).useful).toEqual(useful);
   expect((await store.loadUtilization(4_000, 9_000)).useful).toEqual([]);
   expect((await store.loadUtilization(0, 2_500)).useful).toEqual([]);
+});
+
+test("useful time in a shared worker has its name, and its share is what is posted", async () => {
+  const [first, second] = await submitTo(store, sampleRequest("a", { tasks: [1, 2] }));
+  await store.beginAttempt(sampleAttempt(first!.id));
+  await store.beginAttempt({ ...sampleAttempt(second!.id), sharesWith: first!.id });
+  for (const { id } of [first!, second!])
+    await store.endAttempt(sampleResult(id, 1, "COMPLETED", { shareMs: 750 }));
+  const workers = (await everything()).useful.map(({ worker }) => worker);
+  expect(workers).toEqual([`e1/${first!.id}`, `e1/${first!.id}`]);
+  const [attempt] = await store.listAttempts(second!.id);
+  expect(attempt).toMatchObject({ sharesWith: first!.id, shareMs: 750, wallMs: 1_500 });
+  expect(await store.verifyLedger()).toMatchObject({ balanced: true, postings: 2 });
 });

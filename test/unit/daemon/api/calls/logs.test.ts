@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import type { CallRoutes } from "../../../../../src/daemon/api/calls/accepting.js";
 import { partAfter, readLog } from "../../../../../src/daemon/api/calls/logs.js";
 import { executorId, invocationId } from "../../../../../src/model/ids.js";
-import { AskedLogs } from "../../../../../src/wire/asked-logs.js";
+import { AskedLogs } from "../../../../../src/wire/flow/asked-logs.js";
 import { invocation } from "../../../../support/nouns.js";
 
 test.each<[string, number, string, number]>([

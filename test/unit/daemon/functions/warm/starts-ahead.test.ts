@@ -3,10 +3,10 @@
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
+import type { ExpectedCalls } from "../../../../../src/core/functions/pool/expected-calls.js";
 import { StartsAhead } from "../../../../../src/daemon/functions/warm/starts-ahead.js";
 import type { Events } from "../../../../../src/daemon/state/events.js";
 import type { ExecutorRecord } from "../../../../../src/daemon/state/executor-record.js";
-import type { ExpectedCalls } from "../../../../../src/daemon/state/expected-calls.js";
 import { IdleWorkers } from "../../../../../src/daemon/state/idle-workers.js";
 import { workerKey } from "../../../../../src/model/call.js";
 import { GleanerError } from "../../../../../src/model/errors.js";

@@ -18,7 +18,7 @@ CREATE TABLE attempt (
   max_rss_mb INTEGER CHECK (max_rss_mb >= 0),
   exit_code INTEGER CHECK (exit_code >= 0),
   signal INTEGER CHECK (signal >= 0),
-  reason TEXT, fetch_ms INTEGER CHECK (fetch_ms >= 0), start_ms INTEGER CHECK (start_ms >= 0), load_ms INTEGER CHECK (load_ms >= 0), run_ms INTEGER CHECK (run_ms >= 0), hot_ms INTEGER CHECK (hot_ms >= 0), spin_ms INTEGER CHECK (spin_ms BETWEEN 0 AND hot_ms),
+  reason TEXT, fetch_ms INTEGER CHECK (fetch_ms >= 0), start_ms INTEGER CHECK (start_ms >= 0), load_ms INTEGER CHECK (load_ms >= 0), run_ms INTEGER CHECK (run_ms >= 0), hot_ms INTEGER CHECK (hot_ms >= 0), spin_ms INTEGER CHECK (spin_ms BETWEEN 0 AND hot_ms), shares_with INTEGER CHECK (shares_with >= 1), share_ms INTEGER CHECK (share_ms BETWEEN 0 AND wall_ms),
   PRIMARY KEY (invocation, number),
   CHECK ((ended_at_ms IS NULL) = (state = 'RUNNING')),
   CHECK ((wall_ms IS NULL) = (state = 'RUNNING'))

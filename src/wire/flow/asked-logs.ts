@@ -1,7 +1,7 @@
 // What the running calls of one executor have printed so far, as it answers.
 
-import { clearTimeout, setTimeout } from "../clock.js";
-import { type AttemptKey, attemptName } from "./attempt-key.js";
+import { clearTimeout, setTimeout } from "../../clock.js";
+import { type AttemptKey, attemptName } from "../attempt-key.js";
 
 /** A node that does not answer within this time has nothing to show. */
 const patienceMs = 2_000;

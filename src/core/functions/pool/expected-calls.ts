@@ -1,7 +1,7 @@
 // A function whose next call is expected: what its worker is like, and when it is needed.
 
-import type { Outlook } from "../../core/functions/pool/function-history.js";
-import type { Invocation, Submission } from "../../model/invocation.js";
+import type { Invocation, Submission } from "../../../model/invocation.js";
+import type { Outlook } from "./function-history.js";
 
 export interface ExpectedCalls {
   /** The kind of worker that its next call needs, if that is like the last one. */

@@ -1,0 +1,46 @@
+// A worker of this node, as the pool keeps it.
+
+import type { Timer } from "../../clock.js";
+import { type WorkerKind, workerKey } from "../../model/call.js";
+import type { CallAttemptOrder } from "../../wire/messages.js";
+import type { Worker } from "./worker.js";
+
+export interface Kept {
+  readonly worker: Worker;
+  readonly kind: WorkerKind;
+  readonly key: string;
+  /** The attempt for which it was last taken while no call was in it: the others name it. */
+  openedFor: string | null;
+  /** Those that have a place in it. */
+  calls: number;
+  /** As it was told: the kernel takes a moment. */
+  isFrozen: boolean;
+  /** No call has wanted it yet, and it is not ready. */
+  isAhead: boolean;
+  idleSinceMs: number | null;
+  timer: Timer | undefined;
+  readonly gone: Promise<void>;
+}
+
+export const newKept = (
+  worker: Worker,
+  kind: WorkerKind,
+  isAhead: boolean,
+  gone: Promise<void>,
+): Kept => ({
+  ...{ worker, kind, key: workerKey(kind), gone },
+  ...{ openedFor: null, calls: 0, isFrozen: false, isAhead },
+  ...{ idleSinceMs: null, timer: undefined },
+});
+
+export const kindOf = ({ uid, command, cores, memoryMb, gpus }: CallAttemptOrder): WorkerKind => ({
+  uid,
+  version: command.version,
+  cores,
+  memoryMb,
+  gpus,
+});
+
+export const oldestFirst = (one: Kept, other: Kept): number =>
+  one.idleSinceMs! - other.idleSinceMs!;
+export const latestFirst = (one: Kept, other: Kept): number => -oldestFirst(one, other);
