@@ -270,7 +270,7 @@ complete -c glean -n '__fish_seen_subcommand_from simulate' -l machines -d 'the 
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l outages -d 'when nodes were out: sacctmgr -P show event or reservation, slurmctld\'s log, or node,start,end; may be repeated'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l from -d 'begin of the replay, such as 2026-01-01 or 2026-01-01T12:00, in UTC'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l to -d 'end of the replay'
-complete -c glean -n '__fish_seen_subcommand_from simulate' -l sample -d 'replay only this many nodes, drawn at random, and state the error'
+complete -c glean -n '__fish_seen_subcommand_from simulate' -l sample -d 'replay only this many nodes (20) or days (7d), drawn at random, and state the error'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l nodes -d 'number of equal nodes, instead of --machines'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l cores-per-node -d 'cores of each node, with --holes or --nodes'
 complete -c glean -n '__fish_seen_subcommand_from simulate' -l memory-per-core -d 'memory of nodes for which the input has none (default: "4G")'

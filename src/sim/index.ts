@@ -15,7 +15,7 @@ export { readTimeMs } from "./inputs/times.js";
 export type { WindowWish } from "./inputs/window.js";
 export { type Policy, policies, policyNamed } from "./policies.js";
 export { seeded } from "./random.js";
-export { sampleNodes } from "./sample.js";
+export { type Estimate, estimateOf, sampleDays, sampleNodes } from "./sample.js";
 export { type Simulated, type SimulationResult, simulate } from "./simulate.js";
 export type { Trace } from "./site/trace.js";
 export type { ReplayNews, ReplayOrder } from "./thread.js";

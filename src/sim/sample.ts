@@ -1,8 +1,8 @@
-// Replays a sample of a trace's nodes, and says how far its figures may be from those of all nodes.
+// Replays a sample of a trace's nodes or of its days, and says how far its figures may be from
+// those of the whole trace.
 
 import { counted } from "../model/counted.js";
 import { GleanerError } from "../model/errors.js";
-import type { NodeUtilization } from "../model/records/utilization.js";
 import type { Random } from "./random.js";
 import type { Sample, Trace } from "./site/trace.js";
 
@@ -32,6 +32,36 @@ export function sampleNodes(trace: Trace, count: number, random: Random): Trace 
   };
 }
 
+const dayMs = 86_400_000;
+
+/** The traces of `count` of its whole days, in order; throws BAD_REQUEST if it has no more. */
+export function sampleDays(trace: Trace, count: number, random: Random): SampledDays {
+  const ofDays = Math.floor((trace.toMs - trace.fromMs) / dayMs);
+  if (count >= ofDays)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `--sample: the trace has only ${counted(ofDays, "whole day")}: give a smaller number, or omit --sample`,
+    );
+  const remark = `a sample of ${count} of ${counted(ofDays, "day")}, each replayed by itself: it begins with nothing learned, and all its holes are cut at midnight`;
+  const days = drawn(ofDays, count, random).map((day) => {
+    const fromMs = trace.fromMs + day * dayMs;
+    const { notes } = trace;
+    return {
+      ...trace,
+      fromMs,
+      toMs: fromMs + dayMs,
+      changes: trace.changes.within(fromMs, fromMs + dayMs),
+      notes: { ...notes, remarks: [...notes.remarks, remark] },
+    };
+  });
+  return { days, ofDays };
+}
+
+export interface SampledDays {
+  readonly days: readonly Trace[];
+  readonly ofDays: number;
+}
+
 /** `count` different numbers below `most`, in order. */
 function drawn(most: number, count: number, random: Random): number[] {
   const all = Array.from({ length: most }, (_, index) => index);
@@ -42,12 +72,16 @@ function drawn(most: number, count: number, random: Random): number[] {
   return all.slice(0, count).sort((a, b) => a - b);
 }
 
+/** What one sampled node, or day, had and used. */
+type Used = Readonly<Record<"idleCoreMs" | "coveredCoreMs" | "usefulCoreMs", number>>;
+
 /**
  * The share that the sampled nodes have, as an estimate for all (a ratio estimator): nodes with
- * more idle time count more, and the error falls to 0 as the sample approaches all nodes.
+ * more idle time count more, and the error falls to 0 as the sample approaches all nodes. So with
+ * days.
  */
 export function estimateOf(
-  perNode: readonly NodeUtilization[],
+  perNode: readonly Used[],
   part: "coveredCoreMs" | "usefulCoreMs",
   { nodes, ofNodes }: Sample,
 ): Estimate {

@@ -68,7 +68,7 @@ export async function simulateFunctions(file: string, options: FunctionOptions):
   const sim = await import("../../sim/index.js");
   const startedMs = monotonicMs();
   const trace = await sim.readFunctionTrace(sim.linesOf(file));
-  const progress = new Progress(1);
+  const progress = new Progress();
   const replay = sim.replayFunctions(trace, settings, (share) => progress.at(0, share));
   const wallMs = monotonicMs() - startedMs;
   const maxRssMb = Math.round(process.resourceUsage().maxRSS / 1_024);

@@ -72,14 +72,30 @@ const tenYearsMs = 3_650 * 86_400_000;
 
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
-/** The trace of the options; a sample of its nodes is drawn with the seed. */
-export async function traceFrom(options: TraceOptions, seed: number, sim: Sim): Promise<Trace> {
+/** The most days of a sample: more results do not fit side by side. */
+const mostDays = 50;
+
+/**
+ * The trace of the options, or of each day of a sample; nodes or days are drawn with the seed.
+ * `ofDays` is null unless it is one of days.
+ */
+export async function tracesFrom(
+  options: TraceOptions,
+  seed: number,
+  sim: Sim,
+): Promise<{ readonly traces: readonly Trace[]; readonly ofDays: number | null }> {
   const trace = await wholeTraceFrom(options, sim);
-  if (options.sample === undefined) return trace;
-  const count = parseCount(options.sample, "--sample", sim.maxNodes);
+  const { sample } = options;
+  if (sample === undefined) return { traces: [trace], ofDays: null };
+  const isOfDays = sample.endsWith("d");
+  const most = isOfDays ? mostDays : sim.maxNodes;
+  const count = parseCount(isOfDays ? sample.slice(0, -1) : sample, "--sample", most);
   if (count < 2)
-    throw bad("--sample: give at least 2 nodes: the error follows from their differences");
-  return sim.sampleNodes(trace, count, sim.seeded(seed));
+    throw bad("--sample: give at least 2 nodes or days: the error follows from their differences");
+  const random = sim.seeded(seed);
+  if (!isOfDays) return { traces: [sim.sampleNodes(trace, count, random)], ofDays: null };
+  const { days, ofDays } = sim.sampleDays(trace, count, random);
+  return { traces: days, ofDays };
 }
 
 async function wholeTraceFrom(options: TraceOptions, sim: Sim): Promise<Trace> {

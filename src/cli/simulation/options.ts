@@ -26,7 +26,10 @@ export function addTraceOptions(command: Command): void {
     )
     .option("--from <TIME>", "begin of the replay, such as 2026-01-01 or 2026-01-01T12:00, in UTC")
     .option("--to <TIME>", "end of the replay")
-    .option("--sample <N>", "replay only this many nodes, drawn at random, and state the error")
+    .option(
+      "--sample <N>",
+      "replay only this many nodes (20) or days (7d), drawn at random, and state the error",
+    )
     .option("--nodes <N>", "number of equal nodes, instead of --machines")
     .option("--cores-per-node <N>", "cores of each node, with --holes or --nodes")
     .option("--memory-per-core <SIZE>", "memory of nodes for which the input has none", "4G");

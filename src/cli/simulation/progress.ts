@@ -8,13 +8,14 @@ const firstAfterMs = 1_000;
 const everyMs = 3_000;
 const bytesPerMb = 1_000_000;
 
-/** Receives the completed share of each of `runs` replays. */
+/** Receives the completed share of each replay. */
 export class Progress {
   private nextMs = monotonicMs() + firstAfterMs;
   private replaysSinceMs: number | null = null;
-  private readonly shares: number[];
+  private shares: number[] = [0];
 
-  constructor(runs: number) {
+  /** How many replays there will be. */
+  expect(runs: number): void {
     this.shares = new Array<number>(runs).fill(0);
   }
 

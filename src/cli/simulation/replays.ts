@@ -20,6 +20,7 @@ export async function runReplays(
   progress: Progress,
   simulate: typeof import("../../sim/index.js")["simulate"],
 ): Promise<readonly Timed[]> {
+  progress.expect(orders.length);
   const program = join(dirname(process.argv[1] ?? ""), "glean-replay.cjs");
   const threads = Math.min(orders.length, availableParallelism());
   const results: Timed[] = [];

@@ -55,6 +55,42 @@ export class Changes {
     );
   }
 
+  /** Those in [fromMs, toMs); what is taken at its begin is taken there, once for each node. */
+  within(fromMs: number, toMs: number): Changes {
+    const held = new Map<string, { node: number; isOutage: number; cores: number; mb: number }>();
+    const kept: number[] = [];
+    for (let index = 0; index < this.length && this.times[index]! < toMs; index++) {
+      if (this.times[index]! > fromMs) {
+        kept.push(index);
+        continue;
+      }
+      const [node, isOutage] = [this.nodes[index]!, this.outages[index]!];
+      const key = `${node} ${isOutage}`;
+      const before = held.get(key) ?? { node, isOutage, cores: 0, mb: 0 };
+      before.cores += this.coreDeltas[index]!;
+      before.mb += this.memoryDeltas[index]!;
+      held.set(key, before);
+    }
+    const first = [...held.values()].filter(({ cores }) => cores > 0);
+    return new Changes(
+      first.length + kept.length,
+      Float64Array.from([...first.map(() => fromMs), ...kept.map((index) => this.times[index]!)]),
+      Int32Array.from([...first.map(({ node }) => node), ...kept.map((at) => this.nodes[at]!)]),
+      Int32Array.from([
+        ...first.map((each) => each.cores),
+        ...kept.map((at) => this.coreDeltas[at]!),
+      ]),
+      Float64Array.from([
+        ...first.map(({ mb }) => mb),
+        ...kept.map((at) => this.memoryDeltas[at]!),
+      ]),
+      Uint8Array.from([
+        ...first.map((each) => each.isOutage),
+        ...kept.map((at) => this.outages[at]!),
+      ]),
+    );
+  }
+
   /** Merges both in order; at the same moment ends come first. */
   with(others: Changes): Changes {
     const length = this.length + others.length;

@@ -204,6 +204,24 @@ describe("glean simulate", () => {
     expectSentence(await run(...args, "--sample", "60"), 2, /the trace has only 60 nodes/);
   });
 
+  test("--sample 2d replays days by themselves and estimates all of them", async () => {
+    const lines = Array.from(
+      { length: 40 },
+      (_, at) => `n${at % 3},${at * 9_000},${at * 9_500 + 99}`,
+    );
+    writeFileSync(join(world.home, "days"), lines.join("\n"));
+    const args = ["--holes", "days", "--cores-per-node", "4", "--call", "1m", "--sample", "2d"];
+    const { runs, estimates } = JSON.parse((await run(...args, "--json")).stdout);
+    const sum = (part: "usefulCoreMs" | "idleCoreMs") => runs[0][part] + runs[1][part];
+    expect(estimates).toMatchObject([{ run: "prediction", days: 2, ofDays: 4 }]);
+    expect(estimates[0].goodput.value).toBeCloseTo(sum("usefulCoreMs") / sum("idleCoreMs"));
+    const { stdout } = await run(...args);
+    expect(stdout).toMatch(
+      /\nEstimate for all 4 days from 2, prediction: coverage 0\.\d{4} ± 0\.\d{4}, goodput/,
+    );
+    expectSentence(await run(...args, "--html", "x.html"), 2, /no --sample of days/);
+  });
+
   test("says in one sentence that a gzipped file is cut off", async () => {
     const lines = Array.from({ length: 200_000 }, (_, index) => `n${index},${index},${index + 9}`);
     const whole = gzipSync(lines.join("\n"));

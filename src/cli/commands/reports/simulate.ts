@@ -5,6 +5,7 @@ import type { Simulated, Trace } from "../../../sim/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { type Forms, requireOneForm, saveFile, savePage } from "../../forms.js";
 import { complain, json, print } from "../../output.js";
+import { type DayEstimate, dateOf, estimateLine, estimatesOf } from "../../simulation/days.js";
 import {
   addFunctionOptions,
   type FunctionOptions,
@@ -17,7 +18,7 @@ import {
   sweepable,
   type TraceOptions,
   tracedCalls,
-  traceFrom,
+  tracesFrom,
 } from "../../simulation/inputs.js";
 import { addDemandOptions, addTraceOptions, collect } from "../../simulation/options.js";
 import { noteLines, type Run, renderRuns, renderRunsCsv } from "../../simulation/output.js";
@@ -84,13 +85,13 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
     ["--node-csv", options.nodeCsv],
   ];
   for (const [option, file] of files)
-    if (file !== undefined && variants.length * names.length > 1)
+    if (file !== undefined && (variants.length * names.length > 1 || isOfDays(options)))
       throw new GleanerError(
         "BAD_REQUEST",
-        `${option} shows one run: give one --policy and no --sweep`,
+        `${option} shows one run: give one --policy, no --sweep and no --sample of days`,
       );
   const seed = parseSeed(options.seed);
-  const progress = new Progress(variants.length * names.length);
+  const progress = new Progress();
   const linesOf = (file: string) => module.linesOf(file, (bytes) => progress.reading(file, bytes));
   const sim = { ...module, linesOf };
   const policies = names.map(sim.policyNamed);
@@ -100,24 +101,33 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
     costs: costsFrom(variant.options, sim.measuredCosts),
     label: variant.label,
   }));
-  const trace = withSkipped(
-    await traceFrom(options, seed, sim),
-    traced ?? { skipped: {}, firstSkipped: {} },
+  const sampled = await tracesFrom(options, seed, sim);
+  const traces = sampled.traces.map((trace) =>
+    withSkipped(trace, traced ?? { skipped: {}, firstSkipped: {} }),
   );
   const orders = policies.flatMap((policy) =>
-    settings.map(({ demand, costs }) => ({ trace, demand, costs, policy, seed })),
+    settings.flatMap(({ demand, costs, label }) =>
+      traces.map((trace) => {
+        const day = sampled.ofDays === null ? null : dateOf(trace.fromMs);
+        const name = [policy.name, label].filter((part) => part !== null).join(" ");
+        return { label: name, day, trace, demand, costs, policy, seed };
+      }),
+    ),
   );
   const simulated = await runReplays(orders, progress, sim.simulate);
   const maxRssMb = Math.round(process.resourceUsage().maxRSS / 1_024);
   const runs = simulated.map(({ result, utilization, wallMs }, index): Replayed => {
     const order = orders[index]!;
-    const { label } = settings[index % settings.length]!;
-    const name = label === null ? order.policy.name : `${order.policy.name} ${label}`;
-    return { ...order, label: name, result: { ...result, wallMs, maxRssMb }, utilization };
+    const label = order.day === null ? order.label : `${order.label} ${order.day}`;
+    return { ...order, label, result: { ...result, wallMs, maxRssMb }, utilization };
   });
-  await write(runs, options);
+  const estimates =
+    sampled.ofDays === null ? [] : estimatesOf(orders, simulated, sampled.ofDays, sim.estimateOf);
+  await write(runs, estimates, options);
   return exitStatus.done;
 }
+
+const isOfDays = ({ sample }: Options): boolean => sample?.endsWith("d") === true;
 
 /** Returns the options of each run: one for each value of the sweep, if there is one. */
 function variantsOf(options: Options): { options: Options; label: string | null }[] {
@@ -147,16 +157,22 @@ type CallNotes = Pick<
 
 type Replayed = Run & AssumedRun & Pick<Simulated, "utilization">;
 
-async function write(runs: readonly Replayed[], options: Options): Promise<void> {
+async function write(
+  runs: readonly Replayed[],
+  estimates: readonly DayEstimate[],
+  options: Options,
+): Promise<void> {
   const [first] = runs;
+  const sentences = estimates.map(estimateLine);
   if (options.json) {
     const all = runs.map(({ label, result }) => ({ run: label, ...result }));
-    print(json(all.length === 1 ? first!.result : { runs: all }));
+    const more = estimates.length === 0 ? {} : { estimates };
+    print(json(all.length === 1 ? first!.result : { runs: all, ...more }));
   } else if (options.csv) {
     print(renderRunsCsv(runs));
     // Not in the file, where each line is a run.
-    for (const line of noteLines(first!.result)) complain(line);
-  } else print(renderRuns(runs));
+    for (const line of [...sentences, ...noteLines(first!.result)]) complain(line);
+  } else print(renderRuns(runs) + sentences.map((line) => `${line}\n`).join(""));
   const { html, nodeCsv } = options;
   if (html === undefined && nodeCsv === undefined) return;
   const report = await import("../../../report/index.js");

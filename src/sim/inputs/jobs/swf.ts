@@ -23,8 +23,7 @@ export async function readSwf(
 ): Promise<Trace> {
   const skipped = new Skipped();
   const header = new Map<string, number>();
-  const jobs: LoggedJob[] = [];
-  let unknownWaits = 0;
+  const read: SwfJob[] = [];
   let number = 0;
   for await (const line of lines) {
     number++;
@@ -36,11 +35,10 @@ export async function readSwf(
     if (line.trim() === "") continue;
     const job = parseJob(line, number, (header.get("UnixStartTime") ?? 0) * 1_000);
     if ("reason" in job) skipped.add(job.reason, number, job.column);
-    else {
-      jobs.push(job);
-      if (job.waitIsUnknown) unknownWaits++;
-    }
+    else read.push(job);
   }
+  const jobs = withoutParts(read, skipped);
+  const unknownWaits = jobs.filter(({ waitIsUnknown }) => waitIsUnknown).length;
   const remarks =
     unknownWaits > 0
       ? [
@@ -54,6 +52,16 @@ export async function readSwf(
       : wish,
     window,
   );
+}
+
+/** Leaves out the runs of which a job consists if the job has a line for all of them. */
+function withoutParts(jobs: readonly SwfJob[], skipped: Skipped): readonly SwfJob[] {
+  const wholes = new Set(jobs.filter(({ isPart }) => !isPart).map(({ id }) => id));
+  return jobs.filter(({ id, isPart, line }) => {
+    if (!isPart || !wholes.has(id)) return true;
+    skipped.add("a part of a job that has a line of its own", line, "11");
+    return false;
+  });
 }
 
 function machinesOf(
@@ -70,6 +78,9 @@ function machinesOf(
 
 interface SwfJob extends LoggedJob {
   readonly waitIsUnknown: boolean;
+  readonly id: number;
+  /** Whether the line is of one of several runs of a job, if the log uses the format's states. */
+  readonly isPart: boolean;
 }
 
 /** The year 2200, in seconds: no job has a later time. */
@@ -88,8 +99,7 @@ function parseJob(line: string, number: number, epochMs: number): SwfJob | Reaso
   const fields = (open < 0 ? line : line.slice(0, open)).trim().split(/\s+/).map(Number);
   if (fields.length < 11 || fields.some((field) => Number.isNaN(field)))
     return no("not 18 numbers");
-  const [, submit, wait, run, allocated, , , requested, , memory, status] = fields;
-  if (status! >= 2 && status! <= 4) return no("a part of a job that has a line of its own", "11");
+  const [id, submit, wait, run, allocated, , , requested, , memory, status] = fields;
   if (run! < 0) return no("negative run time", "4");
   if (submit! < 0) return no("missing start", "2");
   const cores = allocated! > 0 ? allocated! : requested!;
@@ -111,6 +121,8 @@ function parseJob(line: string, number: number, epochMs: number): SwfJob | Reaso
     isSpread: false,
     line: number,
     waitIsUnknown: wait! < 0,
+    id: id!,
+    isPart: status! >= 2 && status! <= 4,
   };
 }
 

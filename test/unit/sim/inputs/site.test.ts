@@ -193,12 +193,13 @@ describe("a hole log", () => {
 
 describe("SWF", () => {
   test("with parts of jobs counts each job once", async () => {
-    const job = (status: number) => `1 0 0 50 1 -1 -1 1 -1 -1 ${status} 1 1 1 1 1 -1 -1`;
+    const job = (status: number, id = 1) =>
+      `${id} 0 0 50 1 -1 -1 1 -1 -1 ${status} 1 1 1 1 1 -1 -1`;
     const { notes, jobs } = await readSwf(
-      ["; MaxNodes: 1", "; MaxProcs: 2", job(1), job(2), job(3)],
+      ["; MaxNodes: 1", "; MaxProcs: 2", job(1), job(2), job(3), job(2, 7)],
       { groups: null, memoryPerCoreMb: 1_000 },
     );
-    expect(jobs).toBe(1);
+    expect(jobs).toBe(2);
     expect(notes.skipped).toEqual({ "a part of a job that has a line of its own": 2 });
   });
 
