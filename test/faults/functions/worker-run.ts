@@ -313,10 +313,8 @@ export class WorkerRun implements SimulatedRun {
   private finish(call: Call, { does }: Input, payload: Buffer): void {
     const { id } = call;
     if (!this.calls.has(id)) return;
-    const { chance, books } = this.world;
+    const { chance } = this.world;
     const death = deaths[does];
-    const mayDoom = death !== undefined || does === "overflow";
-    if (mayDoom) books.calls.mayDoom(this.held.all.map(({ key }) => key));
     if (death !== undefined) this.end(...death);
     else if (does === "throw")
       this.answer(call, says.failed(id, "exception"), 1, { kind: "exception" });
@@ -391,6 +389,8 @@ export class WorkerRun implements SimulatedRun {
     this.wire.hangUp();
     this.report(() => {
       const { all } = this.held;
+      const isOwn = this.isBroken || signal !== 9 || oomKills > 0;
+      if (isOwn) this.world.books.calls.mayDoom(all.map(({ key }) => key));
       const ended = { ...how, cpuMs: Math.round(cpuMs / all.length) };
       for (const held of all) this.ended(held, endUs, ended);
       this.events.onEnd({
