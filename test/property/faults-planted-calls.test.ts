@@ -39,6 +39,19 @@ test(
   patienceMs,
 );
 
+type Queue = typeof import("../../src/daemon/state/queue-figures.js");
+
+test(
+  "finds that min-warm starts workers although some start already",
+  async () => {
+    const run = await withChanged<Queue>("../../src/daemon/state/queue-figures.js", () => ({
+      callsOf: () => ({ open: 0, waiting: 0 }),
+    }));
+    await mustFind(/start at once for a min-warm of/, run);
+  },
+  patienceMs,
+);
+
 type Worker = typeof import("../../src/executor/workers/worker.js");
 
 test(
