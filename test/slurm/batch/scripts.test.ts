@@ -67,7 +67,7 @@ test("a held array starts when it is released, no more tasks at once than it may
     "echo + $SLURMD_NODENAME; sleep 0.2; echo -",
   );
   const id = (await shell("sbatch --parsable task.sh")).trim();
-  expect(await shell(`squeue -h -j ${id} -o '%i %t %r'`)).toBe(`${id}_[1-4] PD JobHeldUser\n`);
+  expect(await shell(`squeue -h -j ${id} -o '%i %t %r'`)).toBe(`${id}_[1-4%1] PD JobHeldUser\n`);
   await shell(`scontrol release ${id}`);
   await at.ended(id);
   expect(written("array.log")).toEqual(Array.from({ length: 4 }, () => ["+ n1", "-"]).flat());
@@ -102,6 +102,24 @@ test("srun starts the steps of a script, also in a login shell", async () => {
   );
   const id = (await shell("sbatch --parsable -W steps.sh")).trim();
   expect(written("steps.log")).toEqual([`0: ${id}`, `1: ${id}`, "done"]);
+});
+
+test("a script finds itself as in a job, also from the processes that it spawns", async () => {
+  writeFileSync(
+    join(at.work, "spawns.py"),
+    [
+      "#!/usr/bin/env python3",
+      "#SBATCH -o spawns.log",
+      "import multiprocessing, os, sys",
+      "def name(_): return os.path.basename(sys.argv[0])",
+      'if __name__ == "__main__":',
+      '    with multiprocessing.get_context("spawn").Pool(1) as pool: print(pool.map(name, [0]))',
+      '    print("SLURM_NTASKS" in os.environ, "SLURM_CPUS_PER_TASK" in os.environ)',
+      "",
+    ].join("\n"),
+  );
+  await shell("sbatch -W spawns.py");
+  expect(written("spawns.log")).toEqual(["['slurm_script']", "False False"]);
 });
 
 test("a script that requeues itself runs again, and what was used is billed", async () => {
