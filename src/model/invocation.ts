@@ -203,6 +203,8 @@ export interface Invocation extends ResourceRequest {
   readonly maxRssMb: number | null;
   /** The processor time of its last attempt that is billed as hot, if it is a leased worker. */
   readonly hotMs?: number | undefined;
+  /** The part of wallMs that it pays, if it shared its worker with other calls. */
+  readonly shareMs?: number | undefined;
 }
 
 /** The part that the owner requested; the rest of the record comes from its attempts. */

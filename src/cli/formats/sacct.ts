@@ -80,7 +80,7 @@ const fields: Readonly<Record<string, Text>> = {
   AllocTRES: (each, _, units) => ran(each, tresOf(each, units)),
   Reason: reasonOf,
   Restarts: ({ attempt }) => String(Math.max(0, attempt - 1)),
-  CoreMs: (each, nowMs) => String(elapsedMs(each, nowMs) * each.cores),
+  CoreMs: (each, nowMs) => String((each.shareMs ?? elapsedMs(each, nowMs)) * each.cores),
   HeldMs: (each) => String(billedParts(each)?.heldMs ?? 0),
   HotMs: (each) => String(billedParts(each)?.hotMs ?? 0),
   Partition: () => "gleaner",

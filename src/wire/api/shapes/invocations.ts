@@ -49,6 +49,9 @@ const invocationFields = {
   hotMs: duration
     .optional()
     .describe("The part of cpuMs that is billed as hot; only of a leased worker that has ended"),
+  shareMs: duration
+    .optional()
+    .describe("The part of wallMs that is billed; only of a call that shared its worker"),
 };
 
 export const invocation = shapeOf<Invocation>()(z.strictObject(invocationFields));

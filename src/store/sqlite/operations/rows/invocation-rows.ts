@@ -28,12 +28,13 @@ export interface InvocationRow {
   readonly cpu_ms: number | null;
   readonly max_rss_mb: number | null;
   readonly hot_ms: number | null;
+  readonly share_ms: number | null;
 }
 
 export const columns = `i.id, i.submission, i.array_task_id, s.owner_uid, s.owner_gid, s.owner_user, s.name, s.cores,
   s.memory_mb, s.gpus, s.time_limit_ms, i.state, s.submitted_at_ms, i.started_at_ms, i.ended_at_ms, i.attempt,
   i.exit_code, i.signal, i.reason, i.node,
-  a.wall_ms, a.cpu_ms, a.max_rss_mb, a.hot_ms`;
+  a.wall_ms, a.cpu_ms, a.max_rss_mb, a.hot_ms, a.share_ms`;
 export const tables = `invocation AS i JOIN submission AS s ON s.id = i.submission
   LEFT JOIN attempt AS a ON a.invocation = i.id AND a.number = i.attempt`;
 
@@ -61,5 +62,6 @@ export function invocationOf(row: InvocationRow): Invocation {
     cpuMs: row.cpu_ms,
     maxRssMb: row.max_rss_mb,
     ...(row.hot_ms !== null && { hotMs: row.hot_ms }),
+    ...(row.share_ms !== null && { shareMs: row.share_ms }),
   };
 }

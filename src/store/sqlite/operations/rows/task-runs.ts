@@ -30,7 +30,7 @@ export interface RunRow extends InvocationRow {
 const runColumns = `r.first_id AS id, r.last_id, r.step, r.submission, r.first_task AS array_task_id, s.owner_uid, s.owner_gid,
   s.owner_user, s.name, s.cores, s.memory_mb, s.gpus, s.time_limit_ms, r.state, s.submitted_at_ms,
   NULL AS started_at_ms, r.ended_at_ms, 0 AS attempt, NULL AS exit_code, NULL AS signal, r.reason,
-  NULL AS node, NULL AS wall_ms, NULL AS cpu_ms, NULL AS max_rss_mb, NULL AS hot_ms`;
+  NULL AS node, NULL AS wall_ms, NULL AS cpu_ms, NULL AS max_rss_mb, NULL AS hot_ms, NULL AS share_ms`;
 const runTables = "task_run AS r JOIN submission AS s ON s.id = r.submission";
 
 export const selectRuns = (more = ""): string => `SELECT ${runColumns}${more} FROM ${runTables}`;
