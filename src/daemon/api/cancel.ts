@@ -30,6 +30,8 @@ export interface CancelRoutes extends UserNames {
 export interface DesertedRoutes extends CancelRoutes {
   readonly waiters: Pick<Waiters, "isAwaited">;
   readonly log: Logger;
+  /** How long a run may wait without a client; if omitted, 10 s. */
+  readonly desertedAfterMs?: number;
 }
 
 type Request = AskedOf<"cancel", "body">;
@@ -40,9 +42,10 @@ interface CancelFilter {
 }
 
 export function desertedRuns(deps: DesertedRoutes): DesertedRuns {
-  const { live, store, waiters, log } = deps;
+  const { live, store, waiters, log, desertedAfterMs } = deps;
   return new DesertedRuns({
     ...{ live, store, waiters },
+    ...(desertedAfterMs !== undefined && { graceMs: desertedAfterMs }),
     end: (run, reason) => endChosen(deps, reason, { singles: [run], runs: [] }),
     onTrouble: (run, err) => log.error({ run, err }, "cannot cancel a run without a client"),
   });

@@ -87,6 +87,7 @@ export function invocationHandlers(
       const { id, tasks } = answer;
       request.act = { action: "submit", subject: String(id), detail: `${tasks} tasks` };
       if (submission.command.kind !== "attached") return answer;
+      deserted.left(id);
       return { ...answer, key: deps.secrets.ofRun(id).toString("hex") };
     },
     list: async ({ caller, query, reply }) => {
@@ -275,7 +276,8 @@ async function wait(
     : { kind: "invocation", id: first.id };
   const gone = goneSignal(reply);
   await waiters.untilEnded(awaited, timeoutMs, gone);
-  if (gone.aborted && !isArray) deserted.left(first.id);
+  // A client behind a network that was cut closes nothing: it does not ask again.
+  if (!isArray) deserted.left(first.id);
   if (waiters.hasEnded(awaited)) return namedPieces(store, id, {});
   const open = isArray ? live.oneOf(awaited.id) : live.get(awaited.id);
   return onePiece(open === undefined ? [] : [open.invocation]);

@@ -7,7 +7,7 @@ import type { InvocationId } from "../../../model/ids.js";
 import type { LiveInvocations } from "../../state/live.js";
 import type { Live } from "../../state/live-invocation.js";
 
-/** A client whose connection broke is back by then. */
+/** A client whose connection broke, or whose wait was long enough, is back by then. */
 const graceMs = 10_000;
 
 export interface DesertedRunsDependencies {
@@ -23,7 +23,7 @@ export interface DesertedRunsDependencies {
 export class DesertedRuns {
   constructor(private readonly deps: DesertedRunsDependencies) {}
 
-  /** The connection of a client that waited for its end is gone. */
+  /** A client waits for its end no longer, or not yet. */
   left(id: InvocationId): void {
     if (!this.waits(id)) return;
     setTimeout(() => {

@@ -76,7 +76,7 @@ beforeEach(async () => {
   } as unknown as InvocationRoutes;
   const secrets = { ofRun: (id: InvocationId) => Buffer.alloc(32, id) };
   api = await TestApi.open(
-    invocationHandlers({ ...parts, secrets, log: pino({ level: "silent" }) }),
+    invocationHandlers({ ...parts, secrets, desertedAfterMs: 1, log: pino({ level: "silent" }) }),
   );
 });
 afterEach(() => api.close());
@@ -181,6 +181,19 @@ describe("a wait", () => {
     expect(task.body.invocations).toMatchObject([{ id: 2 }]);
     const ended = await api.ask("/v1/invocations/1_0/wait?timeoutMs=1", ada.uid);
     expect(ended.body.invocations).toMatchObject([{ id: 1, state: "COMPLETED" }]);
+  });
+
+  test("of a run that waits is its last if its client does not ask again, also without a hang-up", async () => {
+    const client = { hosts: ["127.0.0.1"], port: 1, socket: "", bootId: "" };
+    const command = { kind: "attached", argv: ["hostname"], client } as const;
+    const { submission, ...made } = sampleRequest("a", ada);
+    const request = { ...made, submission: { ...submission, command } };
+    const [run] = await submitTo(store, request);
+    live.add({ invocation: run!, digest: digestOf(ada.uid, request.submission) }, null);
+    await api.ask("/v1/invocations/1/wait?timeoutMs=0", ada.uid);
+    while (live.has(run!.id)) await new Promise((resolve) => setTimeout(resolve, 5));
+    const [ended] = await store.listInvocations({ ids: [run!.id], limit: 1 });
+    expect(ended).toMatchObject({ state: "CANCELLED", reason: expect.stringMatching(/is gone/) });
   });
 
   test("is only for the owner", async () => {
