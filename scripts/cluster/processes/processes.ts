@@ -39,9 +39,9 @@ const MAX_FREEZE_ROUNDS = 50;
 
 /**
  * All processes of the cluster: its daemons (also slurmstepd), its clients, the processes of its
- * jobs, and the descendants of all these. Each is identified by its own arguments and environment,
- * never by a recorded pid: a pid file may be missing, stale, or name an unrelated process by now.
- * This process and its ancestors are never among them.
+ * jobs, programs whose home is in its folder, and the descendants of all these. Each is identified
+ * by its own arguments and environment, never by a recorded pid: a pid file may be missing, stale,
+ * or name an unrelated process by now. This process and its ancestors are never among them.
  */
 export function findProcesses(folder: ClusterFolder): ClusterProcess[] {
   const all = new Map<number, ClusterProcess>();
@@ -114,9 +114,11 @@ function belongs(candidate: ClusterProcess, folder: ClusterFolder): boolean {
     );
   }
   if (!environment.includes(slurmConf)) return false;
+  // A workflow manager of a benchmark has its home in the folder.
+  const marks = ["SLURM_JOB_ID=", `HOME=${folder.dir}/`];
   return (
     clientPrograms.has(candidate.program) ||
-    environment.some((word) => word.startsWith("SLURM_JOB_ID="))
+    environment.some((word) => marks.some((mark) => word.startsWith(mark)))
   );
 }
 

@@ -1,7 +1,7 @@
 // What the benchmark `throughput` concludes from its rounds.
 
 import { expect, test } from "@jest/globals";
-import { barsOf, Rounds } from "../../../scripts/benchmarks/throughput/figures.js";
+import { barsOf, Rounds } from "../../../../scripts/benchmarks/throughput/figures.js";
 
 const elapsed = (name: string, tasks: number, ...rounds: number[]) => ({
   name,

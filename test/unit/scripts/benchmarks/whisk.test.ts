@@ -1,8 +1,8 @@
 // What the benchmark `whisk` concludes from a run, and which runs it refuses.
 
 import { expect, test } from "@jest/globals";
-import { callsOf } from "../../../scripts/benchmarks/whisk/calls.js";
-import { type Evidence, figuresOf } from "../../../scripts/benchmarks/whisk/figures.js";
+import { callsOf } from "../../../../scripts/benchmarks/whisk/calls.js";
+import { type Evidence, figuresOf } from "../../../../scripts/benchmarks/whisk/figures.js";
 
 type Detail = Evidence["details"][number];
 type Attempt = Detail["attempts"][number];

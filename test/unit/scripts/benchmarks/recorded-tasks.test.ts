@@ -2,11 +2,11 @@
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import { readGleaner } from "../../../scripts/benchmarks/coverage/records.js";
-import { recordedTasks } from "../../../scripts/benchmarks/lib/recorded-tasks.js";
-import { invocationId } from "../../../src/model/ids.js";
-import { sampleAttempt, sampleRequest } from "../../support/store/samples.js";
-import { makeStoreFolder, type StoreFolder } from "../../support/store/store.js";
+import { readGleaner } from "../../../../scripts/benchmarks/coverage/records.js";
+import { recordedTasks } from "../../../../scripts/benchmarks/lib/recorded-tasks.js";
+import { invocationId } from "../../../../src/model/ids.js";
+import { sampleAttempt, sampleRequest } from "../../../support/store/samples.js";
+import { makeStoreFolder, type StoreFolder } from "../../../support/store/store.js";
 
 let folder: StoreFolder;
 beforeAll(async () => {

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, expect, test } from "@jest/globals";
-import { writeSwf } from "../../../scripts/benchmarks/coverage/export.js";
-import { figuresOf } from "../../../scripts/benchmarks/coverage/figures.js";
-import { readStretch } from "../../../scripts/benchmarks/coverage/stretch.js";
-import { readSwf } from "../../../src/sim/inputs/jobs/swf.js";
-import { evenGroups } from "../../../src/sim/inputs/machines.js";
+import { writeSwf } from "../../../../scripts/benchmarks/coverage/export.js";
+import { figuresOf } from "../../../../scripts/benchmarks/coverage/figures.js";
+import { readStretch } from "../../../../scripts/benchmarks/coverage/stretch.js";
+import { readSwf } from "../../../../src/sim/inputs/jobs/swf.js";
+import { evenGroups } from "../../../../src/sim/inputs/machines.js";
 
 const folder = mkdtempSync(join(tmpdir(), "bench-coverage-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

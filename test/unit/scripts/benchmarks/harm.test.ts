@@ -1,13 +1,13 @@
 // The verdict of `bench harm --mix`: what the witness saw, against what Slurm gave the jobs.
 
 import { expect, test } from "@jest/globals";
-import { readRecord } from "../../../scripts/benchmarks/harm/job-book.js";
+import { readRecord } from "../../../../scripts/benchmarks/harm/job-book.js";
 import {
   judge,
   readWatch,
   type Share,
   type ShareOf,
-} from "../../../scripts/benchmarks/harm/judge.js";
+} from "../../../../scripts/benchmarks/harm/judge.js";
 
 const whole: Share = { cores: 8, memoryMb: 8_000 };
 const given: Readonly<Record<number, Share>> = {

@@ -1,0 +1,36 @@
+// Which processes end with a local cluster.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "@jest/globals";
+import { clusterFolder } from "../../../scripts/cluster/folder.js";
+import { findProcesses, stopProcesses } from "../../../scripts/cluster/processes/processes.js";
+
+const dir = mkdtempSync(join(tmpdir(), "gleaner-cluster-"));
+const folder = clusterFolder(dir);
+const children: ChildProcess[] = [];
+
+async function begin(home: string): Promise<ChildProcess> {
+  const child = spawn("/bin/sleep", ["600"], { env: { SLURM_CONF: folder.slurmConf, HOME: home } });
+  children.push(child);
+  await once(child, "spawn");
+  return child;
+}
+
+afterEach(() => {
+  for (const child of children) child.kill("SIGKILL");
+  rmSync(dir, { recursive: true, force: true });
+});
+
+test("A program with its home in the folder ends with the cluster, and a shell that uses it does not", async () => {
+  const tool = await begin(join(dir, "work/tool"));
+  const shell = await begin("/root");
+  expect(findProcesses(folder).map(({ pid }) => pid)).toEqual([tool.pid]);
+  const ended = once(tool, "exit");
+  await stopProcesses(folder);
+  expect(await ended).toEqual([null, "SIGKILL"]);
+  expect(shell.exitCode ?? shell.signalCode).toBeNull();
+});
