@@ -126,7 +126,7 @@ export default () => new Promise((resolve) => {
     expect(await glean("explain", `${id}_3`)).toContain(
       `it got a seat in the worker that was opened for call ${id}`,
     );
-    expect(await glean("bill", "--verify")).toContain("The ledger balances");
+    expect(await at.site.gleanOrThrow(["bill", "--verify"])).toContain("The ledger balances");
   } finally {
     rmSync(folder, { recursive: true });
   }
