@@ -382,7 +382,7 @@ export class WorkerRun implements SimulatedRun {
     world.tell(`${this.name} ended, ${exitCode}/${signal}`);
     const toNs = (us: number) => BigInt(node.bootedUs + us) * 1_000n;
     // An exit without an answer is an error of the code, whatever its status is.
-    const isKilledForIt = this.isBroken || (this.isDeaf && signal === 9 && oomKills === 0);
+    const isKilledForIt = (this.isBroken || this.isDeaf) && signal === 9 && oomKills === 0;
     const isError = signal === 0 || isKilledForIt;
     const cpuMs = this.serving === null ? 0 : world.chance.whole(0, 2_000);
     const how = isError ? { exitCode: 1, signal: 0, oomKills } : { exitCode: 0, signal, oomKills };
