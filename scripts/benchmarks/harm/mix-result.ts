@@ -79,7 +79,9 @@ function startsOf({ marks, jobTimes, book }: MixEvidence): Start[] {
   const kindOf = new Map(book.newest.map(({ job, name }) => [job, name.split(".")[0]!]));
   for (const file of readdirSync(marks)) {
     const job = Number(file.split(".")[0]);
-    for (const line of readFileSync(join(marks, file), "utf8").trim().split("\n")) {
+    // A job that was cancelled meanwhile may not have written its first line.
+    const lines = readFileSync(join(marks, file), "utf8").split("\n");
+    for (const line of lines.filter((each) => each !== "")) {
       const allocatedAtMs = allocatedBefore(jobTimes.get(job), Number(line));
       const kind = kindOf.get(job);
       if (allocatedAtMs === null || kind === undefined)
