@@ -33,21 +33,22 @@ export class Claims {
    * The cores of the node that jobs hold. Slurm's own count omits those of suspended jobs, which it
    * counts as free until they resume, and counts cores once if it gave them to a second job while
    * the first was suspended. (Slurm may have suspended a job after Gleaner read the queue and
-   * before it read the node.) All cores count as taken if something on the node is allocated but no
-   * known job has a core there.
+   * before it read the node.) It also omits those of completing jobs, whose processes may still
+   * run, even on a node that it no longer calls COMPLETING. All cores count as taken if
+   * something on the node is allocated but no known job has a core there.
    */
   takenCores(node: Node): number {
-    let [running, suspended, guessed] = [0, 0, 0];
+    let [present, suspended, guessed] = [0, 0, 0];
     for (const job of this.jobs.get(node.name)!)
       if (isSuspended(job)) suspended += this.mostCoresOf(job, node);
-      else if (job.state === "RUNNING" && !this.sharesCores(job)) {
+      else if (!this.sharesCores(job)) {
         const told = this.toldCoresOf(job, node);
-        running += told ?? 0;
+        present += told ?? 0;
         guessed += told === null ? evenCoresOf(job) : 0;
       }
-    const taken = Math.max(node.allocatedCores, running) + suspended;
+    const taken = Math.max(node.allocatedCores, present) + suspended;
     if (taken === 0 && isHeld(node)) return node.cores;
-    return Math.min(node.cores, Math.max(node.allocatedCores, running + guessed) + suspended);
+    return Math.min(node.cores, Math.max(node.allocatedCores, present + guessed) + suspended);
   }
 
   private toldCoresOf(job: Job, node: Node): number | null {

@@ -170,7 +170,7 @@ export function freeOf(
 /** The part of a node that jobs do not use. */
 export interface Free {
   readonly budget: Resources;
-  /** Cores held by running and suspended jobs. */
+  /** Cores held by running, suspended and completing jobs. */
   readonly takenCores: number;
   /**
    * Why the free cores of a node with pinned jobs cannot be determined; then none of it may be

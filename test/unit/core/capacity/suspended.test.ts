@@ -1,4 +1,5 @@
-// Resources that jobs get back without a prolog: those of suspended jobs are not a hole.
+// Resources that Slurm's count omits although jobs have them or get them back without a prolog:
+// those of suspended and of completing jobs are not a hole.
 
 import { describe, expect, test } from "@jest/globals";
 import { findHoles } from "../../../../src/core/capacity/holes.js";
@@ -89,6 +90,24 @@ describe("the cores of a suspended job", () => {
   test("excuse no mark on the node, because its figures do not include them", () => {
     const jobs = [suspended(6), running(4)];
     expect(knownJobsOf(node({ name: n1, ...beside }), jobs)).toEqual([8]);
+  });
+});
+
+describe("the cores of a job that is completing", () => {
+  const completing = (cores: number) => running(cores, { state: "COMPLETING" });
+
+  // As seen after a resize: Slurm had cancelled the job, and its processes ran on for 8 s.
+  test.each([
+    ["looks idle", { baseState: "IDLE", allocatedCores: 0 } as const, 12],
+    ["has other jobs", { baseState: "MIXED", allocatedCores: 2 } as const, 10],
+  ])("do not belong to the hole on a node that %s", (_what, record, cores) => {
+    const other = running(2, { id: jobId(9) });
+    const jobs = [completing(4), ...(record.allocatedCores === 0 ? [] : [other])];
+    expect(found(record, jobs)).toMatchObject({ kind: "fragment", free: { cores } });
+  });
+
+  test("are not counted twice while Slurm's own count includes them", () => {
+    expect(found(beside, [completing(4)])).toMatchObject({ free: { cores: 12 } });
   });
 });
 
