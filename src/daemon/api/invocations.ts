@@ -68,6 +68,9 @@ export interface InvocationRoutes extends UserNames {
   readonly wholeNode?: (need: ResourceRequest, where?: Where) => ResourceRequest | null;
 }
 
+/** So many enter the queue in a few milliseconds. */
+const fewEntries = 100;
+
 type InvocationHandlers = Pick<Handlers, "submit" | "list" | "detail" | "wait" | "cancel">;
 
 export function invocationHandlers(
@@ -177,7 +180,8 @@ export async function accept(
   try {
     for (const { of } of submission.schedule?.dependency?.on ?? [])
       if (of !== undefined) await requireDependency(store, caller, of);
-    return await record(deps, caller, asked, { submission, digest });
+    const recorded = () => record(deps, caller, asked, { submission, digest });
+    return await (entries > fewEntries ? live.recordingLarge.run(recorded) : recorded());
   } finally {
     arrived();
   }

@@ -3,6 +3,7 @@
 
 import type { WaitingQueue } from "../../core/placement/queue.js";
 import type { IdRange, LiveInvocation } from "../../core/ports/store.js";
+import { Semaphore } from "../../limits/semaphore.js";
 import type { TasksOfRun } from "../../model/array-tasks.js";
 import { assert } from "../../model/errors.js";
 import type { ExecutorId, InvocationId, VersionId } from "../../model/ids.js";
@@ -33,6 +34,11 @@ export class LiveInvocations {
   readonly unrecorded = new UnrecordedCalls();
   /** The sizes of submissions that are being recorded. */
   readonly arriving = new Reservations<"tasks" | "entries" | "documentBytes" | "folders">();
+  /**
+   * Records large submissions one at a time: those of one commit enter the queue in one turn of the
+   * event loop, in which nobody else is answered.
+   */
+  readonly recordingLarge = new Semaphore(1);
   /** By uid. */
   readonly coresHeld = new Map<string, number>();
   /** All but the tasks that wait as runs. */

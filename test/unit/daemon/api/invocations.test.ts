@@ -30,7 +30,7 @@ const rules = {
   defaultMemoryPerCoreMb: 1_000,
   defaultTimeLimitMs: 600_000,
   maxTimeLimitMs: 3_600_000,
-  maxArrayTasks: 100,
+  maxArrayTasks: 101,
   maxPending: 1_000,
   maxPendingEntries: 1_000,
   maxDocumentsMb: 100,
@@ -295,6 +295,27 @@ describe("a submission", () => {
       code: "LIMIT_REACHED",
       message: expect.stringContaining("the limit for one user is 500 at present"),
     });
+  });
+
+  test("that is large is in the queue before the next large one is recorded; small ones pass", async () => {
+    let smallIsAnswered = () => {};
+    const small = new Promise<void>((resolve) => {
+      smallIsAnswered = resolve;
+    });
+    const { submit } = store;
+    store.submit = async (asked) => {
+      events.push(`submit ${asked.submission.name}`);
+      if (asked.submission.name === "large") await small;
+      return submit.call(store, asked);
+    };
+    const large = { name: "large", arrayTasks: [{ from: 0, to: 100, step: 1 }], checkpoint: true };
+    const sent = [large, large, large].map((each) => send(each, randomUUID()));
+    expect((await send({ name: "small" }, randomUUID())).status).toBe(200);
+    smallIsAnswered();
+    for (const { status } of await Promise.all(sent)) expect(status).toBe(200);
+    expect(live.size).toBe(304);
+    const begunOrQueued = events.filter((each) => /large|^checkpoint/.test(each));
+    expect(begunOrQueued).toEqual(Array(3).fill(["submit large", "checkpoint"]).flat());
   });
 
   test("by a user without access, or that is too large, leaves nothing", async () => {
