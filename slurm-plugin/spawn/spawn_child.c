@@ -20,6 +20,7 @@
 #include "spawn_exec.h"
 #include "spawn_files.h"
 #include "spawn_home.h"
+#include "spawn_last_line.h"
 #include "spawn_limits.h"
 #include "spawn_pam.h"
 #include "spawn_private.h"
@@ -162,12 +163,14 @@ static bool enter(struct spawn_request *request, pid_t supervisor, int joined, s
 	return entered;
 }
 
-static bool execute(const struct spawn_request *request, struct failure *failure)
+static bool execute(const struct spawn_request *request, int status, struct failure *failure)
 {
 	bool is_worker = request->worker_socket != NULL;
 	bool in_memory = request->script != NULL && request->script_path == NULL;
-	return spawn_checkpoint_make(request, failure) && spawn_files_open(request, failure) &&
-	       (!in_memory || spawn_exec_make_script(request, failure)) &&
+	if (!spawn_checkpoint_make(request, failure) || !spawn_files_open(request, failure))
+		return false;
+	spawn_last_line_lend(status);
+	return (!in_memory || spawn_exec_make_script(request, failure)) &&
 	       (!is_worker || spawn_worker_place(failure)) &&
 	       close_rest(is_worker || in_memory, failure) && limit_start(0, failure) &&
 	       spawn_limits_apply(request, failure) && spawn_calls_refuse(request, failure) &&
@@ -182,12 +185,12 @@ void spawn_child_run(struct spawn_request *request, pid_t supervisor, int status
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (enter(request, supervisor, joined, &failure)) {
 		if (request->remove_path == NULL)
-			(void)execute(request, &failure);
+			(void)execute(request, status, &failure);
 		else if (limit_start(0, &failure) && spawn_remove(request, &failure))
 			_exit(0);
 	}
-	/* Shorter than PIPE_BUF, so it is written completely or not at all; without it the
-	 * supervisor still sees the exit. */
+	/* A message is written completely or not at all; without it the supervisor still sees the
+	 * exit. */
 	ssize_t written = write(status, &failure, sizeof failure);
 	_exit(written == (ssize_t)sizeof failure ? 126 : 125);
 }

@@ -47,7 +47,7 @@ struct server {
 
 static int open_signals(void)
 {
-	static const int handled[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGNAL_TERMINATE, SIGNAL_NOTICE};
+	static const int handled[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGNAL_TERMINATE, SIGNAL_TIME_LIMIT, SIGNAL_NOTICE};
 	sigset_t set;
 	(void)sigemptyset(&set);
 	for (size_t at = 0; at < sizeof handled / sizeof handled[0]; at++)
@@ -110,9 +110,13 @@ static void pass_on(struct server *self, const struct frame *frame)
 	const struct attempt *attempt = find(self, frame->id);
 	if (attempt == NULL)
 		return; /* it has just ended */
-	int signal = frame->kind == FRAME_KILL ? SIGNAL_KILL : frame->kind == FRAME_NOTICE ? SIGNAL_NOTICE
-											    : SIGNAL_TERMINATE;
-	(void)kill(attempt->supervisor, signal);
+	static const int signals[] = {
+	    [FRAME_TERMINATE] = SIGNAL_TERMINATE,
+	    [FRAME_TIME_LIMIT] = SIGNAL_TIME_LIMIT,
+	    [FRAME_NOTICE] = SIGNAL_NOTICE,
+	    [FRAME_KILL] = SIGNAL_KILL,
+	};
+	(void)kill(attempt->supervisor, signals[frame->kind]);
 }
 
 static void skip(struct server *self, size_t *at)

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "proc_tree.h"
 #include "spawn_child.h"
 #include "spawn_join.h"
+#include "spawn_last_line.h"
 #include "spawn_temporary.h"
 #include "spawn_tree.h"
 #include "util.h"
@@ -33,6 +35,7 @@ struct supervisor {
 	struct spawn_tree tree;
 	uint64_t start_ticks, forked_ns;
 	struct failure failure;
+	struct last_line last_line;
 	bool failed, late, orphaned;
 };
 
@@ -72,7 +75,7 @@ static bool start(struct supervisor *self, struct spawn_request *request)
 	pid_t own = getpid();
 	struct proc_info info;
 	if ((!request->shared_session && setsid() < 0) || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 ||
-	    pipe2(status, O_CLOEXEC) != 0 || pipe2(joined, O_CLOEXEC) != 0)
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, status) != 0 || pipe2(joined, O_CLOEXEC) != 0)
 		return fail(&self->failure, STAGE_START, errno, "the supervisor cannot be set up: %s",
 			    strerror(errno));
 	self->forked_ns = clock_ns();
@@ -117,6 +120,21 @@ static void on_orphaned(struct supervisor *self)
 	self->orphaned = self->tree.killing = true;
 }
 
+static void terminate(struct supervisor *self, bool is_time_limit)
+{
+	if (!self->tree.main_ended) {
+		self->last_line.at = time(NULL);
+		self->last_line.is_time_limit = is_time_limit;
+	}
+	spawn_tree_terminate(&self->tree);
+}
+
+/* What the executor asks for, through the server. */
+static bool is_request(uint32_t signal)
+{
+	return signal == SIGNAL_TERMINATE || signal == SIGNAL_TIME_LIMIT || signal == SIGNAL_NOTICE;
+}
+
 static void on_signal(struct supervisor *self)
 {
 	struct signalfd_siginfo info;
@@ -124,11 +142,11 @@ static void on_signal(struct supervisor *self)
 		bool is_server = info.ssi_pid == (uint32_t)self->task->server;
 		if (info.ssi_signo == SIGCHLD)
 			continue;
-		if (info.ssi_signo == SIGNAL_TERMINATE || info.ssi_signo == SIGNAL_NOTICE) {
-			if (is_server && info.ssi_signo == SIGNAL_TERMINATE)
-				spawn_tree_terminate(&self->tree);
-			else if (is_server)
+		if (is_request(info.ssi_signo)) {
+			if (is_server && info.ssi_signo == SIGNAL_NOTICE)
 				spawn_tree_notice(&self->tree);
+			else if (is_server)
+				terminate(self, info.ssi_signo == SIGNAL_TIME_LIMIT);
 		} else if (getppid() != self->task->server) {
 			on_orphaned(self);
 		} else {
@@ -137,14 +155,14 @@ static void on_signal(struct supervisor *self)
 	}
 }
 
-/* If the status pipe closes without data, the exec succeeded (or the child was killed before it).
- * Otherwise it brings the failure. */
+/* If the status socket closes without a failure, the exec succeeded (or the child was killed before
+ * it). Otherwise it brings the failure. */
 static void on_status(struct supervisor *self)
 {
 	ssize_t got;
-	do
-		got = read(self->watched[ON_STATUS].fd, &self->failure, sizeof self->failure);
-	while (got < 0 && errno == EINTR);
+	if (spawn_last_line_take(&self->last_line, self->watched[ON_STATUS].fd, &self->failure, sizeof self->failure,
+				 &got))
+		return;
 	(void)close(self->watched[ON_STATUS].fd);
 	self->watched[ON_STATUS].fd = -1;
 	self->failed = got != 0 || self->late;
@@ -191,7 +209,7 @@ static void supervise(struct supervisor *self)
 		if (self->watched[ON_SIGNAL].revents != 0)
 			on_signal(self);
 	}
-	if (self->watched[ON_STATUS].fd >= 0)
+	while (self->watched[ON_STATUS].fd >= 0)
 		/* it ended before we checked; nobody holds the other end any more */
 		on_status(self);
 }
@@ -201,6 +219,7 @@ void spawn_supervise(const struct task *task)
 	static struct spawn_request request;
 	static struct supervisor self;
 	self.task = task;
+	self.last_line.errors = -1;
 	if (!tie_to_server(task))
 		_exit(0);
 	if (!spawn_request_parse(&request, task->request, task->length, &self.failure)) {
@@ -214,6 +233,8 @@ void spawn_supervise(const struct task *task)
 		report_failed(task->id, &self.failure);
 	else if (!self.orphaned)
 		report_ended(task->id, &self.tree.ending);
+	if (is_started && !self.failed && !self.orphaned)
+		spawn_last_line_write(&self.last_line, &request, task);
 	spawn_temporary_remove(&request, task);
 	_exit(0);
 }

@@ -109,10 +109,15 @@ describe("a function runs", () => {
       "-t",
       "1s",
       "-o",
-      "/dev/null",
+      "late.%j",
       `--wrap=trap '' TERM; setsid sleep ${seconds} & sleep ${seconds}`,
     ]);
     expect(ended.state).toBe("TIMEOUT");
+    expect(readFileSync(join(at.work, `late.${ended.id}`), "utf8")).toMatch(
+      new RegExp(
+        `^gleaner: error: \\*{3} JOB ${ended.id} ON ${ended.node} CANCELLED AT \\S{19} DUE TO TIME LIMIT \\*{3}\\n$`,
+      ),
+    );
     expect(sleepers()).toEqual([]);
   });
 

@@ -14,6 +14,7 @@
 enum frame_kind {
 	FRAME_REQUEST = 'R',
 	FRAME_TERMINATE = 'T',
+	FRAME_TIME_LIMIT = 'L',
 	FRAME_NOTICE = 'N',
 	FRAME_KILL = 'K',
 };

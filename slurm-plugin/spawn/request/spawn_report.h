@@ -34,7 +34,7 @@ enum stage {
 	STAGE_COUNT,
 };
 
-/* Fits into a pipe's atomic write, with which the child passes it to the supervisor. */
+/* The child passes it to the supervisor in one message. */
 struct failure {
 	enum stage stage;
 	int error; /* errno, or 0 */

@@ -8,19 +8,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpu_weight.h"
+#include "spawn_after.h"
 #include "spawn_empty.h"
 #include "spawn_script.h"
 #include "util.h"
@@ -28,8 +25,6 @@
 #define VARIABLE "TMPDIR="
 #define NODES_OWN VARIABLE "/tmp"
 #define PATH_LENGTH 4096
-/* The attempt is not over until then. A folder of millions of files is left to a sweep. */
-#define REMOVAL_MS 20000
 
 /* Opens the folder around a command's own, which nobody but this process's user may change. */
 static int open_base(const char *path, size_t length)
@@ -140,10 +135,7 @@ static _Noreturn void empty_as(uid_t uid, gid_t gid, int base, const char *name,
 	struct stat is;
 	(void)sched_setscheduler(0, SCHED_IDLE, &param);
 	(void)cpu_weight_idle_io();
-	if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0))
-		_exit(1);
-	/* after the change of user, which clears it */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+	if (!spawn_after_become(uid, gid, parent))
 		_exit(1);
 	int folder = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (folder < 0 || fstat(folder, &is) != 0 || is.st_uid != geteuid())
@@ -161,42 +153,17 @@ static pid_t start_emptying(uid_t uid, gid_t gid, int base, const char *name)
 	return pid;
 }
 
-/* False once the server is gone. */
-static bool has_server(const struct task *task)
-{
-	struct signalfd_siginfo info;
-	while (read(task->signals, &info, sizeof info) == (ssize_t)sizeof info)
-		;
-	return getppid() == task->server;
-}
-
-static void wait_for(pid_t pid, const struct task *task)
-{
-	uint64_t deadline = clock_ns() + REMOVAL_MS * NS_PER_MS;
-	struct pollfd watched = {.fd = task->signals, .events = POLLIN};
-	while (waitpid(pid, NULL, WNOHANG) == 0) {
-		int left = ms_until(deadline);
-		if (left > 0 && has_server(task)) {
-			(void)poll(&watched, 1, left);
-			continue;
-		}
-		(void)kill(pid, SIGKILL);
-		(void)waitpid(pid, NULL, 0);
-		return;
-	}
-}
-
 void spawn_temporary_remove(const struct spawn_request *request, const struct task *task)
 {
 	int base = request->temporary_path == NULL ? -1 : open_base_of(request);
 	if (base < 0)
 		return;
 	const char *name = name_of(request);
-	if (unlinkat(base, name, AT_REMOVEDIR) != 0 && errno != ENOENT && has_server(task)) {
+	if (unlinkat(base, name, AT_REMOVEDIR) != 0 && errno != ENOENT && spawn_after_has_server(task)) {
 		pid_t pid = start_emptying(request->uid, request->gid, base, name);
 		if (pid > 0)
-			wait_for(pid, task);
-		/* if it is not empty, it is left to a sweep */
+			spawn_after_wait(pid, task);
+		/* a folder of millions of files is not empty, and left to a sweep */
 		(void)unlinkat(base, name, AT_REMOVEDIR);
 	}
 	if (request->script_path != NULL)

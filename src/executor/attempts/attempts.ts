@@ -231,7 +231,7 @@ export class Attempts {
       return;
     }
     attempt.ending = { end, reason, atNs: machineMonotonicNs() };
-    attempt.handle!.terminate();
+    attempt.handle!.terminate(end);
     clearTimeout(attempt.timer);
     attempt.timer = setTimeout(() => this.killNow(attempt), this.spec.killWaitMs);
   }

@@ -113,8 +113,8 @@ type OwnEnd =
   | { readonly kind: "withdrawn"; readonly message: string };
 
 export interface RunHandle {
-  /** Sends SIGTERM to the command's processes. */
-  terminate(): void;
+  /** Sends SIGTERM to the command's processes; a command's error file says why. */
+  terminate(why: "TIMEOUT" | "CANCELLED"): void;
   /** Sends the signal that its order specifies. */
   notify(): void;
   /** Sends SIGKILL to the whole tree. */

@@ -44,8 +44,11 @@ export interface WorkerStart {
   readonly id: number;
 }
 
-/** What an executor asks for a running attempt: SIGTERM, its notice, or the end of its tree. */
-export type Control = "T" | "N" | "K";
+/**
+ * What an executor asks for a running attempt: SIGTERM, SIGTERM at its time limit, its notice, or
+ * the end of its tree.
+ */
+export type Control = "T" | "L" | "N" | "K";
 
 export function encodeControl(id: number, kind: Control): Buffer {
   const frame = Buffer.allocUnsafe(headBytes);

@@ -66,7 +66,7 @@ export class SpawnServer {
       this.flush();
     };
     return {
-      terminate: () => control("T"),
+      terminate: (why) => control(why === "TIMEOUT" ? "L" : "T"),
       notify: () => control("N"),
       kill: () => {
         group.kill();

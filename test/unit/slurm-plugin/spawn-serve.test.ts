@@ -120,7 +120,7 @@ describe("the server", () => {
     const server = at.serve();
     const { reader, pid } = await startSleeper(server, 1);
     server.socket.write(frame(1, "R", at.command(["touch", at.file("second")], nowhere)));
-    for (const kind of "TNK") server.socket.write(frame(2, kind));
+    for (const kind of "TLNK") server.socket.write(frame(2, kind));
     server.socket.write(frame(3, "R", at.command(["true"], nowhere)));
     await linesOf(server, 3);
     expect(fs.existsSync(`/proc/${pid}`)).toBe(true);

@@ -337,6 +337,39 @@ describe("ending a process tree", () => {
     expect((await attempt.all()).at(-1)).toMatch(/^ended 3 0 /);
   });
 
+  const named: Field[] = [
+    ["env", "SLURM_JOB_ID=42"],
+    ["env", "SLURMD_NODENAME=n1"],
+  ];
+  const stars = (why: string) =>
+    new RegExp(
+      `^told\\ngleaner: error: \\*{3} JOB 42 ON n1 CANCELLED AT \\d{4}(-\\d\\d){2}T\\d\\d(:\\d\\d){2}${why} \\*{3}\\n$`,
+    );
+
+  /** What the error file holds once a command that then has another was sent `kind`. */
+  async function lastWords(kind: string, more: readonly Field[] = named): Promise<string> {
+    const pipe = at.fifo();
+    const script = "echo told >&2; echo up; exec sleep 1000 2>&1";
+    const stdout: Field = ["stdout", pipe.name];
+    const attempt = at.launch(at.command(["sh", "-c", script], [stdout, ...more]));
+    expect(await pipe.open().line()).toBe("up");
+    attempt.control.write(kind);
+    await attempt.all();
+    return at.output("err");
+  }
+
+  test.each([
+    ["T", ""],
+    ["L", " DUE TO TIME LIMIT"],
+  ])("with %s is the last line of its error file", async (kind, why) => {
+    expect(await lastWords(kind)).toMatch(stars(why));
+  });
+
+  test("with K, and without an id, leaves no line", async () => {
+    expect(await lastWords("K")).toBe("told\n");
+    expect(await lastWords("L", [])).toBe("told\n");
+  });
+
   test("happens as out of memory above the memory limit", async () => {
     const args = ["sh", "-c", "dd if=/dev/zero of=/dev/null bs=100M count=1000000"];
     const words = await at.finish(

@@ -87,8 +87,8 @@ export class ForkedStart implements RunHandle {
     events.onStarted(forked.pid);
   }
 
-  terminate(): void {
-    this.alone?.terminate();
+  terminate(why: "TIMEOUT" | "CANCELLED"): void {
+    this.alone?.terminate(why);
   }
 
   notify(): void {

@@ -122,7 +122,7 @@ for each in $PPID $server; do cat /proc/$each/maps 2>/dev/null && exit 2; done; 
 
   test("is asked to end by SIGTERM", async () => {
     const { handle, ended } = await startSleeper("out");
-    handle.terminate();
+    handle.terminate("CANCELLED");
     expect(await ended).toMatchObject({ kind: "ended", signal: 15 });
     handle.kill(); // it is gone: nothing happens
   });
@@ -164,7 +164,7 @@ describe("when a process is killed:", () => {
       kind: "vanished",
       message: "glean-spawn ended without a report (signal 9)",
     });
-    two!.handle.terminate();
+    two!.handle.terminate("CANCELLED");
     expect(await two!.ended).toMatchObject({ kind: "ended", signal: 15 });
   });
 
