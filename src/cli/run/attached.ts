@@ -13,6 +13,7 @@ import { RunSession, type RunStart } from "../../sdk/run/session.js";
 import { evictedStatus, type Verdict, verdictOf } from "./ends.js";
 import { Input } from "./input.js";
 import type { RunSettings } from "./options.js";
+import type { KnownNames } from "./output-files.js";
 import { Printer } from "./printer.js";
 import { Tasks } from "./tasks.js";
 import type { Terminal } from "./terminal.js";
@@ -26,6 +27,7 @@ const signalBase = 128;
 
 export interface RunPlan {
   readonly request: (client: RunClient) => SubmitRequest;
+  readonly name: string;
   readonly tasks: number;
   readonly settings: RunSettings;
   readonly ports: readonly [number, number] | null;
@@ -66,9 +68,12 @@ export class AttachedRun {
     this.waiting = new WaitForPlace(client, settings, say, (sentence) => this.end(1, sentence));
     this.tasks = new Tasks(plan.tasks, settings, say, (number) => this.session?.signal(number));
     const resume = () => this.session?.resume();
-    // As a program that writes into a closed pipe.
-    const broken = () => this.end(signalBase + constants.signals.SIGPIPE, null);
-    this.printer = new Printer({ ...settings, tasks: plan.tasks }, resume, broken);
+    // As a program that writes into a closed pipe; `run` says what is wrong with a file.
+    const closedPipe = signalBase + constants.signals.SIGPIPE;
+    const broken = () => this.end(this.printer.problem === null ? closedPipe : 1, null);
+    const isAppended = settings.needs.openMode === "append";
+    const { name, tasks } = plan;
+    this.printer = new Printer({ ...settings, name, tasks, isAppended }, resume, broken);
     this.input = new Input(settings.input, (problem) => {
       this.end(1, null);
       this.fail(problem);
@@ -84,14 +89,17 @@ export class AttachedRun {
       this.id = String(id);
       // Ctrl-C came meanwhile.
       if (this.isOver) await this.cancel();
+      this.know({ id });
       listener.expect(this.id, Buffer.from(key, "hex"));
       this.waiting.begin(this.id);
       this.following = this.follow();
       const { status, sentence } = await this.done;
-      await this.printer.flushed();
+      await this.printer.finish();
       this.terminal.leave();
+      const { problem } = this.printer;
       if (sentence !== null) this.say(sentence);
-      return status;
+      if (problem !== null) this.say(problem);
+      return problem === null ? status : Math.max(1, status);
     } finally {
       this.isOver = true;
       this.abort.abort();
@@ -130,6 +138,16 @@ export class AttachedRun {
     this.isOver = true;
     this.session?.hangUp();
     void this.cancel().then(() => this.finish({ status, sentence }));
+  }
+
+  /** Output files may have these in their names. */
+  private know(more: KnownNames): void {
+    try {
+      this.printer.know(more);
+    } catch (thrown) {
+      if (!(thrown instanceof GleanerError)) throw thrown;
+      this.end(1, thrown.message);
+    }
   }
 
   private async cancel(): Promise<void> {
@@ -198,6 +216,7 @@ export class AttachedRun {
     this.session = new RunSession(arrival, start, {
       onStarted: (task, node) => {
         this.tasks.started(node);
+        this.know({ node });
         if (task === 0 && wasTold) this.say(`job ${this.id} runs on ${node}`);
       },
       onFailed: (_task, program, problem) => this.say(`cannot run ${program}: ${problem}`),

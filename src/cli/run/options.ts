@@ -9,14 +9,18 @@ import { sbatchOptions } from "../batch/options/sbatch-options.js";
 import { type Given, settle } from "../batch/settle.js";
 import { quoted } from "../values.js";
 
+/** A number: that task alone. A file of the output may be a pattern. */
+export type Side = "all" | "none" | number | { readonly file: string };
+
 export interface RunSettings {
   readonly needs: BatchSettings;
   label: boolean;
   unbuffered: boolean;
   quiet: boolean;
   pty: boolean;
-  /** A number: only that task gets standard input. */
-  input: "all" | "none" | number | { readonly file: string };
+  input: Side;
+  output: Side;
+  errors: Side;
   /** How long it may wait for a hole; null: as long as it takes. */
   immediateMs: number | null;
   /** Once a task has ended, the others have this time; null: no limit. */
@@ -56,7 +60,27 @@ const own: readonly OwnOption[] = [
     metavar: "WHAT",
     help: "all (default): every task gets standard input; a task's number; none; or a file",
     set: (to, value, where) => {
-      to.input = inputOf(value, where);
+      to.input = sideOf(value, where);
+    },
+  },
+  {
+    name: "output",
+    short: "o",
+    takes: "value",
+    metavar: "WHAT",
+    help: "all (default): output comes here; a task's number; none; or a file: %j, %t … are filled in",
+    set: (to, value, where) => {
+      to.output = sideOf(value, where);
+    },
+  },
+  {
+    name: "error",
+    short: "e",
+    takes: "value",
+    metavar: "WHAT",
+    help: "the same for standard error (default: what --output says)",
+    set: (to, value, where) => {
+      to.errors = sideOf(value, where);
     },
   },
   flag("pty", null, "run the first task in a terminal", (to) => {
@@ -102,13 +126,12 @@ const own: readonly OwnOption[] = [
   }),
 ];
 
-/** Output and input go elsewhere, and several runs are `glean batch`'s. */
+/** The streams are a run's own, and several runs are `glean batch`'s. */
 const notOfRuns = [
   "array",
   "output",
   "error",
   "input",
-  "open-mode",
   "checkpoint",
   "ignore",
   "wait",
@@ -118,8 +141,18 @@ const notOfRuns = [
 const needs = batchOptions.filter(({ name }) => !notOfRuns.includes(name));
 
 /** A shell has one task, in a terminal. */
-const notOfShells = ["label", "input", "pty", "unbuffered", "wait", "kill-on-bad-exit", "requeue"];
-const notNeededByShells = ["ntasks", "ntasks-per-node", "gpus-per-task"];
+const notOfShells = [
+  "label",
+  "input",
+  "output",
+  "error",
+  "pty",
+  "unbuffered",
+  "wait",
+  "kill-on-bad-exit",
+  "requeue",
+];
+const notNeededByShells = ["ntasks", "ntasks-per-node", "gpus-per-task", "open-mode"];
 
 export const runOptions: readonly RunOption[] = [...needs, ...own];
 export const shellOptions: readonly RunOption[] = [
@@ -146,16 +179,19 @@ export function settingsOf(given: readonly Given[]): { settings: RunSettings; no
     quiet: false,
     pty: false,
     input: "all",
+    output: "all",
+    errors: "all",
     immediateMs: null,
     waitMs: null,
     killOnBadExit: false,
     requeue: false,
   };
   for (const { option, value, where } of given) ofRun.get(option)?.set(settings, value, where);
+  if (!given.some(({ option }) => option === "error")) settings.errors = settings.output;
   return { settings, notes: [...settled.notes] };
 }
 
-function inputOf(value: string, where: string): RunSettings["input"] {
+function sideOf(value: string, where: string): Side {
   if (value === "all" || value === "none") return value;
   if (/^\d{1,3}$/.test(value)) return Number(value);
   if (value === "" || value.includes("\0"))

@@ -1,4 +1,4 @@
-// Standard output and error of a run, written no faster than the reader takes it.
+// Standard output, standard error or a file of a run, written no faster than it is taken.
 
 import { write } from "node:fs";
 import { setTimeout } from "../../clock.js";
@@ -22,8 +22,8 @@ export class Sink {
   constructor(
     private readonly descriptor: number,
     private readonly onRoom: () => void,
-    /** Nobody reads any more. */
-    private readonly onBroken: () => void,
+    /** Nobody reads any more, or a file cannot be written. */
+    private readonly onBroken: (problem: NodeJS.ErrnoException) => void,
   ) {}
 
   get isFull(): boolean {
@@ -66,7 +66,7 @@ export class Sink {
       this.waiting.length = 0;
       this.waitingBytes = 0;
       this.next();
-      this.onBroken();
+      this.onBroken(problem);
       return;
     }
     const wasFull = this.isFull;

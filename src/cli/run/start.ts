@@ -43,8 +43,10 @@ export async function start(
   const terminal = new Terminal();
   const say = (sentence: string) => tell(`glean: ${printable(sentence)}${terminal.lineEnd}`);
   const { runPorts } = await context.settings();
+  const name = settings.needs.name ?? basename(argv[0]!);
   const plan = {
-    request: (client: RunClient) => requestOf(settings, argv, client, context.environment),
+    request: (client: RunClient) => requestOf(settings, name, argv, client, context.environment),
+    name,
     tasks: ntasks,
     settings,
     ports: runPorts,
@@ -59,17 +61,21 @@ export async function start(
   }
 }
 
-function check({ pty, input }: RunSettings, ntasks: number): void {
+function check({ pty, input, output, errors }: RunSettings, ntasks: number): void {
   if (ntasks > maxAttachedTasks)
     throw usage(`-n ${ntasks}: glean run has at most ${maxAttachedTasks} tasks: give fewer`);
-  if (typeof input === "number" && input >= ntasks)
-    throw usage(`--input: there is no task ${input}: the tasks are 0 to ${ntasks - 1}`);
+  for (const [option, side] of Object.entries({ input, output, error: errors }))
+    if (typeof side === "number" && side >= ntasks)
+      throw usage(`--${option}: there is no task ${side}: the tasks are 0 to ${ntasks - 1}`);
+  if (pty && (output !== "all" || errors !== "all"))
+    throw usage("--pty: what it prints goes to the terminal: omit --output and --error");
   if (pty && !process.stdin.isTTY)
     throw usage("--pty needs a terminal as standard input: omit it, or run it in one");
 }
 
 function requestOf(
   settings: RunSettings,
+  name: string,
   argv: readonly string[],
   client: RunClient,
   environment: NodeJS.ProcessEnv,
@@ -82,7 +88,7 @@ function requestOf(
       ...sizes,
       ntasks,
       ...(needs.coresPerTask !== null && { coresPerTask: needs.coresPerTask }),
-      name: needs.name ?? basename(argv[0]!),
+      name,
       command: {
         kind: "attached",
         argv: [...argv],

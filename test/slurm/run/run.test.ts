@@ -3,7 +3,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
@@ -93,6 +93,25 @@ test("output, errors and input are those of the command; its status is the highe
   ]);
   const copied = run(["cat"], "x".repeat(3_000_000));
   expect([await copied.exit, copied.out.length, copied.err]).toEqual([0, 3_000_000, ""]);
+});
+
+test("files get what the tasks print; one that cannot be written is said, and nothing runs", async () => {
+  const files = ["-n2", "-l", "-o", "run-%j-%t.%N", "-e", "run-errors"];
+  const ran = run([...files, "sh", "-c", "echo $SLURM_JOB_ID; echo e >&2"]);
+  expect([await ran.exit, ran.out]).toEqual([0, ""]);
+  const names = readdirSync(at.work).filter((name) => name.startsWith("run-"));
+  expect(names.toSorted().join(" ")).toMatch(/^run-(\d+)-0\.n\d run-\1-1\.n\d run-errors$/);
+  const text = (name: string) => readFileSync(join(at.work, name), "utf8");
+  const one = names.find((name) => name.includes("-1."))!;
+  expect(text(one)).toBe(`1: ${one.split("-")[1]}\n`);
+  expect(text("run-errors").split("\n").toSorted()).toEqual(["", "0: e", "1: e"]);
+  const refused = run(["-o", "missing/%j", "touch", join(at.work, "ran")]);
+  expect([await refused.exit, existsSync(join(at.work, "ran"))]).toEqual([1, false]);
+  expect(refused.err).toMatch(
+    /^glean: cannot write \S+missing\/\d+: no such file or directory: .*\n$/,
+  );
+  const full = run(["-o", "/dev/full", "echo", "x"]);
+  expect([await full.exit, full.err.match(/no space left on device/g)?.length]).toEqual([1, 1]);
 });
 
 test("a run goes on while gleanerd is killed and started again", async () => {

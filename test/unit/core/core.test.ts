@@ -7,10 +7,11 @@ import { type PaceState, pauseMs } from "../../../src/core/capacity/pace.js";
 import { makePlan } from "../../../src/core/capacity/plan.js";
 import { describeReason, explainWait } from "../../../src/core/explain/waiting.js";
 import { environmentFor } from "../../../src/core/submission/environment.js";
-import { fillPattern, outputPath } from "../../../src/core/submission/output-paths.js";
+import { outputPath } from "../../../src/core/submission/output-paths.js";
 import { invocationId, nodeName } from "../../../src/model/ids.js";
 import { invocationTransitions } from "../../../src/model/invocation.js";
 import { step } from "../../../src/model/machine.js";
+import { fillPattern } from "../../../src/model/records/file-pattern.js";
 import type { Node } from "../../../src/model/slurm/node.js";
 import {
   context,
@@ -193,11 +194,14 @@ describe("patterns", () => {
     name: "a/b",
   });
   test("are filled in as sbatch does", () => {
-    const fill = (pattern: string) => fillPattern(pattern, task, nodeName("n7.site"));
+    const names = { ...task, user: "ann", node: "n7.site" };
+    const fill = (pattern: string) => fillPattern(pattern, names);
     expect(fill("%A_%a-%j-%x-%u-%N-%%.out")).toBe("42_3-45-a/b-ann-n7-%.out");
     expect(fill("%5j %3a %99a")).toBe("00045 003 0000000003");
     expect(fill("%q%")).toBe("%q%");
     expect(fill("\\%j")).toBe("%j");
+    expect(fill("%t %s %J")).toBe("0 batch 45");
+    expect(fillPattern("%t %s %J %2t", { ...names, task: 3 })).toBe("3 0 45.0 03");
   });
   test("put the default name and a relative one into the working directory", () => {
     expect(outputPath(null, task, nodeName("n1"), "/home/ann/")).toBe("/home/ann/slurm-42_3.out");

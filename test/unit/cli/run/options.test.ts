@@ -44,6 +44,9 @@ test.each([
   [["--input", "none", "x"], { input: "none" }],
   [["--input=./data", "x"], { input: { file: "./data" } }],
   [["-W", "0", "x"], { waitMs: null }],
+  [["-o", "%j.out", "x"], { output: { file: "%j.out" }, errors: { file: "%j.out" } }],
+  [["-e", "none", "-o2", "x"], { output: 2, errors: "none" }],
+  [["--error=e", "--open-mode=append", "x"], { output: "all", needs: { openMode: "append" } }],
 ])("%j", (words, expected) => {
   expect(read(words).settings).toMatchObject(expected);
 });
@@ -59,6 +62,7 @@ test("options of srun that change nothing are ignored, unknown ones named", () =
 
 test("a shell has one task and no options for several", () => {
   expect(read(["-l"], shellOptions).problems).toHaveLength(1);
+  expect(read(["-o", "file"], shellOptions).problems).toHaveLength(1);
   expect(read(["-c", "4"], shellOptions).settings.needs.coresPerTask).toBe(4);
 });
 
