@@ -20,6 +20,7 @@ import {
 } from "../wire/worker/serving.js";
 import { LogAllowance } from "./log-allowance.js";
 import { type Input, inputBytes } from "./outgoing.js";
+import { SentCalls } from "./sent-calls.js";
 import { type ServeEvents, ServeFrames } from "./serve-frames.js";
 import { type OutputSink, SinkStream } from "./sink-stream.js";
 import { WorkerFailure } from "./worker-failure.js";
@@ -71,7 +72,7 @@ export interface WorkerLog {
 export interface ChannelEvents {
   onLog(log: WorkerLog): void;
   /** It answered a call twice. What runs in it may still end, and nothing else should begin. */
-  onFault?(): void;
+  onFault?(failure: WorkerFailure): void;
   /** Called once, after the end of every call that ran. */
   onClosed(failure: WorkerFailure): void;
 }
@@ -93,7 +94,7 @@ const maxSurplus = 16;
 export class WorkerChannel {
   private readonly link: WorkerLink;
   private readonly pending = new Map<number, Pending>();
-  private lastId = 0;
+  private readonly sent = new SentCalls();
   private surplus = 0;
   private outputLimitBytes = maxPayloadBytes;
   private logLimitBytes = defaultLogLimitBytes;
@@ -136,7 +137,7 @@ export class WorkerChannel {
     const head = encodeCallHead(order);
     const { sink } = order;
     const { outputLimitBytes } = this;
-    return this.begin({ sink, outputLimitBytes, serve: null }, (id) =>
+    return this.begin(order.name, { sink, outputLimitBytes, serve: null }, (id) =>
       this.link.send("call", id, head, order.input),
     );
   }
@@ -147,7 +148,7 @@ export class WorkerChannel {
    */
   serve(order: Serve, events: ServeEvents): RunningCall {
     const serve = new ServeFrames(events);
-    return this.begin({ sink: undefined, outputLimitBytes: 0, serve }, (id) =>
+    return this.begin(order.worker, { sink: undefined, outputLimitBytes: 0, serve }, (id) =>
       this.link.send("serve", id, undefined, encodeServe(order)),
     );
   }
@@ -158,10 +159,11 @@ export class WorkerChannel {
   }
 
   private begin(
+    name: string,
     what: Pick<Pending, "sink" | "outputLimitBytes" | "serve">,
     send: (id: number) => void,
   ): RunningCall {
-    const id = ++this.lastId;
+    const id = this.sent.add(name);
     this.otherLog.renew();
     const log = new LogAllowance(this.logLimitBytes);
     const end = new Promise<CallEnd>((settle) => {
@@ -233,20 +235,17 @@ export class WorkerChannel {
 
   /** A second answer of a call that has ended, while others run that are not to blame for it. */
   private isSurplus(id: number): boolean {
-    if (id > this.lastId || this.pending.has(id) || this.pending.size === 0) return false;
+    if (!this.sent.has(id) || this.pending.has(id) || this.pending.size === 0) return false;
     this.surplus++;
     if (this.surplus > maxSurplus) return false;
-    this.events.onFault?.();
+    this.events.onFault?.(this.sent.breach(id));
     return true;
   }
 
   /** The call of an answer that begins. */
   private answered(id: number): Pending {
     const call = this.pending.get(id);
-    if (call === undefined || call.isAnswered)
-      throw id > this.lastId
-        ? new WorkerFailure("UNKNOWN_CALL", "the worker answered a call that it was never sent")
-        : new WorkerFailure("ANSWERED_TWICE", "the worker answered a call twice");
+    if (call === undefined || call.isAnswered) throw this.sent.breach(id);
     call.isAnswered = true;
     return call;
   }
@@ -259,7 +258,7 @@ export class WorkerChannel {
   }
 
   private onLog(id: number, stream: LogStream, bytes: Buffer): void {
-    if (id > this.lastId)
+    if (id !== 0 && !this.sent.has(id))
       throw new WorkerFailure(
         "UNKNOWN_CALL",
         "the worker logged for a call that it was never sent",

@@ -20,6 +20,7 @@ import type { Standbys } from "./standby/standby.js";
 import { openParents } from "./start-parents.js";
 import { type Spec, workOf } from "./start-parts.js";
 import { openSpares } from "./start-spares.js";
+import { breachTeller } from "./work/breach.js";
 import { Leases } from "./work/leases.js";
 import { Worker } from "./worker.js";
 import { WorkerSocket } from "./worker-socket.js";
@@ -47,6 +48,8 @@ export interface WorkerPorts {
   readonly leases: Pick<Leases, "open">;
   /** Omitted where none are kept. */
   readonly spares?: Spares;
+  /** Tells the node's log, if it has one. */
+  readonly explain?: (why: string) => void;
 }
 
 /**
@@ -78,7 +81,7 @@ export async function startWorkers(
   }, say);
   const spares = new Spares(openSpares(parts));
   const leases = new Leases(say);
-  const ports = { sockets, code, readers, programs, payloads, leases, parents, spares };
+  const ports = { sockets, code, readers, programs, payloads, leases, parents, spares, explain };
   const workers: Workers = workersOver(ports, spec, spawner, containment, say);
   return {
     workers,
@@ -115,11 +118,13 @@ const standbysOf = ({ parents, spares }: WorkerPorts): Standbys => ({
 });
 
 function openWorkers(
-  { sockets, code, readers, programs, payloads, leases, parents, spares }: WorkerPorts,
+  ports: WorkerPorts,
   spec: Spec,
   spawner: Spawning,
   containment: Containment,
 ): OpenWorker {
+  const { sockets, code, readers, programs, payloads, leases, parents, spares } = ports;
+  const { explain = () => {} } = ports;
   let number = 0;
   return (order, kind, free, { onGone, onReady }) => {
     // A spare is for a call that waits.
@@ -154,6 +159,7 @@ function openWorkers(
       },
       environment: spare === null ? undefined : environmentOfFunction(order),
       onReady: onReady ?? (() => {}),
+      onBroken: breachTeller(order.command.function, explain, (bytes) => worker.print(bytes)),
       onGone: () => {
         sockets.forget(id);
         if (!isStarted) void origin.parent?.leave(null);

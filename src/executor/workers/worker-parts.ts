@@ -3,6 +3,7 @@
 import type { CallPhases } from "../../model/call.js";
 import type { LeaseUsage } from "../../model/functions/lease.js";
 import type { WorkerSettings } from "../../wire/calls.js";
+import type { WorkerFailure } from "../../workers/worker-failure.js";
 import type { RunHandle } from "../runtimes/runtime.js";
 import type { Payloads } from "./payloads/payloads.js";
 import type { StartEvents } from "./standby/forked-start.js";
@@ -20,6 +21,8 @@ export interface WorkerParts {
   readonly environment: Readonly<Record<string, string>> | undefined;
   /** It was started ahead, and waits for a call. */
   readonly onReady: () => void;
+  /** It broke its protocol or its connection, and gets no other call. */
+  readonly onBroken: (failure: WorkerFailure) => void;
   /** The process is gone. */
   readonly onGone: () => void;
 }

@@ -136,7 +136,8 @@ export class Worker {
   }
 
   /** Ends it, after the calls that are in it. */
-  retire(): void {
+  retire(breach: WorkerFailure | null = null): void {
+    if (breach !== null) this.parts.onBroken(breach);
     if (this.running.count === 0) this.kill();
     else this.isLeaving = true;
   }
@@ -149,7 +150,7 @@ export class Worker {
     }
     this.channel = new WorkerChannel(socket, {
       onLog: ({ callId, bytes }) => this.running.print(bytes, callId),
-      onFault: () => this.retire(),
+      onFault: (breach) => this.retire(breach),
       onClosed: (failure) => this.breakOff(failure),
     });
     socket.resume();
@@ -257,6 +258,7 @@ export class Worker {
   private breakOff(why: WorkerFailure): void {
     if (this.state === "ended") return;
     this.broken ??= why;
+    this.parts.onBroken(why);
     this.kill();
   }
 

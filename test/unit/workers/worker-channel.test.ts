@@ -34,17 +34,17 @@ const order: CallOrder = {
 let channel: WorkerChannel;
 let worker: FakeWorker;
 let logs: WorkerLog[];
-let faults: number;
+let faults: WorkerFailure[];
 let closed: Promise<WorkerFailure>;
 
 beforeEach(async () => {
   const [near, far] = await socketPair();
   logs = [];
-  faults = 0;
+  faults = [];
   closed = new Promise((resolve) => {
     channel = new WorkerChannel(near, {
       onLog: (log) => logs.push(log),
-      onFault: () => faults++,
+      onFault: (failure) => faults.push(failure),
       onClosed: resolve,
     });
   });
@@ -233,7 +233,9 @@ test("a call that is answered twice does no harm to the next one", async () => {
   worker.result(first.id, "again");
   worker.result(next.id, "fine");
   expect(outputOf(await next.end)).toBe("fine");
-  expect(faults).toBe(1);
+  expect(faults).toMatchObject([
+    { code: "ANSWERED_TWICE", message: "the worker answered call 17 twice" },
+  ]);
 });
 
 describe("a hostile worker", () => {

@@ -1,6 +1,8 @@
 // Handlers that break the rules of their runtime on a real node: the call ends by what they did, in
 // words, and the next call of the function runs.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import type { WorkerSettings } from "../../../../src/wire/calls.js";
 import { callingNode, logOf, resultOf } from "../../../support/executor/calling-node.js";
@@ -9,18 +11,24 @@ import { until } from "../../../support/executor/executor.js";
 const at = callingNode();
 
 const javascript = `import { writeSync } from "node:fs";
-/** A result without bytes, of the first call. */
-const answer = Buffer.from([0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+/** A result without bytes. */
+const answer = (id) => Buffer.from([0, 0, 0, 0, 7, 0, 0, 0, id, 0, 0, 0, 0, 0, 0, 0]);
 export default (what) => {
   if (what === "throws nothing") throw null;
   if (what === "throws a number") throw 7;
-  if (what === "answers twice") writeSync(3, answer);
+  if (what === "answers twice") writeSync(3, answer(2));
+  if (what === "answers no call") writeSync(3, answer(9));
+  if (what === "which process") return process.pid;
   if (what === "prints much") for (let at = 0; at < 64; at++) process.stdout.write("x".repeat(1 << 20));
   if (what === "is killed") process.kill(process.pid, "SIGKILL");
   return what;
 };`;
 const python = `import os, signal
 def handler(what):
+    answer = lambda id: bytes([0, 0, 0, 0, 7, 0, 0, 0, id, 0, 0, 0, 0, 0, 0, 0])
+    if what == "answers twice": os.write(3, answer(2))
+    if what == "answers no call": os.write(3, answer(9))
+    if what == "which process": return os.getpid()
     if what == "is interrupted": raise KeyboardInterrupt
     if what == "speaks garbage": os.write(3, b"HTTP/1.1 200 OK\\r\\n\\r\\n and more")
     if what == "returns 100 MB": return bytes(100_000_000)
@@ -58,19 +66,45 @@ test.each<Runtime & keyof typeof files>(["node", "python"])(
   },
 );
 
-test("a handler that answers twice ends its call once, and its worker", async () => {
-  const code = await at.function(files.node);
-  const order = at.order(code, "answers twice");
-  // By the first answer, or by the breach of the protocol: they may come together.
-  expect(["COMPLETED", "FAILED"]).toContain((await at.node.finish(order)).end);
-  // It may have reached the worker before the second answer left it.
-  expect(resultOf(await at.call(code, "fine"))).toBe("fine");
-  const { invocation } = order;
-  const reports = at.daemon.heard.filter(
-    (each) => each.type === "ended" && each.report.invocation === invocation,
-  );
-  expect(reports).toHaveLength(1);
-});
+const executorLog = (): string => readFileSync(join(at.node.folder, "executor.log"), "utf8");
+const logged = (what: string): Promise<void> => until(() => executorLog().includes(what));
+
+test.each<Runtime & keyof typeof files>(["node", "python"])(
+  "a handler in %s that answers twice ends its call once, and its worker, as the log says",
+  async (runtime) => {
+    const code = await at.function(files[runtime], { runtime });
+    const process = resultOf(await at.call(code, "which process"));
+    const order = at.order(code, "answers twice");
+    // By the first answer, or by the breach of the protocol: they may come together.
+    expect(["COMPLETED", "FAILED"]).toContain((await at.node.finish(order)).end);
+    // It may have reached the worker before the second answer left it.
+    expect(resultOf(await at.call(code, "fine"))).toBe("fine");
+    const { invocation, command } = order;
+    await logged(
+      `a worker of ${command.function} gets no other call, because the worker answered call ${invocation} twice`,
+    );
+    expect(resultOf(await at.call(code, "which process"))).not.toBe(process);
+    const reports = at.daemon.heard.filter(
+      (each) => each.type === "ended" && each.report.invocation === invocation,
+    );
+    expect(reports).toHaveLength(1);
+  },
+);
+
+test.each<Runtime & keyof typeof files>(["node", "python"])(
+  "a handler in %s that answers a call that it was never given fails, as the log says",
+  async (runtime) => {
+    const code = await at.function(files[runtime], { runtime });
+    const process = resultOf(await at.call(code, "which process"));
+    const report = await at.call(code, "answers no call");
+    expect(report).toMatchObject({ end: "FAILED" });
+    const why = `the worker answered a call that it was never sent; the last that it was sent is call ${report.invocation}`;
+    expect(report.reason).toContain(why);
+    expect(logOf(report)).toContain(why);
+    await logged(why);
+    expect(resultOf(await at.call(code, "which process"))).not.toBe(process);
+  },
+);
 
 test("a job that comes while a worker loads its code takes the node at once", async () => {
   const code = await at.function({

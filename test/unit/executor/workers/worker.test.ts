@@ -52,6 +52,7 @@ test.each([
           return process;
         },
         onReady: () => {},
+        onBroken: () => {},
         onGone: () => {},
         payloads: new Payloads(
           () => "/nowhere",
