@@ -69,6 +69,13 @@ export function answerOfExit(
 ): CallAnswer | null {
   const { broken, hasRuntime, hasLoaded } = progress;
   const kind = hasLoaded ? "exception" : "notLoaded";
+  // It was about to exit, and may have done so before it was killed.
+  if (
+    broken?.code === "LEFT" &&
+    hasRuntime &&
+    (signal === 0 || signal === constants.signals.SIGKILL)
+  )
+    return exception("ProcessExited", broken.message, kind);
   if (signal === constants.signals.SIGKILL && broken !== null)
     return broken.code === "CLOSED"
       ? exception("ProcessKilled", killed, kind)
