@@ -53,36 +53,19 @@ const own: readonly OwnOption[] = [
   flag("label", "l", "begin each line with the number of its task", (to) => {
     to.label = true;
   }),
-  {
-    name: "input",
-    short: "i",
-    takes: "value",
-    metavar: "WHAT",
-    help: "all (default): every task gets standard input; a task's number; none; or a file",
-    set: (to, value, where) => {
-      to.input = sideOf(value, where);
-    },
-  },
-  {
-    name: "output",
-    short: "o",
-    takes: "value",
-    metavar: "WHAT",
-    help: "all (default): output comes here; a task's number; none; or a file: %j, %t … are filled in",
-    set: (to, value, where) => {
-      to.output = sideOf(value, where);
-    },
-  },
-  {
-    name: "error",
-    short: "e",
-    takes: "value",
-    metavar: "WHAT",
-    help: "the same for standard error (default: what --output says)",
-    set: (to, value, where) => {
-      to.errors = sideOf(value, where);
-    },
-  },
+  stream(
+    "input",
+    "i",
+    "input",
+    "all (default): every task gets standard input; a task's number; none; or a file",
+  ),
+  stream(
+    "output",
+    "o",
+    "output",
+    "all (default): output comes here; a task's number; none; or a file: %j, %t … are filled in",
+  ),
+  stream("error", "e", "errors", "the same for standard error (default: what --output says)"),
   flag("pty", null, "run the first task in a terminal", (to) => {
     to.pty = true;
   }),
@@ -189,6 +172,18 @@ export function settingsOf(given: readonly Given[]): { settings: RunSettings; no
   for (const { option, value, where } of given) ofRun.get(option)?.set(settings, value, where);
   if (!given.some(({ option }) => option === "error")) settings.errors = settings.output;
   return { settings, notes: [...settled.notes] };
+}
+
+function stream(
+  name: string,
+  short: string,
+  of: "input" | "output" | "errors",
+  help: string,
+): OwnOption {
+  const set = (to: RunSettings, value: string, where: string) => {
+    to[of] = sideOf(value, where);
+  };
+  return { name, short, takes: "value", metavar: "WHAT", help, set };
 }
 
 function sideOf(value: string, where: string): Side {
