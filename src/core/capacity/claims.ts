@@ -38,8 +38,21 @@ export class Claims {
    * something on the node is allocated but no known job has a core there.
    */
   takenCores(node: Node): number {
+    return this.coresOf(this.jobs.get(node.name)!, node);
+  }
+
+  /**
+   * The cores of the node that Slurm leaves idle. Those of completing jobs are among them, although
+   * nothing may use them yet.
+   */
+  idleCores(node: Node): number {
+    const jobs = this.jobs.get(node.name)!.filter(({ state }) => state !== "COMPLETING");
+    return Math.max(0, node.cores - this.coresOf(jobs, node));
+  }
+
+  private coresOf(jobs: readonly Job[], node: Node): number {
     let [present, suspended, guessed] = [0, 0, 0];
-    for (const job of this.jobs.get(node.name)!)
+    for (const job of jobs)
       if (isSuspended(job)) suspended += this.mostCoresOf(job, node);
       else if (!this.sharesCores(job)) {
         const told = this.toldCoresOf(job, node);

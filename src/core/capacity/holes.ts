@@ -104,9 +104,8 @@ export function findHoles(
         ? ({ kind: "stale", ageMs } as const)
         : whyUnusable(node, free, plannedAtMs, policy, context);
     if (reason !== null) {
-      const idleCores = Math.max(0, node.cores - free.takenCores);
       const told = withReservation(reason, node, snapshot, context.nowMs);
-      unusable.push({ node: node.name, reason: told, idleCores });
+      unusable.push({ node: node.name, reason: told, idleCores: claims.idleCores(node) });
       continue;
     }
     const sinceMs = context.openedAtMs?.(node.name) ?? snapshot.nodesAskedAtMs;

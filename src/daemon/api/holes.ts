@@ -42,7 +42,7 @@ export function unusedHoles(parts: HoleParts, name: string | null): HolesAnswer 
   const demand = new Demand(parts);
   const claims = snapshot === null ? null : new Claims(snapshot);
   const views = nodes.map((node) => {
-    const idleCores = node.cores - claims!.takenCores(node);
+    const idleCores = claims!.idleCores(node);
     const record = parts.registry.onNode(node.name);
     const executor = record === undefined ? null : executorView(record);
     return { node: node.name, idleCores, reason: reasons.get(node.name) ?? null, executor };

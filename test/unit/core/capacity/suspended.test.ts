@@ -109,6 +109,15 @@ describe("the cores of a job that is completing", () => {
   test("are not counted twice while Slurm's own count includes them", () => {
     expect(found(beside, [completing(4)])).toMatchObject({ free: { cores: 12 } });
   });
+
+  test("are idle in the report, as in Slurm's own count", () => {
+    const record = { baseState: "IDLE", flags: ["COMPLETING"], allocatedCores: 0 } as const;
+    const nodes = [node({ name: n1, ...record })];
+    const of = snapshot({ nodes, jobs: [completing(nodes[0]!.cores)] });
+    const reason = { kind: "state", flag: "COMPLETING" };
+    const { unusable } = findHoles(of, policy, context());
+    expect(unusable).toMatchObject([{ reason, idleCores: nodes[0]!.cores }]);
+  });
 });
 
 describe("a job resumed on cores that Slurm gave to another", () => {
