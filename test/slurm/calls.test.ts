@@ -1,18 +1,17 @@
 // Functions on real Slurm: deployed, called cold and warm, evicted by a job, called again; with
 // large inputs and results.
 
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { Api } from "../../scripts/benchmarks/lib/api.js";
-import { makePackage } from "../../scripts/bundle/package.mjs";
-import type { BillAnswer, InvocationList, LeaseList } from "../../src/wire/api/types.js";
+import type { BillAnswer, InvocationList, LeaseList, LeaseView } from "../../src/wire/api/types.js";
 import type { WorkerSettings } from "../../src/wire/calls.js";
 import { codeOf } from "../support/executor/function-code.js";
+import { type LeaseProgram, LeasePrograms, type Tally } from "../support/sdk/lease-program.js";
 import { type MpiKernel, MpiPrograms } from "../support/sdk/mpi.js";
 import { type TestSite, testSite, user } from "../support/site/site.js";
 
@@ -26,7 +25,10 @@ beforeAll(async () => {
     return nodes.every(({ executor }) => executor?.state === "ready") || undefined;
   });
 });
-afterAll(() => at?.site.stop());
+afterAll(async () => {
+  if (programs !== null) rmSync(programs.folder, { recursive: true });
+  await at?.site.stop();
+});
 
 /** Deploys JavaScript as a user, over the API. */
 async function deploy(
@@ -132,73 +134,81 @@ export default () => new Promise((resolve) => {
   }
 });
 
-/** Says which workers it has, and calls them until its standard input ends; each answer counts. */
-const leasing = `
-import { connect } from "./sdk/index.js";
-const gleaner = await connect();
-const lease = await gleaner.lease({ function: "same", workers: 2, atLeast: 2 });
-const nodes = () => lease.workers.map(({ worker, node }) => worker + "@" + node);
-console.log(JSON.stringify({ id: lease.id, nodes: nodes(), pid: process.pid }));
-let isOver = false;
-process.stdin.on("end", () => { isOver = true; }).resume();
-let [calls, wrong] = [0, 0];
-for (; !isOver; calls++) if ((await lease.invoke(calls)) !== calls) wrong++;
-console.log(JSON.stringify({ calls, wrong, nodes: nodes() }));
-await lease.end();
-`;
+/** Installed by the first test that leases. */
+let programs: LeasePrograms | null = null;
+async function leasing(options: { readonly ttlMs?: number } = {}): Promise<LeaseProgram> {
+  if (programs === null) {
+    // A call takes long enough to be in a worker when that is lost.
+    const source = "export default (input) => new Promise((end) => setTimeout(end, 5, input));";
+    await deploy("same", source);
+    programs = await LeasePrograms.install(at.site);
+  }
+  return programs.begin(user, options);
+}
+
+const showLease = (id: string) => at.json<LeaseView>(["lease", "show", id], user);
+
+/** Its workers' attempts, and the ledger, which balances. */
+async function billedAttempts(lease: string) {
+  const { invocations } = await at.json<InvocationList>(["acct", "-j", lease], user);
+  expect((await at.site.glean(["bill", "--verify"])).stdout).toMatch(/The ledger balances/);
+  return invocations;
+}
 
 test("a lease goes on through an eviction and a kill of gleanerd, and no call is lost", async () => {
-  await deploy("same", "export default (input) => input;");
-  const folder = mkdtempSync(join(tmpdir(), "glean-lease-"));
-  try {
-    await makePackage(join(folder, "sdk"), "1.2.3");
-    writeFileSync(join(folder, "program.mjs"), leasing);
-    execFileSync("chmod", ["-R", "a+rX", folder]);
-    const { cluster, files } = at.site;
-    const env = { ...cluster.env, GLEANER_CONF: files.config };
-    const words = ["-u", user, "--", process.execPath, "program.mjs"];
-    const begin = () => {
-      const program = spawn("runuser", words, { cwd: folder, env });
-      const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
-      return { program, said: async () => JSON.parse((await lines.next()).value) };
-    };
-    const hasEnded = async () => {
-      const { stdout } = await at.site.glean(["lease", "list", "--json"], { user });
-      return JSON.parse(stdout).leases.length === 0 || undefined;
-    };
-    const { program, said } = begin();
-    const { id, nodes } = await said();
-    const [first] = nodes as string[];
-    await cluster.run("srun", ["-w", first!.split("@")[1]!, "--exclusive", "sleep", "1"]);
-    await at.site.endDaemon("SIGKILL");
-    await at.site.startDaemon();
-    await at.until("both workers to serve again", async () => {
-      const { stdout } = await at.site.glean(["lease", "show", id, "--json"], { user });
-      return JSON.parse(stdout).workers.length === 2 || undefined;
-    });
-    program.stdin.end();
-    const end = await said();
-    expect(end).toMatchObject({ wrong: 0 });
-    expect(end.calls).toBeGreaterThan(0);
-    expect(end.nodes).not.toEqual(nodes);
-    expect(await new Promise((resolve) => program.on("close", resolve))).toBe(0);
-    await at.until("the lease to end", hasEnded);
-    const dead = await begin().said();
-    const killedAtMs = Date.now();
-    process.kill(dead.pid, "SIGKILL");
-    await at.until("the lease of a client that died to end", hasEnded);
-    const shown = (await at.site.glean(["lease", "show", dead.id, "--json"], { user })).stdout;
-    expect(JSON.parse(shown).reason).toMatch(/no client was connected|did not renew/);
-    const { invocations } = await at.json<InvocationList>(["acct", "-j", dead.id], user);
-    for (const { endedAtMs } of invocations) expect(endedAtMs! - killedAtMs).toBeLessThan(30_000);
-    const { total } = await at.json<BillAnswer>(["bill", "--me"], user);
-    expect(total.heldCoreMs).toBeGreaterThan(0);
-    const { stdout } = await at.site.glean(["bill", "--verify"]);
-    expect(stdout).toMatch(/The ledger balances/);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const program = await leasing();
+  const [first] = program.workers;
+  await at.site.cluster.run("srun", ["-w", first!.split("@")[1]!, "--exclusive", "sleep", "1"]);
+  await at.site.endDaemon("SIGKILL");
+  const { calls } = await program.tally();
+  await at.until("calls while gleanerd is away", async () =>
+    (await program.tally()).calls > calls + 16 ? true : undefined,
+  );
+  await at.site.startDaemon();
+  await at.until("both workers to serve again", async () =>
+    (await showLease(program.id)).workers.length === 2 ? true : undefined,
+  );
+  const end = await program.end();
+  expect(end).toMatchObject({ wrong: 0, errors: {} });
+  expect(end.workers).not.toEqual(program.workers);
+  const hasEnded = async () =>
+    (await at.json<LeaseList>(["lease", "list"], user)).leases.length === 0 || undefined;
+  await at.until("the lease to end", hasEnded);
+  const dead = await leasing({ ttlMs: 2_000 });
+  const killedAtMs = Date.now();
+  dead.kill();
+  await at.until("the lease of a client that died to end", hasEnded);
+  expect((await showLease(dead.id)).reason).toMatch(/no client was connected|did not renew/);
+  for (const { endedAtMs } of await billedAttempts(dead.id))
+    expect(endedAtMs! - killedAtMs).toBeLessThan(30_000);
+  const { total } = await at.json<BillAnswer>(["bill", "--me"], user);
+  expect(total.heldCoreMs).toBeGreaterThan(0);
 });
+
+test("a lease whose time is over while gleanerd is away ends by itself, billed until then", async () => {
+  const program = await leasing({ ttlMs: 2_000 });
+  await at.site.endDaemon("SIGKILL");
+  await at.until("calls that find no way", async () =>
+    Object.keys((await program.tally()).errors).length > 0 ? true : undefined,
+  );
+  const endedByMs = Date.now();
+  await at.site.startDaemon();
+  const before = succeeded(await program.tally());
+  await at.until("calls through gleanerd", async () =>
+    succeeded(await program.tally()) > before + 8 ? true : undefined,
+  );
+  const end = await program.end();
+  expect(end.wrong).toBe(0);
+  expect(Object.keys(end.errors)).toEqual(["UNREACHABLE"]);
+  expect(end.slowestMs).toBeLessThan(30_000);
+  expect((await showLease(program.id)).reason).toMatch(/was not renewed in time|did not renew/);
+  const attempts = await billedAttempts(program.id);
+  expect(attempts).toHaveLength(2);
+  for (const { endedAtMs } of attempts) expect(endedAtMs).toBeLessThanOrEqual(endedByMs);
+});
+
+const succeeded = ({ calls, errors }: Tally): number =>
+  Object.values(errors).reduce((sum, each) => sum - each, calls);
 
 test("MPI ranks offload half of their loops, and results are the same, also through an eviction", async () => {
   const folder = mkdtempSync(join(tmpdir(), "glean-mpi-"));
@@ -271,4 +281,20 @@ test("5 MiB go to a function and back by their hash; 70 MiB are refused before a
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test("calls of a lease whose node is lost end on another node, where a new worker serves", async () => {
+  const program = await leasing();
+  const [, lost] = program.workers[0]!.split("@");
+  process.kill(at.site.cluster.pids().slurmd[lost!]!, "SIGKILL");
+  process.kill(at.executorPid(lost!), "SIGKILL");
+  await at.until("two workers elsewhere", async () => {
+    const now = await program.tally();
+    const isElsewhere = now.workers.every((worker) => !worker.endsWith(`@${lost}`));
+    return isElsewhere && now.workers.length === 2 ? true : undefined;
+  });
+  const end = await program.end();
+  expect(end).toMatchObject({ wrong: 0, errors: {} });
+  const attempts = await billedAttempts(program.id);
+  expect(attempts.map(({ state }) => state)).toEqual(["COMPLETED", "COMPLETED"]);
 });
