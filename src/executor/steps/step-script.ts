@@ -19,6 +19,7 @@ set_option() { # NAME VALUE
     e | error) err=$2 ;;
     i | input) input=$2 ;;
     D | chdir) folder=$2 ;;
+    J | job-name) export SLURM_JOB_NAME=$2 ;;
     export) exported=$2 ;;
     mpi) mpi=$2 ;;
     multi-prog) multi=1 ;;
@@ -59,6 +60,7 @@ if [ -z "$overcommit" ] && [ $((n * @{c:-@{SRUN_CPUS_PER_TASK:-1}})) -gt "$GLEAN
   fail "Unable to create step for job $SLURM_JOB_ID: More processors requested than permitted"
 fi
 [ -z "$folder" ] || cd "$folder" || exit 1
+[ -z "$multi" ] || [ -r "$1" ] || fail "Could not open multi_prog config file $1"
 
 name_of() { # PATTERN TASK: as srun expands file names
   local text=$1

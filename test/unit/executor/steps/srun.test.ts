@@ -99,6 +99,16 @@ describe("a step", () => {
       stderr: "",
     });
   });
+  test("says which file of --multi-prog it cannot read", async () => {
+    expect(await bash("srun -n2 --multi-prog nothing.conf")).toMatchObject({
+      status: 1,
+      stderr: "srun: error: Could not open multi_prog config file nothing.conf\n",
+    });
+  });
+  test("gives its tasks the name of the step", async () => {
+    const { stdout } = await bash("srun -n1 -J solve bash -c 'echo $SLURM_JOB_NAME'");
+    expect(stdout).toBe("solve\n");
+  });
   test("outlives a notice, which is for its tasks", async () => {
     const task =
       "trap 'echo told; exit 5' USR2; kill -USR2 $PPID; sleep 0.2; kill -USR2 $$; sleep 5";
