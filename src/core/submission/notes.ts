@@ -1,6 +1,6 @@
 // What a user gets other than they asked, or does not get, as sentences.
 
-import type { Submission } from "../../model/invocation.js";
+import { type Submission, unlimitedMs } from "../../model/invocation.js";
 import type { AdmissionPolicy, AskedSubmission } from "./admission.js";
 import { spanText } from "./span.js";
 
@@ -12,7 +12,7 @@ export function notesOn(
   const notes: string[] = [];
   if (timeLimitMs < (asked.timeLimitMs ?? 0))
     notes.push(
-      `the time limit is lowered from ${spanText(asked.timeLimitMs!)} to ${spanText(timeLimitMs)}, the longest that this site allows`,
+      `the time limit is lowered from ${limitText(asked.timeLimitMs!)} to ${spanText(timeLimitMs)}, the longest that this site allows`,
     );
   if (asked.memoryMb === 0)
     notes.push(`--mem=0: it gets ${memoryMb} MB, all memory of the smallest node that will do`);
@@ -24,3 +24,5 @@ export function notesOn(
     notes.push("--no-requeue: an eviction ends it, and it does not run a second time");
   return notes;
 }
+
+const limitText = (ms: number): string => (ms >= unlimitedMs ? "UNLIMITED" : spanText(ms));

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { type AdmissionPolicy, admit } from "../../../../src/core/submission/admission.js";
+import { notesOn } from "../../../../src/core/submission/notes.js";
 import { type RequestedSubmission, unlimitedMs } from "../../../../src/model/invocation.js";
 import { noLoad } from "../../../support/nouns.js";
 
@@ -100,7 +101,11 @@ describe("admission", () => {
       "the request is for 1 GPU, but functions on this site get none: omit --gpus",
     );
     const unlimited = { ...asked, timeLimitMs: unlimitedMs };
-    expect(admit(unlimited, 1_000, noLoad, largest, inPilots).timeLimitMs).toBe(45_000);
+    const admitted = admit(unlimited, 1_000, noLoad, largest, inPilots);
+    expect(admitted.timeLimitMs).toBe(45_000);
+    expect(notesOn(unlimited, admitted, inPilots)).toEqual([
+      "the time limit is lowered from UNLIMITED to 0:00:45, the longest that this site allows",
+    ]);
     expect(() => admit({ ...asked, timeLimitMs: 45_001 }, 1_000, noLoad, null, inPilots)).toThrow(
       /45001 ms exceeds the 0:00:45 that pilots here have.*placement\.pilot\.timeLimitMs/,
     );
