@@ -47,7 +47,7 @@ struct server {
 
 static int open_signals(void)
 {
-	static const int handled[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGNAL_TERMINATE, SIGNAL_TIME_LIMIT, SIGNAL_NOTICE};
+	static const int handled[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGNAL_TERMINATE, SIGNAL_TIME_LIMIT, SIGNAL_REQUEUE, SIGNAL_NOTICE};
 	sigset_t set;
 	(void)sigemptyset(&set);
 	for (size_t at = 0; at < sizeof handled / sizeof handled[0]; at++)
@@ -113,6 +113,7 @@ static void pass_on(struct server *self, const struct frame *frame)
 	static const int signals[] = {
 	    [FRAME_TERMINATE] = SIGNAL_TERMINATE,
 	    [FRAME_TIME_LIMIT] = SIGNAL_TIME_LIMIT,
+	    [FRAME_REQUEUE] = SIGNAL_REQUEUE,
 	    [FRAME_NOTICE] = SIGNAL_NOTICE,
 	    [FRAME_KILL] = SIGNAL_KILL,
 	};

@@ -120,19 +120,29 @@ static void on_orphaned(struct supervisor *self)
 	self->orphaned = self->tree.killing = true;
 }
 
-static void terminate(struct supervisor *self, bool is_time_limit)
+static void terminate(struct supervisor *self, const char *why)
 {
 	if (!self->tree.main_ended) {
 		self->last_line.at = time(NULL);
-		self->last_line.is_time_limit = is_time_limit;
+		self->last_line.why = why;
 	}
 	spawn_tree_terminate(&self->tree);
 }
 
-/* What the executor asks for, through the server. */
-static bool is_request(uint32_t signal)
+/* What the executor asks for, through the server. False if the signal means something else. */
+static bool on_request(struct supervisor *self, uint32_t signal, bool is_server)
 {
-	return signal == SIGNAL_TERMINATE || signal == SIGNAL_TIME_LIMIT || signal == SIGNAL_NOTICE;
+	const char *why = signal == SIGNAL_TERMINATE    ? ""
+			  : signal == SIGNAL_TIME_LIMIT ? " DUE TO TIME LIMIT"
+			  : signal == SIGNAL_REQUEUE    ? " DUE TO JOB REQUEUE"
+							: NULL;
+	if (why == NULL && signal != SIGNAL_NOTICE)
+		return false;
+	if (is_server && why != NULL)
+		terminate(self, why);
+	else if (is_server)
+		spawn_tree_notice(&self->tree);
+	return true;
 }
 
 static void on_signal(struct supervisor *self)
@@ -140,18 +150,12 @@ static void on_signal(struct supervisor *self)
 	struct signalfd_siginfo info;
 	while (read(self->watched[ON_SIGNAL].fd, &info, sizeof info) == (ssize_t)sizeof info) {
 		bool is_server = info.ssi_pid == (uint32_t)self->task->server;
-		if (info.ssi_signo == SIGCHLD)
+		if (info.ssi_signo == SIGCHLD || on_request(self, info.ssi_signo, is_server))
 			continue;
-		if (is_request(info.ssi_signo)) {
-			if (is_server && info.ssi_signo == SIGNAL_NOTICE)
-				spawn_tree_notice(&self->tree);
-			else if (is_server)
-				terminate(self, info.ssi_signo == SIGNAL_TIME_LIMIT);
-		} else if (getppid() != self->task->server) {
+		if (getppid() != self->task->server)
 			on_orphaned(self);
-		} else {
+		else
 			self->tree.killing = true;
-		}
 	}
 }
 

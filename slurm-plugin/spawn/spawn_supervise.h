@@ -10,6 +10,7 @@
 /* What the server sends to a supervisor in place of an executor's control message. */
 #define SIGNAL_TERMINATE SIGUSR1
 #define SIGNAL_TIME_LIMIT SIGXCPU
+#define SIGNAL_REQUEUE SIGXFSZ
 #define SIGNAL_NOTICE SIGUSR2
 #define SIGNAL_KILL SIGTERM
 /* What the kernel sends to it when the server is gone. */

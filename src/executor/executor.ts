@@ -132,7 +132,7 @@ export class Executor implements HookHandlers {
         this.orders.take(message.order);
         break;
       case "cancel":
-        this.orders.cancel(message.key);
+        this.orders.cancel(message.key, message.isRequeue);
         break;
       case "recorded":
         this.orders.recorded(message.key);

@@ -48,10 +48,10 @@ export class Orders {
   }
 
   /** An attempt that is not here has already ended. */
-  cancel(key: AttemptKey): void {
+  cancel(key: AttemptKey, isRequeue?: boolean): void {
     if (this.followers.remove(key))
       this.parts.onEnded(key, notStarted("CANCELLED", "it was cancelled before it ran"));
-    else this.attempts.cancel(key);
+    else this.attempts.cancel(key, isRequeue ? "REQUEUED" : "CANCELLED");
   }
 
   /** If it followed another, only its end is reported. */

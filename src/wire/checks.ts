@@ -257,7 +257,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
 const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   budget: object({ type: type("budget"), ...budgetFields }),
   start: object({ type: type("start"), order }),
-  cancel: object({ type: type("cancel"), key: attemptKey }),
+  cancel: object({ type: type("cancel"), key: attemptKey, isRequeue: optional(truth) }),
   recorded: object({ type: type("recorded"), key: attemptKey }),
   forgetJobs: object({ type: type("forgetJobs"), jobs: list(job, maxJobs) }),
   drain: object({ type: type("drain"), reason }),

@@ -108,7 +108,8 @@ export interface BudgetOrder {
 export type DaemonMessage =
   | ({ readonly type: "budget" } & BudgetOrder)
   | { readonly type: "start"; readonly order: AttemptOrder }
-  | { readonly type: "cancel"; readonly key: AttemptKey }
+  /** Ends an attempt; with `isRequeue` because its invocation is to run again. */
+  | { readonly type: "cancel"; readonly key: AttemptKey; readonly isRequeue?: boolean | undefined }
   /** The report of this attempt is durable, so the executor may forget it. */
   | { readonly type: "recorded"; readonly key: AttemptKey }
   /** Marks of jobs that slurmctld no longer knows. */

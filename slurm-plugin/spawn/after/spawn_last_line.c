@@ -1,5 +1,5 @@
-/* The last line of a command's standard error, which says that it was cancelled or reached its time
- * limit, as slurmstepd writes it.
+/* The last line of a command's standard error, which says that it was cancelled, requeued or
+ * reached its time limit, as slurmstepd writes it.
  *
  * The command opened its standard error as its user, and so no path is opened a second time. A
  * process of the user writes the line: quotas hold for it, and a file server that is gone does not
@@ -80,7 +80,7 @@ static bool compose(const struct last_line *line, const struct spawn_request *re
 	return job != NULL && node != NULL && localtime_r(&line->at, &local) != NULL &&
 	       strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%S", &local) > 0 &&
 	       format(text, size, "gleaner: error: *** JOB %.20s ON %.255s CANCELLED AT %s%s ***\n", job, node, at,
-		      line->is_time_limit ? " DUE TO TIME LIMIT" : "");
+		      line->why);
 }
 
 void spawn_last_line_write(const struct last_line *line, const struct spawn_request *request, const struct task *task)

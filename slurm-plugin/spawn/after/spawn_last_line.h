@@ -1,5 +1,5 @@
-/* The last line of a command's standard error, which says that it was cancelled or reached its time
- * limit, as slurmstepd writes it. */
+/* The last line of a command's standard error, which says that it was cancelled, requeued or
+ * reached its time limit, as slurmstepd writes it. */
 #ifndef GLEAN_SPAWN_LAST_LINE_H
 #define GLEAN_SPAWN_LAST_LINE_H
 
@@ -13,7 +13,7 @@
 struct last_line {
 	int errors; /* the command's standard error; -1: it is no file */
 	time_t at; /* when it was told to end; 0: it was not */
-	bool is_time_limit;
+	const char *why; /* what follows the time in the line */
 };
 
 /* Called before exec: gives the supervisor the standard error if it is a file. */

@@ -23,6 +23,7 @@ enum frame_state spawn_frame_read(uint8_t *at, size_t left, struct frame *frame)
 		break;
 	case FRAME_TERMINATE:
 	case FRAME_TIME_LIMIT:
+	case FRAME_REQUEUE:
 	case FRAME_NOTICE:
 	case FRAME_KILL:
 		if (found.length == 0)

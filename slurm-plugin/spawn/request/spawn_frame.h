@@ -15,6 +15,7 @@ enum frame_kind {
 	FRAME_REQUEST = 'R',
 	FRAME_TERMINATE = 'T',
 	FRAME_TIME_LIMIT = 'L',
+	FRAME_REQUEUE = 'Q',
 	FRAME_NOTICE = 'N',
 	FRAME_KILL = 'K',
 };

@@ -89,5 +89,5 @@ export function endRunning(
 ): void {
   const assignment = all.assignments.get(live.id);
   const record = assignment && registry.get(assignment.executor);
-  if (record !== undefined) executors.cancel(record, assignment!);
+  if (record !== undefined) executors.cancel(record, assignment!, live.isRequeued);
 }

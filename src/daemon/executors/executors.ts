@@ -196,8 +196,8 @@ export class Executors {
   }
 
   /** Asks the executor to end an attempt; its report will say CANCELLED. */
-  cancel(record: ExecutorRecord, { invocation, attempt }: AttemptKey): void {
-    record.line?.send({ type: "cancel", key: { invocation, attempt } });
+  cancel(record: ExecutorRecord, { invocation, attempt }: AttemptKey, isRequeue?: boolean): void {
+    record.line?.send({ type: "cancel", key: { invocation, attempt }, isRequeue });
   }
 
   private async ended(record: ExecutorRecord, { report, voucher }: Ended): Promise<void> {

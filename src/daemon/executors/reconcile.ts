@@ -23,9 +23,12 @@ export function reconcile(
     if (ours?.attempt !== key.attempt) record.line?.send({ type: "cancel", key });
   }
   const held = [...record.attempts.values()];
-  for (const { invocation, attempt } of held)
-    if (live.get(invocation)?.isToldToEnd)
-      record.line?.send({ type: "cancel", key: { invocation, attempt } });
+  for (const { invocation, attempt } of held) {
+    const told = live.get(invocation);
+    if (!told?.isToldToEnd) continue;
+    const key = { invocation, attempt };
+    record.line?.send({ type: "cancel", key, isRequeue: told.isRequeued });
+  }
   // It may also answer for an earlier attempt of the same invocation that it does not know to be
   // recorded.
   const answeredFor = new Set(answersFor.map(nameOf));

@@ -97,6 +97,11 @@ export class Live implements Waiting {
     return this.endReason !== null || this.requeueRequested;
   }
 
+  /** The running attempt is told to end so that another one follows. */
+  get isRequeued(): boolean {
+    return this.requeueRequested && this.endReason === null;
+  }
+
   get digest(): SubmissionDigest {
     return this.submission.digest;
   }

@@ -9,7 +9,7 @@ import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
 import { emptied, emptyPollMs } from "../containment/emptying.js";
 import type { HungGroup } from "../containment/unkillable.js";
-import type { Place, RunEnd, Runtime } from "../runtimes/runtime.js";
+import type { Place, RunEnd, Runtime, Termination } from "../runtimes/runtime.js";
 import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
 import { freezeAll, thaw, withoutFrozenTime } from "./freezing.js";
 import type { Foreseen } from "./notices.js";
@@ -105,9 +105,9 @@ export class Attempts {
   /**
    * Sends SIGTERM and, after `killWaitMs`, SIGKILL. An attempt that is not here has already ended.
    */
-  cancel(key: AttemptKey): void {
+  cancel(key: AttemptKey, why: "CANCELLED" | "REQUEUED"): void {
     const attempt = this.attempts.get(keyText(key));
-    if (attempt) this.terminate(attempt, "CANCELLED", "it was cancelled");
+    if (attempt) this.terminate(attempt, why, `it was ${why.toLowerCase()}`);
   }
 
   /** The node is expected to be needed in `inMs` milliseconds; null cancels that expectation. */
@@ -223,15 +223,16 @@ export class Attempts {
     );
   }
 
-  private terminate(attempt: Attempt, end: "TIMEOUT" | "CANCELLED", reason: string): void {
+  private terminate(attempt: Attempt, why: Termination, reason: string): void {
     if (attempt.isEnding) return;
+    const end = why === "TIMEOUT" ? why : "CANCELLED";
     // Before the command runs, there is no process that could handle SIGTERM.
     if (!attempt.isStarted) {
       this.kill(attempt, end, reason);
       return;
     }
     attempt.ending = { end, reason, atNs: machineMonotonicNs() };
-    attempt.handle!.terminate(end);
+    attempt.handle!.terminate(why);
     clearTimeout(attempt.timer);
     attempt.timer = setTimeout(() => this.killNow(attempt), this.spec.killWaitMs);
   }

@@ -112,9 +112,12 @@ type OwnEnd =
   /** Nothing ran, and nobody is to blame: it may run elsewhere. */
   | { readonly kind: "withdrawn"; readonly message: string };
 
+/** Why an attempt gets SIGTERM, which its command's error file says. */
+export type Termination = "TIMEOUT" | "CANCELLED" | "REQUEUED";
+
 export interface RunHandle {
-  /** Sends SIGTERM to the command's processes; a command's error file says why. */
-  terminate(why: "TIMEOUT" | "CANCELLED"): void;
+  /** Sends SIGTERM to the command's processes. */
+  terminate(why: Termination): void;
   /** Sends the signal that its order specifies. */
   notify(): void;
   /** Sends SIGKILL to the whole tree. */

@@ -45,10 +45,10 @@ export interface WorkerStart {
 }
 
 /**
- * What an executor asks for a running attempt: SIGTERM, SIGTERM at its time limit, its notice, or
- * the end of its tree.
+ * What an executor asks for a running attempt: SIGTERM, SIGTERM at its time limit or to run it
+ * again, its notice, or the end of its tree.
  */
-export type Control = "T" | "L" | "N" | "K";
+export type Control = "T" | "L" | "Q" | "N" | "K";
 
 export function encodeControl(id: number, kind: Control): Buffer {
   const frame = Buffer.allocUnsafe(headBytes);

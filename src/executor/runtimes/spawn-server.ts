@@ -11,6 +11,7 @@ import { type Control, encodeControl, encodeRequest, type SpawnOrder } from "./s
 
 /** A report line has at most 512 bytes; a longer line does not come from glean-spawn. */
 const maxReportBytes = 4_096;
+const terminations = { TIMEOUT: "L", CANCELLED: "T", REQUEUED: "Q" } as const;
 /** Supervisors of a server that was killed end within milliseconds, unless a process hangs. */
 const supervisorsEndMs = 5_000;
 
@@ -66,7 +67,7 @@ export class SpawnServer {
       this.flush();
     };
     return {
-      terminate: (why) => control(why === "TIMEOUT" ? "L" : "T"),
+      terminate: (why) => control(terminations[why]),
       notify: () => control("N"),
       kill: () => {
         group.kill();

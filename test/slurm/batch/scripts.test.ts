@@ -130,7 +130,11 @@ test("a script that requeues itself runs again, and what was used is billed", as
     '[ -n "$SLURM_RESTART_COUNT" ] || { scontrol requeue $SLURM_JOB_ID; sleep 30; }',
   );
   const id = (await shell("sbatch --parsable -W again.sh")).trim();
-  expect(written("again.log")).toEqual([".", "1."]);
+  // As slurmstepd does, which writes the same in such a job's file.
+  const requeued =
+    /^gleaner: error: \*{3} JOB (\d+) ON n\d CANCELLED AT \S+ DUE TO JOB REQUEUE \*{3}$/;
+  const [first, why, second] = written("again.log");
+  expect([first, requeued.exec(why!)?.[1], second]).toEqual([".", id, "1."]);
   const { invocation, attempts } = await at.detail(id);
   expect(invocation).toMatchObject({ state: "COMPLETED", attempt: 2 });
   expect(attempts.map(({ state }) => state)).toEqual(["CANCELLED", "COMPLETED"]);

@@ -361,6 +361,7 @@ describe("ending a process tree", () => {
   test.each([
     ["T", ""],
     ["L", " DUE TO TIME LIMIT"],
+    ["Q", " DUE TO JOB REQUEUE"],
   ])("with %s is the last line of its error file", async (kind, why) => {
     expect(await lastWords(kind)).toMatch(stars(why));
   });

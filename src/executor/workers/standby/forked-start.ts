@@ -8,7 +8,7 @@ import type { ChildEnd } from "../../../wire/worker/messages.js";
 import type { AttemptGroup } from "../../containment/containment.js";
 import { emptyPollMs } from "../../containment/emptying.js";
 import { peakMbOf } from "../../node/usage.js";
-import type { ProcessEnd, ProcessEvents, RunHandle } from "../../runtimes/runtime.js";
+import type { ProcessEnd, ProcessEvents, RunHandle, Termination } from "../../runtimes/runtime.js";
 import type { Parent } from "./parent.js";
 import type { Forked, ForkOrder } from "./parent-parts.js";
 import { cpuMsOfGroup, endOf, oomKillsIn, peakMbOfGroup } from "./process-end.js";
@@ -87,7 +87,7 @@ export class ForkedStart implements RunHandle {
     events.onStarted(forked.pid);
   }
 
-  terminate(why: "TIMEOUT" | "CANCELLED"): void {
+  terminate(why: Termination): void {
     this.alone?.terminate(why);
   }
 

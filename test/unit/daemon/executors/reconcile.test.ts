@@ -60,12 +60,17 @@ test("an attempt that was never ordered, or an outdated one, is cancelled; other
   ]);
 });
 
-test("an invocation cancelled while its executor was disconnected is ended", () => {
+test("an invocation cancelled or requeued while its executor was disconnected is ended", () => {
   give(1);
   give(2);
+  give(3);
   live.get(invocationId(2))!.endReason = "cancelled by ada";
-  expect(lost(keyOf(1), keyOf(2))).toEqual([]);
-  expect(sent).toEqual([{ type: "cancel", key: keyOf(2) }]);
+  live.get(invocationId(3))!.requeueRequested = true;
+  expect(lost(keyOf(1), keyOf(2), keyOf(3))).toEqual([]);
+  expect(sent).toEqual([
+    { type: "cancel", key: keyOf(2), isRequeue: false },
+    { type: "cancel", key: keyOf(3), isRequeue: true },
+  ]);
 });
 
 test("attempts beyond the most that any node runs are ignored", () => {

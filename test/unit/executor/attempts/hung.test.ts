@@ -91,7 +91,7 @@ test("an attempt over its time limit ends as TIMEOUT a grace after the kill, bil
 
 test("a cancelled attempt ends as CANCELLED, once, whatever glean-spawn reports later", () => {
   const { attempts, told, order } = oneAttempt();
-  attempts.cancel({ invocation: order.invocation, attempt: order.attempt });
+  attempts.cancel({ invocation: order.invocation, attempt: order.attempt }, "CANCELLED");
   jest.advanceTimersByTime(killWaitMs + hangGraceMs);
   run.onEnd({ kind: "vanished", message: "glean-spawn ended" });
   jest.advanceTimersByTime(60_000);
@@ -101,7 +101,7 @@ test("a cancelled attempt ends as CANCELLED, once, whatever glean-spawn reports 
 test("an attempt that is only slow to end is waited for until it hangs", () => {
   isHanging = false;
   const { attempts, told, order } = oneAttempt();
-  attempts.cancel({ invocation: order.invocation, attempt: order.attempt });
+  attempts.cancel({ invocation: order.invocation, attempt: order.attempt }, "CANCELLED");
   jest.advanceTimersByTime(killWaitMs + 2 * hangGraceMs);
   expect(told).toEqual([]);
   isHanging = true;
