@@ -3,7 +3,7 @@
 
 import { type ExecutorId, executorId, type NodeName } from "../../model/ids.js";
 import { fits, type Resources } from "../../model/resources.js";
-import { holdsNodes, type Job } from "../../model/slurm/job.js";
+import { holdsNodes, isSuspended, type Job } from "../../model/slurm/job.js";
 import type { Node, NodeBaseState } from "../../model/slurm/node.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { Waiting, WaitingQueue } from "../placement/queue.js";
@@ -64,7 +64,8 @@ export function withoutPilots(
       continue;
     }
     pilots.push(pilot);
-    if (!holdsNodes(job)) continue;
+    // Slurm gives the resources of a suspended job to others.
+    if (!holdsNodes(job) || isSuspended(job)) continue;
     for (const node of job.nodes) {
       const sum = held.get(node) ?? { cores: 0, memoryMb: 0 };
       held.set(node, { cores: sum.cores + job.cores, memoryMb: sum.memoryMb + pilot.memoryMb });

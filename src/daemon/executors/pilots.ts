@@ -25,7 +25,7 @@ import type { Hole } from "../../model/capacity/hole.js";
 import type { PlanStep } from "../../model/capacity/plan.js";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
 import type { Resources } from "../../model/resources.js";
-import { holdsNodes, type Job } from "../../model/slurm/job.js";
+import { holdsNodes, isSuspended, type Job } from "../../model/slurm/job.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { StartFailures } from "../invocations/start-failures.js";
 import type { Learning } from "../records/learning.js";
@@ -117,11 +117,21 @@ export class Pilots {
       // It may have started since, but not earlier.
       if (job.timeLimitMs !== null) record.timeIsOverAtMs = askedAtMs + job.timeLimitMs;
       if (live.queue.size === 0) this.takeBack(record, nothingWaits);
-    } else if (holdsNodes(job)) {
+    } else if (isSuspended(job) || job.state === "STOPPED") this.endSuspended(record, job);
+    else if (holdsNodes(job)) {
       // Slurm may have rounded up the request.
       record.order({ cores: job.cores, memoryMb: memoryMb - executorMemoryMb, gpus: [] });
       if (job.state === "RUNNING") record.timeIsOverAtMs = job.endAtMs;
     } else if (record.line === null) this.ended(record, job);
+  }
+
+  /**
+   * A suspended or stopped pilot answers nothing until somebody resumes it, nor do its functions.
+   * Once it is cancelled, they are evicted and run elsewhere.
+   */
+  private endSuspended(record: ExecutorRecord, job: Job): void {
+    record.retire("stop", `Slurm reports its pilot, job ${job.id}, as ${job.state}`);
+    void this.deps.launcher.withdraw?.(record.id);
   }
 
   /**

@@ -68,6 +68,13 @@ describe("a snapshot without our pilots", () => {
     expect(found.snapshot.nodes[0]!.baseState).toBe(expected);
   });
 
+  test("leaves to batch jobs what Slurm took from a suspended pilot", () => {
+    const jobs = [pilotJob({ state: "SUSPENDED" })];
+    const found = withoutPilots(snapshot({ nodes: [taken], jobs }), mark);
+    expect(found.snapshot.nodes).toEqual([taken]);
+    expect(found.pilots).toHaveLength(1);
+  });
+
   test("counts a waiting pilot neither as holding resources nor as a batch job", () => {
     const waiting = pilotJob({ state: "PENDING", nodes: [] });
     const found = withoutPilots(snapshot({ nodes: [taken], jobs: [waiting] }), mark);

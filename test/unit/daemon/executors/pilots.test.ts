@@ -144,6 +144,16 @@ describe("a read of Slurm", () => {
     expect(said).toEqual([]);
   });
 
+  test.each(["SUSPENDED", "STOPPED"] as const)(
+    "cancels a pilot that is %s, and gives it no more work",
+    (state) => {
+      const record = add("ready");
+      read({ state });
+      expect(said).toEqual([`withdraw ${id}`]);
+      expect(record.state).toBe("draining");
+    },
+  );
+
   test("ignores the end of a pilot whose executor is connected and reports it itself", () => {
     add("ready");
     read({ state: "PREEMPTED" });
