@@ -236,7 +236,6 @@ function whyStateForbids(node: Node, isUnderExclusive: boolean): UnusableReason 
     return { kind, flag };
   }
   if (node.baseState === "ALLOCATED" && !isUnderExclusive) return { kind: "full" };
-  if (node.baseState === "UNKNOWN") return { kind: "unknownState", flag: node.baseState };
   if (!usableBaseStates.has(node.baseState)) return { kind: "state", flag: node.baseState };
   return null;
 }

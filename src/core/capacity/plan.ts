@@ -121,6 +121,8 @@ function departure(
       // grows.
       return null;
     case "state":
+      // slurmctld has restarted, and starts no job on the node before the node registers.
+      if (unusable.reason.flag === "UNKNOWN") return null;
       if (unusable.reason.flag === "COMPLETING") return holdStep(executor, freeThere());
       return { kind: leavesAtOnce.has(unusable.reason.flag) ? "stop" : "drain", ...about, reason };
     case "drained":

@@ -50,6 +50,7 @@ describe("holes", () => {
     expect(reasonOf({ flags: ["DRAIN"] })).toEqual({ kind: "state", flag: "DRAIN" });
     expect(reasonOf({ flags: ["BRAND_NEW"] })).toEqual({ kind: "unknownState", flag: "BRAND_NEW" });
     expect(reasonOf({ baseState: "DOWN" })).toEqual({ kind: "state", flag: "DOWN" });
+    expect(reasonOf({ baseState: "UNKNOWN" })).toEqual({ kind: "state", flag: "UNKNOWN" });
     expect(reasonOf({ baseState: "ALLOCATED", allocatedCores: 16 })).toEqual({ kind: "full" });
     expect(reasonOf({ owner: "bob" })).toEqual({ kind: "owner", owner: "bob" });
     const mixed = { baseState: "MIXED", allocatedCores: 1 } as const;
@@ -144,9 +145,16 @@ describe("plan", () => {
   test("stops executors at once on a full, failing or unknown node, and after their work on a drained one", () => {
     expect(plan([node({ baseState: "ALLOCATED", allocatedCores: 16 })])[0]!.kind).toBe("stop");
     expect(plan([node({ flags: ["NOT_RESPONDING"] })])[0]!.kind).toBe("stop");
+    expect(plan([node({ baseState: "UNKNOWN", flags: ["NOT_RESPONDING"] })])[0]!.kind).toBe("stop");
+    expect(plan([node({ baseState: "UNKNOWN", flags: ["SLEEPY"] })])[0]!.kind).toBe("stop");
     expect(plan([node({ flags: ["MYSTERY"] })])[0]!.kind).toBe("stop");
     expect(plan([node({ flags: ["DRAIN"] })])[0]!.kind).toBe("drain");
     expect(plan([])[0]).toMatchObject({ kind: "stop", reason: "Slurm does not list this node" });
+  });
+
+  test("leaves executors alone on a node that a restarted slurmctld has not heard of yet", () => {
+    expect(plan([node({ baseState: "UNKNOWN" })])).toEqual([]);
+    expect(plan([node({ baseState: "UNKNOWN" })], [])).toEqual([]);
   });
 
   test("does not resize a draining executor, nor start another beside it", () => {
