@@ -126,6 +126,21 @@ export const plantedInCalls: readonly Planted[] = [
     sabotage: { neverFreezes: true },
   },
   {
+    what: "workers that were started ahead stay for a job",
+    shows: /^harm: a worker started ahead is left/,
+    sabotage: {
+      workers: (workers) => {
+        const yieldTo = workers.yieldTo.bind(workers);
+        workers.yieldTo = (free) => {
+          Object.defineProperty(workers, "ahead", { get: () => [], configurable: true });
+          const gone = yieldTo(free);
+          Reflect.deleteProperty(workers, "ahead");
+          return gone;
+        };
+      },
+    },
+  },
+  {
     what: "a call is sent to a worker that stays frozen",
     shows: /stays frozen/,
     sabotage: { neverThaws: true },

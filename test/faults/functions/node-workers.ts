@@ -52,6 +52,7 @@ export class NodeWorkers {
     const leases = new Leases(say, hostId);
     const ports = { sockets, code, programs, payloads, leases };
     const workers = workersOver(ports, spec, spawner, containment, say);
+    this.world.sabotage.workers?.(workers);
     const prepare = workers.prepare.bind(workers);
     workers.prepare = (order, ...room) => watched(order, prepare(order, ...room));
     return { workers, code, leases };

@@ -3,6 +3,7 @@
 
 import type { Cluster } from "../../../src/core/ports/cluster.js";
 import type { Store } from "../../../src/core/ports/store.js";
+import type { Workers } from "../../../src/executor/workers/workers.js";
 import type { NodeName } from "../../../src/model/ids.js";
 import type { DaemonMessage, ExecutorMessage } from "../../../src/wire/messages.js";
 import { Chance } from "../chance.js";
@@ -27,6 +28,8 @@ export interface Sabotage {
   /** The kernel freezes nothing, or resumes nothing. */
   readonly neverFreezes?: boolean;
   readonly neverThaws?: boolean;
+  /** Changes the pool of an executor's workers. */
+  readonly workers?: (workers: Workers) => void;
 }
 
 export interface WorldOptions {
