@@ -1,15 +1,23 @@
 // The calls that a worker was sent, so that a report of an answer that has no place names its call.
 
+import { randomInt } from "node:crypto";
 import { WorkerFailure } from "./worker-failure.js";
 
 /** A handler that forges an answer does so before its own, with few calls in between. */
 const maxNames = 1_000;
+/**
+ * A handler that guesses the id of its call, to answer it before its runtime does, is wrong, and
+ * loses its worker at once; else the worker would get another call while the handler goes on.
+ * Engines keep ids below 2^30 without a memory allocation.
+ */
+const highestFirst = 2 ** 29;
 
 export class SentCalls {
   private readonly names = new Map<number, string>();
-  private last = 0;
+  private readonly first = randomInt(1, highestFirst);
+  private last = this.first - 1;
 
-  /** `name`: how people know it. Returns its id, from 1. */
+  /** `name`: how people know it. Returns its id. */
   add(name: string): number {
     this.names.set(++this.last, name);
     this.names.delete(this.last - maxNames);
@@ -18,7 +26,7 @@ export class SentCalls {
 
   /** It may have ended. */
   has(id: number): boolean {
-    return id > 0 && id <= this.last;
+    return id >= this.first && id <= this.last;
   }
 
   /** Why a worker that answers `id` breaks the protocol, if `id` waits for no answer. */

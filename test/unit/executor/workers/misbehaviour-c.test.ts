@@ -34,7 +34,7 @@ uint32_t handler(const void *in, uint32_t size, void *out)
 	case 'k': kill(getpid(), SIGKILL); pause();
 	case 'd': close(3); break;
 	case 's': write(3, "HTTP/1.1 200 OK\\r\\n\\r\\n and more", 29); pause();
-	/* A result without bytes, of the first call. */
+	/* A result without bytes, of call 1. */
 	case 'a': write(3, "\\0\\0\\0\\0\\7\\0\\0\\0\\1\\0\\0\\0\\0\\0\\0", 16); break;
 	case 'b': for (;;) pause();
 	case 'l': for (;;) memset(malloc(1 << 20), 1, 1 << 20);
@@ -83,6 +83,7 @@ test.each<[Runtime, string, string, RegExp]>([
   ["native", "blocks", "TIMEOUT", /time limit/],
   ["native", "leaks", "OUT_OF_MEMORY", /limit of 100 MB \(peak \d+ MB\): deploy .* --mem$/],
   ["native", "speaks garbage", "FAILED", /^ProtocolError: .*no frame/],
+  ["native", "answers for its runtime", "FAILED", /answered a call that it was never sent/],
   ["exec", "exits", "FAILED", /3/],
   ["exec", "crashes", "FAILED", /signal 6|SIGABRT/],
   ["exec", "kills itself", "FAILED", /signal 9|SIGKILL/],
@@ -101,14 +102,6 @@ test.each<[Runtime, string, string, RegExp]>([
   const limits = { memoryMb: 100, timeLimitMs: end === "TIMEOUT" ? 1_000 : 60_000 };
   const report = await at.call(code, what, limits);
   expect([report.end, report.reason]).toEqual([end, expect.stringMatching(reason)]);
-  expect(resultOf(await at.call(code, "Fine", { memoryMb: 100 }))).toBe("Fine");
-});
-
-test("a shared library that answers twice ends its call once, and its worker", async () => {
-  const code = await at.function(files.native, { runtime: "native" });
-  const report = await at.call(code, "answers twice", { memoryMb: 100 });
-  // By the first answer, or by the breach of the protocol: they may come together.
-  expect(["COMPLETED", "FAILED"]).toContain(report.end);
   expect(resultOf(await at.call(code, "Fine", { memoryMb: 100 }))).toBe("Fine");
 });
 

@@ -16,18 +16,21 @@ const answer = (id) => Buffer.from([0, 0, 0, 0, 7, 0, 0, 0, id, 0, 0, 0, 0, 0, 0
 export default (what) => {
   if (what === "throws nothing") throw null;
   if (what === "throws a number") throw 7;
-  if (what === "answers twice") writeSync(3, answer(2));
-  if (what === "answers no call") writeSync(3, answer(9));
+  if (what === "answers for its runtime") writeSync(3, answer(2));
   if (what === "which process") return process.pid;
   if (what === "prints much") for (let at = 0; at < 64; at++) process.stdout.write("x".repeat(1 << 20));
   if (what === "is killed") process.kill(process.pid, "SIGKILL");
   return what;
 };`;
-const python = `import os, signal
+const python = `import os, signal, struct, sys
+def id_of_its_call():
+    frame = sys._getframe()
+    while "call" not in frame.f_locals: frame = frame.f_back
+    return frame.f_locals["call"].id
 def handler(what):
-    answer = lambda id: bytes([0, 0, 0, 0, 7, 0, 0, 0, id, 0, 0, 0, 0, 0, 0, 0])
-    if what == "answers twice": os.write(3, answer(2))
-    if what == "answers no call": os.write(3, answer(9))
+    answer = lambda id: struct.pack("<IBBHQ", 0, 7, 0, 0, id)
+    if what == "answers for its runtime": os.write(3, answer(2))
+    if what == "looks up its call and answers": os.write(3, answer(id_of_its_call()))
     if what == "which process": return os.getpid()
     if what == "is interrupted": raise KeyboardInterrupt
     if what == "speaks garbage": os.write(3, b"HTTP/1.1 200 OK\\r\\n\\r\\n and more")
@@ -70,33 +73,12 @@ const executorLog = (): string => readFileSync(join(at.node.folder, "executor.lo
 const logged = (what: string): Promise<void> => until(() => executorLog().includes(what));
 
 test.each<Runtime & keyof typeof files>(["node", "python"])(
-  "a handler in %s that answers twice ends its call once, and its worker, as the log says",
+  "a handler in %s that answers for its runtime fails, and its worker gets no other call",
   async (runtime) => {
     const code = await at.function(files[runtime], { runtime });
     const process = resultOf(await at.call(code, "which process"));
-    const order = at.order(code, "answers twice");
-    // By the first answer, or by the breach of the protocol: they may come together.
-    expect(["COMPLETED", "FAILED"]).toContain((await at.node.finish(order)).end);
-    // It may have reached the worker before the second answer left it.
-    expect(resultOf(await at.call(code, "fine"))).toBe("fine");
-    const { invocation, command } = order;
-    await logged(
-      `a worker of ${command.function} gets no other call, because the worker answered call ${invocation} twice`,
-    );
-    expect(resultOf(await at.call(code, "which process"))).not.toBe(process);
-    const reports = at.daemon.heard.filter(
-      (each) => each.type === "ended" && each.report.invocation === invocation,
-    );
-    expect(reports).toHaveLength(1);
-  },
-);
-
-test.each<Runtime & keyof typeof files>(["node", "python"])(
-  "a handler in %s that answers a call that it was never given fails, as the log says",
-  async (runtime) => {
-    const code = await at.function(files[runtime], { runtime });
-    const process = resultOf(await at.call(code, "which process"));
-    const report = await at.call(code, "answers no call");
+    // As its second call, which ids from 1 would show.
+    const report = await at.call(code, "answers for its runtime");
     expect(report).toMatchObject({ end: "FAILED" });
     const why = `the worker answered a call that it was never sent; the last that it was sent is call ${report.invocation}`;
     expect(report.reason).toContain(why);
@@ -105,6 +87,25 @@ test.each<Runtime & keyof typeof files>(["node", "python"])(
     expect(resultOf(await at.call(code, "which process"))).not.toBe(process);
   },
 );
+
+test("a handler that looks up its call ends it once, and its worker, as the log says", async () => {
+  const code = await at.function(files.python, { runtime: "python" });
+  const process = resultOf(await at.call(code, "which process"));
+  const order = at.order(code, "looks up its call and answers");
+  // By the first answer, or by the breach of the protocol: they may come together.
+  expect(["COMPLETED", "FAILED"]).toContain((await at.node.finish(order)).end);
+  // It may have reached the worker before the second answer left it.
+  expect(resultOf(await at.call(code, "fine"))).toBe("fine");
+  const { invocation, command } = order;
+  await logged(
+    `a worker of ${command.function} gets no other call, because the worker answered call ${invocation} twice`,
+  );
+  expect(resultOf(await at.call(code, "which process"))).not.toBe(process);
+  const reports = at.daemon.heard.filter(
+    (each) => each.type === "ended" && each.report.invocation === invocation,
+  );
+  expect(reports).toHaveLength(1);
+});
 
 test("a job that comes while a worker loads its code takes the node at once", async () => {
   const code = await at.function({
