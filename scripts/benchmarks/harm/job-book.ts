@@ -18,6 +18,12 @@ export interface JobRecord {
   readonly exitCode: string;
   /** null if it has not begun. */
   readonly startedAtMs: number | null;
+  /**
+   * When Slurm had first said that it has ended on all of its nodes; null before. Processes that
+   * are left of it, such as an srun that waits for a lost step, have nothing of their own any more:
+   * Slurm gives all that it had to other jobs.
+   */
+  readonly releasedAtMs: number | null;
   readonly shares: ReadonlyMap<string, Share>;
 }
 
@@ -33,13 +39,15 @@ const active = new Set([
 ]);
 export const isActive = ({ state }: JobRecord): boolean => active.has(state);
 
+const nothing: Share = { cores: 0, memoryMb: 0 };
+
 export class JobBook {
   private readonly byJob = new Map<number, JobRecord[]>();
   private readonly cut = new Map<number, { atMs: number; nodes: ReadonlySet<string> }>();
   private readonly watchers = new Set<() => void>();
   private isOpen = true;
 
-  constructor(private readonly cluster: Cluster) {}
+  constructor(private readonly cluster: Pick<Cluster, "run">) {}
 
   /** Reads until close(); slurmctld is deliberately away at times. */
   async readOn(): Promise<void> {
@@ -72,7 +80,9 @@ export class JobBook {
     const shares =
       record.shares.size > 0 || !isSameRun ? record.shares : (last?.shares ?? record.shares);
     const merged = isSameRun ? new Map([...(last?.shares ?? []), ...shares]) : shares;
-    const entry = { ...record, shares: merged };
+    const before = isSameRun ? (last?.releasedAtMs ?? null) : null;
+    const releasedAtMs = isActive(record) ? null : (before ?? nowMs());
+    const entry = { ...record, releasedAtMs, shares: merged };
     this.byJob.set(record.job, isSameRun ? [...known.slice(0, -1), entry] : [...known, entry]);
   }
 
@@ -92,13 +102,12 @@ export class JobBook {
   }
 
   /**
-   * The job's resources on the node in the run at that moment; tasks of other components carry the
-   * first one's id.
+   * The job's resources on the node in the run at that moment, none if Slurm has taken them back;
+   * tasks of other components carry the first one's id.
    */
   shareOf = (job: number, node: string, atMs: number): Share | null => {
     const cut = this.cut.get(job);
-    if (cut !== undefined && atMs >= cut.atMs && !cut.nodes.has(node))
-      return { cores: 0, memoryMb: 0 };
+    if (cut !== undefined && atMs >= cut.atMs && !cut.nodes.has(node)) return nothing;
     const first = this.byJob.get(job)?.at(-1);
     if (first === undefined) return null;
     const family = [...this.byJob.values()].flat().filter(({ name }) => name === first.name);
@@ -106,7 +115,10 @@ export class JobBook {
     const own = ofNode.filter((record) => record.job === job);
     const runs = own.length > 0 ? own : ofNode;
     const begun = runs.findLast(({ startedAtMs }) => (startedAtMs ?? Infinity) <= atMs + 1_000);
-    return (begun ?? runs.at(-1))?.shares.get(node) ?? null;
+    const run = begun ?? runs.at(-1);
+    if (run === undefined) return null;
+    if (run.releasedAtMs !== null && atMs >= run.releasedAtMs) return nothing;
+    return run.shares.get(node) ?? null;
   };
 
   /** Resolves with the records of that name once they match. */
@@ -148,6 +160,7 @@ export function readRecord(line: string): JobRecord | null {
     reason: field("Reason") ?? "",
     exitCode: field("ExitCode") ?? "",
     startedAtMs: Number.isNaN(started) || started > nowMs() ? null : started,
+    releasedAtMs: null,
     shares,
   };
 }

@@ -69,7 +69,10 @@ function readOccupants(words: readonly string[]): Pick<Change, "functions" | "jo
 const readIndices = (text: string): number[] =>
   text === "-" || text === "" ? [] : text.split(",").map(Number);
 
-/** A job's resources on a node at some moment; null if Slurm's records do not say. */
+/**
+ * A job's resources on a node at some moment, without a core once Slurm has taken them back; null
+ * if Slurm's records do not say.
+ */
 export type ShareOf = (job: number, node: string, atMs: number) => Share | null;
 
 export interface Violation {
@@ -85,6 +88,8 @@ export interface Verdict {
   readonly violations: readonly Violation[];
   /** Jobs that were seen, but whose resources nobody knows. */
   readonly unknownJobs: readonly number[];
+  /** Jobs of which processes were seen where Slurm had taken their resources back. */
+  readonly outlivedJobs: readonly number[];
   readonly idleCoreMs: number;
   readonly functionCoreMs: number;
 }
@@ -95,29 +100,29 @@ export interface Verdict {
  */
 export function judge(watched: Watched, whole: Share, shareOf: ShareOf): Verdict {
   const violations: Violation[] = [];
-  const unknown = new Set<number>();
+  const [unknown, outlived] = [new Set<number>(), new Set<number>()];
   const sums = { idleCoreMs: 0, functionCoreMs: 0 };
   for (const changes of byNode(watched.changes)) {
     let open: (Omit<Violation, "toMs"> & { toMs?: number }) | null = null;
     for (const [index, change] of changes.entries()) {
       const nextMs = changes[index + 1]?.atMs ?? change.atMs;
-      const jobs = jobShares(change, shareOf, unknown);
+      const held = heldShares(change, shareOf, unknown, outlived);
+      const jobs = total([...held.values()]);
       const functions = total(change.functions);
       sums.idleCoreMs += Math.max(0, whole.cores - jobs.cores) * (nextMs - change.atMs);
       sums.functionCoreMs += functions.cores * (nextMs - change.atMs);
-      const what = excess(change, functions, jobs, whole);
+      const what = excess(change, functions, held, whole);
       if (open !== null && what === null) {
         violations.push({ ...open, toMs: change.atMs });
         open = null;
       }
       if (open === null && what !== null) {
-        const present = change.jobs.map(({ job }) => job);
-        open = { node: change.node, fromMs: change.atMs, jobs: present, what };
+        open = { node: change.node, fromMs: change.atMs, jobs: [...held.keys()], what };
       }
     }
     if (open !== null) violations.push({ ...open, toMs: changes.at(-1)!.atMs });
   }
-  return { violations, unknownJobs: [...unknown], ...sums };
+  return { violations, unknownJobs: [...unknown], outlivedJobs: [...outlived], ...sums };
 }
 
 function byNode(changes: readonly Change[]): Change[][] {
@@ -131,16 +136,23 @@ function byNode(changes: readonly Change[]): Change[][] {
 }
 
 /**
- * The cores of a suspended job count, because it may be resumed at any moment, without a prolog.
+ * What each job has. That of a suspended job counts, because it may be resumed at any moment,
+ * without a prolog.
  */
-function jobShares(change: Change, shareOf: ShareOf, unknown: Set<number>): Share {
-  return total(
-    change.jobs.map(({ job }) => {
-      const share = shareOf(job, change.node, change.atMs);
-      if (share === null) unknown.add(job);
-      return share ?? { cores: 0, memoryMb: 0 };
-    }),
-  );
+function heldShares(
+  change: Change,
+  shareOf: ShareOf,
+  unknown: Set<number>,
+  outlived: Set<number>,
+): Map<number, Share> {
+  const held = new Map<number, Share>();
+  for (const { job } of change.jobs) {
+    const share = shareOf(job, change.node, change.atMs);
+    if (share === null) unknown.add(job);
+    else if (share.cores === 0) outlived.add(job);
+    else held.set(job, share);
+  }
+  return held;
 }
 
 const total = (shares: readonly Share[]): Share => ({
@@ -152,15 +164,21 @@ const total = (shares: readonly Share[]): Share => ({
  * Describes what functions hold too much of; null if nothing. Jobs to which Slurm itself gave too
  * much do not count.
  */
-function excess(change: Change, functions: Share, jobs: Share, whole: Share): string | null {
-  if (change.functions.length === 0 || change.jobs.length === 0) return null;
+function excess(
+  change: Change,
+  functions: Share,
+  held: ReadonlyMap<number, Share>,
+  whole: Share,
+): string | null {
+  if (change.functions.length === 0 || held.size === 0) return null;
+  const jobs = total([...held.values()]);
   const freeCores = Math.max(0, whole.cores - jobs.cores);
   if (functions.cores > freeCores)
     return `functions use ${functions.cores} cores, but jobs leave only ${freeCores}`;
   const freeMb = Math.max(0, whole.memoryMb - jobs.memoryMb);
   if (functions.memoryMb > freeMb)
     return `functions use ${functions.memoryMb} MB, but jobs leave only ${freeMb} MB`;
-  const taken = new Set(change.jobs.flatMap(({ gpus }) => gpus));
+  const taken = new Set(change.jobs.flatMap(({ job, gpus }) => (held.has(job) ? gpus : [])));
   const shared = change.functions.flatMap(({ gpus }) => gpus).find((gpu) => taken.has(gpu));
   return shared === undefined ? null : `a function uses GPU ${shared}, which a job has`;
 }

@@ -41,6 +41,8 @@ export function resultOf(evidence: MixEvidence) {
     say(
       `${byUs ? "failed because of Gleaner" : "failed because of Slurm"}: ${record.name}, job ${record.job} ${record.state} ${record.reason} ${record.exitCode}`,
     );
+  for (const job of verdict.outlivedJobs)
+    say(`processes of job ${job} lived on after Slurm had taken back what the job had`);
   for (const { node, reason } of drained) say(`Slurm drained ${node}: ${reason}`);
   assertMeasured(evidence, verdict, starts);
   const failedByUs =
@@ -54,6 +56,7 @@ export function resultOf(evidence: MixEvidence) {
       "a job's wait",
       starts.map(({ waitedMs }) => waitedMs),
     ),
+    outlived: verdict.outlivedJobs.length,
     failedByUs,
     failedBySlurm: failed.length + drained.length - failedByUs,
     byKind: byKind(evidence, starts, failed),

@@ -1,7 +1,7 @@
 // The verdict of `bench harm --mix`: what the witness saw, against what Slurm gave the jobs.
 
 import { expect, test } from "@jest/globals";
-import { readRecord } from "../../../../scripts/benchmarks/harm/job-book.js";
+import { JobBook, readRecord } from "../../../../scripts/benchmarks/harm/job-book.js";
 import {
   judge,
   readWatch,
@@ -72,6 +72,38 @@ test("jobs alone are never a violation, and a job that Slurm does not know is re
   );
   expect(violations).toEqual([]);
   expect(unknownJobs).toEqual([10]);
+});
+
+test("what is left of a job whose resources Slurm has taken back keeps none, and is reported", () => {
+  const lines = ["1000 n1 j:7:1 f:1.1:8:100:1", "1010 n1 j:7:1 f:1.1:8:100:1", "1020 n1"];
+  const releasedAt = (releasedAtMs: number): ShareOf => {
+    return (job, _node, atMs) => (atMs < releasedAtMs ? given[job]! : { cores: 0, memoryMb: 0 });
+  };
+  const watched = readWatch(lines.join("\n"));
+  const early = judge(watched, whole, releasedAt(1_000));
+  expect(early).toMatchObject({ violations: [], outlivedJobs: [7] });
+  const late = judge(watched, whole, releasedAt(1_005));
+  expect(late.violations).toMatchObject([{ fromMs: 1_000, toMs: 1_010 }]);
+});
+
+test("Slurm has taken back what a job had once it no longer lists the job as completing", async () => {
+  let state = "RUNNING";
+  const stdout = () =>
+    `JobId=7 JobName=resize.1 JobState=${state} StartTime=2026-01-02T03:04:05   Nodes=n1 CPU_IDs=0-3 Mem=500 GRES=\n`;
+  const book = new JobBook({
+    run: async () => ({ stdout: stdout(), stderr: "", exitCode: 0 }),
+  });
+  for (state of ["RUNNING", "COMPLETING"]) {
+    await book.read();
+    expect(book.shareOf(7, "n1", Date.now())).toEqual({ cores: 4, memoryMb: 500 });
+  }
+  const beforeMs = Date.now() - 1;
+  state = "CANCELLED";
+  await book.read();
+  expect(book.shareOf(7, "n1", beforeMs)).toEqual({ cores: 4, memoryMb: 500 });
+  const afterMs = Date.now();
+  await book.read();
+  expect(book.shareOf(7, "n1", afterMs)).toEqual({ cores: 0, memoryMb: 0 });
 });
 
 test("the witness reports how often it looked and its longest gap", () => {
