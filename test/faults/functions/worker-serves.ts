@@ -26,7 +26,8 @@ export function keyOfServe(payload: Buffer): AttemptKey {
   return { invocation: invocation as InvocationId, attempt: attempt! };
 }
 
-const port = 50_000;
+/** No client connects. */
+const endpoint = { port: 50_000, socket: "gleaner-simulated" };
 const segmentationFault = 11;
 
 /** `serves`: whether it still serves this lease. */
@@ -39,7 +40,7 @@ export function serve(worker: ServingWorker, id: number, serves: () => boolean):
     });
   const sayClients = (clients: number) => worker.say(says.usage(id, { clients, calls: clients }));
   later(chance.ms(0.5, 20), () => {
-    worker.say(says.serving(id, { port, socket: `gleaner-${id}` }));
+    worker.say(says.serving(id, endpoint));
     if (chance.happens(0.9)) later(chance.ms(0.5, 100), () => sayClients(1));
     if (chance.happens(0.3)) later(chance.ms(200, 20_000), () => sayClients(0));
   });
