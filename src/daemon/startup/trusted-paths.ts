@@ -11,10 +11,12 @@ import { requireTrusted } from "../../sdk/trusted-path.js";
 export function requireTrustedPaths(config: Config): void {
   const { programs, placement, slurm } = config;
   const { executor, spawn } = programs;
+  const { mailProgram } = config.functions;
   const { privateKey, knownHosts } = placement.ssh;
   const bySsh = placement.launcher === "ssh" ? [privateKey, knownHosts] : [];
-  const commands = slurm.binDirectory === null ? [] : [slurm.binDirectory];
+  const commands = [slurm.binDirectory, mailProgram].filter((path) => path !== null);
+  const here = placement.launcher === "local" ? [programs.node] : [];
   // Except logDirectory: some systems give /var/log to a group, and nothing there is trusted.
-  for (const path of [config.stateDirectory, executor, spawn, ...commands, ...bySsh])
+  for (const path of [config.stateDirectory, executor, spawn, ...commands, ...here, ...bySsh])
     requireTrusted(path);
 }

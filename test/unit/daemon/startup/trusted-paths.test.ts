@@ -26,6 +26,11 @@ test.each([
   ["the state folder", () => ({ stateDirectory: join(folder, "open/state") })],
   ["the executor's program", () => ({ programs: { executor: open() } })],
   ["glean-spawn", () => ({ programs: { spawn: open() } })],
+  ["the program that sends mails", () => ({ functions: { mailProgram: open() } })],
+  [
+    "Node, where executors run on this machine",
+    () => ({ placement: { launcher: "local" }, programs: { node: open() } }),
+  ],
   ["Slurm's commands", () => ({ slurm: { binDirectory: join(folder, "open") } })],
   [
     "the ssh key",
