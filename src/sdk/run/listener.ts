@@ -1,7 +1,7 @@
 // Where the client of a run listens for the node of its command: a TCP port and an abstract unix
 // socket. Whoever connects must prove to know the run's key.
 
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
@@ -16,8 +16,11 @@ import { type Arrival, awaitProof } from "./handshake.js";
 /** Ports to listen on, both ends included; null: any free one. */
 export type PortRange = readonly [number, number] | null;
 
-/** A stranger may connect as often as it likes: the oldest that has not proven itself goes. */
-const maxUnproven = 32;
+/**
+ * A stranger may connect as often as it likes: beyond this, any one that has not proven itself
+ * goes. If the oldest went, a flood would cut off the node in each of its handshakes.
+ */
+const maxUnproven = 256;
 const proofMs = 5_000;
 /** The node knows no more (src/model/shapes/submission.ts). */
 const maxHosts = 8;
@@ -79,8 +82,9 @@ export class RunListener {
     socket.once("close", () => this.unproven.delete(socket));
     this.unproven.add(socket);
     if (this.unproven.size > maxUnproven) {
-      const [oldest] = this.unproven;
-      oldest!.destroy();
+      const unlucky = [...this.unproven][randomInt(maxUnproven)]!;
+      this.unproven.delete(unlucky);
+      unlucky.destroy();
     }
     if (this.early === null) this.prove(socket);
     else this.early.push(socket);
