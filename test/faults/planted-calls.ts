@@ -141,6 +141,15 @@ export const plantedInCalls: readonly Planted[] = [
     },
   },
   {
+    what: "workers that are to stay warm end after their idle time",
+    shows: /idle ones, and \d+ are to stay/,
+    sabotage: {
+      workers: (workers) => {
+        workers.keepWarm = () => {};
+      },
+    },
+  },
+  {
     what: "a call is sent to a worker that stays frozen",
     shows: /stays frozen/,
     sabotage: { neverThaws: true },

@@ -15,6 +15,7 @@ import type { SimulatedGroup } from "../site/group.js";
 import type { SimulatedNode } from "../site/node.js";
 import type { World } from "../site/world.js";
 import type { Process } from "../timeline.js";
+import { KeptWarm } from "./kept-warm.js";
 import { NodeCode } from "./node-code.js";
 import { WorkerRun } from "./worker-run.js";
 
@@ -23,13 +24,16 @@ const hostId = "0f3b7a52-9d0e-4c7e-8a55-0d2f6f1f3a10";
 
 export class NodeWorkers {
   private readonly expected = new Map<number, ExpectedWorker>();
+  private readonly keptWarm: KeptWarm;
   private lastId = 0;
 
   constructor(
     private readonly world: World,
     private readonly node: SimulatedNode,
     private readonly process: Process,
-  ) {}
+  ) {
+    this.keptWarm = new KeptWarm(world);
+  }
 
   start(
     spec: LaunchSpec,
@@ -53,6 +57,7 @@ export class NodeWorkers {
     const ports = { sockets, code, programs, payloads, leases };
     const workers = workersOver(ports, spec, spawner, containment, say);
     this.world.sabotage.workers?.(workers);
+    this.keptWarm.watch(workers);
     const prepare = workers.prepare.bind(workers);
     workers.prepare = (order, ...room) => watched(order, prepare(order, ...room));
     return { workers, code, leases };
@@ -64,7 +69,11 @@ export class NodeWorkers {
     if (command.kind !== "worker") return null;
     const { world, node, process, expected } = this;
     const ofWorker = { ...order, command };
-    return new WorkerRun(world, node, process, ofWorker, group, events, expected.get(command.id));
+    const socket = expected.get(command.id);
+    const run = new WorkerRun(world, node, process, ofWorker, group, events, socket);
+    this.keptWarm.add(run);
+    group.onKill = () => this.keptWarm.ends(run);
+    return run;
   }
 }
 

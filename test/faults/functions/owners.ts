@@ -69,7 +69,7 @@ export class Owners {
       cores: 1 + (serial % 2),
       memoryMb: 100 * serial,
       timeLimitMs: 30_000 / serial,
-      idleTimeoutMs: serial === 1 ? 2_000 : null,
+      idleTimeoutMs: serial < 3 ? 2_000 : null,
       concurrency: serial < 3 ? 1 : serial,
       minWarm: serial === 2 ? 1 : 0,
     };

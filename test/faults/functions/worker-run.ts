@@ -4,7 +4,8 @@
 import type { ProcessEvents, RunEnd } from "../../../src/executor/runtimes/runtime.js";
 import type { SpawnOrder, WorkerStart } from "../../../src/executor/runtimes/spawn-request.js";
 import type { ExpectedWorker } from "../../../src/executor/workers/worker-socket.js";
-import type { ExecutorId } from "../../../src/model/ids.js";
+import { workerKey } from "../../../src/model/call.js";
+import { type ExecutorId, versionId } from "../../../src/model/ids.js";
 import type { AttemptKey } from "../../../src/wire/messages.js";
 import { type Frame, FrameDecoder, wholeFrames } from "../../../src/wire/worker/frame.js";
 import { decodeLoad, type Load } from "../../../src/wire/worker/messages.js";
@@ -15,6 +16,7 @@ import type { Process } from "../timeline.js";
 import { codeIn, hashOf, resultOf } from "./bundles.js";
 import { type Call, type Held, HeldCalls } from "./held-calls.js";
 import { deaths, type Input, inputIn } from "./inputs.js";
+import { killedFirst, nothingRan, withoutFolder } from "./worker-ends.js";
 import * as says from "./worker-says.js";
 import { keyOfCall, keyOfServe, serve } from "./worker-serves.js";
 import { WorkerWire } from "./worker-wire.js";
@@ -25,8 +27,6 @@ const pid = 2 ** 30;
 const unfrozenMs = 100;
 /** It is resumed before it is written to. */
 const resumedMs = 1_000;
-
-const nothingRan = { exitCode: 0, signal: 0, oomKills: 0 };
 
 type Order = SpawnOrder & { readonly command: WorkerStart };
 
@@ -49,6 +49,8 @@ export class WorkerRun implements SimulatedRun {
   /** It does not stop to serve: its executor kills it. */
   private isDeaf = false;
   private loaded: Load | null = null;
+  /** workerKey of what it has loaded. */
+  pool = "";
   private readonly calls = new Map<number, Call>();
   /** The id of the last lease that it served. */
   private serving: number | null = null;
@@ -85,7 +87,8 @@ export class WorkerRun implements SimulatedRun {
     node.functions.add(this);
     const { chance } = world;
     if (chance.happens(0.01)) this.vanish();
-    else if (world.weather.sickNode === node.name) world.after(3, () => this.failToStart());
+    else if (world.weather.sickNode === node.name)
+      world.after(3, () => this.state === "joining" && this.neverBegins(withoutFolder));
     else world.after(chance.ms(1, 6), () => this.begin());
   }
 
@@ -116,7 +119,12 @@ export class WorkerRun implements SimulatedRun {
     return this.isDying && isIdle ? { cores: 0, memoryMb: this.order.memoryMb } : null;
   }
 
-  private get name(): string {
+  /** It has loaded its code, and waits for a call. */
+  get isIdle(): boolean {
+    return this.isAlive && this.isLoaded && !this.isDying && !this.isBusy && this.held.isEmpty;
+  }
+
+  get name(): string {
     return `${this.node.name}: the worker of ${this.key.invocation}.${this.key.attempt}`;
   }
 
@@ -127,14 +135,6 @@ export class WorkerRun implements SimulatedRun {
     this.report(() => {
       for (const { name } of this.held.all) this.world.books.causes.spawnVanished(name);
       this.events.onEnd({ kind: "vanished", message });
-    });
-  }
-
-  private failToStart(): void {
-    if (this.state !== "joining") return;
-    this.neverBegins({
-      ...{ kind: "failed", stage: "chdir", errno: 2, heldMs: 1 },
-      message: "its folder is not there",
     });
   }
 
@@ -232,6 +232,8 @@ export class WorkerRun implements SimulatedRun {
 
   private load(load: Load): void {
     this.loaded = load;
+    const { uid, cores, memoryMb } = this.order;
+    this.pool = workerKey({ uid, version: versionId(hashOf(this.code)), cores, memoryMb, gpus: 0 });
     const { loading } = codeIn(this.code);
     const { chance, weather } = this.world;
     this.later(chance.ms(1, 150) * weather.loadSlowness, () => {
@@ -436,11 +438,7 @@ export class WorkerRun implements SimulatedRun {
   /** All of it: what was not begun never begins. */
   kill(): void {
     if (this.state !== "joining") this.killStarted();
-    else
-      this.neverBegins({
-        ...{ kind: "failed", stage: "start", errno: 0, heldMs: 0 },
-        message: "killed before it began",
-      });
+    else this.neverBegins(killedFirst);
   }
 
   die(): void {

@@ -16,6 +16,7 @@ export class SimulatedGroup implements AttemptGroup {
   /** The attempt that had it first; null: none has had it, its worker is started ahead. */
   taker: AttemptKey | null = null;
   onTaken: (key: AttemptKey) => void = () => {};
+  onKill: () => void = () => {};
 
   /** `removed`: nothing is in it any more. */
   constructor(private readonly removed: (group: SimulatedGroup) => void) {}
@@ -27,6 +28,7 @@ export class SimulatedGroup implements AttemptGroup {
   }
 
   kill(): void {
+    this.onKill();
     this.run?.killStarted();
   }
 
