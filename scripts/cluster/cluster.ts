@@ -194,8 +194,8 @@ export class Cluster {
     this.slurmds.delete(name);
   }
 
-  /** Starts the node's slurmd and waits until it listens and slurmctld uses it. */
-  async startNode(name: string): Promise<void> {
+  /** Starts the node's slurmd and waits until it listens and sinfo's `%T %E` of the node is `up`. */
+  async startNode(name: string, up = /^(idle|mixed|allocated) /): Promise<void> {
     const port = this.ports.firstSlurmdPort + this.nodeNames.indexOf(name);
     const { address, enter } = this.hosts?.nodes[name] ?? { address: "127.0.0.1", enter: [] };
     const [program, ...args] = [...enter, "slurmd", "-D", "-N", name, "-f", this.slurmConf];
@@ -204,7 +204,7 @@ export class Cluster {
     await this.awaitDaemon(slurmd, async () => {
       if (!(await accepts(port, address))) return "it does not listen";
       const { stdout } = await this.run("sinfo", ["-h", "-N", "-n", name, "-o", "%T %E"]);
-      return /^(idle|mixed|allocated) /.test(stdout) ? undefined : stdout.trim();
+      return up.test(stdout) ? undefined : stdout.trim();
     });
   }
 

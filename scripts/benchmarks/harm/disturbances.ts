@@ -10,6 +10,8 @@ import { say } from "../lib/harness.js";
 /** A stopped executor is killed by the first job's hook; if no job comes, it continues. */
 const stoppedMs = 8_000;
 const patienceMs = 60_000;
+/** Slurm may drain a node whose slurmd is away (`Kill task failed`): it is resumed afterwards. */
+const upOrDrained = /^(idle|mixed|allocated|drained|draining) /;
 /** Between two checks for a slurmd that died by itself. */
 const lookEveryMs = 500;
 
@@ -60,7 +62,7 @@ export const disturbances: readonly Disturbance[] = [
       if (pid === undefined) throw new Error(`${node} has no slurmd`);
       process.kill(pid, "SIGKILL");
       if (!(await goneWithin(pid, patienceMs))) throw new Error("a killed slurmd still runs");
-      await site.cluster.startNode(node);
+      await site.cluster.startNode(node, upOrDrained);
     },
   },
   {
@@ -138,7 +140,7 @@ class Crashes {
         .split("\n")
         .at(-1);
       say(`slurmd on ${node} crashed: ${lastWords}`);
-      await cluster.startNode(node);
+      await cluster.startNode(node, upOrDrained);
       windows.push({ name: "slurmdCrash", isOfSlurm: true, fromMs, toMs: nowMs() });
     }
     this.#lookedAtMs = nowMs();
