@@ -194,7 +194,7 @@ export class Cluster {
     this.slurmds.delete(name);
   }
 
-  /** Starts the node's slurmd and waits until it listens and sinfo's `%T %E` of the node is `up`. */
+  /** Starts the node's slurmd; waits until it listens and sinfo's `%T %E` of the node is `up`. */
   async startNode(name: string, up = /^(idle|mixed|allocated) /): Promise<void> {
     const port = this.ports.firstSlurmdPort + this.nodeNames.indexOf(name);
     const { address, enter } = this.hosts?.nodes[name] ?? { address: "127.0.0.1", enter: [] };
