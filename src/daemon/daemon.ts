@@ -19,7 +19,6 @@ import { Retention } from "./records/retention.js";
 import { apiServer } from "./serve.js";
 import { adaptersOf } from "./startup/adapters.js";
 import { assemble, type Parts } from "./startup/assemble.js";
-import { takeLock } from "./startup/lock.js";
 import { recover } from "./startup/recovery.js";
 import { closeApi, inTime } from "./startup/shutdown.js";
 
@@ -47,7 +46,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   requireOwnName(config.munge.daemonUser);
   prepareDirectory(config.stateDirectory);
   prepareDirectory(config.logDirectory);
-  const lock = await takeLock(config.stateDirectory);
   const adapters = adaptersOf(config);
   const { tls = null } = adapters;
   const acceptors = new Acceptors(log);
@@ -87,7 +85,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       Promise.all([parts.recorder.flush(), parts.learning.save()]),
     );
     await inTime(log, "the database", store.close());
-    lock.close();
     log.info("gleanerd has stopped");
   };
   const stopAll = async (): Promise<void> => {

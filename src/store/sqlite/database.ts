@@ -49,7 +49,7 @@ export function openForReading(file: string): Connection {
 }
 
 /** SQLite gives its -wal and -shm files the mode of the file itself. */
-function makePrivate(file: string): void {
+export function makePrivate(file: string): void {
   const directory = dirname(file);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   if ((statSync(directory).mode & 0o077) !== 0)
@@ -61,7 +61,7 @@ function makePrivate(file: string): void {
   chmodSync(file, 0o600);
 }
 
-function openingFailed(file: string, cause: unknown): GleanerError {
+export function openingFailed(file: string, cause: unknown): GleanerError {
   if (cause instanceof GleanerError) return cause;
   const hint =
     "check that the path is right, the disk is sound and the file is a database of gleanerd";

@@ -6,6 +6,7 @@ import { assert } from "../../model/errors.js";
 import { openForReading, openForWriting } from "./database.js";
 import { failureOf, groupRunner } from "./group.js";
 import { LedgerSeal } from "./ledger/seal.js";
+import { takeLock } from "./lock.js";
 import type { Reply, Request, ThreadData } from "./messages.js";
 import { migrate } from "./migrate.js";
 import { readOperations, writeOperations } from "./operations/operations.js";
@@ -16,6 +17,7 @@ const port = parentPort;
 const answer = (reply: Reply): void => port.postMessage(reply);
 
 function serve({ file, access, migrationsDirectory, ledgerKey }: ThreadData): void {
+  const lock = access === "write" ? takeLock(file) : null;
   const database = access === "write" ? openForWriting(file) : openForReading(file);
   if (access === "write") migrate(database, migrationsDirectory);
   else yieldToOtherThreads();
@@ -26,6 +28,7 @@ function serve({ file, access, migrationsDirectory, ledgerKey }: ThreadData): vo
   port.on("message", (request: Request) => {
     if (request.kind === "close") {
       database.close();
+      lock?.close();
       port.close();
       return;
     }

@@ -4,14 +4,14 @@
 import { copyFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import type { Store } from "../../../../src/core/ports/store.js";
+import type { Store } from "../../../../../src/core/ports/store.js";
 import {
   sampleAttempt,
   sampleRequest,
   sampleResult,
   submitTo,
-} from "../../../support/store/samples.js";
-import { type StoreFolder, storeForEachTest } from "../../../support/store/store.js";
+} from "../../../../support/store/samples.js";
+import { type StoreFolder, storeForEachTest } from "../../../../support/store/store.js";
 
 const dayMs = 86_400_000;
 let file: string;
