@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The length of 2^53 - 1, which no number in fields exceeds. */
+#define MAX_DIGITS 16
 #define MAX_ID ((UINT64_C(1) << 53) - 1)
 
 static uint64_t get(const uint8_t *data, size_t bytes)
@@ -170,9 +172,9 @@ unsigned long fields_number(const char *data, size_t length, const char *name, u
 	const char *value = fields_find(data, length, name);
 	if (value == NULL)
 		return otherwise;
-	char *end;
-	unsigned long number = strtoul(value, &end, 10);
-	return *value == '\0' || *end != '\0' ? otherwise : number;
+	size_t digits = strspn(value, "0123456789");
+	bool is_number = digits > 0 && digits <= MAX_DIGITS && value[digits] == '\0';
+	return is_number ? strtoul(value, NULL, 10) : otherwise;
 }
 
 bool call_head_decode(const uint8_t *metadata, size_t length, struct call_head *head)

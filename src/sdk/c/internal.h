@@ -146,6 +146,8 @@ HIDDEN void connection_cancel(struct connection *connection, uint64_t id);
 /* Sends what it can, or waits for as long as the socket may; false if the connection is broken. */
 HIDDEN bool connection_send(struct connection *connection, bool may_wait);
 HIDDEN bool connection_has_unsent(const struct connection *connection);
+/* Whether a frame belongs to no call that was never sent. */
+HIDDEN bool connection_knows(const struct connection *connection, const struct frame_header *header);
 /* connection/receive.c: handles what has come; may wait for the socket's receive timeout. False if
  * the connection is broken. */
 HIDDEN bool connection_receive(gleaner_lease *lease, struct connection *connection, bool may_wait);

@@ -105,9 +105,7 @@ void call_again(gleaner_call *call)
 
 void call_failed(gleaner_call *call, const char *fields, size_t length)
 {
-	bool valid = fields_are_valid(fields, length);
-	const char *type = valid ? fields_find(fields, length, "type") : NULL;
-	const char *message = valid ? fields_find(fields, length, "message") : NULL;
+	const char *type = fields_find(fields, length, "type"), *message = fields_find(fields, length, "message");
 	snprintf(call->lease->message, sizeof call->lease->message, "%s: %s", type == NULL ? "Error" : type,
 		 message == NULL ? "" : message);
 	call_end(call, GLEANER_FUNCTION_FAILED);
@@ -125,6 +123,8 @@ static void rest(struct connection *connection, long now)
 bool connection_takes_frame(gleaner_lease *lease, struct connection *connection, const struct frame_header *header,
 			    const uint8_t *payload)
 {
+	if (header->type == FRAME_ERROR && !fields_are_valid((const char *)payload, header->payload_bytes))
+		return false;
 	/* A frame that no worker sends leaves the call to be ended with the connection. */
 	const bool ends_call = header->type == FRAME_ERROR || header->type == DIRECT_BUSY || header->type == DIRECT_ENDED;
 	gleaner_call *call = ends_call && header->id != 0 ? connection_take_call(connection, header->id) : NULL;

@@ -241,6 +241,10 @@ export class DirectLine {
 
   private rest(id: number): void {
     const call = this.pending.get(id);
+    if (call === undefined) {
+      this.complain(id);
+      return;
+    }
     this.pending.delete(id);
     if (this.resting === null) {
       this.resting = setTimeout(() => {

@@ -66,9 +66,11 @@ export const decodeClientProof = (payload: Uint8Array): string =>
 export const encodeAccepted = (accepted: Accepted): Buffer => encodeFields({ ...accepted });
 export function decodeAccepted(payload: Uint8Array): Accepted {
   const fields = decodeFields(payload);
+  const maxInFlight = requiredNumber(fields, "maxInFlight");
+  if (maxInFlight < 1) throw new FrameError("GARBAGE", "maxInFlight is 0");
   return {
     concurrency: requiredNumber(fields, "concurrency"),
-    maxInFlight: requiredNumber(fields, "maxInFlight"),
+    maxInFlight,
     hotMs: hotMsField(fields),
     runtime: matching(fields, "runtime", runtimePattern),
   };

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { DirectType } from "../../../src/wire/direct/frame.js";
 import {
   decodeClientHello,
   encodeAccepted,
@@ -30,18 +31,21 @@ export class ScriptedWorker {
     private readonly server: Server,
     private readonly onCall: (id: number, client: Scripted) => void,
     private readonly worker: string,
+    private readonly instead: (type: DirectType, client: Scripted) => boolean,
   ) {
     server.on("connection", (socket) => this.greet(socket));
   }
 
+  /** `instead`: true if it has acted on a frame by itself. */
   static async start(
     onCall: (id: number, client: Scripted) => void,
     worker = "1.1",
+    instead: (type: DirectType, client: Scripted) => boolean = () => false,
   ): Promise<ScriptedWorker> {
     const server = createServer();
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    return new ScriptedWorker(server, onCall, worker);
+    return new ScriptedWorker(server, onCall, worker, instead);
   }
 
   get endpoint() {
@@ -61,6 +65,7 @@ export class ScriptedWorker {
     this.sockets.add(socket);
     const outbox = new Outbox(socket);
     const reader = new DirectReader(({ type, id, payload }) => {
+      if (this.instead(type, { outbox, socket })) return;
       if (type === "clientHello") this.hello(outbox, decodeClientHello(payload).nonce);
       else if (type === "clientProof")
         outbox.send("accepted", 0, encodeAccepted({ ...limits, runtime: "scripted" }));

@@ -55,8 +55,9 @@ def _output_of(result: object) -> tuple[bytes, bytes]:
         return _BYTES_SENT, bytes(result)
     if isinstance(result, str):
         return b"text/plain", result.encode("utf-8", "backslashreplace")
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(result, numpy.ndarray):
+    # Another thread may be importing it.
+    array = getattr(sys.modules.get("numpy"), "ndarray", None)
+    if array is not None and isinstance(result, array):
         return NPY.encode(), write_array(result)
     try:
         text = _ENCODER.encode(result)

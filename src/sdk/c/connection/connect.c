@@ -140,13 +140,13 @@ bool connection_shakes_hands(struct connection *connection)
 		return false;
 	length = connection_hear(connection, DIRECT_ACCEPTED, fields);
 	const char *hot = fields_find(fields, length, "hotMs");
-	unsigned long most = fields_number(fields, length, "maxInFlight", 1);
+	unsigned long most = fields_number(fields, length, "maxInFlight", 0);
 	const char *provider = fields_find(fields, length, "ofiProvider");
 	snprintf(connection->ofi_provider, sizeof connection->ofi_provider, "%s", provider == NULL ? "" : provider);
 	connection->spins = hot != NULL && strcmp(hot, "-1") == 0;
 	connection->is_hot = hot != NULL && strcmp(hot, "0") != 0;
-	connection->max_in_flight = most < 1 ? 1 : most > MOST_IN_FLIGHT ? MOST_IN_FLIGHT : (unsigned)most;
-	return length > 0;
+	connection->max_in_flight = most > MOST_IN_FLIGHT ? MOST_IN_FLIGHT : (unsigned)most;
+	return most > 0;
 }
 
 static bool set_timeout(int fd, long ms)

@@ -40,6 +40,11 @@ static void remember(struct connection *connection, gleaner_call *call, uint64_t
 	connection->in_flight++;
 }
 
+bool connection_knows(const struct connection *connection, const struct frame_header *header)
+{
+	return header->id <= connection->last_id;
+}
+
 static void put(uint8_t *data, uint64_t value, int bytes)
 {
 	for (int at = 0; at < bytes; at++, value >>= 8)

@@ -159,7 +159,7 @@ static int take_all(gleaner_lease *lease, struct connection *connection)
 		if (look == OFI_EMPTY)
 			break;
 		bool goes_on = look == OFI_PAYLOAD ? end_large(lease, connection)
-			       : look != OFI_FRAME ? false
+			       : look != OFI_FRAME || !connection_knows(connection, &frame.header) ? false
 			       : frame.payload != NULL ? take_small(lease, connection, &frame)
 						       : receive_large(connection, &frame.header);
 		if (!goes_on)

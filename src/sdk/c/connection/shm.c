@@ -181,6 +181,8 @@ static void take_result(struct connection *connection, struct ring_frame *frame)
 
 static bool take(gleaner_lease *lease, struct connection *connection, struct ring_frame *frame)
 {
+	if (!connection_knows(connection, &frame->header))
+		return false;
 	if (frame->header.type == FRAME_RESULT) {
 		take_result(connection, frame);
 		return true;

@@ -51,6 +51,14 @@ class CallError(Exception):
         self.message = message
 
 
+#: What a result raises that is not what its content type says.
+UNREADABLE = (ValueError, ArithmeticError, RecursionError)
+
+
+def unreadable(id: str, why: Exception) -> CallError:
+    return CallError("FAILED", id, f"call {id}: its result cannot be read ({why})")
+
+
 class FunctionError(CallError):
     """An exception of the function's code; its traceback there is the cause of this one."""
 

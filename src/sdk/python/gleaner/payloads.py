@@ -83,8 +83,9 @@ def _as_content(value: object) -> Content:
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):
         return Content(BYTES, value)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray):
+    # Another thread may be importing it.
+    array = getattr(sys.modules.get("numpy"), "ndarray", None)
+    if array is not None and isinstance(value, array):
         return array_content(value)
     try:
         text = _ENCODER.encode(value)

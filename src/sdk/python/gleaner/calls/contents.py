@@ -8,7 +8,14 @@ import struct
 from typing import Any, Dict, Optional
 
 from ..api.client import Api
-from ..errors import CallError, FunctionError, GleanerError, NotLoadedError
+from ..errors import (
+    UNREADABLE,
+    CallError,
+    FunctionError,
+    GleanerError,
+    NotLoadedError,
+    unreadable,
+)
 from ..payloads import MAX_INLINE_BYTES, Content, content_of, inline_payload, value_in
 
 #: The kind, the length of the content type, the length of the body.
@@ -41,7 +48,11 @@ def result_of(api: Api, id: str, ended: Dict[str, Any]) -> Any:
     answer = ended["answer"]
     if answer is not None and answer["kind"] == "result":
         payload = answer["payload"]
-        return value_in(payload, _fetched(api, id, payload.get("blob")))
+        fetched = _fetched(api, id, payload.get("blob"))
+        try:
+            return value_in(payload, fetched)
+        except UNREADABLE as why:
+            raise unreadable(id, why) from why
     state, reason = ended["state"], ended["reason"] or ended["state"]
     # The end that the platform saw explains more than what is left of the worker.
     if state in ("TIMEOUT", "OUT_OF_MEMORY", "CANCELLED"):

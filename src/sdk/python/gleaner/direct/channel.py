@@ -4,6 +4,7 @@ reads by itself, so that no other one has to be woken."""
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from typing import Any, Dict, Optional, Tuple
@@ -17,6 +18,7 @@ from .sockets import connect, is_quiet, limit_waits
 #: Copying a short payload is cheaper than to send it in parts.
 _COPIED_BYTES = 16 * 1024
 _HANDSHAKE_S = 5.0
+_COUNT = re.compile(r"0*[1-9][0-9]{0,14}", re.ASCII)
 
 
 #: Type of the frame (RESULT, ERROR, BUSY or ENDED), content type, payload. A named tuple takes many
@@ -67,9 +69,12 @@ class Channel:
             if answered == id:
                 self.heard_at = time.monotonic()
                 return type, content_type.decode("latin-1"), payload
-            if type != frames.TERMINATING:
+            if type == frames.TERMINATING:
+                self.is_terminating = True
+            elif answered == 0 or answered > id:
                 raise EOFError("the worker ended the connection")
-            self.is_terminating = True
+            # One answer too many to an earlier call does no harm.
+            check(until)
 
     def is_quiet(self) -> bool:
         """False if something arrived while nothing was called: that announces the end."""
@@ -96,7 +101,9 @@ class Channel:
         if not frames.is_proof(theirs.get("proof", ""), key, "worker", *about):
             raise frames.FrameError("who listens there does not know the lease's key")
         proof = {"proof": frames.proof_of(key, "client", *about)}
-        self._ask(frames.CLIENT_PROOF, proof, frames.ACCEPTED, until)
+        accepted = self._ask(frames.CLIENT_PROOF, proof, frames.ACCEPTED, until)
+        if not _COUNT.fullmatch(accepted.get("maxInFlight", "")):
+            raise frames.FrameError("the worker accepts no calls")
 
     def _ask(
         self, type: int, fields: Dict[str, str], expected: int, until: float

@@ -68,6 +68,8 @@ def decode_fields(payload: bytes) -> Dict[str, str]:
     if payload and payload[-1] != 0:
         raise FrameError("a message of the worker has invalid fields")
     pairs = [text.partition("=") for text in payload.decode("utf-8", "replace").split("\0")[:-1]]
+    if not all(name and equals for name, equals, _ in pairs):
+        raise FrameError("a message of the worker has a field without a name")
     return {name: value for name, _, value in pairs}
 
 

@@ -11,7 +11,14 @@ from ..api.cancellation import Cancellation
 from ..api.client import Api
 from ..blocks import Closing
 from ..calls.many import MapResult
-from ..errors import DeadlineError, FunctionError, GleanerError, LeaseLostError
+from ..errors import (
+    UNREADABLE,
+    DeadlineError,
+    FunctionError,
+    GleanerError,
+    LeaseLostError,
+    unreadable,
+)
 from ..executor import Executor
 from ..payloads import Content, content_of, value_of
 from . import frames
@@ -98,6 +105,7 @@ class Lease(Closing):
         while True:
             if cancellation is not None:
                 cancellation.check()
+            asked_at = now
             taken = workers.take(now) if attempt <= _MAX_LOST else None
             answer = None
             if taken is not None:
@@ -109,17 +117,23 @@ class Lease(Closing):
                     else:
                         with cancellation.stopping(channel.cancel):
                             answer = channel.call(content, metadata, limit_s, until)
+                    if answer[0] == frames.ERROR:
+                        failure = self._failure_of(answer[2], name)
                 except BaseException as error:
                     self._broke(worker, channel, error, cancellation)
                 else:
                     is_leaving = answer[0] == frames.ENDED or channel.is_terminating
                     workers.give_back(worker, channel, AVOID_S if is_leaving else 0.0)
                     if answer[0] == frames.RESULT:
-                        return value_of(answer[1], answer[2])
+                        try:
+                            return value_of(answer[1], answer[2])
+                        except UNREADABLE as error:
+                            raise unreadable(self._call_id(name), error) from error
                     if answer[0] == frames.ERROR:
-                        raise self._failure_of(answer[2], name)
+                        raise failure
             now = time.monotonic()
-            patience = patience or _Patience(now)
+            # To find that no worker can be reached may have taken long enough.
+            patience = patience or _Patience(asked_at if taken is None else now)
             limit_s = until - now
             if limit_s <= 0:
                 raise _late()
@@ -196,11 +210,13 @@ class Lease(Closing):
             self._heads[about] = head
         return head
 
+    def _call_id(self, name: bytes) -> str:
+        return f"{self.id}/{name.decode()}"
+
     def _failure_of(self, payload: bytes, name: bytes) -> FunctionError:
         error = frames.decode_fields(payload)
         stack = error.get("stack") or None
-        id = f"{self.id}/{name.decode()}"
-        return FunctionError(id, error.get("type", ""), error.get("message", ""), stack)
+        return FunctionError(self._call_id(name), error.get("type", ""), error.get("message", ""), stack)
 
 
 class _Patience:
