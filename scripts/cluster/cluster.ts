@@ -45,6 +45,8 @@ export interface ClusterOptions {
   gpusPerNode?: number;
   /** Shards of each node's GPUs; default 0 for no shards. */
   shardsPerNode?: number;
+  /** Further generic resources of each node, which Slurm only counts; default none. */
+  countedGres?: Readonly<Record<string, number>>;
   /** If more than 1, each node is one socket of cores with this many CPUs each; default 1. */
   threadsPerCore?: number;
   /** Full paths of the programs that slurmd runs before and after each job. */
@@ -96,7 +98,6 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 function writeConf(folder: ClusterFolder, ports: PortBlock, options: ClusterOptions): void {
-  const gpusPerNode = options.gpusPerNode ?? 0;
   const input = {
     folder,
     daemonUser: userInfo().username,
@@ -105,8 +106,9 @@ function writeConf(folder: ClusterFolder, ports: PortBlock, options: ClusterOpti
     nodes: options.nodes,
     cpus: options.cpus ?? 16,
     memoryMb: options.memoryMb ?? 32_000,
-    gpusPerNode,
+    gpusPerNode: options.gpusPerNode ?? 0,
     shardsPerNode: options.shardsPerNode ?? 0,
+    countedGres: options.countedGres ?? {},
     threadsPerCore: options.threadsPerCore ?? 1,
     hosts: options.hosts ?? null,
     prolog: options.prolog,
@@ -118,7 +120,8 @@ function writeConf(folder: ClusterFolder, ports: PortBlock, options: ClusterOpti
   };
   writeFileSync(folder.slurmConf, slurmConfText(input), { mode: 0o644 });
   writeFileSync(folder.cgroupConf, cgroupConfText(slurmVersion()), { mode: 0o644 });
-  if (gpusPerNode > 0) writeFileSync(folder.gresConf, gresConfText(input), { mode: 0o644 });
+  const gresConf = gresConfText(input);
+  if (gresConf !== null) writeFileSync(folder.gresConf, gresConf, { mode: 0o644 });
 }
 
 export class Cluster {

@@ -16,6 +16,7 @@ export interface ConfInput {
   memoryMb: number;
   gpusPerNode: number;
   shardsPerNode: number;
+  countedGres: Readonly<Record<string, number>>;
   threadsPerCore: number;
   prolog?: string | undefined;
   epilog?: string | undefined;
@@ -40,12 +41,26 @@ export function slurmConfText(input: ConfInput): string {
 
 /**
  * gres.conf: every node has the same devices as GPUs. Without device files Slurm counts no GPUs.
+ * null if the nodes have no generic resources.
  */
-export function gresConfText({ folder, nodes, gpusPerNode, shardsPerNode }: ConfInput): string {
+export function gresConfText(input: ConfInput): string | null {
+  const { folder, nodes, gpusPerNode } = input;
+  const counts = Object.entries(gresOf(input));
+  if (counts.length === 0) return null;
   const devices = `${folder.gpus}/gpu[0-${gpusPerNode - 1}]`;
-  const node = `NodeName=${nodeRange(nodes)}`;
-  const shards = shardsPerNode > 0 ? `${node} Name=shard Count=${shardsPerNode}\n` : "";
-  return `AutoDetect=off\n${node} Name=gpu Count=${gpusPerNode} File=${devices}\n${shards}`;
+  const lines = counts.map(
+    ([name, count]) =>
+      `NodeName=${nodeRange(nodes)} Name=${name} Count=${count}${name === "gpu" ? ` File=${devices}` : ""}`,
+  );
+  return ["AutoDetect=off", ...lines, ""].join("\n");
+}
+
+function gresOf({ gpusPerNode, shardsPerNode, countedGres }: ConfInput): Record<string, number> {
+  return {
+    ...(gpusPerNode > 0 && { gpu: gpusPerNode }),
+    ...(gpusPerNode > 0 && shardsPerNode > 0 && { shard: shardsPerNode }),
+    ...countedGres,
+  };
 }
 
 /**
@@ -82,7 +97,9 @@ function daemonLines(input: ConfInput): string[] {
   ];
 }
 
-function schedulingLines({ cpus, memoryMb, gpusPerNode, shardsPerNode }: ConfInput): string[] {
+function schedulingLines(input: ConfInput): string[] {
+  const { cpus, memoryMb } = input;
+  const gresTypes = Object.keys(gresOf(input));
   const memoryPerCpuMb = Math.floor(memoryMb / cpus);
   return [
     "SelectType=select/cons_tres",
@@ -90,14 +107,14 @@ function schedulingLines({ cpus, memoryMb, gpusPerNode, shardsPerNode }: ConfInp
     `DefMemPerCPU=${Math.max(1, Math.floor(memoryPerCpuMb / 2))}`,
     `MaxMemPerCPU=${memoryPerCpuMb}`,
     "SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1",
-    ...(gpusPerNode > 0 ? [`GresTypes=gpu${shardsPerNode > 0 ? ",shard" : ""}`] : []),
+    ...(gresTypes.length > 0 ? [`GresTypes=${gresTypes}`] : []),
   ];
 }
 
-function nodeLines({ nodes, hosts, ...input }: ConfInput): string[] {
-  const { firstSlurmdPort, cpus, memoryMb, gpusPerNode, shardsPerNode, threadsPerCore } = input;
-  const shards = shardsPerNode > 0 ? `,shard:${shardsPerNode}` : "";
-  const gres = gpusPerNode > 0 ? ` Gres=gpu:${gpusPerNode}${shards}` : "";
+function nodeLines(input: ConfInput): string[] {
+  const { nodes, hosts, firstSlurmdPort, cpus, memoryMb, threadsPerCore } = input;
+  const counts = Object.entries(gresOf(input)).map(([name, count]) => `${name}:${count}`);
+  const gres = counts.length > 0 ? ` Gres=${counts}` : "";
   const cores = `CoresPerSocket=${cpus / threadsPerCore} ThreadsPerCore=${threadsPerCore}`;
   const topology = threadsPerCore > 1 ? ` Sockets=1 ${cores}` : "";
   const rest = `CPUs=${cpus}${topology} RealMemory=${memoryMb}${gres} State=UNKNOWN`;

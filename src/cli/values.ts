@@ -118,15 +118,41 @@ export function parseGpus(text: string, where: string): AskedGpus {
   return { gpus, type };
 }
 
-/** Reads GPUs from `gpu`, `gpu:2`, `gpu:a100:2` or `none`. */
-export function parseGres(text: string, where: string): AskedGpus {
-  if (/^(none|0)$/i.test(text)) return { gpus: 0, type: null };
-  const match = /^(?:gres[:/])?gpu(?::(.+))?$/.exec(text);
-  if (match === null || text.includes(","))
-    throw bad(
-      `${where}: invalid value ${quoted(text)}: expected gpu:N or gpu:TYPE:N; use sbatch for other resources`,
-    );
-  return parseGpus(match[1] ?? "1", where);
+/** Generic resources of a node; `asked` is null if none of them are GPUs. */
+export interface AskedGres {
+  readonly gpus: AskedGpus | null;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** Slurm's units of counts, in powers of 1024. */
+const gresUnits = ["", "K", "M", "G", "T"];
+const maxGresCount = 2 ** 31 - 1;
+
+/** Reads `gpu`, `gpu:2`, `gpu:a100:2,nvme:1` or `none`. */
+export function parseGres(text: string, where: string): AskedGres {
+  if (/^(none|0)$/i.test(text)) return { gpus: { gpus: 0, type: null }, counts: {} };
+  let gpus: AskedGpus | null = null;
+  const counts = new Map<string, number>();
+  for (const item of text.split(",")) {
+    const [, name, rest] = /^(?:gres[:/])?([A-Za-z]\w{0,63})(?:[:=](.+))?$/.exec(item) ?? [];
+    if (name === "gpu" && gpus === null) gpus = parseGpus(rest ?? "1", where);
+    else if (name !== undefined && !/^(gpu|shard|mps)$/.test(name) && !counts.has(name))
+      counts.set(name, gresCountOf(rest ?? "1", where, item));
+    else
+      throw bad(
+        `${where}: invalid value ${quoted(text)}: expected whole GPUs as gpu:N or gpu:TYPE:N, or NAME:N of another resource, each once`,
+      );
+  }
+  return { gpus, counts: Object.fromEntries(counts) };
+}
+
+function gresCountOf(text: string, where: string, item: string): number {
+  const [, digits, unit = ""] = /^(\d{1,10})([KMGT]?)$/i.exec(text) ?? [];
+  const count = Number(digits) * 1024 ** gresUnits.indexOf(unit.toUpperCase());
+  if (count >= 1 && count <= maxGresCount) return count;
+  throw bad(
+    `${where}: invalid number of a resource ${quoted(item)}: expected NAME:N with N from 1 to ${maxGresCount} (only GPUs are told apart by type)`,
+  );
 }
 
 /**

@@ -1,10 +1,20 @@
-// Amounts of cores, memory and GPUs, and the arithmetic on them.
+// Amounts of cores, memory, GPUs and counted resources, and the arithmetic on them.
+
+import {
+  gresField,
+  gresFit,
+  gresOfBoth,
+  gresOfEither,
+  gresSum,
+  gresWithout,
+  type HasGres,
+} from "./slurm/gres-counts.js";
 
 /**
  * An amount on one node. GPUs are named by index, since a job is given particular ones; cores where
  * jobs are pinned to theirs.
  */
-export interface Resources {
+export interface Resources extends HasGres {
   readonly cores: number;
   readonly memoryMb: number;
   readonly gpus: readonly number[];
@@ -28,8 +38,14 @@ export const countsOf = ({ cores, memoryMb, gpus }: Resources): ResourceRequest 
   gpus: gpus.length,
 });
 
-export const fits = (need: ResourceRequest, free: Resources): boolean =>
-  need.cores <= free.cores && need.memoryMb <= free.memoryMb && need.gpus <= free.gpus.length;
+/** With the counted resources that it holds while it runs. */
+export type PlaceRequest = ResourceRequest & HasGres;
+
+export const fits = (need: PlaceRequest, free: Resources): boolean =>
+  need.cores <= free.cores &&
+  need.memoryMb <= free.memoryMb &&
+  need.gpus <= free.gpus.length &&
+  gresFit(need.gres, free.gres);
 
 /** What is left of `from` without `taken`, never below zero. */
 export function subtract(from: Resources, taken: Resources): Resources {
@@ -38,16 +54,18 @@ export function subtract(from: Resources, taken: Resources): Resources {
     cores: Math.max(0, from.cores - taken.cores),
     memoryMb: Math.max(0, from.memoryMb - taken.memoryMb),
     gpus: from.gpus.filter((gpu) => !taken.gpus.includes(gpu)),
+    ...gresField(gresWithout(from.gres, taken.gres)),
   };
 }
 
 /** All of them together. */
 export const sumOf = (all: readonly Resources[]): Resources =>
   all.reduce(
-    (sum, { cores, memoryMb, gpus }) => ({
+    (sum, { cores, memoryMb, gpus, gres }) => ({
       cores: sum.cores + cores,
       memoryMb: sum.memoryMb + memoryMb,
       gpus: [...sum.gpus, ...gpus],
+      ...gresField(gresSum(sum.gres, gres)),
     }),
     nothing,
   );
@@ -58,6 +76,7 @@ export function greater(one: Resources, other: Resources): Resources {
     cores: Math.max(one.cores, other.cores),
     memoryMb: Math.max(one.memoryMb, other.memoryMb),
     gpus: [...new Set([...one.gpus, ...other.gpus])],
+    ...gresField(gresOfEither(one.gres, other.gres)),
   };
 }
 
@@ -67,6 +86,7 @@ export function lesser(one: Resources, other: Resources): Resources {
     cores: Math.min(one.cores, other.cores),
     memoryMb: Math.min(one.memoryMb, other.memoryMb),
     gpus: one.gpus.filter((gpu) => other.gpus.includes(gpu)),
+    ...gresField(gresOfBoth(one.gres, other.gres)),
   };
   if (one.cpuIds === undefined && other.cpuIds === undefined) return both;
   const allowed = new Set(other.cpuIds ?? one.cpuIds);

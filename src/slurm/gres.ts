@@ -1,5 +1,7 @@
-// Parses a node's GPUs: declared as `gpu:a100:2(S:0-1)`, used as `gpu:a100:2(IDX:0,2-3)`.
+// Parses a node's generic resources: GPUs, declared as `gpu:a100:2(S:0-1)` and used as
+// `gpu:a100:2(IDX:0,2-3)`, and those that Slurm only counts.
 
+import { type GresCounts, gresSum, gresWithout } from "../model/slurm/gres-counts.js";
 import type { Node } from "../model/slurm/node.js";
 
 /** An entry of a GRES list. `indices` is null if Slurm prints none. */
@@ -143,6 +145,40 @@ function whyUntold(
   return beyond === undefined
     ? null
     : `Slurm counts ${count} GPUs but reports that jobs have GPU ${beyond}`;
+}
+
+/** A GPU's shares have devices, although Slurm counts them. */
+const ofGpus: ReadonlySet<string> = new Set(["gpu", "shard", "mps"]);
+
+/**
+ * The resources that Slurm only counts; those of one name are counted together, whatever their
+ * types. What drains is not there, nor is what Slurm does not report the use of.
+ */
+export function readCountedGres(
+  gresText: string,
+  usedText: string | null,
+  drainText: string | null,
+): Pick<Node, "countedGres"> {
+  const declared = readGres(gresText).filter(({ name }) => !ofGpus.has(name));
+  if (declared.length === 0 || usedText === null) return {};
+  const used = readGres(usedText);
+  const isTold = (each: GresEntry) =>
+    each.isCounted && used.some((other) => other.name === each.name && isSameKind(each, other));
+  // Slurm tells the devices of those that have some.
+  const isDevice = (name: string) =>
+    used.some((each) => each.name === name && each.indices !== null);
+  const untold = new Set(
+    declared.filter((each) => !isTold(each) || isDevice(each.name)).map(({ name }) => name),
+  );
+  const told = declared.filter(({ name }) => !untold.has(name));
+  if (told.length === 0) return {};
+  const names = new Set(told.map(({ name }) => name));
+  const countsOf = (entries: readonly GresEntry[]) =>
+    entries
+      .filter(({ name }) => names.has(name))
+      .reduce<GresCounts>((sum, { name, count }) => gresSum(sum, { [name]: count })!, {});
+  const total = gresWithout(countsOf(told), countsOf(readGres(drainText ?? "")))!;
+  return { countedGres: { total, allocated: countsOf(used) } };
 }
 
 const isSameKind = (one: GresEntry, other: GresEntry): boolean =>

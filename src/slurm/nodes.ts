@@ -3,7 +3,7 @@
 import { nodeName } from "../model/ids.js";
 import type { Node, NodeBaseState } from "../model/slurm/node.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord, readWords } from "./fields.js";
-import { readGpus, readGpuType } from "./gres.js";
+import { readCountedGres, readGpus, readGpuType } from "./gres.js";
 import { readIds } from "./ids.js";
 
 const baseStates: ReadonlySet<string> = new Set<NodeBaseState>([
@@ -78,6 +78,11 @@ export function readNodeLine(line: string): Node | null {
     temporaryMb: readCount(fields.get("TmpDisk")) || null,
     threadsPerCore: readCount(fields.get("ThreadsPerCore")),
     ...readCpus(fields, cores),
+    ...readCountedGres(
+      fields.get("Gres") ?? "",
+      readWord(fields.get("GresUsed")),
+      readWord(fields.get("GresDrain")),
+    ),
     ...readGpus(
       fields.get("Gres") ?? "",
       readWord(fields.get("GresUsed")),

@@ -57,6 +57,8 @@ import {
 /** Cores, GPUs, running attempts and jobs of one node: more than any has. */
 export const maxCores = 65_536;
 export const maxGpus = 64;
+/** Generic resources that Slurm counts: more than any site has. */
+const maxGresNames = 256;
 /** Linux's limit. */
 const maxErrno = 4_095;
 const [maxAttempts, maxJobs] = [65_536, 65_536];
@@ -80,11 +82,13 @@ const word = text(maxWordLength);
 const job = integer(1, maxId) as Check<number> as Check<JobId>;
 const type = <const T extends string>(name: T): Check<T> => oneOf(name);
 
+const gres = optional(record(integer(0), maxGresNames));
 const resources = object<Resources>({
   cores: integer(0, maxCores),
   memoryMb: integer(0),
   gpus: list(integer(0, maxGpus - 1), maxGpus),
   cpuIds: optional(list(integer(0, maxCores - 1), maxCores)),
+  gres,
 });
 
 export const factsFields = {
@@ -146,6 +150,7 @@ const order = object<AttemptOrder>({
   cores: integer(1, maxCores),
   memoryMb: integer(1),
   gpus: integer(0, maxGpus),
+  gres,
   timeLimitMs: integer(1, maxTimerMs),
   workingDirectory: path,
   stdoutPath: text(maxPathLength),

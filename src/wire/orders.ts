@@ -2,7 +2,7 @@
 
 import type { InvocationId } from "../model/ids.js";
 import type { Notice } from "../model/invocation.js";
-import type { ResourceRequest } from "../model/resources.js";
+import type { PlaceRequest } from "../model/resources.js";
 import type { AttemptKey } from "./attempt-key.js";
 import type { CallCommand } from "./calls.js";
 
@@ -10,7 +10,7 @@ import type { CallCommand } from "./calls.js";
  * All that an executor needs to run one attempt; patterns are already filled in. The executor
  * chooses the GPUs.
  */
-export interface AttemptOrder extends AttemptKey, ResourceRequest {
+export interface AttemptOrder extends AttemptKey, PlaceRequest {
   readonly uid: number;
   readonly gid: number;
   readonly user: string;

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { findHoles } from "../../src/core/capacity/holes.js";
 import { makePlan } from "../../src/core/capacity/plan.js";
 import { subtract } from "../../src/model/resources.js";
+import { gresFit, gresWithout } from "../../src/model/slurm/gres-counts.js";
 import { anyExecutors, anySnapshot, context, policy } from "../support/nouns.js";
 
 const runs = { numRuns: 2_000 };
@@ -33,6 +34,8 @@ describe("plans", () => {
             expect(gpu).toBeLessThan(node.gpuCount);
             expect(node.allocatedGpus).not.toContain(gpu);
           }
+          const { total, allocated } = node.countedGres ?? { total: {}, allocated: {} };
+          expect(gresFit(step.budget.gres, gresWithout(total, allocated))).toBe(true);
         }
       }),
       runs,

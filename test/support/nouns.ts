@@ -193,8 +193,15 @@ const anyNode = fc
     allocatedGpus: fc.subarray([0, 1, 2, 3, 4]),
     owner: fc.constantFrom(null, null, null, "bob"),
     partitions: fc.subarray(["batch", "debug"], { minLength: 1 }),
+    nvme: fc.option(fc.tuple(fc.nat(4), fc.nat(5))),
   })
-  .map((each) => node(each));
+  .map(({ nvme, ...each }) =>
+    node(
+      nvme === null
+        ? each
+        : { ...each, countedGres: { total: { nvme: nvme[0] }, allocated: { nvme: nvme[1] } } },
+    ),
+  );
 
 export const anySnapshot = fc
   .record({

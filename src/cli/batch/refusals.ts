@@ -45,6 +45,7 @@ const settings: Readonly<Record<string, string>> = {
   "cpus-per-task": "no node has that many cores",
   mem: "no node has that much memory",
   gpus: "no node has that many GPUs of the type for functions",
+  gres: "no node has that much of a resource that Slurm counts",
   tmp: "no node has that much space (TmpDisk)",
   constraint: "no node has these features, or it counts nodes",
   nodelist: "it names several nodes, or one that the cluster does not have",

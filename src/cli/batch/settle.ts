@@ -36,10 +36,7 @@ export function settle(given: readonly Given[], problems: readonly string[] = []
   );
   const counting = new Map<string, Given>();
   for (const each of given)
-    if (!(each.ignorable && ignored.has(each.option))) {
-      counting.delete(groupOf(each.option));
-      counting.set(groupOf(each.option), each);
-    }
+    if (!(each.ignorable && ignored.has(each.option))) count(counting, each);
   const wrong = [...problems];
   const refused: string[] = [];
   const notes = new Map<string, string[]>();
@@ -81,6 +78,23 @@ export function settle(given: readonly Given[], problems: readonly string[] = []
     ),
   };
 }
+
+/** It replaces the others of its group. */
+function count(counting: Map<string, Given>, each: Given): void {
+  const isGres = each.option === "gres";
+  const group = isGres && !namesGpus(each.value) ? "gres" : groupOf(each.option);
+  const before = counting.get("gpus");
+  if (before?.option === "gres") {
+    // Another number of GPUs replaces only those of `--gres=gpu:1,nvme:1`.
+    if (isGres) counting.delete("gpus");
+    else if (group === "gpus") counting.set("gres", before);
+  }
+  if (isGres) counting.delete("gres");
+  counting.delete(group);
+  counting.set(group, each);
+}
+
+const namesGpus = (gres: string): boolean => /(^|,)((gres[:/])?gpu([:=,]|$)|none$|0$)/i.test(gres);
 
 /** As for sbatch, tasks per node do not count then. */
 const oneNode = /^\s*0*1(-0*1)?\s*$/;

@@ -2,6 +2,7 @@
 
 import { dependencyText } from "../../model/dependency.js";
 import { type Invocation, submissionIdOf, wordsOf } from "../../model/invocation.js";
+import { gresText } from "../../model/slurm/gres-counts.js";
 import type { InvocationDetail } from "../../sdk/index.js";
 import { memoryText } from "../formats/amounts.js";
 import { elapsedMs, exitOf } from "../formats/sacct.js";
@@ -101,6 +102,7 @@ function sizePairs(
       MinMemoryNode: memoryText(memoryMb),
       MinTmpDiskNode: memoryText(where.temporaryMb ?? 0).replace(/^0M$/, "0"),
     },
+    ...(where.gres === undefined ? [] : [{ TresPerNode: gresText(where.gres) }]),
   ];
 }
 

@@ -1,7 +1,8 @@
-// Determines which CPUs and GPUs of each node jobs hold, and hence which are free; also what an
-// exclusive job leaves idle of the node that it has to itself.
+// Determines which CPUs, GPUs and counted resources of each node jobs hold, and hence which are
+// free; also what an exclusive job leaves idle of the node that it has to itself.
 
 import type { JobId, NodeName } from "../../model/ids.js";
+import { type GresCounts, gresWithout } from "../../model/slurm/gres-counts.js";
 import { evenCoresOf, holdsNodes, isSuspended, type Job } from "../../model/slurm/job.js";
 import type { NodeShare } from "../../model/slurm/job-share.js";
 import type { Node } from "../../model/slurm/node.js";
@@ -116,6 +117,15 @@ export class Claims {
     const all = Array.from({ length: node.gpuCount }, (_, index) => index);
     const problem = told === null ? node.gpuProblem : null;
     return { indices: all.filter((index) => !taken.has(index)), problem };
+  }
+
+  /**
+   * The counted resources that no job has; undefined if there are none. Slurm may count those of a
+   * suspended job as free.
+   */
+  freeGres({ name, countedGres }: Node): GresCounts | undefined {
+    if (countedGres === undefined || this.jobs.get(name)!.some(isSuspended)) return undefined;
+    return gresWithout(countedGres.total, countedGres.allocated);
   }
 
   private gpusOfJobs(node: Node): readonly number[] | null {

@@ -4,6 +4,7 @@
 import type { Hole, UnusableNode, UnusableReason } from "../../model/capacity/hole.js";
 import type { NodeName } from "../../model/ids.js";
 import type { Resources } from "../../model/resources.js";
+import { gresField } from "../../model/slurm/gres-counts.js";
 import type { Node } from "../../model/slurm/node.js";
 import type { ClusterFacts, Snapshot } from "../../model/slurm/snapshot.js";
 import { type KnownEnd, plannedEnds, survivalEnd } from "../forecast/lifetime.js";
@@ -156,6 +157,7 @@ export function freeOf(
     cores,
     memoryMb: Math.max(0, unusedMb - policy.memoryMarginMb),
     gpus: gpus.indices,
+    ...gresField(used === null ? claims.freeGres(node) : undefined),
   };
   return {
     budget: cpus?.told ? { ...budget, cpuIds: cpus.ids } : budget,

@@ -5,6 +5,7 @@ import type { HoleEnd } from "../../model/capacity/prediction.js";
 import { counted } from "../../model/counted.js";
 import type { Invocation } from "../../model/invocation.js";
 import { countsOf, fits, type ResourceRequest, type Resources } from "../../model/resources.js";
+import { type GresCounts, gresText } from "../../model/slurm/gres-counts.js";
 
 /** One sentence without a full stop, shown by `glean info`, `glean explain` and in plans. */
 export function describeReason(reason: UnusableReason): string {
@@ -90,6 +91,8 @@ export interface WaitView {
   readonly barrier?: string | null;
   /** What it asks of a node; if omitted, nothing. */
   readonly where?: string | undefined;
+  /** Counted resources that it needs; if omitted, none. */
+  readonly gres?: GresCounts | undefined;
 }
 
 /** A longer list would hide the other reasons. */
@@ -97,8 +100,9 @@ const maxGpuProblems = 3;
 
 /** Why a PENDING invocation has not started, with the decisive reason first. */
 export function explainWait(invocation: Invocation, view: WaitView): readonly string[] {
-  const fitsIn = (free: Resources): boolean => fits(invocation, free);
-  const wants = `it needs ${amounts(invocation)}`;
+  const { gres } = view;
+  const fitsIn = (free: Resources): boolean => fits({ ...invocation, gres }, free);
+  const wants = `it needs ${amounts(invocation)}${gres === undefined ? "" : ` and ${gresText(gres)}`}`;
   if (view.barrier != null) return [view.barrier];
   const lines: string[] = [];
   if (view.where !== undefined) lines.push(`it asks for ${view.where}`);

@@ -1,6 +1,7 @@
 // The executors whose holes have about the same outlook, by their free cores.
 
 import type { ExecutorId } from "../../model/ids.js";
+import { gresWithout } from "../../model/slurm/gres-counts.js";
 import { holdsProbability, type Outlook } from "../forecast/lifetime.js";
 import type { Survival } from "../forecast/survival.js";
 import { hasPlaceFor, isLargeEnough, type Need, type OpenSlot } from "./slot.js";
@@ -112,13 +113,14 @@ export class Bucket {
     return this.all.some(({ slot }) => isLargeEnough(slot, need));
   }
 
-  take({ open, index }: Found, { cores, memoryMb, gpus }: Need): void {
+  take({ open, index }: Found, { cores, memoryMb, gpus, gres }: Need): void {
     const places = this.byFree[open.freeCores]!;
     places[index] = places.at(-1)!;
     places.pop();
     open.freeCores -= cores;
     open.freeMemoryMb -= memoryMb;
     open.freeGpus -= gpus;
+    if (gres !== undefined) open.freeGres = gresWithout(open.freeGres, gres);
     this.put(open);
   }
 

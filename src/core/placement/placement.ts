@@ -153,7 +153,8 @@ class Round {
       }
       const { id, workerKey, seats } = waiting;
       const { open, isSeat = false } = choice;
-      this.slots.take(choice, waiting, workerKey, seats);
+      const need = waiting.where?.gres === undefined ? waiting : this.needOf(waiting);
+      this.slots.take(choice, need, workerKey, seats);
       if (!isSeat) this.noteBegun(cursor);
       this.assignments.push({
         invocation: id,
@@ -217,7 +218,8 @@ class Round {
   private needOf(waiting: Waiting): Need {
     const avoid = this.policy.avoidedBy?.(waiting) ?? [];
     const { cores, memoryMb, gpus } = waiting;
-    return { cores, memoryMb, gpus, avoid, only: this.policy.allowedTo?.(waiting) };
+    const gres = waiting.where?.gres;
+    return { cores, memoryMb, gpus, gres, avoid, only: this.policy.allowedTo?.(waiting) };
   }
 
   /** The executor that is kept free for another. */

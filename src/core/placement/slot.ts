@@ -3,7 +3,8 @@
 
 import type { HoleKind } from "../../model/capacity/prediction.js";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
-import type { ResourceRequest } from "../../model/resources.js";
+import type { PlaceRequest } from "../../model/resources.js";
+import { type GresCounts, gresFit } from "../../model/slurm/gres-counts.js";
 
 export interface Slot {
   readonly executor: ExecutorId;
@@ -14,6 +15,8 @@ export interface Slot {
   /** If omitted, none. */
   readonly budgetGpus?: number;
   readonly freeGpus?: number;
+  readonly budgetGres?: GresCounts | undefined;
+  readonly freeGres?: GresCounts | undefined;
   /**
    * When something is planned on its node or the executor's own time ends; null if neither is
    * known.
@@ -41,12 +44,13 @@ export interface OpenSlot {
   freeCores: number;
   freeMemoryMb: number;
   freeGpus: number;
+  freeGres: GresCounts | undefined;
   /** Work that is expected to take longer is not started here. */
   readonly leftMs: number;
 }
 
 /** The requested resources. */
-export interface Need extends ResourceRequest {
+export interface Need extends PlaceRequest {
   /** Nodes to avoid; if omitted, none. */
   readonly avoid?: readonly NodeName[];
   /** The only nodes that it may have; if omitted, all. */
@@ -59,23 +63,26 @@ export const openSlot = (slot: Slot, nowMs: number): OpenSlot => ({
   freeCores: slot.freeCores,
   freeMemoryMb: slot.freeMemoryMb,
   freeGpus: slot.freeGpus ?? 0,
+  freeGres: slot.freeGres,
   leftMs: slot.closesAtMs == null ? Number.POSITIVE_INFINITY : slot.closesAtMs - nowMs,
 });
 
 /** Whether work of this length may start there, its cores aside. */
 export const hasPlaceFor = (
-  { slot: { node }, freeMemoryMb, freeGpus, leftMs }: OpenSlot,
-  { memoryMb, gpus, avoid = [], only }: Need,
+  { slot: { node }, freeMemoryMb, freeGpus, freeGres, leftMs }: OpenSlot,
+  { memoryMb, gpus, gres, avoid = [], only }: Need,
   aheadMs: number,
 ): boolean =>
   freeMemoryMb >= memoryMb &&
   freeGpus >= gpus &&
+  (gres === undefined || gresFit(gres, freeGres)) &&
   leftMs >= aheadMs &&
   (node === undefined || (!avoid.includes(node) && (only === undefined || only.has(node))));
 
 /** Whether it fits there when the executor is empty. */
-export const isLargeEnough = (slot: Slot, { cores, memoryMb, gpus, only }: Need): boolean =>
+export const isLargeEnough = (slot: Slot, { cores, memoryMb, gpus, gres, only }: Need): boolean =>
   slot.budgetCores >= cores &&
   slot.budgetMemoryMb >= memoryMb &&
   (slot.budgetGpus ?? 0) >= gpus &&
+  gresFit(gres, slot.budgetGres) &&
   (only === undefined || slot.node === undefined || only.has(slot.node));

@@ -123,7 +123,8 @@ export class Slots {
 
   /** Whether it fits somewhere, before anything is taken. */
   fitsNow(need: Need): boolean {
-    if (need.gpus === 0 && need.only === undefined) return this.mayFit(need);
+    if (need.gpus === 0 && need.gres === undefined && need.only === undefined)
+      return this.mayFit(need);
     return this.mayFit(need) && this.buckets.some((bucket) => bucket.fit(need, 0, null) !== null);
   }
 

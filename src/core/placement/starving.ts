@@ -29,8 +29,8 @@ export function keptForStarving(
     const [head] = group;
     if (head === undefined || nowMs - head.submittedAtMs < starvingAfterMs) continue;
     const only = allowedTo?.(head);
-    const { id, cores, memoryMb, gpus } = head;
-    const need = { cores, memoryMb, gpus, only };
+    const { id, cores, memoryMb, gpus, where } = head;
+    const need = { cores, memoryMb, gpus, gres: where?.gres, only };
     if (slots.fitsNow(need)) continue;
     if (starving === null || id < starving.id) starving = { id, ...need };
   }

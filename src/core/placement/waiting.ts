@@ -24,7 +24,7 @@ export interface Waiting extends ResourceRequest {
   readonly workerKey?: string | null;
   /** How many such calls may share a worker; if omitted, one. */
   readonly seats?: number;
-  /** The nodes on which it may run; if omitted, all. */
+  /** The nodes on which it may run, and what it holds there; if omitted, all and nothing. */
   readonly where?: Where | undefined;
   /** Whether its start failed on some nodes and it is to be tried on another; if omitted, no. */
   readonly isRetried?: boolean;

@@ -40,10 +40,6 @@ export interface AdmissionPolicy extends TermsPolicy {
   readonly defaultMemoryPerCoreMb: number;
   readonly defaultTimeLimitMs: number;
   readonly maxTimeLimitMs: number;
-  /**
-   * The longest work that a pilot has time for; if omitted or null, executors have no time limit.
-   */
-  readonly longestInPilotMs?: number | null;
   readonly maxArrayTasks: number;
   readonly maxPending: number;
   readonly maxPendingEntries: number;

@@ -15,6 +15,7 @@ const whereOptions: Readonly<Record<keyof Where, string>> = {
   constraint: "constraint",
   exclusive: "exclusive",
   gpuType: "gpus",
+  gres: "gres",
   temporaryMb: "tmp",
 };
 

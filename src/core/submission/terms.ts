@@ -4,27 +4,34 @@ import { parseConstraint } from "../../model/constraint.js";
 import { GleanerError } from "../../model/errors.js";
 import { expandHostList } from "../../model/hostlist.js";
 import type { Schedule, Submission, Where } from "../../model/invocation.js";
+import { gresText } from "../../model/slurm/gres-counts.js";
 
 export interface TermsPolicy {
   /** null, or if omitted: no mails are sent. */
   readonly mailProgram?: string | null;
   /** Whether `--no-requeue` is refused, or gives an invocation one attempt; if omitted, `once`. */
   readonly noRequeue?: "once" | "refuse";
+  /**
+   * The longest work that a pilot has time for; if omitted or null, executors have no time limit.
+   */
+  readonly longestInPilotMs?: number | null;
 }
 
 /** As a sentence; null if nothing is wrong. */
 export function whyBadTerms(
   { schedule, where, timeLimitMs }: Pick<Submission, "schedule" | "where" | "timeLimitMs">,
   nowMs: number,
-  { noRequeue }: TermsPolicy,
+  { noRequeue, longestInPilotMs = null }: TermsPolicy,
 ): string | null {
   return (
-    (where === undefined ? null : whyBadWhere(where)) ??
+    (where === undefined ? null : whyBadWhere(where, longestInPilotMs !== null)) ??
     (schedule === undefined ? null : whyBadSchedule(schedule, timeLimitMs, nowMs, noRequeue))
   );
 }
 
-function whyBadWhere({ exclude, constraint }: Where): string | null {
+function whyBadWhere({ exclude, constraint, gres }: Where, inPilots: boolean): string | null {
+  if (inPilots && gres !== undefined)
+    return `functions run in Slurm jobs here (placement.launcher: pilot), which have no ${gresText(gres)}: submit it with sbatch`;
   const parsed = constraint === undefined ? null : parseConstraint(constraint);
   if (typeof parsed === "string")
     return `the constraint ${constraint} cannot be read: ${parsed}: write features with & and |`;

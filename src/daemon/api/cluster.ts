@@ -237,6 +237,7 @@ function pilotTimeOf({ pilots, capacity: { plan, snapshot } }: ClusterRoutes) {
 const termsOf = (waiting: Live | undefined) => ({
   barrier: waiting?.isDeferred ? waiting.invocation.reason : null,
   where: waiting?.where && describeWhere(waiting.where),
+  gres: waiting?.where?.gres,
 });
 
 function explainInvocation(deps: ClusterRoutes, invocation: Invocation): readonly string[] {

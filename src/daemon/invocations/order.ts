@@ -7,6 +7,7 @@ import { assert } from "../../model/errors.js";
 import type { LeaseTerms } from "../../model/functions/lease.js";
 import { type InvocationId, invocationId, type NodeName, versionId } from "../../model/ids.js";
 import type { Invocation, Submission } from "../../model/invocation.js";
+import { gresField } from "../../model/slurm/gres-counts.js";
 import { attemptName } from "../../wire/attempt-key.js";
 import type { CallCommand } from "../../wire/calls.js";
 import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
@@ -61,6 +62,7 @@ export function orderFor(
     cores,
     memoryMb,
     gpus,
+    ...gresField(submission.where?.gres),
     timeLimitMs,
     workingDirectory,
     stdoutPath,

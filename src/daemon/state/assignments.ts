@@ -4,7 +4,7 @@ import { assert } from "../../model/errors.js";
 import type { ExecutorId, InvocationId } from "../../model/ids.js";
 import type { AttemptEnd } from "../../model/invocation.js";
 import { step, type Transitions } from "../../model/machine.js";
-import type { ResourceRequest } from "../../model/resources.js";
+import type { PlaceRequest } from "../../model/resources.js";
 import type { AttemptKey } from "../../wire/messages.js";
 import { orderedIn, type SharedPlace } from "./shared-place.js";
 
@@ -22,7 +22,7 @@ const assignmentTransitions: Transitions<AssignmentState> = {
   settled: [],
 };
 
-export interface Assignment extends AttemptKey, ResourceRequest {
+export interface Assignment extends AttemptKey, PlaceRequest {
   readonly executor: ExecutorId;
   readonly state: AssignmentState;
   /**

@@ -13,6 +13,7 @@ import {
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../../model/ids.js";
 import { step } from "../../model/machine.js";
 import { greater, lesser, nothing, type Resources } from "../../model/resources.js";
+import { type GresCounts, gresField, gresFit, gresWithout } from "../../model/slurm/gres-counts.js";
 import { AskedLogs } from "../../wire/flow/asked-logs.js";
 import type { DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
 import { PieceRequests } from "../../wire/piece-requests.js";
@@ -164,7 +165,9 @@ export class ExecutorRecord implements Executor {
 
   /** Records that it is sent this budget, or that its pilot has it according to Slurm. */
   order(budget: Resources): void {
-    const isLess = budget.cores < this.ordered.cores || budget.memoryMb < this.ordered.memoryMb;
+    const { cores, memoryMb, gres } = this.ordered;
+    const isLess =
+      budget.cores < cores || budget.memoryMb < memoryMb || !gresFit(gres, budget.gres);
     if (isLess) this.shrunkAtMs = nowMs();
     this.ordered = budget;
     this.mostOrdered = greater(this.mostOrdered, budget);
@@ -220,12 +223,21 @@ export class ExecutorRecord implements Executor {
     return total;
   }
 
+  /** undefined if it may use none. */
+  private get freeGres(): GresCounts | undefined {
+    let free = this.budget.gres;
+    if (free === undefined) return undefined;
+    for (const held of this.attempts.values()) if (!held.waits) free = gresWithout(free, held.gres);
+    return free;
+  }
+
   /** For GPUs, the first ones represent their number: only the executor knows which are taken. */
   get free(): Resources {
     return {
       cores: Math.max(0, this.budget.cores - this.usedCores),
       memoryMb: Math.max(0, this.budget.memoryMb - this.usedMemoryMb),
       gpus: this.budget.gpus.slice(this.usedGpus),
+      ...gresField(this.freeGres),
     };
   }
 
@@ -258,7 +270,7 @@ export class ExecutorRecord implements Executor {
   }
 
   toSlot(): Slot {
-    const { cores, memoryMb, gpus } = this.free;
+    const { cores, memoryMb, gpus, gres } = this.free;
     return {
       executor: this.id,
       node: this.node,
@@ -268,6 +280,8 @@ export class ExecutorRecord implements Executor {
       freeMemoryMb: memoryMb,
       budgetGpus: this.budget.gpus.length,
       freeGpus: gpus.length,
+      budgetGres: this.budget.gres,
+      freeGres: gres,
       // After a restart, a pilot's time is unknown until Slurm has been read: until then it gets no
       // work.
       warm: this.idleWorkers.left,

@@ -15,6 +15,7 @@ import {
   type SubmissionDigest,
 } from "../../model/invocation.js";
 import { step } from "../../model/machine.js";
+import { gresField } from "../../model/slurm/gres-counts.js";
 import { type Assignment, Assignments } from "./assignments.js";
 import type { Events } from "./events.js";
 import { Live, type LiveSubmission, progressOf, wasEvicted } from "./live-invocation.js";
@@ -242,11 +243,19 @@ export class LiveInvocations {
   }
 
   private assign(
-    { id, attempt, cores, memoryMb, gpus }: Live,
-    where: Pick<Assignment, "executor" | "ordered">,
+    { id, attempt, cores, memoryMb, gpus, where }: Live,
+    given: Pick<Assignment, "executor" | "ordered">,
     place: SharedPlace | null = null,
   ): Assignment {
-    const facts = { invocation: id, attempt, cores, memoryMb, gpus, ...where };
+    const facts = {
+      invocation: id,
+      attempt,
+      cores,
+      memoryMb,
+      gpus,
+      ...gresField(where?.gres),
+      ...given,
+    };
     return this.assignments.begin(facts, place);
   }
 

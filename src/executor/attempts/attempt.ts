@@ -2,6 +2,7 @@
 // whether it is gone.
 
 import { clearTimeout, monotonicMs, type Timer } from "../../clock.js";
+import type { GresCounts } from "../../model/slurm/gres-counts.js";
 import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
 import type { Held } from "../budget/victims.js";
 import type { AttemptGroup } from "../containment/containment.js";
@@ -26,6 +27,7 @@ export class Attempt implements Running {
   readonly memoryMb: number;
   readonly group: AttemptGroup;
   readonly gpus: readonly number[];
+  readonly gres: GresCounts | undefined;
   readonly startedAtMs = monotonicMs();
   readonly frozen = new FrozenTime();
   readonly key: AttemptKey;
@@ -53,6 +55,7 @@ export class Attempt implements Running {
     this.key = { invocation: order.invocation, attempt: order.attempt };
     this.cores = order.cores;
     this.memoryMb = order.memoryMb;
+    this.gres = order.gres;
     this.notices = new AttemptNotices(order.notice, order.timeLimitMs, () => this.handle!.notify());
     this.gone = new Promise((resolve) => {
       this.settle = resolve;

@@ -265,13 +265,13 @@ export class Attempts {
 
   /** Users pay until the SIGKILL. */
   private endHung(attempt: Attempt, killedAtMs: number): void {
-    const { key, cores, memoryMb, gpus, group } = attempt;
+    const { key, cores, memoryMb, gpus, gres, group } = attempt;
     const wallMs = killedAtMs - attempt.limitedFromMs;
     this.attempts.delete(keyText(key));
     attempt.place.release(true);
     // The others in its worker hang with it, and the last of them leaves what they held.
     if (together([attempt], this.attempts.values()).length === 0)
-      this.events.onHung({ name: keyText(key), held: { cores, memoryMb, gpus }, group });
+      this.events.onHung({ name: keyText(key), held: { cores, memoryMb, gpus, gres }, group });
     const outcome = withoutFrozenTime(hungOutcome(attempt.ending, wallMs), attempt.frozen);
     attempt.finish(outcome);
     this.events.onEnded(key, outcome);

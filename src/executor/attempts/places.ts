@@ -30,11 +30,11 @@ export function together<One extends Placed>(
 /** Those that must go so that the rest fits; a place that is being left goes first. */
 export function victimsOf<One extends Placed>(all: readonly One[], budget: Resources): One[] {
   const places = placesOf(all).map((first) => {
-    const { group, cores, memoryMb, gpus } = first;
+    const { group, cores, memoryMb, gpus, gres } = first;
     const members = together([first], all);
     const isEnding = members.every((each) => each.isEnding);
     const startedAtMs = isEnding ? Infinity : first.startedAtMs;
-    return { group, cores, memoryMb, gpus, startedAtMs, members };
+    return { group, cores, memoryMb, gpus, gres, startedAtMs, members };
   });
   return chooseVictims(places, budget).flatMap(({ members }) => members);
 }

@@ -8,6 +8,7 @@
 
 import type { JobId } from "../../model/ids.js";
 import { type Resources, subtract } from "../../model/resources.js";
+import { gresField } from "../../model/slurm/gres-counts.js";
 import type { BudgetOrder, SiteFacts } from "../../wire/messages.js";
 
 /** A job as reported by its prolog (or its mark). */
@@ -45,6 +46,8 @@ function mostOf(job: JobOnNode, whole: Resources, facts: SiteFacts): Resources {
     cores: facts.jobsArePinned ? job.cpus : cpus,
     memoryMb: memoryOf(cpus, whole, facts),
     gpus: job.gpus === "all" ? whole.gpus : job.gpus,
+    // The prolog is not told of the resources that are only counted.
+    ...gresField(whole.gres),
   };
 }
 

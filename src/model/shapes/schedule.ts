@@ -84,6 +84,8 @@ export const mail = z
   .describe("When its owner gets a mail, where the site sends mails; if omitted, never");
 
 const maxListLength = 4_096;
+/** No site counts more. */
+const maxGresNames = 32;
 
 export const where = z
   .strictObject({
@@ -114,6 +116,20 @@ export const where = z
       .max(2 ** 30)
       .exactOptional()
       .describe("The space for temporary files that its node must have"),
+    gres: z
+      .record(
+        z
+          .string()
+          .max(64)
+          .regex(/^[A-Za-z]\w*$/),
+        z
+          .int()
+          .min(1)
+          .max(2 ** 31 - 1),
+      )
+      .refine((counts) => Object.keys(counts).length <= maxGresNames)
+      .exactOptional()
+      .describe("Counted resources of its node that it holds, such as nvme"),
     gpuType: z.string().max(255).exactOptional().describe("The type of its GPUs, as Slurm has it"),
   })
   .describe("The nodes on which it may run; if omitted, all");

@@ -1,6 +1,7 @@
 // A Slurm node as it appears in one snapshot.
 
 import type { NodeName } from "../ids.js";
+import type { GresCounts } from "./gres-counts.js";
 
 /** Slurm's base states; an unreadable state becomes `UNKNOWN` too. */
 export type NodeBaseState =
@@ -47,6 +48,11 @@ export interface Node {
    * Whether jobs may request generic resources there: GPUs, shares of them, anything in gres.conf.
    */
   readonly hasGres: boolean;
+  /**
+   * The resources that are only counted, without devices: how many it has, and how many jobs have.
+   * If omitted, none.
+   */
+  readonly countedGres?: { readonly total: GresCounts; readonly allocated: GresCounts };
   /** ActiveFeatures, for --constraint. */
   readonly features: readonly string[];
   /** The type of all its GPUs; null if they have none, or several. */

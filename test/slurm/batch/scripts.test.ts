@@ -19,7 +19,7 @@ let names: string;
 const preparationLimitMs = 300_000;
 beforeAll(async () => {
   await ensureInstalled(["/usr/lib/python3/dist-packages/pip=python3-pip"]);
-  at = await testSite({ nodes: 2, cpus: 8, memoryMb: 16_000 });
+  at = await testSite({ nodes: 2, cpus: 8, memoryMb: 16_000, countedGres: { nvme: 2 } });
   names = join(at.work, "names");
   mkdirSync(names);
   chmodSync(names, 0o1777);
@@ -138,6 +138,33 @@ test("a script that requeues itself runs again, and what was used is billed", as
   const { invocation, attempts } = await at.detail(id);
   expect(invocation).toMatchObject({ state: "COMPLETED", attempt: 2 });
   expect(attempts.map(({ state }) => state)).toEqual(["CANCELLED", "COMPLETED"]);
+});
+
+test("functions and jobs never have a counted resource together", async () => {
+  script("two.sh", "#SBATCH -o two.log --open-mode=append -w n1", "echo + $SLURM_RESTART_COUNT");
+  const refused = shell("sbatch --gres=nvme:3 two.sh");
+  await expect(refused).rejects.toThrow(/no node of this cluster has .*gres\/nvme:3/);
+  script("holds.sh", "#SBATCH -o holds.log --open-mode=append -w n1", "echo +; sleep 1000");
+  const holder = (await shell("sbatch --parsable --gres=nvme:2 holds.sh")).trim();
+  await at.until("the holder's start", () =>
+    existsSync(join(at.work, "holds.log")) ? true : undefined,
+  );
+  const waits = (await shell("sbatch --parsable --gres=nvme:1 two.sh")).trim();
+  await shell("sbatch -W -o /dev/null -w n1 two.sh");
+  expect((await at.detail(waits)).invocation.state).toBe("PENDING");
+  expect(await at.site.gleanOrThrow(["explain", waits])).toMatch(
+    /is busy: it needs .*gres\/nvme:1/,
+  );
+  const job = await at.sbatch(["--gres=nvme:1", "-w", "n1", "-o", "job.log", "--wrap=sleep 1000"]);
+  // One is left beside the job: too few for the holder, and enough for the other.
+  await at.ended(waits);
+  expect((await at.detail(holder)).attempts[0]).toMatchObject({ state: "EVICTED" });
+  expect((await at.detail(holder)).invocation.state).toBe("PENDING");
+  await at.site.cluster.run("scancel", [String(job)]);
+  await at.until("the holder's return", () =>
+    written("holds.log").length === 2 ? true : undefined,
+  );
+  await shell(`scancel ${holder}`);
 });
 
 test("submitit and Parsl run unchanged", async () => {

@@ -229,17 +229,25 @@ describe("GPUs", () => {
     expect(parseGpus("2", "-G")).toEqual({ gpus: 2, type: null });
     const wanted = { gpu: 1, "gpu:3": 3, "gres:gpu:2": 2, none: 0, "0": 0 };
     for (const [text, gpus] of Object.entries(wanted))
-      expect(parseGres(text, "x")).toEqual({ gpus, type: null });
+      expect(parseGres(text, "x")).toEqual({ gpus: { gpus, type: null }, counts: {} });
   });
   test("may be of one type", () => {
     expect(parseGpus("a100:2", "-G")).toEqual({ gpus: 2, type: "a100" });
     expect(parseGpus("v100", "-G")).toEqual({ gpus: 1, type: "v100" });
-    expect(parseGres("gpu:rtx_2080-ti:1", "x")).toEqual({ gpus: 1, type: "rtx_2080-ti" });
+    expect(parseGres("gpu:rtx_2080-ti:1", "x").gpus).toEqual({ gpus: 1, type: "rtx_2080-ti" });
   });
   test("are refused above the limit, of several types, or as another resource", () => {
     for (const text of ["a100:2,v100:1", "65", "-1", "", "a:b:1"])
       expect(() => parseGpus(text, "-G")).toThrow(/^-G: .*0 to 64, or one type/);
-    for (const text of ["shard:1", "gpu:1,shard:2", "fpga"])
+    for (const text of ["shard:1", "gpu:1,shard:2", "gpu,gpu", "nvme:1,nvme:1", "", "nvme:1,"])
       expect(() => parseGres(text, "--gres")).toThrow(/^--gres: .*gpu:N/);
+  });
+  test("stand beside resources that are only counted", () => {
+    const counts = { nvme: 2, tape: 1, scratch: 4096 };
+    const gpus = { gpus: 1, type: "a100" };
+    expect(parseGres("gpu:a100:1,nvme:2,gres/tape,scratch:4K", "x")).toEqual({ gpus, counts });
+    expect(parseGres("nvme", "x")).toEqual({ gpus: null, counts: { nvme: 1 } });
+    for (const text of ["nvme:0", "nvme:fast:2", "nvme:3T", "nvme:-1"])
+      expect(() => parseGres(text, "--gres")).toThrow(/^--gres: .*NAME:N with N from 1 to/);
   });
 });

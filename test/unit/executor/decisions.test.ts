@@ -79,6 +79,13 @@ describe("the effective budget", () => {
     expect(effectiveBudget(order, jobs, facts)).toEqual({ cores: 12, memoryMb: 6_000, gpus: [0] });
   });
 
+  test("has none of the counted resources while a job is there that may have them", () => {
+    const gres = { nvme: 2 };
+    const given = { ...order, budget: { ...order.budget, gres } };
+    expect(effectiveBudget(given, [job(10, 2)], facts).gres).toEqual(gres);
+    expect(effectiveBudget(given, [job(40, 4)], facts).gres).toEqual({ nvme: 0 });
+  });
+
   test("counts a requeued job again, because its id excuses only the mark from the start", () => {
     const left = { cores: 12, memoryMb: 6_000, gpus: [0] };
     expect(effectiveBudget(order, [job(30, 3, { origin: "mark" })], facts)).toEqual(order.budget);
@@ -227,6 +234,21 @@ describe("the victims", () => {
     expect(holders([0, 2, 3], 3)).toEqual([1]);
     expect(holders([0, 1, 3], 4)).toEqual([2]);
     expect(holders([0], 1)).toEqual([1, 2, 3]);
+  });
+
+  test("are the youngest holders of a counted resource that is short", () => {
+    const each = { cores: 1, memoryMb: 10, gpus: [] };
+    const held = [{ nvme: 1 }, { tape: 1 }, { nvme: 2 }, undefined, { nvme: 1, tape: 1 }].map(
+      (gres, startedAtMs) => ({ ...each, gres, startedAtMs }),
+    );
+    const holders = (gres: Resources["gres"]) =>
+      chooseVictims(held, { cores: 8, memoryMb: 1_000, gpus: [], gres }).map(
+        ({ startedAtMs }) => startedAtMs,
+      );
+    expect(holders({ nvme: 4, tape: 2 })).toEqual([]);
+    expect(holders({ nvme: 4, tape: 1 })).toEqual([4]);
+    expect(holders({ nvme: 1, tape: 2 })).toEqual([4, 2]);
+    expect(holders(undefined)).toEqual([4, 2, 1, 0]);
   });
 
   test("leave only functions that fit, and none of them could have stayed", () => {

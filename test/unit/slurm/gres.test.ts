@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { readGpus, readGres } from "../../../src/slurm/gres.js";
+import { readCountedGres, readGpus, readGres } from "../../../src/slurm/gres.js";
 
 describe("readGres", () => {
   const counted = { isCounted: true };
@@ -87,4 +87,30 @@ describe("readGpus", () => {
       gpuProblem: expect.any(String),
     });
   });
+});
+
+describe("the resources that Slurm only counts", () => {
+  const counted = (gres: string, used: string | null, drain: string | null = null) =>
+    readCountedGres(gres, used, drain).countedGres;
+
+  test("are all but GPUs and their shares, whatever their types", () => {
+    const gres = "gpu:2,shard:8,mps:100,nvme:fast:2,nvme:slow:1,tape:2K";
+    const used = "gpu:0(IDX:N/A),shard:0,mps:0,nvme:fast:1,nvme:slow:0,tape:24";
+    expect(counted(gres, used)).toEqual({
+      total: { nvme: 3, tape: 2048 },
+      allocated: { nvme: 1, tape: 24 },
+    });
+    expect(counted("gpu:2", "gpu:0(IDX:N/A)")).toBeUndefined();
+    expect(counted("(null)", "gpu:0")).toBeUndefined();
+  });
+
+  test("have no devices, and are those of which Slurm tells how many are used", () => {
+    expect(counted("nvme:2", null)).toBeUndefined();
+    expect(counted("nvme:2,tape:1", "tape:1")?.total).toEqual({ tape: 1 });
+    expect(counted("lustre:no_consume:4", "lustre:0")).toBeUndefined();
+    expect(counted("fpga:2,nvme:2", "fpga:1(IDX:0),nvme:0")?.total).toEqual({ nvme: 2 });
+  });
+
+  test("do not include what drains", () =>
+    expect(counted("nvme:2", "nvme:0", "nvme:1")?.total).toEqual({ nvme: 1 }));
 });

@@ -104,9 +104,18 @@ export const batchOptions: readonly BatchOption[] = [
       setGpus(to, parseGpus(value, at));
     },
   ),
-  valued("gres", null, "gpu[:TYPE]:N", "GPUs in sbatch's notation", (to, value, at) => {
-    setGpus(to, parseGres(value, at));
-  }),
+  valued(
+    "gres",
+    null,
+    "LIST",
+    "GPUs and resources that Slurm counts, as in gpu:a100:2,nvme:1",
+    (to, value, at) => {
+      const { gpus, counts } = parseGres(value, at);
+      if (gpus !== null) setGpus(to, gpus);
+      const { gres: _, ...where } = to.where;
+      to.where = Object.keys(counts).length > 0 ? { ...where, gres: counts } : where;
+    },
+  ),
   valued(
     "gpus-per-node",
     null,
@@ -236,8 +245,9 @@ export function settingsFrom<Given extends { option: string; value: string; wher
 }
 
 function setGpus(to: BatchSettings, { gpus, type }: AskedGpus): void {
+  const { gpuType: _, ...where } = to.where;
   to.gpus = gpus;
-  if (type !== null) to.where = { ...to.where, gpuType: type };
+  to.where = type === null ? where : { ...where, gpuType: type };
 }
 
 function setArray(to: BatchSettings, value: string, where: string): void {

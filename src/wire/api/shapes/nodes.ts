@@ -30,6 +30,7 @@ export const resources = shapeOf<Resources>()(
       .array(whole)
       .exactOptional()
       .describe("Slurm's numbers of the CPUs that may be used; if omitted, any"),
+    gres: z.record(z.string(), whole).optional().describe("Resources that Slurm only counts"),
   }),
 );
 

@@ -109,6 +109,23 @@ test("the variables of sbatch's options are those of the values that count", () 
     ).variables,
   ).toEqual({ SLURM_NTASKS_PER_NODE: "2", SLURM_MEM_PER_CPU: "2048" }));
 
+test("--gres replaces all of an earlier one, and GPUs given otherwise only its GPUs", () => {
+  const sizes = (...options: string[]) => {
+    const { gpus, where } = settings(...options);
+    return { gpus, where };
+  };
+  const nvme = { gres: { nvme: 2 } };
+  expect(sizes("--gpus=1", "--gres=nvme:2")).toEqual({ gpus: 1, where: nvme });
+  expect(sizes("--gres=nvme:2", "--gpus=a100:1")).toEqual({
+    gpus: 1,
+    where: { ...nvme, gpuType: "a100" },
+  });
+  expect(sizes("--gres=gpu:a100:1,nvme:2", "--gpus=3")).toEqual({ gpus: 3, where: nvme });
+  expect(sizes("--gres=gpu:a100:1,tape:1", "--gres=nvme:2")).toEqual({ gpus: 0, where: nvme });
+  expect(sizes("--gres=nvme:2", "--gres=gpu:1")).toEqual({ gpus: 1, where: {} });
+  expect(sizes("--gres=nvme:2", "--gres=none")).toEqual({ gpus: 0, where: {} });
+});
+
 test("what is no address gets no mail, and stops no script", () => {
   const wrong = settle(given("--mail-type=END", "--mail-user=$USER@example.org"));
   expect(termsOf(wrong.settings)).toEqual({});

@@ -84,6 +84,7 @@ describe("the nodes that may be had", () => {
     features,
     gpuType,
     temporaryMb: name === "n1" ? 1_000 : null,
+    ...(name !== "n3" && { countedGres: { total: { nvme: 2 }, allocated: { nvme: 2 } } }),
   });
   const nodes = [
     node("n1", ["ib", "avx2"]),
@@ -103,5 +104,8 @@ describe("the nodes that may be had", () => {
     [{ temporaryMb: 1_000 }, ["n1", "n2", "n3"]],
     [{ temporaryMb: 1_001 }, ["n2", "n3"]],
     [{ gpuType: "a100", exclude: "n2" }, []],
+    [{ gres: { nvme: 2 } }, ["n1", "n2"]],
+    [{ gres: { nvme: 3 } }, []],
+    [{ gres: { nvme: 1, toString: 1 } }, []],
   ])("%j", (where, names) => expect(allowed(where)).toEqual(names));
 });

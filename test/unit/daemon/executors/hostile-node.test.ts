@@ -130,7 +130,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
   const where = { waitsIn: "nfs_wait", path: "/home", fileSystem: "nfs4" };
   const who = { invocation: others.invocation, name: "cat", user: "ann" };
   const hanging = { pid: 9, ...who, ...where };
-  const budget = { ...evilBudget, gpus: [0], cpuIds: [0] };
+  const budget = { ...evilBudget, gpus: [0], cpuIds: [0], gres: { nvme: 1 } };
   return {
     ready: {
       type: "ready",
