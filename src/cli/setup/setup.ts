@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { GleanerError, messageOf } from "../../model/errors.js";
+import { requireTrusted } from "../../sdk/index.js";
 import type { Answers } from "./answers.js";
 import { blockOf, withBlock, withoutBlock } from "./block.js";
 import { copyFile, removeFile, replaceFile, textOf } from "./files.js";
@@ -28,6 +29,7 @@ export interface Places {
 /** Returns what to print. */
 export async function setUp(answers: Answers, places: Places): Promise<string> {
   const { configFile, programFolder } = places;
+  requireOwn(configFile);
   const old = textOf(configFile);
   const before = remembered(old);
   const address = await checkHost(answers);
@@ -50,6 +52,11 @@ export async function setUp(answers: Answers, places: Places): Promise<string> {
   ]
     .map((line) => `${line}\n`)
     .join("");
+}
+
+/** It says what root changes and removes, here and for --undo. */
+function requireOwn(configFile: string): void {
+  if (process.geteuid!() === 0) requireTrusted(configFile);
 }
 
 const keyOf = (configFile: string): string => `${dirname(configFile)}/id_ed25519`;
@@ -126,6 +133,7 @@ export function undo({
   configFile,
   programFolder,
 }: Pick<Places, "configFile" | "programFolder">): string {
+  requireOwn(configFile);
   const text = textOf(configFile);
   const before = remembered(text);
   if (before === null) return `Nothing to undo: ${configFile} has nothing from glean setup.\n`;

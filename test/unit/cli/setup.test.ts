@@ -1,11 +1,21 @@
 // glean setup: what it writes, that a second run changes nothing, that --undo takes out exactly
 // that, and one sentence for each bad input.
 
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { parse } from "yaml";
 import { readAnswers } from "../../../src/cli/setup/answers.js";
+import { copyFile, replaceFile } from "../../../src/cli/setup/files.js";
 import { expectSentence, gleanWorld } from "../../support/glean.js";
 
 const world = gleanWorld();
@@ -23,6 +33,40 @@ beforeEach(() => {
   writeFileSync(config(), site);
   writeFileSync(slurmConf(), slurm, { mode: 0o640 });
   world.environment.SLURM_CONF = slurmConf();
+});
+
+/** What a user does who owns the folder of slurm.conf, as slurm often does. */
+describe("in a folder of another user", () => {
+  const victim = () => join(world.home, "victim");
+  beforeEach(() => writeFileSync(victim(), "precious", { mode: 0o600 }));
+
+  test("links that were put there beforehand are replaced, and not followed", () => {
+    const copy = `${slurmConf()}.before-glean-setup`;
+    for (const link of [copy, `${slurmConf()}.glean-setup`]) symlinkSync(victim(), link);
+    copyFile(slurmConf(), copy);
+    replaceFile(slurmConf(), "new");
+    expect([read(victim()), read(copy), read(slurmConf())]).toEqual(["precious", slurm, "new"]);
+    expect(statSync(copy).mode & 0o777).toBe(0o640);
+    expect(lstatSync(copy).isSymbolicLink()).toBe(false);
+  });
+
+  test("a link in place of slurm.conf is neither read nor written", () => {
+    const folder = join(world.home, "open");
+    mkdirSync(folder);
+    chmodSync(folder, 0o777);
+    const link = join(folder, "slurm.conf");
+    symlinkSync(victim(), link);
+    expect(() => replaceFile(link, "new")).toThrow(/others can write to .*open: chmod go-w it/);
+    expect(() => copyFile(link, join(folder, "copy"))).toThrow(/others can write to/);
+    expect(read(victim())).toBe("precious");
+  });
+
+  test.each([[[...local]], [["--undo"]]])("root refuses a gleaner.yaml there: %j", async (args) => {
+    if (process.geteuid!() !== 0) return;
+    chmodSync(config(), 0o666);
+    expectSentence(await setup(...args), 2, /is not trusted: others can write to/);
+    expect(read(config())).toBe(site);
+  });
 });
 
 describe("glean setup", () => {
