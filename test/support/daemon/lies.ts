@@ -17,7 +17,19 @@ export type TrueMessages = {
   readonly [Type in ExecutorMessage["type"]]: Complete<Extract<ExecutorMessage, { type: Type }>>;
 };
 
-const numbers = [-1, 0.5, 2 ** 31, Number.MAX_SAFE_INTEGER, 2 ** 63, Number.NaN, "7", null];
+const numbers = [
+  -1,
+  -1e308,
+  0.5,
+  2 ** 31,
+  Number.MAX_SAFE_INTEGER,
+  2 ** 63,
+  1e308,
+  Number.POSITIVE_INFINITY,
+  Number.NaN,
+  "7",
+  null,
+];
 const texts = ["", 7, null, "x".repeat(200_000), "\u001b[2J"];
 const others = [null, 7, "x", [], {}];
 /** More than any list may have, and within a frame. */
