@@ -4,7 +4,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs, nowMs } from "../../../src/clock.js";
 import type { Cluster } from "../../cluster/cluster.js";
-import type { Share } from "./judge.js";
+import type { Share, ShareOf } from "./judge.js";
 
 const pollMs = 700;
 /** A job that has not ended within this time never will. */
@@ -23,7 +23,7 @@ export interface JobRecord {
    * are left of it, such as an srun that waits for a lost step, have nothing of their own any more:
    * Slurm gives all that it had to other jobs.
    */
-  readonly releasedAtMs: number | null;
+  readonly takenBackAtMs: number | null;
   readonly shares: ReadonlyMap<string, Share>;
 }
 
@@ -38,8 +38,6 @@ const active = new Set([
   "STOPPED",
 ]);
 export const isActive = ({ state }: JobRecord): boolean => active.has(state);
-
-const nothing: Share = { cores: 0, memoryMb: 0 };
 
 export class JobBook {
   private readonly byJob = new Map<number, JobRecord[]>();
@@ -80,9 +78,9 @@ export class JobBook {
     const shares =
       record.shares.size > 0 || !isSameRun ? record.shares : (last?.shares ?? record.shares);
     const merged = isSameRun ? new Map([...(last?.shares ?? []), ...shares]) : shares;
-    const before = isSameRun ? (last?.releasedAtMs ?? null) : null;
-    const releasedAtMs = isActive(record) ? null : (before ?? nowMs());
-    const entry = { ...record, releasedAtMs, shares: merged };
+    const before = isSameRun ? (last?.takenBackAtMs ?? null) : null;
+    const takenBackAtMs = isActive(record) ? null : (before ?? nowMs());
+    const entry = { ...record, takenBackAtMs, shares: merged };
     this.byJob.set(record.job, isSameRun ? [...known.slice(0, -1), entry] : [...known, entry]);
   }
 
@@ -102,12 +100,13 @@ export class JobBook {
   }
 
   /**
-   * The job's resources on the node in the run at that moment, none if Slurm has taken them back;
-   * tasks of other components carry the first one's id.
+   * The job's resources on the node in the run at that moment; tasks of other components carry the
+   * first one's id.
    */
-  shareOf = (job: number, node: string, atMs: number): Share | null => {
+  shareOf: ShareOf = (job, node, atMs) => {
     const cut = this.cut.get(job);
-    if (cut !== undefined && atMs >= cut.atMs && !cut.nodes.has(node)) return nothing;
+    if (cut !== undefined && atMs >= cut.atMs && !cut.nodes.has(node))
+      return { cores: 0, memoryMb: 0 };
     const first = this.byJob.get(job)?.at(-1);
     if (first === undefined) return null;
     const family = [...this.byJob.values()].flat().filter(({ name }) => name === first.name);
@@ -117,7 +116,7 @@ export class JobBook {
     const begun = runs.findLast(({ startedAtMs }) => (startedAtMs ?? Infinity) <= atMs + 1_000);
     const run = begun ?? runs.at(-1);
     if (run === undefined) return null;
-    if (run.releasedAtMs !== null && atMs >= run.releasedAtMs) return nothing;
+    if (run.takenBackAtMs !== null && atMs >= run.takenBackAtMs) return "takenBack";
     return run.shares.get(node) ?? null;
   };
 
@@ -160,7 +159,7 @@ export function readRecord(line: string): JobRecord | null {
     reason: field("Reason") ?? "",
     exitCode: field("ExitCode") ?? "",
     startedAtMs: Number.isNaN(started) || started > nowMs() ? null : started,
-    releasedAtMs: null,
+    takenBackAtMs: null,
     shares,
   };
 }

@@ -70,10 +70,10 @@ const readIndices = (text: string): number[] =>
   text === "-" || text === "" ? [] : text.split(",").map(Number);
 
 /**
- * A job's resources on a node at some moment, without a core once Slurm has taken them back; null
- * if Slurm's records do not say.
+ * A job's resources on a node at some moment, or that Slurm had taken them back; null if Slurm's
+ * records do not say.
  */
-export type ShareOf = (job: number, node: string, atMs: number) => Share | null;
+export type ShareOf = (job: number, node: string, atMs: number) => Share | "takenBack" | null;
 
 export interface Violation {
   readonly node: string;
@@ -149,7 +149,7 @@ function heldShares(
   for (const { job } of change.jobs) {
     const share = shareOf(job, change.node, change.atMs);
     if (share === null) unknown.add(job);
-    else if (share.cores === 0) outlived.add(job);
+    else if (share === "takenBack") outlived.add(job);
     else held.set(job, share);
   }
   return held;

@@ -76,13 +76,13 @@ test("jobs alone are never a violation, and a job that Slurm does not know is re
 
 test("what is left of a job whose resources Slurm has taken back keeps none, and is reported", () => {
   const lines = ["1000 n1 j:7:1 f:1.1:8:100:1", "1010 n1 j:7:1 f:1.1:8:100:1", "1020 n1"];
-  const releasedAt = (releasedAtMs: number): ShareOf => {
-    return (job, _node, atMs) => (atMs < releasedAtMs ? given[job]! : { cores: 0, memoryMb: 0 });
+  const takenBackAt = (fromMs: number): ShareOf => {
+    return (job, _node, atMs) => (atMs < fromMs ? given[job]! : "takenBack");
   };
   const watched = readWatch(lines.join("\n"));
-  const early = judge(watched, whole, releasedAt(1_000));
+  const early = judge(watched, whole, takenBackAt(1_000));
   expect(early).toMatchObject({ violations: [], outlivedJobs: [7] });
-  const late = judge(watched, whole, releasedAt(1_005));
+  const late = judge(watched, whole, takenBackAt(1_005));
   expect(late.violations).toMatchObject([{ fromMs: 1_000, toMs: 1_010 }]);
 });
 
@@ -103,7 +103,7 @@ test("Slurm has taken back what a job had once it no longer lists the job as com
   expect(book.shareOf(7, "n1", beforeMs)).toEqual({ cores: 4, memoryMb: 500 });
   const afterMs = Date.now();
   await book.read();
-  expect(book.shareOf(7, "n1", afterMs)).toEqual({ cores: 0, memoryMb: 0 });
+  expect(book.shareOf(7, "n1", afterMs)).toBe("takenBack");
 });
 
 test("the witness reports how often it looked and its longest gap", () => {
