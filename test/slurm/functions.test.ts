@@ -146,7 +146,7 @@ describe("a function runs", () => {
     const unwritable = await run(["-o", "/root/forbidden.out", "--wrap=true"]);
     expect(unwritable.reason).toContain("/root/forbidden.out");
     const interpreter = await run([script("odd.sh", "#!/no/such/interpreter\n"), "-o"].slice(0, 1));
-    expect(interpreter.state).toBe("FAILED");
+    expect(interpreter).toMatchObject({ state: "FAILED", exitCode: 2 });
     expect(interpreter.reason).toMatch(/\/no\/such\/interpreter|interpreter/);
   });
 });

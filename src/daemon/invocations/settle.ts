@@ -249,11 +249,11 @@ export class Settler {
     const { functionKey } = live.digest;
     // An attempt that waited for its files held its cores, but did not run.
     const isLoaded = facts.answer?.kind !== "notLoaded";
-    const hasRun = isLoaded && (facts.exitCode !== null || facts.signal !== null);
+    live.isRetried = startFailureOf(facts) !== null;
+    const hasRun = isLoaded && !live.isRetried && (facts.exitCode ?? facts.signal) !== null;
     if (facts.answer?.kind === "notLoaded")
       startFailures?.notLoaded(live, sentenceOf(facts.answer.error));
     else if (hasRun) startFailures?.began(live);
-    live.isRetried = startFailureOf(facts) !== null;
     live.requeueRequested = false;
     if (next === "PENDING") {
       this.live.requeue(live, reason);

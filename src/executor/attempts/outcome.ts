@@ -54,6 +54,8 @@ export function outcomeOf(
         return notStarted("FAILED", end.message, end.heldMs);
       return {
         ...notStarted("FAILED", end.message),
+        // The exit status of a job whose program cannot be executed: 2 without its interpreter.
+        ...(end.stage === "exec" && end.errno > 0 && { exitCode: end.errno }),
         startFailure: { stage: end.stage, errno: end.errno },
       };
     case "withdrawn":

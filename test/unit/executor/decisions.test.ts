@@ -372,6 +372,8 @@ describe("the end of an attempt", () => {
       message: "there is no /x",
       heldMs: 7,
     } as const;
+    const notThere = { ...failed, stage: "exec", errno: 2 } as const;
+    expect(endOf(notThere, null)).toMatchObject({ end: "FAILED", exitCode: 2, wallMs: 0 });
     const waited = { ...failed, stage: "open-stdout", errno: 110, message: "a FIFO" } as const;
     expect(endOf(waited, null)).toMatchObject({ end: "FAILED", reason: "a FIFO", wallMs: 7 });
     expect(endOf(waited, null)).not.toHaveProperty("startFailure");

@@ -187,7 +187,7 @@ describe("calls of a function that no worker can load", () => {
   });
 
   test("whose interpreter is missing on every node count, once each has been tried", async () => {
-    const missing = { startFailure: { stage: "exec", errno: 2 } } as const;
+    const missing = { startFailure: { stage: "exec", errno: 2 }, exitCode: 2 } as const;
     for (const id of [1, 2, 3]) {
       const each = call(id);
       expect((await ends(each, 0, missing)).next).toBe("PENDING");
