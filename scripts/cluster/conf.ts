@@ -15,6 +15,7 @@ export interface ConfInput {
   cpus: number;
   memoryMb: number;
   gpusPerNode: number;
+  gpuType: string | null;
   shardsPerNode: number;
   countedGres: Readonly<Record<string, number>>;
   threadsPerCore: number;
@@ -44,13 +45,14 @@ export function slurmConfText(input: ConfInput): string {
  * null if the nodes have no generic resources.
  */
 export function gresConfText(input: ConfInput): string | null {
-  const { folder, nodes, gpusPerNode } = input;
+  const { folder, nodes, gpusPerNode, gpuType } = input;
   const counts = Object.entries(gresOf(input));
   if (counts.length === 0) return null;
-  const devices = `${folder.gpus}/gpu[0-${gpusPerNode - 1}]`;
+  const type = gpuType === null ? "" : ` Type=${gpuType}`;
+  const gpus = `${type} File=${folder.gpus}/gpu[0-${gpusPerNode - 1}]`;
   const lines = counts.map(
     ([name, count]) =>
-      `NodeName=${nodeRange(nodes)} Name=${name} Count=${count}${name === "gpu" ? ` File=${devices}` : ""}`,
+      `NodeName=${nodeRange(nodes)} Name=${name} Count=${count}${name === "gpu" ? gpus : ""}`,
   );
   return ["AutoDetect=off", ...lines, ""].join("\n");
 }
@@ -113,7 +115,11 @@ function schedulingLines(input: ConfInput): string[] {
 
 function nodeLines(input: ConfInput): string[] {
   const { nodes, hosts, firstSlurmdPort, cpus, memoryMb, threadsPerCore } = input;
-  const counts = Object.entries(gresOf(input)).map(([name, count]) => `${name}:${count}`);
+  const type = (name: string) =>
+    name === "gpu" && input.gpuType !== null ? `:${input.gpuType}` : "";
+  const counts = Object.entries(gresOf(input)).map(
+    ([name, count]) => `${name}${type(name)}:${count}`,
+  );
   const gres = counts.length > 0 ? ` Gres=${counts}` : "";
   const cores = `CoresPerSocket=${cpus / threadsPerCore} ThreadsPerCore=${threadsPerCore}`;
   const topology = threadsPerCore > 1 ? ` Sockets=1 ${cores}` : "";

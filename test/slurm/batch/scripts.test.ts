@@ -15,11 +15,13 @@ jest.setTimeout(180_000);
 let at: TestSite;
 let names: string;
 
+const gres = { countedGres: { nvme: 2 }, gpusPerNode: 2, gpuType: "a100" };
+
 /** Packages may have to be downloaded. */
 const preparationLimitMs = 300_000;
 beforeAll(async () => {
   await ensureInstalled(["/usr/lib/python3/dist-packages/pip=python3-pip"]);
-  at = await testSite({ nodes: 2, cpus: 8, memoryMb: 16_000, countedGres: { nvme: 2 } });
+  at = await testSite({ nodes: 2, cpus: 8, memoryMb: 16_000, ...gres });
   names = join(at.work, "names");
   mkdirSync(names);
   chmodSync(names, 0o1777);
@@ -165,6 +167,14 @@ test("functions and jobs never have a counted resource together", async () => {
     written("holds.log").length === 2 ? true : undefined,
   );
   await shell(`scancel ${holder}`);
+});
+
+test("a script gets GPUs of the type that it names, and of no other", async () => {
+  script("gpus.sh", "#SBATCH --gres=gpu:a100:2 -o gpus.log", "echo $CUDA_VISIBLE_DEVICES");
+  await shell("sbatch -W gpus.sh");
+  expect(written("gpus.log")).toEqual(["0,1"]);
+  const other = shell("sbatch --gpus=v100:1 gpus.sh");
+  await expect(other).rejects.toThrow(/no node of this cluster has GPUs of type v100/);
 });
 
 test("submitit and Parsl run unchanged", async () => {
