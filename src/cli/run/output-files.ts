@@ -1,7 +1,7 @@
 // The files that a run writes instead of standard output and error, opened by the user's own
 // program as srun does, and not on the node.
 
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, lstatSync, openSync } from "node:fs";
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { getSystemErrorMap } from "node:util";
@@ -81,8 +81,9 @@ export class OutputFiles {
     const start = this.settings.isAppended ? 0 : O_TRUNC;
     let descriptor: number;
     try {
-      descriptor = openSync(path, O_WRONLY | O_CREAT | O_APPEND | start, 0o666);
+      descriptor = openOwn(path, O_WRONLY | O_CREAT | O_APPEND | start);
     } catch (problem) {
+      if (problem instanceof GleanerError) throw problem;
       throw new GleanerError("BAD_REQUEST", sentenceOf(path, problem as NodeJS.ErrnoException));
     }
     const sink = new Sink(descriptor, this.onRoom, (problem) => {
@@ -98,6 +99,25 @@ export class OutputFiles {
     const names: PatternNames = { id, node, name, user: this.user, task, ...noArray };
     return resolve(fillPattern(pattern, names));
   }
+}
+
+/**
+ * In a folder that several users may write to, another user may have put a link to a file of this
+ * user there: as for the output of `glean batch`, only links of this user and root are followed.
+ */
+function openOwn(path: string, flags: number): number {
+  try {
+    return openSync(path, flags | constants.O_NOFOLLOW, 0o666);
+  } catch (problem) {
+    if ((problem as NodeJS.ErrnoException).code !== "ELOOP") throw problem;
+  }
+  const { uid } = lstatSync(path);
+  if (uid !== 0 && uid !== process.geteuid!())
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `${path} is a link that another user made: remove it, or write elsewhere with --output or --error`,
+    );
+  return openSync(path, flags, 0o666);
 }
 
 const noArray = { arrayJobId: null, arrayTaskId: null };
