@@ -7,6 +7,7 @@ import { workerKey } from "../../model/call.js";
 import type { InvocationId } from "../../model/ids.js";
 import {
   type Invocation,
+  invocationWith,
   type Progress,
   type Requested,
   type Schedule,
@@ -77,8 +78,10 @@ export class Live implements Waiting {
 
   get invocation(): Invocation {
     const { id, arrayTaskId } = this;
-    const { arrayJobId, ...requested } = this.submission.requested;
-    const invocation = { id, arrayJobId, arrayTaskId, ...requested, ...this.progress };
+    const invocation = invocationWith(
+      { id, arrayTaskId, ...this.submission.requested },
+      this.progress,
+    );
     const { barrier, schedule } = this.submission;
     if (!this.isDeferred || schedule === null) return invocation;
     const isHeld = arrayTaskId !== null && schedule.heldTasks?.includes(arrayTaskId);
