@@ -68,9 +68,6 @@ export interface InvocationRoutes extends UserNames {
   readonly wholeNode?: (need: ResourceRequest, where?: Where) => ResourceRequest | null;
 }
 
-/** So many enter the queue in a few milliseconds. */
-const fewEntries = 100;
-
 type InvocationHandlers = Pick<Handlers, "submit" | "list" | "detail" | "wait" | "cancel">;
 
 export function invocationHandlers(
@@ -180,8 +177,9 @@ export async function accept(
   try {
     for (const { of } of submission.schedule?.dependency?.on ?? [])
       if (of !== undefined) await requireDependency(store, caller, of);
-    const recorded = () => record(deps, caller, asked, { submission, digest });
-    return await (entries > fewEntries ? live.recordingLarge.run(recorded) : recorded());
+    return await live.recording.run(uid, entries, () =>
+      record(deps, caller, asked, { submission, digest }),
+    );
   } finally {
     arrived();
   }

@@ -3,7 +3,6 @@
 
 import type { WaitingQueue } from "../../core/placement/queue.js";
 import type { IdRange, LiveInvocation } from "../../core/ports/store.js";
-import { Semaphore } from "../../limits/semaphore.js";
 import type { TasksOfRun } from "../../model/array-tasks.js";
 import { assert } from "../../model/errors.js";
 import type { ExecutorId, InvocationId, VersionId } from "../../model/ids.js";
@@ -20,6 +19,7 @@ import { type Assignment, Assignments } from "./assignments.js";
 import type { Events } from "./events.js";
 import { Live, type LiveSubmission, progressOf, wasEvicted } from "./live-invocation.js";
 import { LiveRun } from "./live-run.js";
+import { RecordingTurns } from "./recording-turns.js";
 import { Reservations } from "./reservations.js";
 import type { SharedPlace } from "./shared-place.js";
 import { type OpenTasks, Shares, type UserShare } from "./shares.js";
@@ -35,11 +35,8 @@ export class LiveInvocations {
   readonly unrecorded = new UnrecordedCalls();
   /** The sizes of submissions that are being recorded. */
   readonly arriving = new Reservations<"tasks" | "entries" | "documentBytes" | "folders">();
-  /**
-   * Records large submissions one at a time: those of one commit enter the queue in one turn of the
-   * event loop, in which nobody else is answered.
-   */
-  readonly recordingLarge = new Semaphore(1);
+  /** Who may record a submission now. */
+  readonly recording = new RecordingTurns();
   /** By uid. */
   readonly coresHeld = new Map<string, number>();
   /** All but the tasks that wait as runs. */
