@@ -6,7 +6,7 @@ import { FairSemaphore } from "../../limits/fair-semaphore.js";
 
 /** A submission with more entries is large. */
 const fewEntries = 100;
-/** Of small submissions that are being recorded: as many as one commit has calls, and the next. */
+/** The small submissions that are recorded at once have at most so many together. */
 const maxEntries = 2_000;
 
 export class RecordingTurns {
