@@ -8,12 +8,12 @@ import { invocationId, nodeName } from "../../model/ids.js";
 import {
   type Invocation,
   maxAttachedTasks,
-  newInvocation,
   type RequestedSubmission,
   type Submission,
   unlimitedMs,
   wordsOf,
 } from "../../model/invocation.js";
+import { newInvocation } from "../../model/records/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import { digestOf } from "./digest.js";
 import { entryCountOf, taskCountOf } from "./new-tasks.js";

@@ -3,12 +3,8 @@
 
 import { runsOf, type TasksOfRun, taskCount } from "../../model/array-tasks.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
-import {
-  type Identity,
-  type Invocation,
-  newInvocation,
-  type Submission,
-} from "../../model/invocation.js";
+import type { Identity, Invocation, Submission } from "../../model/invocation.js";
+import { newInvocation } from "../../model/records/invocation.js";
 
 export const taskCountOf = ({ arrayTasks }: Pick<Submission, "arrayTasks">): number =>
   arrayTasks === null ? 1 : taskCount(arrayTasks);

@@ -7,7 +7,6 @@ import { workerKey } from "../../model/call.js";
 import type { InvocationId } from "../../model/ids.js";
 import {
   type Invocation,
-  invocationWith,
   type Progress,
   type Requested,
   type Schedule,
@@ -15,6 +14,7 @@ import {
   untouched,
   type Where,
 } from "../../model/invocation.js";
+import { invocationWith } from "../../model/records/invocation.js";
 
 /** What all tasks of an array have in common; an invocation of no array has one of its own. */
 export class LiveSubmission {

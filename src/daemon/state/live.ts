@@ -3,6 +3,7 @@
 
 import type { WaitingQueue } from "../../core/placement/queue.js";
 import type { IdRange, LiveInvocation } from "../../core/ports/store.js";
+import { RecordingTurns } from "../../limits/recording-turns.js";
 import type { TasksOfRun } from "../../model/array-tasks.js";
 import { assert } from "../../model/errors.js";
 import type { ExecutorId, InvocationId, VersionId } from "../../model/ids.js";
@@ -19,7 +20,6 @@ import { type Assignment, Assignments } from "./assignments.js";
 import type { Events } from "./events.js";
 import { Live, type LiveSubmission, progressOf, wasEvicted } from "./live-invocation.js";
 import { LiveRun } from "./live-run.js";
-import { RecordingTurns } from "./recording-turns.js";
 import { Reservations } from "./reservations.js";
 import type { SharedPlace } from "./shared-place.js";
 import { type OpenTasks, Shares, type UserShare } from "./shares.js";

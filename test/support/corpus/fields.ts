@@ -8,7 +8,7 @@ import { formatClock, formatWhen } from "../../../src/cli/when.js";
 import { outputPath } from "../../../src/core/submission/output-paths.js";
 import { taskCount } from "../../../src/model/array-tasks.js";
 import { invocationId, nodeName } from "../../../src/model/ids.js";
-import { newInvocation } from "../../../src/model/invocation.js";
+import { newInvocation } from "../../../src/model/records/invocation.js";
 
 /** The fields of a job by name, as in `NumCPUs`. */
 type Job = Readonly<Record<string, string>>;

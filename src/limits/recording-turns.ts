@@ -2,11 +2,11 @@
 // loop, in which nobody else is answered: so it bounds how many entries they have together, and
 // takes the users in turn.
 
-import { FairSemaphore } from "../../limits/fair-semaphore.js";
+import { FairSemaphore } from "./fair-semaphore.js";
 
 /** A submission with more entries is large. */
 const fewEntries = 100;
-/** The small submissions that are recorded at once have at most so many together. */
+/** The most entries of all small submissions that are recorded at once. */
 const maxEntries = 2_000;
 
 export class RecordingTurns {

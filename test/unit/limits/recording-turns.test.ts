@@ -2,7 +2,7 @@
 
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
-import { RecordingTurns } from "../../../../src/daemon/state/recording-turns.js";
+import { RecordingTurns } from "../../../src/limits/recording-turns.js";
 
 const [ada, bob] = [1, 2];
 
