@@ -36,10 +36,13 @@ export const unpack = (payload: Uint8Array): unknown => packer.unpack(payload);
 export const unpackAll = (payload: Uint8Array): readonly unknown[] =>
   packer.unpackMultiple(payload) as unknown[];
 
-/** The length of all long texts in a message, which is a tree of plain objects and arrays. */
+/**
+ * The length of all long texts in a message, which is a tree of plain objects and arrays. Bytes
+ * have none: to look at each of them takes far longer than to pack them.
+ */
 function longTextsIn(value: unknown): number {
   if (typeof value === "string") return value.length < longTextLength ? 0 : value.length;
-  if (typeof value !== "object" || value === null) return 0;
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return 0;
   let length = 0;
   for (const each of Object.values(value)) length += longTextsIn(each);
   return length;

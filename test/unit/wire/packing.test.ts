@@ -22,6 +22,19 @@ test("a message with a long text uses little more memory than it may need, and k
   expect(pack({ type: "beat" }).buffer.byteLength).toBeLessThan(megabyte);
 });
 
+test("the bytes of a payload are copied, and not looked at one by one", () => {
+  const body = new Uint8Array(megabyte).fill(7);
+  Object.defineProperty(body, "seen", {
+    enumerable: true,
+    get: () => {
+      throw new Error("somebody lists the bytes");
+    },
+  });
+  expect(unpackAll(pack({ piece: { body } }))).toEqual([
+    { piece: { body: Buffer.alloc(megabyte, 7) } },
+  ]);
+});
+
 function shortTexts(count: number): Record<string, string> {
   return Object.fromEntries(
     Array.from({ length: count }, (_, at) => [`k${at}`, "z".repeat(1_000)]),
