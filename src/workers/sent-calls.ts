@@ -14,8 +14,11 @@ const highestFirst = 2 ** 29;
 
 export class SentCalls {
   private readonly names = new Map<number, string>();
-  private readonly first = randomInt(1, highestFirst);
-  private last = this.first - 1;
+  private last: number;
+
+  constructor(private readonly first = randomInt(1, highestFirst)) {
+    this.last = first - 1;
+  }
 
   /** `name`: how people know it. Returns its id. */
   add(name: string): number {

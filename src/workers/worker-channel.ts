@@ -94,18 +94,20 @@ const maxSurplus = 16;
 export class WorkerChannel {
   private readonly link: WorkerLink;
   private readonly pending = new Map<number, Pending>();
-  private readonly sent = new SentCalls();
+  private readonly sent: SentCalls;
   private surplus = 0;
   private outputLimitBytes = maxPayloadBytes;
   private logLimitBytes = defaultLogLimitBytes;
   /** For what belongs to no running call. */
   private otherLog = new LogAllowance(defaultLogLimitBytes);
 
-  /** `socket`: the other end of the worker's descriptor 3. */
+  /** `socket`: the other end of the worker's descriptor 3. `firstId`: of calls; random if omitted. */
   constructor(
     socket: Duplex,
     private readonly events: ChannelEvents,
+    firstId?: number,
   ) {
+    this.sent = new SentCalls(firstId);
     this.link = new WorkerLink(socket, {
       onFrame: (head) => this.bodyFor(head),
       onLog: (id, stream, bytes) => this.onLog(id, stream, bytes),

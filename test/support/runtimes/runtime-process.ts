@@ -86,7 +86,9 @@ export function runtimeOver(socket: Socket, { child, exit, output }: Started): R
   const closed = new Promise<WorkerFailure>((resolve) => {
     onClosed = resolve;
   });
-  const channel = new WorkerChannel(socket, { onLog: (log) => logs.push(log), onClosed });
+  const events = { onLog: (log: WorkerLog) => logs.push(log), onClosed };
+  // Tests name their calls by their ids: 1, 2 and so on.
+  const channel = new WorkerChannel(socket, events, 1);
   const call = (order: Partial<CallOrder> = {}) =>
     channel.call({
       deadlineMs: 0,
