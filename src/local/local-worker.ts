@@ -5,6 +5,7 @@ import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../clock.js";
 import type { CallAnswer } from "../model/call.js";
 import { answerOf, answerOfExit, loaded as loadedAnswer, notLoaded } from "../workers/answers.js";
 import { loadOrderOf } from "../workers/load-order.js";
+import { signalText } from "../workers/signal-text.js";
 import { WorkerChannel } from "../workers/worker-channel.js";
 import type { WorkerFailure } from "../workers/worker-failure.js";
 import type { LoadEnd } from "../workers/worker-link.js";
@@ -124,6 +125,9 @@ export class LocalWorker {
     const { broken, hasRuntime, hasLoaded } = this;
     const hasSetup = this.call.settings.setup !== null;
     const answer = answerOfExit(exit, { broken, hasRuntime, hasLoaded, hasSetup, image: null });
-    return { answer, reason: answer === null ? `it was killed by signal ${exit.signal}` : null };
+    return {
+      answer,
+      reason: answer === null ? `it was killed by ${signalText(exit.signal)}` : null,
+    };
   }
 }

@@ -29,8 +29,23 @@ export async function printAnswer(
   else if (isDone && answer.payload.blob !== undefined)
     process.stdout.write(await functions.getBlob(answer.payload.blob));
   else showAnswer(`call ${id}`, answer);
+  if (!asJson && endedWithItsProcess(state, answer))
+    complain(`note: what it printed before: glean show ${id} --log`);
   return isDone ? exitStatus.done : exitStatus.failed;
 }
+
+/** Only what it printed may say more. */
+const endedWithItsProcess = (
+  state: InvocationState | null,
+  answer: EndedCall["answer"],
+): boolean =>
+  answer === null
+    ? state === "FAILED" || state === "TIMEOUT"
+    : answer.kind !== "result" && processEnds.has(answer.error.type);
+const processEnds: ReadonlySet<string> = new Set([
+  ...["ProcessExit", "ProcessExited", "ProcessKilled", "ExitStatus", "Signal", "SetupFailed"],
+  ...["ImageFailed", "RuntimeFailed"],
+]);
 
 /** The result on standard output, or the exception on standard error, after `what`. */
 export function showAnswer(what: string, answer: NonNullable<AnswerOfCall["answer"]>): void {
@@ -39,9 +54,14 @@ export function showAnswer(what: string, answer: NonNullable<AnswerOfCall["answe
     process.stdout.write(text === undefined ? Buffer.from(base64!, "base64") : ending(text));
     return;
   }
-  const { stack } = answer.error;
-  complain(`${what}: ${titleOf(answer.error)}`);
-  if (stack !== null) process.stderr.write(ending(stack));
+  showError(what, titleOf(answer.error), answer.error.stack);
+}
+
+/** The sentence, and below it the stack, unless that is one line, which says the same. */
+export function showError(what: string, sentence: string, stack: string | null): void {
+  complain(`${what}: ${sentence}`);
+  const text = stack?.trimEnd() ?? "";
+  if (text.includes("\n")) process.stderr.write(`${text}\n`);
 }
 
 function whyNone(state: InvocationState | null, reason: string | null): string {

@@ -5,6 +5,7 @@ import { sentenceOf } from "../../model/call.js";
 import { counted } from "../../model/counted.js";
 import type { AttemptEnd } from "../../model/invocation.js";
 import type { AttemptOrder, AttemptReport } from "../../wire/messages.js";
+import { signalText } from "../../workers/signal-text.js";
 import type { RunEnd } from "../runtimes/runtime.js";
 import type { GivenNotice } from "./notices.js";
 
@@ -178,6 +179,7 @@ function ownEnd(
       end: "FAILED",
       reason: `it exceeded ${end.brokenProcessLimit} processes and threads, the limit for its number of cores`,
     };
-  if (end.signal !== 0) return { end: "FAILED", reason: `it was killed by signal ${end.signal}` };
+  if (end.signal !== 0)
+    return { end: "FAILED", reason: `it was killed by ${signalText(end.signal)}` };
   return { end: end.exitCode === 0 ? "COMPLETED" : "FAILED", reason: null };
 }

@@ -10,7 +10,8 @@ import { WorkerChannel } from "../../workers/worker-channel.js";
 import type { WorkerFailure } from "../../workers/worker-failure.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
-import { endOfCall, endWithoutCode } from "./end-of-call.js";
+import { endWithoutCode } from "./end-of-call.js";
+import { endSeats } from "./seats/end-seats.js";
 import type { Seat } from "./seats/seat.js";
 import { Seats } from "./seats/seats.js";
 import { WorkerMeter } from "./seats/worker-meter.js";
@@ -151,7 +152,7 @@ export class Worker {
     this.channel = new WorkerChannel(socket, {
       onLog: ({ callId, bytes }) => this.running.print(bytes, callId),
       onFault: (breach) => this.retire(breach),
-      onClosed: (failure) => this.breakOff(failure),
+      onClosed: (failure) => this.disconnected(failure),
     });
     socket.resume();
     void this.load(this.channel);
@@ -255,6 +256,13 @@ export class Worker {
     seat.events.onEnd({ ...how, ...used });
   }
 
+  /** What it answered with its bye counts, and reaches its calls before the next turn. */
+  private disconnected(why: WorkerFailure): void {
+    this.isLeaving = true;
+    if (why.code === "LEFT") setImmediate(() => this.breakOff(why));
+    else this.breakOff(why);
+  }
+
   private breakOff(why: WorkerFailure): void {
     if (this.state === "ended") return;
     this.broken ??= why;
@@ -276,17 +284,8 @@ export class Worker {
     this.channel?.close();
     const left = this.running.all;
     for (const seat of left) this.running.remove(seat);
-    const of = { end, progress, others: left.length - 1 };
-    for (const seat of left)
-      seat.events.onEnd(
-        endOfCall({
-          ...of,
-          isSending: seat.work.isSending,
-          waitedForStart: !seat.hasBegun && seat !== this.starter,
-          endedBy: this.endedBy === seat ? null : (this.endedBy?.name ?? null),
-          usedUntil: (last) => this.meter.usedBy(seat.metered, last),
-        }),
-      );
+    const { starter, endedBy, meter } = this;
+    endSeats(left, { end, progress, starter, endedBy, meter });
     this.meter.close();
     this.parts.onGone();
   }

@@ -63,7 +63,7 @@ static bool load(const struct frame *frame)
 	struct stat found;
 	char message[PATH_MAX + 128];
 	if (stat(worker.path, &found) != 0 || !S_ISREG(found.st_mode))
-		snprintf(message, sizeof message, "there is no program %s: name it as the handler", worker.path);
+		snprintf(message, sizeof message, "there is no program %s: name yours with --handler", worker.path);
 	else if (access(worker.path, X_OK) != 0)
 		snprintf(message, sizeof message, "%s cannot be executed: run \"chmod +x\" on it and deploy again",
 			 worker.path);

@@ -3,9 +3,13 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <elf.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #define USUAL_SYMBOL "handler"
 
@@ -27,6 +31,27 @@ static int find_library(const char *directory, char *name, size_t size)
 			snprintf(name, size, "%s", entry->d_name);
 	closedir(folder);
 	return count;
+}
+
+/* What the file says of itself; false if it cannot be read or is no ELF file. */
+static bool read_identity(const char *path, ElfW(Ehdr) *identity)
+{
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	bool is_read = fread(identity, sizeof *identity, 1, file) == 1 &&
+		       memcmp(identity->e_ident, ELFMAG, SELFMAG) == 0;
+	fclose(file);
+	return is_read;
+}
+
+/* dlopen says of some of these that they do not exist. */
+static bool is_foreign(const char *path)
+{
+	ElfW(Ehdr) library, own;
+	return read_identity(path, &library) && read_identity("/proc/self/exe", &own) &&
+	       (library.e_ident[EI_CLASS] != own.e_ident[EI_CLASS] ||
+		library.e_ident[EI_DATA] != own.e_ident[EI_DATA] || library.e_machine != own.e_machine);
 }
 
 native_function *native_load(const char *directory, const char *handler, char *problem, size_t size)
@@ -53,6 +78,12 @@ native_function *native_load(const char *directory, const char *handler, char *p
 	void *found = library == NULL ? NULL : dlsym(library, symbol);
 	if (found == NULL) {
 		const char *reason = dlerror();
+		if (library == NULL && is_foreign(path)) {
+			struct utsname node;
+			snprintf(problem, size, "%s is for another architecture than this node's (%s): compile it for that",
+				 path, uname(&node) == 0 ? node.machine : "unknown");
+			return NULL;
+		}
 		snprintf(problem, size, "%s", reason == NULL ? "the symbol is null" : reason);
 		return NULL;
 	}

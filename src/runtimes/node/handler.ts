@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Handler } from "./context.js";
+import { locateSyntaxError } from "./syntax-error.js";
 import { UserError } from "./user-error.js";
 
 const usualNames = ["index", "handler", "function", "main"];
@@ -16,7 +17,7 @@ export async function loadHandler(directory: string, named: string | undefined):
   const path = join(directory, file ?? defaultFile(directory));
   if (!existsSync(path) || !statSync(path).isFile())
     throw missing(`there is no file ${path}: name the handler as FILE:SYMBOL`);
-  const exported: Record<string, unknown> = await import(pathToFileURL(path).href);
+  const exported = await exportsOf(directory, path);
   const handler = symbol === undefined ? usualExport(exported) : exportOf(exported, symbol);
   if (typeof handler === "function") return handler as Handler;
   const names = Object.keys(exported).join(", ") || "nothing";
@@ -25,6 +26,15 @@ export async function loadHandler(directory: string, named: string | undefined):
       ? `${path} exports no handler: write "export default async (input, context) => ..." (it exports ${names})`
       : `${path} exports no function ${symbol} (it exports ${names})`,
   );
+}
+
+async function exportsOf(directory: string, path: string): Promise<Record<string, unknown>> {
+  try {
+    return await import(pathToFileURL(path).href);
+  } catch (thrown) {
+    locateSyntaxError(thrown, directory, path);
+    throw thrown;
+  }
 }
 
 /** `:symbol` and `symbol` alone mean the default file. */

@@ -58,7 +58,8 @@ process.on("uncaughtException", (thrown, origin) => {
   if (isEnding) return;
   const what = origin === "unhandledRejection" ? "unhandled rejection" : "uncaught exception";
   const error = describeThrown(thrown);
-  const told = worker.failRunning({ ...error, message: `${what}: ${error.message}` });
+  // Of this kind, so that no other call is sent to a process that is about to end.
+  const told = worker.failRunning({ ...error, kind: "exit", message: `${what}: ${error.message}` });
   send(bye(`an ${what} ended the worker: ${error.type}: ${error.message}`));
   isEnding = true;
   socket.end(() => void told.then(() => leave(crashStatus)));

@@ -5,6 +5,7 @@ import { scan } from "../../../bundle/scan.js";
 import { GleanerError } from "../../../model/errors.js";
 import { isFunctionName, nameRule, shownVersion } from "../../../model/functions/reference.js";
 import { deploySent, packFunction, sendBundle } from "../../../sdk/functions/deploy.js";
+import { showError } from "../../calls/answer.js";
 import { type Context, exitStatus, type Run } from "../../context.js";
 import { checkInHole } from "../../functions/check.js";
 import { addFunctionOptions, givenOn } from "../../functions/command-line.js";
@@ -85,7 +86,6 @@ async function deploy(
 
 /** The function stays as it was. */
 function refuse(name: string, { sentence, stack }: Unloadable): number {
-  complain(`${name} was not deployed, since its code cannot be loaded: ${sentence}`);
-  if (stack !== null) process.stderr.write(stack.endsWith("\n") ? stack : `${stack}\n`);
+  showError(`${name} was not deployed, since its code cannot be loaded`, sentence, stack);
   return exitStatus.failed;
 }

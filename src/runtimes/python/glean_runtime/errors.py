@@ -33,7 +33,7 @@ def describe(error: BaseException) -> dict[str, str]:
     if isinstance(error, UserError):
         return fields_of(error.kind, error.type, str(error))
     if isinstance(error, SystemExit):
-        message = f"the handler called sys.exit({_text_of(error.code)})"
+        message = f"the handler called sys.exit({_repr_of(error.code)})"
         return fields_of("exit", "SystemExit", message, _traceback_of(error))
     return fields_of(
         "exception", type(error).__qualname__, _text_of(error), _traceback_of(error)
@@ -47,6 +47,11 @@ def fields_of(kind: str, type: str, message: str, stack: str = "") -> dict[str, 
         "message": frames.cut(message, frames.MAX_MESSAGE_BYTES),
         "stack": frames.cut_start(stack, frames.MAX_STACK_BYTES),
     }
+
+
+def _repr_of(value: object) -> str:
+    """Of an exit's code: a number, or a text in quotes."""
+    return repr(_text_of(value)) if isinstance(value, str) else _text_of(value)
 
 
 def _text_of(value: object) -> str:

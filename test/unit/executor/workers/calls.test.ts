@@ -117,6 +117,7 @@ export default async ({ what }, context) => {
   if (what === "exit") process.exit(3);
   if (what === "crash") process.kill(process.pid, "SIGSEGV");
   if (what === "block") for (;;);
+  if (what === "timer") { setTimeout(() => { throw new TypeError("late"); }, 1); await hold(600_000); }
   if (what === "close") { closeSync(3); await hold(600_000); }
   if (what === "garbage") { writeSync(3, "HTTP/1.1 200 OK\\r\\n\\r\\n and more"); await hold(600_000); }
   if (what === "memory") { const all = []; for (;;) all.push(Buffer.alloc(1 << 24, 1)); }
@@ -132,7 +133,8 @@ const behaving = () => at.function({ "index.mjs": behaviours });
 
 test.each([
   ["exit", "FAILED", /called process.exit\(3\)/],
-  ["crash", "FAILED", /killed by signal 11/],
+  ["crash", "FAILED", /killed by signal 11 \(SIGSEGV: access to memory/],
+  ["timer", "FAILED", /^TypeError: uncaught exception: late$/],
   ["close", "FAILED", /connection/],
   ["garbage", "FAILED", /ProtocolError|no frame/],
   ["memory", "OUT_OF_MEMORY", /more memory than its limit/],

@@ -109,7 +109,7 @@ test("a worker that crashes ends its lease as failed, with its signal", async ()
   expect(await at.daemon.report(order)).toMatchObject({
     end: "FAILED",
     signal: 11,
-    reason: "it was killed by signal 11",
+    reason: "it was killed by signal 11 (SIGSEGV: access to memory that it does not have)",
   });
   expect(await lost).toMatch(/lost: /);
 });

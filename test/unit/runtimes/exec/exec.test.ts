@@ -32,7 +32,7 @@ describe("a program is found", () => {
   });
 
   test.each([
-    ["is missing", {}, undefined, /there is no program .*\/handler: name it as the handler/],
+    ["is missing", {}, undefined, /there is no program .*\/handler: name yours with --handler/],
     ["is a folder", { "bin/a": "" }, "bin", /there is no program/],
     ["cannot be executed", { handler: "text" }, undefined, /cannot be executed: run "chmod \+x"/],
   ])("or not: it %s", async (_what, files: Record<string, string>, handler, message) => {

@@ -85,6 +85,17 @@ describe("a handler is found", () => {
     const end = await runtime.load({ directory: bundleOf(files), handler });
     expect(end).toMatchObject({ kind: "failed", error: { type, message } });
   });
+
+  test("an error of syntax is shown with its file, its line and the code there", async () => {
+    const directory = bundleOf({
+      "index.mjs": 'export { add as default } from "./add.mjs"',
+      "add.mjs": "export const add = (a) =>\n  a +;\n",
+    });
+    const end = await startRuntime(command).load({ directory });
+    if (end.kind !== "failed") throw new Error("it was loaded");
+    expect(end.error.stack).toContain(`${directory}/add.mjs:2\n  a +;\n     ^\n`);
+    expect(end.error.stack).toContain("SyntaxError: Unexpected token ';'");
+  });
 });
 
 describe("inputs and outputs", () => {

@@ -134,14 +134,14 @@ describe("a handler that harms its process", () => {
       "() => { Promise.reject(new TypeError('x')); return new Promise(() => {}) }",
       {
         kind: "failed",
-        error: { kind: "exception", type: "TypeError", message: "unhandled rejection: x" },
+        error: { kind: "exit", type: "TypeError", message: "unhandled rejection: x" },
       },
       /an unhandled rejection ended the worker: TypeError: x/,
     ],
     [
       "throws in a timer",
       "() => new Promise(() => setTimeout(() => { throw new Error('late') }))",
-      { kind: "failed", error: { kind: "exception", message: "uncaught exception: late" } },
+      { kind: "failed", error: { kind: "exit", message: "uncaught exception: late" } },
       /an uncaught exception ended the worker: Error: late/,
     ],
     [
