@@ -256,10 +256,13 @@ export class Worker {
     seat.events.onEnd({ ...how, ...used });
   }
 
-  /** What it answered with its bye counts, and reaches its calls before the next turn. */
+  /**
+   * What a call that is alone in it answered with the bye ends it before the next turn. Calls that
+   * share it are all answered alike, though one of them ended it.
+   */
   private disconnected(why: WorkerFailure): void {
     this.isLeaving = true;
-    if (why.code === "LEFT") setImmediate(() => this.breakOff(why));
+    if (why.code === "LEFT" && this.running.count === 1) setImmediate(() => this.breakOff(why));
     else this.breakOff(why);
   }
 
@@ -282,10 +285,8 @@ export class Worker {
     const progress = this.progress(this.state === "loaded");
     this.state = "ended";
     this.channel?.close();
-    const left = this.running.all;
-    for (const seat of left) this.running.remove(seat);
-    const { starter, endedBy, meter } = this;
-    endSeats(left, { end, progress, starter, endedBy, meter });
+    const { starter, endedBy, meter, running } = this;
+    endSeats(running.empty(), { end, progress, starter, endedBy, meter });
     this.meter.close();
     this.parts.onGone();
   }

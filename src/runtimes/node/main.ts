@@ -58,7 +58,7 @@ process.on("uncaughtException", (thrown, origin) => {
   if (isEnding) return;
   const what = origin === "unhandledRejection" ? "unhandled rejection" : "uncaught exception";
   const error = describeThrown(thrown);
-  // Of this kind, so that no other call is sent to a process that is about to end.
+  // This kind says that the process is about to end: no other call is sent to it.
   const told = worker.failRunning({ ...error, kind: "exit", message: `${what}: ${error.message}` });
   send(bye(`an ${what} ended the worker: ${error.type}: ${error.message}`));
   isEnding = true;

@@ -40,6 +40,13 @@ export class Seats {
     seat.work.close();
   }
 
+  /** Removes and returns all. */
+  empty(): readonly Seat[] {
+    const { all } = this;
+    for (const seat of all) this.remove(seat);
+    return all;
+  }
+
   /**
    * What names no call that is there goes to the one that has been there for longest, or waits for
    * the next one.
