@@ -101,7 +101,7 @@ export class WorkerChannel {
   /** For what belongs to no running call. */
   private otherLog = new LogAllowance(defaultLogLimitBytes);
 
-  /** `socket`: the other end of the worker's descriptor 3. `firstId`: of calls; random if omitted. */
+  /** `socket`: the other end of the worker's descriptor 3. `firstId`: random if omitted. */
   constructor(
     socket: Duplex,
     private readonly events: ChannelEvents,

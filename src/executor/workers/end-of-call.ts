@@ -5,9 +5,11 @@ import { errnoOf, GleanerError, messageOf } from "../../model/errors.js";
 import { answerOfExit, type Progress } from "../../workers/answers.js";
 import { imageFailure } from "../../workers/image-command.js";
 import type { RunEnd, WorkUsage } from "../runtimes/runtime.js";
+import type { Seat } from "./seats/seat.js";
+import type { WorkerMeter } from "./seats/worker-meter.js";
 
 /** What is known of the call and of its worker. */
-export interface Ended {
+interface Ended {
   readonly end: RunEnd;
   readonly progress: Progress;
   /** Its input was on the way. */
@@ -21,7 +23,7 @@ export interface Ended {
   readonly usedUntil: (last: WorkUsage) => WorkUsage;
 }
 
-export function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd {
+function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd {
   if (call.waitedForStart)
     return { kind: "withdrawn", message: "the worker that it was to share did not start" };
   if (end.kind !== "ended") return end;
@@ -43,6 +45,38 @@ export function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd 
   const beside = others > 0 ? { others } : {};
   if (answer === null) return { ...end, ...used, ...beside };
   return { kind: "answered", answer, ...used, ...beside };
+}
+
+/**
+ * Ends the calls that are left in a worker. `starter`: it was started for that one. `endedBy`: that
+ * one ended the process.
+ */
+export function endSeats(
+  left: readonly Seat[],
+  {
+    end,
+    progress,
+    starter,
+    endedBy,
+    meter,
+  }: {
+    readonly end: RunEnd;
+    readonly progress: Progress;
+    readonly starter: Seat | null;
+    readonly endedBy: Seat | null;
+    readonly meter: Pick<WorkerMeter, "usedBy">;
+  },
+): void {
+  for (const seat of left)
+    seat.events.onEnd(
+      endOfCall({
+        ...{ end, progress, others: left.length - 1 },
+        isSending: seat.work.isSending,
+        waitedForStart: !seat.hasBegun && seat !== starter,
+        endedBy: endedBy === seat ? null : (endedBy?.name ?? null),
+        usedUntil: (last) => meter.usedBy(seat.metered, last),
+      }),
+    );
 }
 
 /** Its code, or the program that runs it, is not there: another node may have room for it. */
