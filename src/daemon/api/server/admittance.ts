@@ -1,9 +1,10 @@
-// The limits that a request must pass once its user is known: on its connection, its turn, and the
-// memory for a large body.
+// The limits that a request must pass: its turn, and once its user is known, those on its
+// connection and on the memory for a large body.
 
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Semaphore, UserSemaphores } from "../../../limits/semaphore.js";
+import { GleanerError } from "../../../model/errors.js";
 import { Connections, maxConnections } from "./connections.js";
 import { FairTurns } from "./fair-turns.js";
 
@@ -23,6 +24,8 @@ const maxStreamed = 32;
 const maxStreamedOfUser = 4;
 const maxWaitingStreamed = 256;
 const maxWaitingStreamedOfUser = 32;
+/** Requests without a token from one address, which a few connections can send without waiting. */
+const maxWaitingOfAddress = 1_000;
 const tooManyStreamed = "too many contents wait to be read: send fewer at the same time";
 const tooManyLarge =
   "too many large submissions wait to be read: send one after the other, or put data into files";
@@ -54,9 +57,20 @@ export class Admittance {
       this.turns.accepted();
       this.connections.opened(socket);
     });
-    server.addHook("preHandler", async ({ caller }) => {
+    server.addHook("preHandler", async ({ caller, ip }) => {
       if (caller !== undefined) await this.turns.enter(caller.uid);
+      else await this.strangersTurn(ip);
     });
+  }
+
+  /** The turn of a request without a token; throws LIMIT_REACHED. */
+  private strangersTurn(address: string): Promise<void> {
+    if (this.turns.waitingOf(address) >= maxWaitingOfAddress)
+      throw new GleanerError(
+        "LIMIT_REACHED",
+        `${maxWaitingOfAddress} requests without a token already wait from ${address}: use the token that you have, or try again in a moment`,
+      );
+    return this.turns.enter(address);
   }
 
   /** A call on a connection that carries many; resolves with what to call at its end. */

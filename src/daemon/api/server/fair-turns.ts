@@ -1,16 +1,19 @@
 // Starts requests one at a time, each user's in turn: a user who sends thousands delays only their
-// own.
+// own. Those without a token have the turns of their address.
 
 import { setImmediate } from "../../../clock.js";
 
 /** While connections arrive, how many are accepted before another request starts. */
 const acceptsPerRequest = 8;
 
+/** A uid, or the address of a request without a token. */
+type Source = number | string;
+
 export class FairTurns {
-  private readonly waiting = new Map<number, (() => void)[]>();
+  private readonly waiting = new Map<Source, (() => void)[]>();
   private isScheduled = false;
-  /** The user whose request began in this turn without waiting. */
-  private begunAtOnce: number | null = null;
+  /** Whose request began in this turn without waiting. */
+  private begunAtOnce: Source | null = null;
   private hasAccepted = false;
   private acceptsSinceRequest = 0;
 
@@ -23,16 +26,21 @@ export class FairTurns {
     this.acceptsSinceRequest++;
   }
 
-  /** Resolves when this user's request may start: at once if it is the first of this turn. */
-  enter(uid: number): Promise<void> {
+  /** How many requests of a source wait. */
+  waitingOf(source: Source): number {
+    return this.waiting.get(source)?.length ?? 0;
+  }
+
+  /** Resolves when this source's request may start: at once if it is the first of this turn. */
+  enter(source: Source): Promise<void> {
     if (!this.isScheduled && !this.hasAccepted) {
-      this.begunAtOnce = uid;
+      this.begunAtOnce = source;
       this.schedule();
       return Promise.resolve();
     }
     return new Promise((begin) => {
-      const queue = this.waiting.get(uid);
-      if (queue === undefined) this.waiting.set(uid, [begin]);
+      const queue = this.waiting.get(source);
+      if (queue === undefined) this.waiting.set(source, [begin]);
       else queue.push(begin);
       this.schedule();
     });
@@ -49,13 +57,13 @@ export class FairTurns {
     });
   }
 
-  private wasTurnOf(uid: number): void {
+  private wasTurnOf(source: Source): void {
     this.begunAtOnce = null;
     this.acceptsSinceRequest = 0;
-    const queue = this.waiting.get(uid);
+    const queue = this.waiting.get(source);
     if (queue === undefined) return;
-    this.waiting.delete(uid);
-    this.waiting.set(uid, queue);
+    this.waiting.delete(source);
+    this.waiting.set(source, queue);
   }
 
   private yieldsToAccepts(): boolean {
@@ -65,14 +73,14 @@ export class FairTurns {
     return yields;
   }
 
-  /** The user whose turn it was goes to the end. */
+  /** The source whose turn it was goes to the end. */
   private beginNext(): void {
     const [next] = this.waiting;
     if (next === undefined) return;
-    const [uid, queue] = next;
+    const [source, queue] = next;
     const begin = queue.shift()!;
-    this.waiting.delete(uid);
-    if (queue.length > 0) this.waiting.set(uid, queue);
+    this.waiting.delete(source);
+    if (queue.length > 0) this.waiting.set(source, queue);
     begin();
   }
 }

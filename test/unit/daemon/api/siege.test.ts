@@ -108,6 +108,24 @@ test("a body for the token route is refused by its announced length, before it a
   expect(answer.toString()).toMatch(/^HTTP\/1.1 400 .*larger than 8192 bytes/s);
 });
 
+test("requests without a token have one turn of many, and no address has more than 1,000 waiting", async () => {
+  const socket = await open();
+  let answers = "";
+  socket.on("data", (data: Buffer) => {
+    answers += data.toString();
+  });
+  const statuses = () => [...answers.matchAll(/HTTP\/1.1 (\d{3})/g)].map(([, status]) => status);
+  const until = async (count: number) => {
+    while (statuses().length < count) await once(socket, "data");
+    return statuses();
+  };
+  socket.write("GET /v1/challenge HTTP/1.1\r\n\r\n".repeat(1_500));
+  await until(1);
+  expect(await get("/list", 1_000)).toMatchObject({ invocations: [] });
+  expect(statuses().length).toBeLessThan(1_000);
+  expect(new Set(await until(1_500))).toEqual(new Set(["200", "429"]));
+});
+
 test("the oldest connections without a token are closed to make room", async () => {
   const first = await open();
   let isClosed = false;
