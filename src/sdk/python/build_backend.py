@@ -17,13 +17,14 @@ import sysconfig
 import tarfile
 import tempfile
 import zipfile
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _EXTENSION = "gleaner/direct/_exchange.abi3.so"
 _FLAGS = (
-    "-O2 -std=gnu11 -Wall -Wextra -fPIC -shared -fstack-protector-strong -Wl,--build-id=none".split()
-)
+    "-O2 -std=gnu11 -Wall -Wextra -fPIC -fvisibility=hidden -shared -fstack-protector-strong"
+    " -Wl,--build-id=none"
+).split()
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -75,7 +76,8 @@ def compile_extension(target: str) -> bool:
     has_headers = os.path.exists(os.path.join(headers, "Python.h"))
     if compiler is None or not has_headers or is_threaded or sys.implementation.name != "cpython":
         return False
-    command = [compiler, *_FLAGS, f"-I{headers}", "native/exchange.c", "-o", target]
+    sources = [path for path in _native() if path.endswith(".c")]
+    command = [compiler, *_FLAGS, f"-I{headers}", *sources, "-o", target]
     subprocess.run(command, cwd=_HERE, check=True)
     return True
 
@@ -91,9 +93,13 @@ def _extension() -> Optional[bytes]:
             return file.read()
 
 
+def _native() -> List[str]:
+    return sorted(f"native/{name}" for name in os.listdir(os.path.join(_HERE, "native")))
+
+
 def _sources() -> Dict[str, bytes]:
     """In the order of their names."""
-    paths = ["README.md", "build_backend.py", "native/exchange.c", "pyproject.toml"]
+    paths = ["README.md", "build_backend.py", "pyproject.toml", *_native()]
     for folder, folders, names in os.walk(os.path.join(_HERE, "gleaner")):
         folders[:] = [each for each in folders if each != "__pycache__"]
         found = [name for name in names if not name.endswith(".so")]

@@ -1,5 +1,5 @@
-"""The compiled steps of a short call (exchange.c), where they could be compiled; Python does the same
-without them. $GLEANER_PURE_PYTHON=1 refuses them."""
+"""The compiled steps of a short call, if the SDK's native part could be compiled; Python does the
+same without them. $GLEANER_PURE_PYTHON=1 refuses them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compiled steps of a short call (native/exchange.c), if the package was built with a compiler;
+"""The compiled steps of a short call (native), if the package was built with a compiler;
 without them Python does the same. $GLEANER_PURE_PYTHON=1 refuses them."""
 
 from __future__ import annotations

@@ -1,0 +1,56 @@
+/* What the parts of the extension have in common: frames in buffers, and values of Python. */
+#ifndef GLEANER_EXCHANGE_H
+#define GLEANER_EXCHANGE_H
+
+#define PY_SSIZE_T_CLEAN
+/* Any CPython from 3.9 on loads it. */
+#define Py_LIMITED_API 0x03090000
+#include <Python.h>
+/* It is the same in 3.9, whose headers do not yet name it for such modules. */
+#ifndef METH_FASTCALL
+#define METH_FASTCALL 0x0080
+#endif
+
+#include <stdint.h>
+
+#define HEADER_BYTES 16
+#define MAX_METADATA_BYTES 1024
+#define MAX_PAYLOAD_BYTES (16 * 1024)
+
+struct message {
+	uint8_t data[HEADER_BYTES + MAX_METADATA_BYTES + MAX_PAYLOAD_BYTES];
+	size_t bytes;
+	uint64_t id;
+};
+
+struct room {
+	uint8_t *data;
+	Py_ssize_t bytes;
+};
+
+struct frame {
+	uint64_t id;
+	const char *metadata, *payload;
+	Py_ssize_t metadata_bytes, payload_bytes;
+};
+
+/* frames.c: a message of type, id, payload and metadata; below 0 with an exception. */
+int message_of(struct message *message, PyObject *const *arguments);
+uint64_t get(const uint8_t *data, int bytes);
+/* Whether a frame of this type fills the first bytes of a room. */
+int is_frame(struct frame *frame, const struct room *room, Py_ssize_t bytes, uint8_t type);
+
+/* values.c */
+/* It is a bytearray that cannot be resized, since there is a view of it. */
+int room_of(struct room *room, PyObject *given);
+int has(Py_ssize_t count, Py_ssize_t expected);
+/* Takes the references to its parts, of which each may be NULL, with an exception. */
+PyObject *tuple_of(int count, ...);
+/* An interrupted system call is made again, unless a handler of Python raises. */
+int goes_on(void);
+
+/* client.c and worker.c */
+PyObject *exchange(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *next(PyObject *self, PyObject *const *arguments, Py_ssize_t given);
+
+#endif

@@ -1,0 +1,36 @@
+/* What short calls over a socket need in one step each: Python's own steps take as long as the
+ * system calls. It sends a frame, and takes in the next one if that is whole, alone and of the type
+ * that is awaited; everything else it leaves to the code in Python, which does the same without it.
+ *
+ * The client's package and the worker's runtime use it where it could be compiled. */
+#include "exchange.h"
+
+PyDoc_STRVAR(exchange_says, "exchange(descriptor, room, type, id, payload, metadata): sends a frame over a"
+			    " blocking socket and receives into the room. Returns the call's result, as type,"
+			    " content type and payload, or how many bytes of anything else came; 0 at the end.");
+
+PyDoc_STRVAR(next_says, "next(epoll, descriptor, room, seconds, answer): sends the answer over this socket without"
+			" waiting, if it is not None but type, id, payload and metadata; returns -n if n of its last"
+			" bytes are left. Then waits as epoll.poll() does and returns what it does. If only this socket"
+			" has something, receives into the room; returns the call that came, as its id, content type,"
+			" metadata and payload, or how many bytes of anything else; 0 at the end.");
+
+static PyMethodDef methods[] = {
+	{ "exchange", (PyCFunction)(void (*)(void))exchange, METH_FASTCALL, exchange_says },
+	{ "next", (PyCFunction)(void (*)(void))next, METH_FASTCALL, next_says },
+	{ NULL, NULL, 0, NULL },
+};
+
+static PyModuleDef_Slot slots[] = { { 0, NULL } };
+
+static struct PyModuleDef module = {
+	.m_base = PyModuleDef_HEAD_INIT,
+	.m_name = "_exchange",
+	.m_methods = methods,
+	.m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__exchange(void)
+{
+	return PyModuleDef_Init(&module);
+}
