@@ -117,6 +117,25 @@ const kinds: Readonly<Record<string, (target: Target) => Promise<void>>> = {
       const arrayTasks = Array.from({ length: 10_000 }, (_, task) => task);
       return [submission("array", { arrayTasks }), arrayTasks.length];
     }),
+  /**
+   * Large arrays with irregular task numbers, each of 9,000 runs; all are cancelled once there is no
+   * room for more.
+   */
+  irregular: (target) =>
+    repeat(8, async () => {
+      const arrayTasks = irregularTasks();
+      const answer = await ask(
+        target,
+        "POST",
+        "/v1/invocations",
+        submission("irregular", { arrayTasks, command: sleeping }),
+      );
+      if (answer?.status === 200) count("accepted", arrayTasks.length);
+      if (answer?.status !== 429) return answer;
+      const all = JSON.stringify({ ids: [], state: "PENDING", name: "irregular" });
+      if ((await ask(target, "POST", "/v1/cancel", all))?.status === 200) count("cancels");
+      return answer;
+    }),
   /** Many clients wait for one array, which does not end meanwhile. */
   waiters: async (target) => {
     const arrayTasks = Array.from({ length: 10_000 }, (_, task) => task);
@@ -155,6 +174,15 @@ const kinds: Readonly<Record<string, (target: Target) => Promise<void>>> = {
     return repeat(64, () => ask(target, "GET", paths[at++ % paths.length]!));
   },
 };
+
+/** Pairs of numbers, which are a run each, because the gaps between them differ. */
+function irregularTasks(): number[] {
+  let task = 0;
+  return Array.from({ length: 9_000 }, () => {
+    task += 3 + Math.floor(Math.random() * 5);
+    return [task, task + 1];
+  }).flat();
+}
 
 let attack: Promise<void> = Promise.resolve();
 /** "stop": requests in progress are still counted, then the process ends. */

@@ -14,6 +14,7 @@ const leastCounts: Readonly<Record<string, Counts>> = {
   uploads: { opened: 300, mostOpen: 100, bytes: 50_000_000 },
   huge: { accepted: 10 },
   flood: { accepted: 20_000, status429: 1 },
+  irregular: { accepted: 180_000 },
   waiters: { accepted: 10_000, mostOpen: 400 },
   readers: { opened: 300, mostOpen: 250 },
   lists: { status200: 500 },

@@ -13,11 +13,12 @@ import { bareListsMs } from "./bare.js";
 import { Memory } from "./memory.js";
 import { Victim } from "./victim.js";
 
-const attackUsers = ["games", "mail", "news", "backup", "www-data"];
+const attackUsers = ["games", "mail", "news", "backup", "www-data", "proxy"];
 /** The user behind each kind of attack; the first one if not named. */
 const users: Readonly<Record<string, string>> = {
   uploads: "mail",
   huge: "backup",
+  irregular: "proxy",
   waiters: "news",
   // A user may have few lists read at once, and those of the readers never end.
   lists: "www-data",
