@@ -33,6 +33,8 @@ export class OutputFiles {
   /** Why the first file that could not be written could not; null: all is well. */
   problem: string | null = null;
   private readonly files = new Map<string, OpenFile>();
+  /** By pattern and task, with the names that are known by now. */
+  private readonly paths = new Map<string, string[]>();
   private readonly user = userInfo().username;
   private known: KnownNames = {};
 
@@ -46,6 +48,7 @@ export class OutputFiles {
   /** Opens the files whose names are known by now; throws BAD_REQUEST if one cannot be opened. */
   know(more: KnownNames): void {
     this.known = { ...this.known, ...more };
+    this.paths.clear();
     const { id, node } = this.known;
     for (const pattern of this.patterns) {
       if (id === undefined && ofId.test(pattern)) continue;
@@ -77,11 +80,12 @@ export class OutputFiles {
   private open(path: string): void {
     // Both streams, and all tasks, may share it; a run that starts again goes on with it.
     if (this.files.has(path)) return;
-    const { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } = constants;
+    // Without O_NONBLOCK, the opening of a FIFO would wait for its reader, deaf to Ctrl-C.
+    const { O_APPEND, O_CREAT, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
     const start = this.settings.isAppended ? 0 : O_TRUNC;
     let descriptor: number;
     try {
-      descriptor = openOwn(path, O_WRONLY | O_CREAT | O_APPEND | start);
+      descriptor = openOwn(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | start);
     } catch (problem) {
       if (problem instanceof GleanerError) throw problem;
       throw new GleanerError("BAD_REQUEST", sentenceOf(path, problem as NodeJS.ErrnoException));
@@ -94,10 +98,18 @@ export class OutputFiles {
   }
 
   private pathOf(pattern: string, task: number): string {
+    const ofTasks = this.paths.get(pattern) ?? this.pathsOf(pattern);
+    this.paths.set(pattern, ofTasks);
+    return ofTasks[task]!;
+  }
+
+  private pathsOf(pattern: string): string[] {
     const { id = 0, node = "" } = this.known;
-    const { name } = this.settings;
-    const names: PatternNames = { id, node, name, user: this.user, task, ...noArray };
-    return resolve(fillPattern(pattern, names));
+    const { name, tasks } = this.settings;
+    return Array.from({ length: tasks }, (_, task) => {
+      const names: PatternNames = { id, node, name, user: this.user, task, ...noArray };
+      return resolve(fillPattern(pattern, names));
+    });
   }
 }
 
@@ -123,6 +135,8 @@ function openOwn(path: string, flags: number): number {
 const noArray = { arrayJobId: null, arrayTaskId: null };
 
 function sentenceOf(path: string, problem: NodeJS.ErrnoException): string {
+  if (problem.code === "ENXIO")
+    return `cannot write ${path}: nothing reads from it: start its reader first, or write elsewhere with --output or --error`;
   const [, reason] = getSystemErrorMap().get(problem.errno ?? 0) ?? ["", problem.message];
   return `cannot write ${path}: ${reason}: write elsewhere with --output or --error`;
 }

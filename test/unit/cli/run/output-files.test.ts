@@ -1,6 +1,19 @@
-// The files that a run writes: another user's link in a shared folder leads nowhere.
+// The files that a run writes: another user's link in a shared folder leads nowhere, and a FIFO
+// that nobody reads stops nothing.
 
-import { lchownSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lchownSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -37,4 +50,26 @@ asRoot("a link that another user made is refused with a sentence", () => {
 test("the user's own link is followed", () => {
   begin(link);
   expect(readFileSync(file, "utf8")).toBe("");
+});
+
+test("a FIFO without a reader is refused with a sentence, and one with a reader is written", () => {
+  const fifo = join(folder, "fifo");
+  execFileSync("mkfifo", [fifo]);
+  expect(() => begin(fifo)).toThrow(/fifo: nothing reads from it: start its reader first/);
+  const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+  expect(() => begin(fifo)).not.toThrow();
+  closeSync(reader);
+});
+
+test("each task has a file of its own where the pattern tells them apart", () => {
+  const settings = { tasks: 3, name: "run", isAppended: false };
+  const nothing = () => undefined;
+  const pattern = join(folder, "%j-%t.out");
+  const files = new OutputFiles([pattern], settings, nothing, nothing);
+  expect(files.sinkOf(pattern, 0)).toBeUndefined();
+  files.know({ id: 7 });
+  files.know({ node: "n1" });
+  expect(new Set([0, 1, 2].map((task) => files.sinkOf(pattern, task))).size).toBe(3);
+  files.close();
+  expect(existsSync(join(folder, "7-2.out"))).toBe(true);
 });
