@@ -110,10 +110,10 @@ const kinds: Readonly<Record<string, (target: Target) => Promise<void>>> = {
       const command = { kind: "script" as const, body: script, args: [] };
       return [submission("huge", { command, environment }), 1];
     }),
-  /** Small ones, and arrays at the limit. */
+  /** Small ones, and as many arrays at the limit, so that the part of the queue is soon full. */
   flood: (target) =>
     submitRepeatedly(target, 64, () => {
-      if (Math.random() < 0.9) return [submission(randomBytes(60).toString("hex")), 1];
+      if (Math.random() < 0.5) return [submission(randomBytes(60).toString("hex")), 1];
       const arrayTasks = Array.from({ length: 10_000 }, (_, task) => task);
       return [submission("array", { arrayTasks }), arrayTasks.length];
     }),
