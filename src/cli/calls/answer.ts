@@ -57,11 +57,11 @@ export function showAnswer(what: string, answer: NonNullable<AnswerOfCall["answe
   showError(what, titleOf(answer.error), answer.error.stack);
 }
 
-/** The sentence, and below it the stack, unless that is one line, which says the same. */
+/** The sentence, and below it the stack, unless that says no more. */
 export function showError(what: string, sentence: string, stack: string | null): void {
   complain(`${what}: ${sentence}`);
   const text = stack?.trimEnd() ?? "";
-  if (text.includes("\n")) process.stderr.write(`${text}\n`);
+  if (!sentence.includes(text)) process.stderr.write(`${text}\n`);
 }
 
 function whyNone(state: InvocationState | null, reason: string | null): string {

@@ -11,6 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { noIsolation } from "../../../../src/wire/isolation.js";
@@ -95,7 +96,7 @@ describeAsRoot("an executor's attempts", () => {
     const unknown = await node.finish(node.order(["no-such-program"]));
     expect(unknown.reason).toContain("no-such-program");
     const long = await node.finish(node.order(["echo", "x".repeat(131_072)]));
-    expect(long).toMatchObject({ end: "FAILED", exitCode: null });
+    expect(long).toMatchObject({ end: "FAILED", exitCode: constants.errno.E2BIG });
     expect(long.reason).toMatch(
       /^argument 1 has 131072 bytes, but the kernel accepts at most 131071/,
     );
