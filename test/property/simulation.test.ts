@@ -152,7 +152,28 @@ describe("the replay", () => {
           ).result;
         expect(of(false)).toEqual(of(true));
       }),
-      { numRuns: 200 },
+      {
+        numRuns: 200,
+        // Two holes of equal worth: the order of their nodes decided, with busy ones among them.
+        examples: [
+          [
+            {
+              cores: [1, 2, 2],
+              shares: [
+                { node: 1, cores: 1, memoryMb: 0, fromMs: 0, toMs: 48 },
+                { node: 0, cores: 1, memoryMb: 0, fromMs: 48, toMs: 49 },
+              ],
+              lengthMs: 400,
+            },
+            { reactionMs: 1, startMs: 1, coldMs: 0 },
+            {
+              durations: { kind: "exponential", meanMs: 6 },
+              arrivals: { kind: "saturating" },
+              memoryMb: 1,
+            },
+          ],
+        ],
+      },
     );
   });
 

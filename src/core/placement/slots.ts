@@ -36,7 +36,8 @@ export class Slots {
       this.warm.add(bucket, open);
       this.freeCores += open.freeCores;
     }
-    this.buckets = [...buckets.values()];
+    // So that slots without anything free do not decide which of two equal outlooks comes first.
+    this.buckets = [...buckets].sort(([one], [other]) => one - other).map(([, bucket]) => bucket);
     this.mostMemoryMb = mostMemoryByCores(this.all);
   }
 
