@@ -223,6 +223,7 @@ step(
       "/etc/gleaner/gleaner.yaml",
       "/var/lib/gleaner",
       "/var/lib/gleaner/gleaner.db",
+      "/var/lib/gleaner/gleaner.lock",
       "/var/log/gleaner",
       "",
     ]);
