@@ -118,8 +118,8 @@ const kinds: Readonly<Record<string, (target: Target) => Promise<void>>> = {
       return [submission("array", { arrayTasks }), arrayTasks.length];
     }),
   /**
-   * Large arrays with irregular task numbers, each of 9,000 runs; all are cancelled once there is no
-   * room for more.
+   * Large arrays with irregular task numbers, each of 9,000 runs; all are cancelled once there is
+   * no room for more.
    */
   irregular: (target) =>
     repeat(8, async () => {
