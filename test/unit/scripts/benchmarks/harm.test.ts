@@ -8,6 +8,7 @@ import {
   type Share,
   type ShareOf,
 } from "../../../../scripts/benchmarks/harm/judge.js";
+import { nowMs } from "../../../../src/clock.js";
 
 const whole: Share = { cores: 8, memoryMb: 8_000 };
 const given: Readonly<Record<number, Share>> = {
@@ -93,16 +94,15 @@ test("Slurm has taken back what a job had once it no longer lists the job as com
   const book = new JobBook({
     run: async () => ({ stdout: stdout(), stderr: "", exitCode: 0 }),
   });
+  const [beforeMs, afterMs] = [nowMs() - 60_000, nowMs() + 60_000];
+  const held = { cores: 4, memoryMb: 500 };
   for (state of ["RUNNING", "COMPLETING"]) {
     await book.read();
-    expect(book.shareOf(7, "n1", Date.now())).toEqual({ cores: 4, memoryMb: 500 });
+    expect(book.shareOf(7, "n1", afterMs)).toEqual(held);
   }
-  const beforeMs = Date.now() - 1;
   state = "CANCELLED";
   await book.read();
-  expect(book.shareOf(7, "n1", beforeMs)).toEqual({ cores: 4, memoryMb: 500 });
-  const afterMs = Date.now();
-  await book.read();
+  expect(book.shareOf(7, "n1", beforeMs)).toEqual(held);
   expect(book.shareOf(7, "n1", afterMs)).toBe("takenBack");
 });
 
