@@ -8,17 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "channel.h"
+#include "exec_find.h"
 #include "exec_output.h"
 #include "exec_program.h"
 
 #define DEFAULT_OUTPUT_BYTES MAX_PAYLOAD_BYTES
 #define DEFAULT_LOG_BYTES (1u << 20)
-#define USUAL_PROGRAM "handler"
 #define BROKEN 1
 
 /* A call that waits for the one that runs. */
@@ -59,17 +58,9 @@ static bool load(const struct frame *frame)
 	worker.output_limit = fields_number(fields, length, "outputLimitBytes", DEFAULT_OUTPUT_BYTES);
 	worker.log_limit = fields_number(fields, length, "logLimitBytes", DEFAULT_LOG_BYTES);
 	snprintf(worker.output_type, sizeof worker.output_type, "%s", type == NULL ? "application/octet-stream" : type);
-	snprintf(worker.path, sizeof worker.path, "%s/%s", directory, handler == NULL ? USUAL_PROGRAM : handler);
-	struct stat found;
 	char message[PATH_MAX + 128];
-	if (stat(worker.path, &found) != 0 || !S_ISREG(found.st_mode))
-		snprintf(message, sizeof message, "there is no program %s: name yours with --handler", worker.path);
-	else if (access(worker.path, X_OK) != 0)
-		snprintf(message, sizeof message, "%s cannot be executed: run \"chmod +x\" on it and deploy again",
-			 worker.path);
-	else
+	if (find_program(directory, handler, worker.path, sizeof worker.path, message, sizeof message))
 		return channel_loaded();
-	worker.path[0] = '\0';
 	return channel_error(FRAME_LOAD_FAILED, 0, "exception", "HandlerNotFound", message);
 }
 

@@ -26,15 +26,19 @@ describe("a program is found", () => {
   test.each([
     ["by its usual name", "handler", undefined],
     ["by its path", "bin/run.sh", "bin/run.sh"],
+    ["as the only program in the folder", "run", undefined],
   ])("%s", async (_what, file, handler) => {
-    const runtime = await loadedRuntime(plain, { [file]: "#!/bin/sh\ncat" }, { handler });
+    const files = { [file]: "#!/bin/sh\ncat", "notes.txt": "text" };
+    const runtime = await loadedRuntime(plain, files, { handler });
     expect(await runtime.json(5)).toBe(5);
   });
 
   test.each([
-    ["is missing", {}, undefined, /there is no program .*\/handler: name yours with --handler/],
-    ["is a folder", { "bin/a": "" }, "bin", /there is no program/],
-    ["cannot be executed", { handler: "text" }, undefined, /cannot be executed: run "chmod \+x"/],
+    ["is missing", {}, "run", /^the bundle has no program run: name yours with --handler/],
+    ["is not marked as one", { run: "text" }, undefined, /has 0 programs in its folder: run "chmod/],
+    ["is one of two", { a: "#!a", b: "#!b" }, undefined, /has 2 programs in its folder: name yours/],
+    ["is a folder", { "bin/a": "" }, "bin", /has no program bin/],
+    ["cannot be executed", { handler: "text" }, undefined, /^handler cannot be executed: run "chmod/],
   ])("or not: it %s", async (_what, files: Record<string, string>, handler, message) => {
     const runtime = startRuntime(plain);
     const end = await runtime.load({ directory: bundleOf(files), handler });
