@@ -255,13 +255,10 @@ export class Worker {
     seat.events.onEnd({ ...how, ...used });
   }
 
-  /**
-   * What a call that is alone in it answered with the bye ends it before the next turn. Calls that
-   * share it are all answered alike, though one of them ended it.
-   */
+  /** What calls answered together with the bye ends them before the next turn. */
   private disconnected(why: WorkerFailure): void {
     this.isLeaving = true;
-    if (why.code === "LEFT" && this.running.count === 1) setImmediate(() => this.breakOff(why));
+    if (why.code === "LEFT") setImmediate(() => this.breakOff(why));
     else this.breakOff(why);
   }
 

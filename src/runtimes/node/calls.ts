@@ -98,11 +98,16 @@ export class Calls {
       if (arrival.origin === origin) context?.cancel();
   }
 
-  /** Answers all calls that run, because the process cannot go on. */
-  failRunning(error: HandlerError): void {
+  /**
+   * The process cannot go on: answers the call whose handler ended it, if it runs, because the
+   * others are to run again; else all calls that run, because nobody can tell whose fault it is.
+   */
+  failRunning(error: HandlerError, culprit: CallLog | null): void {
     const calls = [...this.running];
+    const blamed = calls.filter(({ arrival }) => arrival.hasOwnLog && arrival.log === culprit);
     this.running.clear();
-    for (const { arrival } of calls) arrival.origin.fail(arrival.id, error);
+    for (const { arrival } of blamed.length > 0 ? blamed : calls)
+      arrival.origin.fail(arrival.id, error);
   }
 
   runNext(): void {

@@ -39,7 +39,7 @@ export class Prints {
           typeof text === "string"
             ? Buffer.from(text, typeof encoding === "string" ? encoding : "utf8")
             : Buffer.from(text);
-        this.print(this.current.getStore() ?? this.other, stream, bytes);
+        this.print(this.currentLog ?? this.other, stream, bytes);
         const callback = typeof encoding === "function" ? encoding : done;
         if (callback !== undefined) process.nextTick(callback);
         return true;
@@ -68,6 +68,11 @@ export class Prints {
   /** Runs a handler so that what it prints belongs to its call, also after an await. */
   during<Result>(log: CallLog, run: () => Result): Result {
     return this.current.run(log, run);
+  }
+
+  /** That of the call whose handler runs now, or called what runs now; null if none did. */
+  get currentLog(): CallLog | null {
+    return this.current.getStore() ?? null;
   }
 
   print(log: CallLog, stream: LogStream, bytes: Buffer): void {

@@ -85,9 +85,12 @@ export class Worker implements Origin {
     }
   };
 
-  /** Answers all calls that run, because the process cannot go on; resolves once clients know. */
+  /**
+   * Answers the call whose handler ended the process, or all that run if none is known; resolves
+   * once clients know.
+   */
   async failRunning(error: HandlerError): Promise<void> {
-    this.calls.failRunning(error);
+    this.calls.failRunning(error, this.prints.currentLog);
     if (this.lease !== null) this.fail(this.lease.id, error);
     await this.lease?.server?.leave(error.message);
   }

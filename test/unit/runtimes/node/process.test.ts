@@ -163,6 +163,30 @@ describe("a handler that harms its process", () => {
     expect(describeWorkerEnd(failure, exit)).toMatch(sentence);
   });
 
+  test("is the only one that is answered; all are if nobody's handler did it", async () => {
+    const inside = (does: string) =>
+      `(() => { let n = 0; return (x) => { if (++n === 2) ${does}; return new Promise(() => {}) } })()`;
+    const [its, nobodys] = await Promise.all(
+      ["process.exit(3)", "process.emit('late')"].map((does) =>
+        loadedRuntime(
+          command,
+          {
+            "index.mjs": `process.on("late", () => setTimeoutOf(() => process.exit(3)));
+import { AsyncLocalStorage } from "node:async_hooks";
+const setTimeoutOf = AsyncLocalStorage.bind((run) => setTimeout(run));
+export default ${inside(does)};`,
+          },
+          { concurrency: 3 },
+        ),
+      ),
+    );
+    const exit = { kind: "failed", error: { kind: "exit", type: "ProcessExit" } };
+    const left = { kind: "lost", failure: { code: "LEFT" } };
+    const calls = (runtime: typeof its) => Promise.all([1, 2].map(() => runtime!.call()));
+    expect(await calls(its)).toMatchObject([left, exit]);
+    expect(await calls(nobodys)).toMatchObject([exit, exit]);
+  });
+
   const closing =
     "async () => { const { closeSync } = await import('node:fs'); closeSync(3); return 1 }";
   test("closes its connection", async () => {

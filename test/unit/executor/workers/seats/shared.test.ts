@@ -67,21 +67,35 @@ test("a call that finds no seat goes back, and so does one for which there is no
   expect([one!.end, other!.end]).toEqual(["COMPLETED", "COMPLETED"]);
 });
 
-test("what ends a worker for one call lets the others run again", async () => {
+test.each([
+  ["exits", "process.exit(3)", /called process\.exit\(3\)/],
+  [
+    "throws in a timer",
+    "setTimeout(() => { throw new Error('late'); })",
+    /uncaught exception: late/,
+  ],
+  ["leaves a rejection", "void Promise.reject(new Error('left'))", /unhandled rejection: left/],
+])("a call that %s is blamed; the others of its worker run again", async (_what, does, message) => {
   const code = await at.function(
     {
-      "index.mjs":
-        "export default ({ does }) => does === 'exit' ? process.exit(3) : new Promise(() => {});",
+      // Whoever is told to by a call that came later ends the process.
+      "index.mjs": `import { AsyncResource } from "node:async_hooks";
+const inside = [];
+export default ({ isCulprit }) => new Promise(() => {
+  inside.push(AsyncResource.bind(() => { if (isCulprit) ${does}; }));
+  if (inside.length === 3) for (const each of inside) each();
+});`,
     },
     four,
   );
-  const [exits, waits] = orders(code, [{ does: "exit" }, { does: "wait" }]);
-  at.daemon.send({ type: "start", order: waits! });
-  await at.daemon.hears("started", ({ key }) => key.invocation === waits!.invocation);
-  const [culprit, other] = await Promise.all([at.node.finish(exits!), at.daemon.report(waits!)]);
-  expect(culprit!.answer).toMatchObject({ kind: "exception" });
-  expect(other).toMatchObject({ end: "EVICTED", exitCode: null });
-  expect(other!.reason).toContain(`call ${exits!.invocation} ended the worker`);
+  const all = orders(code, [{}, { isCulprit: true }, {}]);
+  const [first, culprit, last] = await run(all);
+  expect(culprit).toMatchObject({ end: "FAILED", answer: { kind: "exception" } });
+  expect(culprit!.answer).toMatchObject({ error: { message } });
+  for (const other of [first!, last!]) {
+    expect(other).toMatchObject({ end: "EVICTED", exitCode: null });
+    expect(other.reason).toContain(`call ${all[1]!.invocation} ended the worker`);
+  }
 });
 
 test("a call that outlasts its time is killed with its worker; the other is not to blame", async () => {
