@@ -35,10 +35,25 @@ describe("a program is found", () => {
 
   test.each([
     ["is missing", {}, "run", /^the bundle has no program run: name yours with --handler/],
-    ["is not marked as one", { run: "text" }, undefined, /has 0 programs in its folder: run "chmod/],
-    ["is one of two", { a: "#!a", b: "#!b" }, undefined, /has 2 programs in its folder: name yours/],
+    [
+      "is not marked as one",
+      { run: "text" },
+      undefined,
+      /has 0 programs in its folder: run "chmod/,
+    ],
+    [
+      "is one of two",
+      { a: "#!a", b: "#!b" },
+      undefined,
+      /has 2 programs in its folder: name yours/,
+    ],
     ["is a folder", { "bin/a": "" }, "bin", /has no program bin/],
-    ["cannot be executed", { handler: "text" }, undefined, /^handler cannot be executed: run "chmod/],
+    [
+      "cannot be executed",
+      { handler: "text" },
+      undefined,
+      /^handler cannot be executed: run "chmod/,
+    ],
   ])("or not: it %s", async (_what, files: Record<string, string>, handler, message) => {
     const runtime = startRuntime(plain);
     const end = await runtime.load({ directory: bundleOf(files), handler });
