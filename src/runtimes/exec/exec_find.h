@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* `handler` is a path below the bundle's folder; if NULL, the program `handler`, or the only program
- * in the folder itself. Returns false and a sentence in `problem` if there is none. */
+/* `handler` is a path below the bundle's folder; if NULL, the program `handler`, or the folder's
+ * only program. Returns false and a sentence in `problem` if there is none. */
 bool find_program(const char *directory, const char *handler, char *path, size_t path_size, char *problem,
 		  size_t problem_size);
 
