@@ -8,7 +8,7 @@ import { type Column, printable } from "../output.js";
 import { formatClock, formatWhen } from "../when.js";
 import { cutTo, fill } from "../width.js";
 import { memoryText, type Units, wholeUnits } from "./amounts.js";
-import { reasonOf, stateOf } from "./states.js";
+import { partition, reasonOf, stateOf } from "./states.js";
 
 /** sacct's `exit:signal`. */
 export const exitOf = ({ exitCode, signal }: Invocation): string =>
@@ -83,7 +83,7 @@ const fields: Readonly<Record<string, Text>> = {
   CoreMs: (each, nowMs) => String((each.shareMs ?? elapsedMs(each, nowMs)) * each.cores),
   HeldMs: (each) => String(billedParts(each)?.heldMs ?? 0),
   HotMs: (each) => String(billedParts(each)?.hotMs ?? 0),
-  Partition: () => "gleaner",
+  Partition: () => partition,
   Group: ({ owner }) => String(owner.gid),
   Priority: () => "0",
   MaxRSS: peakOf,

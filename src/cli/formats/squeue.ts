@@ -1,28 +1,43 @@
 // squeue's `-o`: `%.18i %9P %T`, fields with widths, on the left unless they begin with a point.
 
+import { dependencyText } from "../../model/dependency.js";
 import { GleanerError } from "../../model/errors.js";
 import type { Invocation } from "../../model/invocation.js";
-import { nearest } from "../../model/nearest.js";
 import { printable } from "../output.js";
 import { quoted } from "../values.js";
 import { formatSpan, formatWhen } from "../when.js";
 import { cutTo, fill } from "../width.js";
 import { memoryText } from "./amounts.js";
-import { codeOf, reasonOf, stateOf } from "./states.js";
+import { codeOf, endReasonOf, isShownByReason, partition, stateOf } from "./states.js";
+import { commandOf, type Submission } from "./submissions.js";
 
 /** One line: an invocation, or tasks of an array that wait, under the id that stands for them. */
 export interface Line {
   readonly first: Invocation;
   readonly id: string;
+  /** Known if a field of the format is about it. */
+  readonly submission?: Submission;
 }
 
-interface Field {
+export interface Field {
   readonly title: string;
   readonly text: (line: Line, nowMs: number) => string;
+  /** squeue lets lists of nodes and times go beyond their width. */
+  readonly isWhole?: true;
+  readonly isOfSubmission?: true;
 }
 
-const field = (title: string, text: Field["text"]): Field => ({ title, text });
-const fixed = (title: string, text: string): Field => ({ title, text: () => text });
+export const field = (title: string, text: Field["text"]): Field => ({ title, text });
+const whole = (title: string, text: Field["text"]): Field => ({ title, text, isWhole: true });
+export const fixed = (title: string, text: string): Field => ({ title, text: () => text });
+export const ofSubmission = (
+  title: string,
+  text: (submission: Submission, first: Invocation) => string,
+): Field => ({
+  title,
+  text: ({ first, submission }) => (submission === undefined ? "" : text(submission, first)),
+  isOfSubmission: true,
+});
 
 const whenOr = (ms: number | null): string => (ms === null ? "N/A" : formatWhen(ms));
 const limitEndMs = ({ startedAtMs, timeLimitMs }: Invocation): number | null =>
@@ -38,8 +53,11 @@ export function placeOf({ state, node, reason }: Invocation): string {
   return node ?? (reason === null ? "" : `(${reason})`);
 }
 
+/** Slurm gives what its owner holds no priority. */
+const priorityOf = ({ reason }: Invocation): string => (reason?.startsWith("JobHeld") ? "0" : "1");
+
 /** By squeue's letters; what Gleaner has nothing like is shown as squeue shows what is not set. */
-const fields: Readonly<Record<string, Field>> = {
+export const fields: Readonly<Record<string, Field>> = {
   A: field("JOBID", ({ first }) => String(first.id)),
   i: field("JOBID", ({ id }) => id),
   F: field("ARRAY_JOB_ID", ({ first }) => String(first.arrayJobId ?? first.id)),
@@ -48,7 +66,7 @@ const fields: Readonly<Record<string, Field>> = {
   ),
   j: field("NAME", ({ first }) => first.name),
   u: field("USER", ({ first }) => first.owner.user),
-  U: field("USER", ({ first }) => String(first.owner.uid)),
+  U: field("UID", ({ first }) => String(first.owner.uid)),
   G: field("GROUP", ({ first }) => String(first.owner.gid)),
   t: field("ST", ({ first }) => codeOf(stateOf(first))),
   T: field("STATE", ({ first }) => stateOf(first)),
@@ -56,37 +74,37 @@ const fields: Readonly<Record<string, Field>> = {
   c: field("MIN_CPUS", ({ first }) => String(first.cores)),
   m: field("MIN_MEMORY", ({ first }) => memoryText(first.memoryMb)),
   D: fixed("NODES", "1"),
-  N: field("NODELIST", ({ first }) => (first.state === "PENDING" ? "" : (first.node ?? ""))),
+  N: whole("NODELIST", ({ first }) => (first.state === "PENDING" ? "" : (first.node ?? ""))),
   B: field("EXEC_HOST", ({ first }) => (first.state === "PENDING" ? "n/a" : (first.node ?? "n/a"))),
-  R: field("NODELIST(REASON)", ({ first }) =>
-    first.state === "RUNNING" ? (first.node ?? "") : `(${reasonOf(first)})`,
+  R: whole("NODELIST(REASON)", ({ first }) =>
+    isShownByReason(first) ? `(${endReasonOf(first)})` : (first.node ?? ""),
   ),
-  r: field("REASON", ({ first }) => reasonOf(first)),
-  M: field("TIME", ({ first }, nowMs) => formatSpan(runningMs(first, nowMs))),
-  l: field("TIME_LIMIT", ({ first }) => formatSpan(first.timeLimitMs)),
-  L: field("TIME_LEFT", ({ first }, nowMs) =>
+  r: field("REASON", ({ first }) => endReasonOf(first)),
+  M: whole("TIME", ({ first }, nowMs) => formatSpan(runningMs(first, nowMs))),
+  l: whole("TIME_LIMIT", ({ first }) => formatSpan(first.timeLimitMs)),
+  L: whole("TIME_LEFT", ({ first }, nowMs) =>
     formatSpan(Math.max(0, first.timeLimitMs - runningMs(first, nowMs))),
   ),
   S: field("START_TIME", ({ first }) => whenOr(first.startedAtMs)),
   e: field("END_TIME", ({ first }) => whenOr(first.endedAtMs ?? limitEndMs(first))),
   V: field("SUBMIT_TIME", ({ first }) => formatWhen(first.submittedAtMs)),
-  P: fixed("PARTITION", "gleaner"),
+  P: fixed("PARTITION", partition),
   a: fixed("ACCOUNT", "(null)"),
   q: fixed("QOS", "(null)"),
-  E: fixed("DEPENDENCY", "(null)"),
+  E: ofSubmission("DEPENDENCY", ({ schedule = {} }) => dependencyText(schedule) || "(null)"),
   f: fixed("FEATURES", "(null)"),
   v: fixed("RESERVATION", "(null)"),
-  p: fixed("PRIORITY", "0"),
-  Q: fixed("PRIORITY", "0"),
-  Y: fixed("SCHEDNODES", "(null)"),
+  p: field("PRIORITY", ({ first }) => priorityOf(first)),
+  Q: field("PRIORITY", ({ first }) => priorityOf(first)),
+  Y: whole("SCHEDNODES", () => "(null)"),
   x: fixed("EXC_NODES", ""),
   X: fixed("CORE_SPEC", "N/A"),
   d: fixed("MIN_TMP_DISK", "0"),
   I: fixed("CORES_PER_SOCKET", "*"),
   J: fixed("THREADS_PER_CORE", "*"),
-  o: fixed("COMMAND", "(null)"),
-  s: fixed("SELECT_JOBINFO", ""),
-  Z: fixed("WORK_DIR", "(null)"),
+  o: ofSubmission("COMMAND", commandOf),
+  s: fixed("", ""),
+  Z: ofSubmission("WORK_DIR", ({ workingDirectory }) => workingDirectory),
   h: fixed("OVER_SUBSCRIBE", "OK"),
   k: fixed("COMMENT", "(null)"),
   n: fixed("REQ_NODES", ""),
@@ -103,114 +121,28 @@ const fields: Readonly<Record<string, Field>> = {
 /** What squeue prints without options, with `-l`, and with `--start`. */
 export const plainFormat = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R";
 export const longFormat = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R";
+/** squeue's order: what waits first, what its owner holds last of it. */
+export const plainOrder = "P,t,-p";
 export const startFormat = "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R";
-
-/** squeue's `-O`: fields that no letter has. */
-const wordy: Readonly<Record<string, Field>> = {
-  restartcnt: field("RESTARTS", ({ first }) => String(Math.max(0, first.attempt - 1))),
-  exit_code: field("EXIT_CODE", ({ first }) => String(first.exitCode ?? 0)),
-  "tres-alloc": field("TRES_ALLOC", ({ first: { cores, memoryMb, gpus } }) => {
-    const gres = gpus > 0 ? `,gres/gpu=${gpus}` : "";
-    return `cpu=${cores},mem=${memoryText(memoryMb)},node=1,billing=${cores}${gres}`;
-  }),
-  "cpus-per-task": field("CPUS_PER_TASK", ({ first }) => String(first.cores)),
-};
-
-/** squeue's `-O`: names of fields, and the letter that prints the same. */
-const named: Readonly<Record<string, string>> = {
-  jobid: "A",
-  jobarrayid: "i",
-  arrayjobid: "F",
-  arraytaskid: "K",
-  name: "j",
-  username: "u",
-  userid: "U",
-  groupid: "G",
-  statecompact: "t",
-  state: "T",
-  numcpus: "C",
-  mincpus: "c",
-  minmemory: "m",
-  numnodes: "D",
-  nodelist: "N",
-  batchhost: "B",
-  reasonlist: "R",
-  reason: "r",
-  timeused: "M",
-  timelimit: "l",
-  timeleft: "L",
-  starttime: "S",
-  endtime: "e",
-  submittime: "V",
-  partition: "P",
-  account: "a",
-  qos: "q",
-  dependency: "E",
-  feature: "f",
-  reservation: "v",
-  prioritylong: "Q",
-  priority: "p",
-  schednodes: "Y",
-  numtasks: "c",
-  "tres-per-node": "b",
-  workdir: "Z",
-  command: "o",
-  comment: "k",
-  contiguous: "O",
-  excnodes: "x",
-  groupname: "g",
-  licenses: "W",
-  mintmpdisk: "d",
-  nice: "y",
-  oversubscribe: "h",
-  reqnodes: "n",
-  sct: "z",
-  sockets: "H",
-  wckey: "w",
-};
 
 /** A field with its width, or text between fields. */
 export type Part =
   | string
-  | { readonly field: Field; readonly width: number; readonly right: boolean };
-
-/** squeue's other names, of which Gleaner has nothing. */
-const others = `
-accruetime admin_comment allocnodes allocsid associd batchflag boardspernode burstbuffer
-burstbufferstate cluster clusterfeature container containerid cores corespec cpufreq cpus-per-tres
-deadline delayboot derivedec eligibletime hetjobid hetjobidset hetjoboffset lastschedeval maxcpus
-maxnodes mcslabel mem-per-tres mintime network nodes ntperboard ntpercore ntpernode ntpersocket
-originraw pendingtime preempttime profile reqswitch requeue resizetime resvport siblingsactive
-siblingsactiveraw siblingsviable siblingsviableraw sperboard stderr stdin stdout stepname
-stepstate system_comment threads tres-bind tres-freq tres-per-job tres-per-socket tres-per-step
-tres-per-task`
-  .trim()
-  .split(/\s+/);
-
-function fieldNamed(name: string): Field | null {
-  const letter = named[name];
-  if (letter !== undefined) return fields[letter]!;
-  if (wordy[name] !== undefined) return wordy[name];
-  return others.includes(name) ? fixed(name.toUpperCase().replaceAll("-", "_"), "N/A") : null;
-}
-
-/** Reads `-O`: `JobID:8,State:.10`; 20 columns if no width is given. */
-export function partsNamed(format: string): Part[] {
-  return format.split(",").map((word) => {
-    const [, name = "", , point = "", width = "20"] =
-      /^\s*([\w-]+)(:(\.?)(\d{1,4})?[^,]*)?\s*$/.exec(word) ?? [];
-    const found = fieldNamed(name.toLowerCase());
-    if (found === null)
-      throw new GleanerError(
-        "BAD_REQUEST",
-        `-O: no field ${quoted(word)}; did you mean ${nearest(word.slice(0, 40), [...Object.keys(named), ...Object.keys(wordy), ...others])}?`,
-      );
-    return { field: found, width: Number(width), right: point === "." };
-  });
-}
+  | {
+      readonly field: Field;
+      readonly width: number;
+      readonly right: boolean;
+      readonly isCut: boolean;
+    };
 
 /** Reads `-o`: `%.18i %9P %T`. Throws BAD_REQUEST for a letter that is none. */
 export function partsOf(format: string): Part[] {
+  if (format === "%all")
+    return partsOf(
+      Object.keys(fields)
+        .map((each) => `%${each}`)
+        .join("|"),
+    );
   return [...format.matchAll(/%(\.?)(\d{0,4})(\w)|[^%]+|%/g)].map(
     ([whole, point, width, letter]) => {
       if (letter === undefined) return whole;
@@ -220,7 +152,8 @@ export function partsOf(format: string): Part[] {
           "BAD_REQUEST",
           `-o: ${quoted(whole)} is no field here: expected % with one of ${Object.keys(fields).join("")}`,
         );
-      return { field: found, width: Number(width), right: point === "." };
+      const isCut = found.isWhole !== true;
+      return { field: found, width: Number(width), right: point === ".", isCut };
     },
   );
 }
@@ -254,7 +187,8 @@ export function squeueFormat(
       .map((part) => {
         if (typeof part === "string") return part;
         const shown = printable(text(part.field));
-        return part.width === 0 ? shown : fill(cutTo(shown, part.width), part.width, part.right);
+        const { width, right, isCut } = part;
+        return width === 0 ? shown : fill(isCut ? cutTo(shown, width) : shown, width, right);
       })
       .join("");
   const header = withHeader ? [row(({ title }) => title)] : [];

@@ -2,6 +2,9 @@
 
 import type { Invocation, InvocationState } from "../../model/invocation.js";
 
+/** The partition of all invocations. */
+export const partition = "gleaner";
+
 /** Slurm's short codes, as in squeue's ST column. */
 const codes: Readonly<Record<string, string>> = {
   PENDING: "PD",
@@ -74,3 +77,22 @@ export function reasonOf({ state, reason }: Pick<Invocation, "state" | "reason">
   if (word !== undefined) return word;
   return state === "PENDING" ? "Resources" : "None";
 }
+
+/** As reasonOf(), and why something ended that did not succeed. */
+export function endReasonOf(invocation: Invocation): string {
+  const { exitCode, signal } = invocation;
+  switch (stateOf(invocation)) {
+    case "FAILED":
+      return (exitCode ?? 0) > 0 || signal !== null ? "NonZeroExitCode" : reasonOf(invocation);
+    case "TIMEOUT":
+      return "TimeLimit";
+    case "OUT_OF_MEMORY":
+      return "OutOfMemory";
+    default:
+      return reasonOf(invocation);
+  }
+}
+
+/** Whether squeue shows the reason in place of the node. */
+export const isShownByReason = (invocation: Invocation): boolean =>
+  invocation.state === "PENDING" || hasFailed(invocation) || stateOf(invocation) === "DEADLINE";

@@ -7,12 +7,13 @@ import { parseFunctionRef } from "../../model/functions/reference.js";
 import { expandHostList, foldHostList } from "../../model/hostlist.js";
 import type { GleanerClient, NodeInfo } from "../../sdk/index.js";
 import { type Context, exitStatus } from "../context.js";
+import { partition } from "../formats/states.js";
 import { newestOf } from "../newest.js";
 import { complain, print, printable } from "../output.js";
 import { parseIds, quoted } from "../values.js";
 import { functionText } from "./show-function.js";
 import { jobText } from "./show-job.js";
-import { own, partition } from "./site.js";
+import { own } from "./site.js";
 import { readWords, type Words } from "./words.js";
 
 type Action = (context: Context, operands: readonly string[], words: Words) => Promise<number>;

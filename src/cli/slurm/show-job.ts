@@ -1,15 +1,15 @@
 // What `scontrol show job` prints of an invocation.
 
 import { dependencyText } from "../../model/dependency.js";
-import { type Invocation, submissionIdOf, wordsOf } from "../../model/invocation.js";
+import type { Invocation } from "../../model/invocation.js";
 import { gresText } from "../../model/slurm/gres-counts.js";
 import type { InvocationDetail } from "../../sdk/index.js";
 import { memoryText } from "../formats/amounts.js";
 import { elapsedMs, exitOf } from "../formats/sacct.js";
-import { reasonOf, stateOf } from "../formats/states.js";
+import { endReasonOf, partition, stateOf } from "../formats/states.js";
+import { commandOf, errorFileOf, inputFileOf, outputFileOf } from "../formats/submissions.js";
 import { printable } from "../output.js";
 import { formatClock, formatWhen } from "../when.js";
-import { partition } from "./site.js";
 
 type Pairs = Readonly<Record<string, string | number>>;
 
@@ -35,7 +35,7 @@ function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): P
     { Priority: schedule.held ? 0 : 1, Nice: 0, Account: "(null)", QOS: "(null)" },
     {
       JobState: stateOf(invocation),
-      Reason: reasonOf(invocation),
+      Reason: endReasonOf(invocation),
       Dependency: dependencyText(schedule) || "(null)",
     },
     {
@@ -63,23 +63,10 @@ function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): P
     { Features: where.constraint ?? "(null)", DelayBoot: "00:00:00" },
     { Command: commandOf(submission) },
     { WorkDir: submission.workingDirectory },
-    {
-      StdErr: fileOf(submission.stderrPattern ?? submission.stdoutPattern, detailOf(invocation)),
-    },
-    { StdIn: submission.stdinPattern ?? "/dev/null" },
-    { StdOut: fileOf(submission.stdoutPattern, detailOf(invocation)) },
+    { StdErr: errorFileOf(submission, invocation) },
+    { StdIn: inputFileOf(submission) },
+    { StdOut: outputFileOf(submission, invocation) },
   ];
-
-  function fileOf(pattern: string | null, standard: string): string {
-    const name = pattern ?? standard;
-    return name.startsWith("/") ? name : `${submission.workingDirectory}/${name}`;
-  }
-}
-
-/** Scripts look for their own file here. */
-function commandOf({ command, scriptPath = "(null)" }: InvocationDetail["submission"]): string {
-  const words = wordsOf(command);
-  return (command.kind === "script" ? [scriptPath, ...words] : words).join(" ");
 }
 
 function sizePairs(
@@ -105,10 +92,5 @@ function sizePairs(
     ...(where.gres === undefined ? [] : [{ TresPerNode: gresText(where.gres) }]),
   ];
 }
-
-const detailOf = (invocation: Invocation): string =>
-  invocation.arrayJobId === null
-    ? `slurm-${invocation.id}.out`
-    : `slurm-${submissionIdOf(invocation)}_${invocation.arrayTaskId}.out`;
 
 const eligibleOf = ({ submittedAtMs }: Invocation): string => formatWhen(submittedAtMs);

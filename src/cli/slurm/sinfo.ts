@@ -1,140 +1,104 @@
 // Acts as sinfo: the nodes as one partition, each in the state that it has for functions.
 
-import { nowMs } from "../../clock.js";
+import { nowMs, pause } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
-import { expandHostList, foldHostList } from "../../model/hostlist.js";
+import { expandHostList } from "../../model/hostlist.js";
 import type { NodeInfo } from "../../sdk/index.js";
 import { type Context, exitStatus } from "../context.js";
-import { json, print, printable } from "../output.js";
+import {
+  nodeStates,
+  type SinfoPart,
+  sinfoFormat,
+  sinfoParts,
+  sinfoPartsNamed,
+  sortNodes,
+  stateOf,
+} from "../formats/sinfo.js";
+import { json, print } from "../output.js";
 import { quoted } from "../values.js";
-import { cutTo, fill } from "../width.js";
-import { dateLine, isOurPartition, partition } from "./site.js";
+import { dateLine, isOurPartition } from "./site.js";
 import { readWords, type Words } from "./words.js";
 
-/** Nodes that are alike in all fields of a line. */
-type Group = readonly [NodeInfo, ...NodeInfo[]];
-
-interface Field {
-  readonly title: string;
-  readonly text: (group: Group) => string;
-}
-
-/** Whether a field differs between nodes by nature: those of a line are put together. */
-const field = (title: string, text: (first: NodeInfo) => string): Field => ({
-  title,
-  text: ([first]) => text(first),
-});
-const ofAll = (title: string, text: (group: Group) => string): Field => ({ title, text });
-
-const fields: Readonly<Record<string, Field>> = {
-  P: field("PARTITION", () => `${partition}*`),
-  R: field("PARTITION", () => partition),
-  a: field("AVAIL", () => "up"),
-  l: field("TIMELIMIT", () => "infinite"),
-  t: field("STATE", (node) => stateOf(node).short),
-  T: field("STATE", (node) => stateOf(node).long),
-  c: field("CPUS", ({ cores }) => String(cores)),
-  m: field("MEMORY", ({ memoryMb }) => String(memoryMb)),
-  e: field("FREE_MEM", ({ memoryMb, allocatedMemoryMb }) => String(memoryMb - allocatedMemoryMb)),
-  C: field("CPUS(A/I/O/T)", (node) => {
-    const idle = node.hole?.free.cores ?? 0;
-    return `${node.cores - idle}/${idle}/0/${node.cores}`;
-  }),
-  E: field("REASON", ({ drainedBy }) => (drainedBy === null ? "none" : `drained by ${drainedBy}`)),
-  f: field("AVAIL_FEATURES", () => "(null)"),
-  G: field("GRES", () => "(null)"),
-  O: field("CPU_LOAD", () => "N/A"),
-  D: ofAll("NODES", (group) => String(group.length)),
-  N: ofAll("NODELIST", (group) => foldHostList(group.map(({ node }) => node))),
-  n: ofAll("HOSTNAMES", (group) => group.map(({ node }) => node).join(",")),
-  A: ofAll("NODES(A/I)", (group) => countsOf(group).slice(0, 2).join("/")),
-  F: ofAll("NODES(A/I/O/T)", (group) => countsOf(group).join("/")),
-  z: field("S:C:T", ({ cores }) => `${cores}:1:1`),
-  d: field("TMP_DISK", () => "0"),
-  w: field("WEIGHT", () => "1"),
-  u: field("USER", ({ drainedBy }) => drainedBy ?? "Unknown"),
-  H: field("TIMESTAMP", () => "Unknown"),
-};
-
-/** Nodes with work, without, and drained ones; and all of them. */
-function countsOf(group: Group): readonly number[] {
-  const states = group.map((node) => stateOf(node).short);
-  const [idle, drained] = ["idle", "drain"].map(
-    (state) => states.filter((each) => each === state).length,
-  );
-  return [group.length - idle! - drained!, idle!, drained!, group.length];
-}
-
 const plainFormat = "%9P %.5a %.10l %.6D %.6t %N";
+const longFormat = "%9P %.5a %.10l %.10s %.4r %.8h %.10g %.6D %.11T %N";
 const nodesFormat = "%10N %.5D %.9P %6t";
 const longNodesFormat = "%10N %.5D %.9P %.11T %4c %.8z %.6m %.8d %.6w %.8f %20E";
 const summaryFormat = "%9P %.5a %.10l %.16F %N";
-const reasonsFormat = "%20E %18u %19H %N";
-const longFormat = "%9P %.5a %.10l %.6D %.11T %N";
+const reasonsFormat = "%20E %9u %19H %N";
+const longReasonsFormat = "%20E %12U %19H %6t %N";
 
 export async function sinfo(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("sinfo", given);
-  const answer = await (await context.client()).info();
-  const asked = words.get("nodes");
-  const names: readonly string[] | null = asked === undefined ? null : expandHostList(asked);
+  const everySeconds = Number(words.get("iterate") ?? 0);
+  for (;;) {
+    await listOnce(context, words);
+    if (!(everySeconds > 0)) return exitStatus.done;
+    await pause(everySeconds * 1_000);
+    print("\n");
+  }
+}
+
+async function listOnce(context: Context, words: Words): Promise<void> {
+  const parts = formatOf(context, words);
+  const isChosen = chooser(words);
+  if (words.has("reservation")) return print("No reservations in the system\n");
   const isShown = isOurPartition(words.get("partition")?.replaceAll("*", ""));
-  const nodes = isShown
-    ? answer.nodes.filter(
-        ({ node, drainedBy }) =>
-          (names === null || names.includes(node)) &&
-          (drainedBy !== null || !words.has("list-reasons")),
-      )
-    : [];
-  if (words.has("json")) print(json({ sinfo: nodes }));
-  else {
-    if (words.has("long") && !words.has("noheader")) print(dateLine(nowMs()));
-    print(listed(formatOf(context, words), nodes, words));
-  }
-  return exitStatus.done;
+  const { nodes } = await (await context.client()).info();
+  const found = isShown ? nodes.filter(isChosen) : [];
+  if (words.has("json")) return print(json({ sinfo: found }));
+  if (words.has("long") && !words.has("noheader")) print(dateLine(nowMs()));
+  const isEach = words.has("Node");
+  const order = words.get("sort") ?? (isEach ? "N" : "");
+  print(
+    sinfoFormat(parts, sortNodes(found, order), {
+      isEach,
+      withHeader: !words.has("noheader"),
+      withNone: isShown && !isEach && !words.has("list-reasons"),
+    }),
+  );
 }
 
-function formatOf({ environment }: Context, words: Words): string {
-  const format = words.get("format");
-  if (format !== undefined) return format;
-  if (words.has("summarize")) return summaryFormat;
-  if (words.has("list-reasons")) return reasonsFormat;
-  if (words.has("Node")) return words.has("long") ? longNodesFormat : nodesFormat;
-  return words.has("long") ? longFormat : environment.SINFO_FORMAT || plainFormat;
+function formatOf({ environment }: Context, words: Words): SinfoPart[] {
+  const [named, format] = [words.get("Format"), words.get("format")];
+  if (named !== undefined) return sinfoPartsNamed(named);
+  if (format !== undefined) return sinfoParts(format);
+  const isLong = words.has("long");
+  if (words.has("summarize")) return sinfoParts(summaryFormat);
+  if (words.has("list-reasons")) return sinfoParts(isLong ? longReasonsFormat : reasonsFormat);
+  if (words.has("Node")) return sinfoParts(isLong ? longNodesFormat : nodesFormat);
+  return sinfoParts(isLong ? longFormat : environment.SINFO_FORMAT || plainFormat);
 }
 
-function listed(format: string, nodes: readonly NodeInfo[], words: Words): string {
-  const parts = [...format.matchAll(/%(\.?)(\d{0,4})(\w)|[^%]+|%/g)];
-  const unknown = parts.find(([, , , letter]) => letter !== undefined && !(letter in fields));
-  if (unknown !== undefined)
-    throw new GleanerError("BAD_REQUEST", `-o: ${quoted(unknown[0])} is no field here`);
-  const row = (text: (found: Field) => string): string =>
-    parts
-      .map(([whole, point, width, letter]) => {
-        if (letter === undefined) return whole;
-        const shown = printable(text(fields[letter]!));
-        return width ? fill(cutTo(shown, Number(width)), Number(width), point === ".") : shown;
-      })
-      .join("")
-      .trimEnd();
-  const single = words.has("Node") || parts.some(([, , , letter]) => letter === "n");
-  const groups = new Map<string, [NodeInfo, ...NodeInfo[]]>();
-  for (const node of nodes) {
-    const key = single ? node.node : row((found) => (isOfAll(found) ? "" : found.text([node])));
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [node]);
-    else group.push(node);
-  }
-  const body = [...groups.values()].map((group) => row((found) => found.text(group)));
-  const header = words.has("noheader") ? [] : [row(({ title }) => title)];
-  return [...header, ...body].map((line) => `${line}\n`).join("");
+function chooser(words: Words): (node: NodeInfo) => boolean {
+  const asked = words.get("nodes");
+  const names = asked === undefined ? null : new Set<string>(expandHostList(asked));
+  const state = words.get("states");
+  const states = state === undefined ? null : readStates(state);
+  return (node) =>
+    (names === null || names.has(node.node)) &&
+    (states === null || states.has(stateOf(node))) &&
+    (node.drainedBy !== null || !words.has("list-reasons")) &&
+    (stateOf(node) === "down" || !words.has("dead")) &&
+    (stateOf(node) !== "down" || !words.has("responding"));
 }
 
-const isOfAll = (found: Field): boolean => "DNnAF".split("").some((key) => fields[key] === found);
+/** The states of Slurm's that none of our nodes is ever in. */
+const others = `unknown future draining no_respond reserved perfctrs cloud completing powering_down
+powered_down power_down powering_up fail maint error planned blocked reboot`.split(/\s+/);
 
-/** What a node is for functions: idle or mixed if it has a hole. */
-function stateOf({ hole, executor, drainedBy }: NodeInfo): { short: string; long: string } {
-  if (drainedBy !== null) return { short: "drain", long: "drained" };
-  if (hole === null) return { short: "alloc", long: "allocated" };
-  if ((executor?.running ?? 0) > 0) return { short: "mix", long: "mixed" };
-  return { short: "idle", long: "idle" };
+/** Reads `-t`: names or their beginnings, as sinfo does; mixed nodes are allocated, too. */
+function readStates(text: string): ReadonlySet<string> {
+  const all = Object.entries(nodeStates);
+  return new Set(
+    text.split(",").flatMap((word) => {
+      const start = word.trim().toLowerCase();
+      const found = all.filter(([, long]) => long.startsWith(start)).map(([short]) => short);
+      if (start === "" || (found.length === 0 && !others.some((each) => each.startsWith(start))))
+        throw new GleanerError(
+          "BAD_REQUEST",
+          `Bad state string: ${quoted(word)}: expected some of ${all.map(([, long]) => long).join(", ")}`,
+        );
+      return found.includes("alloc") ? [...found, "mix"] : found;
+    }),
+  );
 }

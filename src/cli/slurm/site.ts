@@ -1,7 +1,6 @@
 // What Gleaner looks like to somebody who uses Slurm's commands: one partition, no accounts.
 
-/** The partition of all invocations. */
-export const partition = "gleaner";
+import { partition } from "../formats/states.js";
 
 /** No partition is asked for, or ours is among those. */
 export const isOurPartition = (asked: string | undefined): boolean =>

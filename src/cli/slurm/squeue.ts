@@ -10,17 +10,19 @@ import {
   type Line,
   longFormat,
   type Part,
-  partsNamed,
   partsOf,
   plainFormat,
+  plainOrder,
   sortLines,
   squeueFormat,
   startFormat,
 } from "../formats/squeue.js";
+import { partsNamed } from "../formats/squeue-names.js";
 import { newestOf } from "../newest.js";
 import { json, print } from "../output.js";
 import { parseIds } from "../values.js";
 import { dateLine, isOurPartition, listOrNone, own } from "./site.js";
+import { withSubmissions } from "./submissions.js";
 import { readWords, type Words } from "./words.js";
 
 /** As long as slurmctld keeps jobs that have ended (MinJobAge). */
@@ -46,9 +48,11 @@ async function listOnce(context: Context, words: Words): Promise<void> {
   const now = nowMs();
   const isEach = words.has("array") || words.has("array-unique");
   const lines: Line[] = isEach ? list.invocations.map(single) : condensed(list.invocations);
-  const sorted = sortLines(lines, words.get("sort") ?? "", now);
+  const sorted = sortLines(lines, words.get("sort") ?? plainOrder, now);
+  const format = formatOf(context, words);
+  const whole = await withSubmissions(await context.client(), format, sorted);
   if (words.has("long") && !words.has("noheader")) print(dateLine(now));
-  print(squeueFormat(formatOf(context, words), sorted, now, !words.has("noheader")));
+  print(squeueFormat(format, whole, now, !words.has("noheader")));
 }
 
 function formatOf({ environment }: Context, words: Words): readonly Part[] {

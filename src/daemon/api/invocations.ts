@@ -244,7 +244,7 @@ async function piecesOf(
   if (ids !== undefined) return withReasons(live, allNamedPieces(store, ids, filter));
   if (states?.every((state) => state === "PENDING" || state === "RUNNING"))
     return query.tasks === "runs" ? foldedPieces(live, filter) : livePieces(live, filter);
-  return storedPieces(store, filter);
+  return withReasons(live, storedPieces(store, filter));
 }
 
 async function detail(

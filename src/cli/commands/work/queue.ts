@@ -10,7 +10,6 @@ import {
   type Line,
   longFormat,
   type Part,
-  partsNamed,
   partsOf,
   placeOf,
   runningMs,
@@ -18,10 +17,12 @@ import {
   squeueFormat,
   startFormat,
 } from "../../formats/squeue.js";
+import { partsNamed } from "../../formats/squeue-names.js";
 import { codeOf, hasFailed } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
 import { type Column, complain, json, print, table } from "../../output.js";
 import { isOurPartition } from "../../slurm/site.js";
+import { withSubmissions } from "../../slurm/submissions.js";
 import { parseIds } from "../../values.js";
 import { formatSpan } from "../../when.js";
 
@@ -83,13 +84,14 @@ async function queue(context: Context, options: Options): Promise<number> {
 
 async function listOnce(context: Context, options: Options): Promise<void> {
   const states = parseStates(options.states ?? (options.start ? "PD" : "PD,R"), "-t");
+  const client = await context.client();
   const query = {
     ...chosenUser(options),
     ...(options.job !== undefined && { ids: parseIds([options.job]).join(",") }),
     states: states.own.join(","),
     ...(!options.array && !options.json && { tasks: "runs" as const }),
   };
-  const all = await newestOf(await context.client(), query);
+  const all = await newestOf(client, query);
   const invocations = all.invocations.filter((each) => states.has(each));
   const list = chosenFrom({ ...all, invocations }, options);
   if (options.json) {
@@ -102,7 +104,12 @@ async function listOnce(context: Context, options: Options): Promise<void> {
   print(
     format === undefined
       ? table(lines, columnsAt(nowMs()), !options.noheader)
-      : squeueFormat(format, lines, nowMs(), !options.noheader),
+      : squeueFormat(
+          format,
+          await withSubmissions(client, format, lines),
+          nowMs(),
+          !options.noheader,
+        ),
   );
   if (list.truncated)
     complain(

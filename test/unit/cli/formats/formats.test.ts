@@ -3,7 +3,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { memoryText, readUnits } from "../../../../src/cli/formats/amounts.js";
 import { sacctColumns } from "../../../../src/cli/formats/sacct.js";
-import { partsNamed, partsOf, squeueFormat } from "../../../../src/cli/formats/squeue.js";
+import { partsOf, squeueFormat } from "../../../../src/cli/formats/squeue.js";
+import { partsNamed } from "../../../../src/cli/formats/squeue-names.js";
 import { bare, table } from "../../../../src/cli/output.js";
 import { displayId } from "../../../../src/model/invocation.js";
 import { invocation } from "../../../support/glean.js";
@@ -48,6 +49,31 @@ describe("squeue -o", () => {
     expect(queue("%.6i %4j|%.2t", true)).toBe(" JOBID NAME|ST\n    42 a-lo| R\n  48_2 job |CD\n"));
   test("tells times", () =>
     expect(queue("%M %l %L %F %K")).toBe("1:40 5:00 3:20 42 N/A\n1:01 5:00 3:59 48 2\n"));
+  test("lets nodes and times go beyond their width, as squeue does", () =>
+    expect(queue("%.3i|%.3l|%.3M|%.1N", true)).toBe(
+      "JOB|TIME_LIMIT|TIME|NODELIST\n 42|5:00|1:40|n1\n48_|5:00|1:01| \n",
+    ));
+  test("tells why something ended, and where what succeeded ran", () => {
+    const ends = [
+      invocation({ state: "FAILED", exitCode: 3, node: "n1" as never }),
+      invocation({ state: "FAILED", exitCode: 0, signal: 9 }),
+      invocation({ state: "TIMEOUT" }),
+      invocation({ state: "OUT_OF_MEMORY" }),
+      invocation({ state: "COMPLETED", node: "n1" as never }),
+      invocation({ state: "CANCELLED", node: "n2" as never }),
+    ].map((first) => ({ first, id: "1" }));
+    expect(squeueFormat(partsOf("%R %r"), ends, nowMs, false).split("\n")).toEqual([
+      "(NonZeroExitCode) NonZeroExitCode",
+      "(NonZeroExitCode) NonZeroExitCode",
+      "(TimeLimit) TimeLimit",
+      "(OutOfMemory) OutOfMemory",
+      "n1 None",
+      "n2 None",
+      "",
+    ]);
+  });
+  test("prints all fields", () =>
+    expect(queue("%all", true).split("\n")[0]).toMatch(/^JOBID\|JOBID\|ARRAY_JOB_ID\|.*\|WCKEY$/));
   test("refuses a letter that is no field", () =>
     expect(() => queue("%!%_")).toThrow(/^-o: "%_" is no field here: expected % with one of /));
 });
@@ -57,7 +83,7 @@ describe("squeue -O", () => {
     squeueFormat(partsNamed(format), [{ first: done, id: displayId(done) }], nowMs, true);
   test("prints fields by name with a width, and N/A for what Gleaner has not", () =>
     expect(named("JobArrayID:8,State:.10,Profile:8")).toBe(
-      "JOBID        STATEPROFILE \n48_2     COMPLETEDN/A     \n",
+      "JOBID        STATEPROFILE \n48_2     COMPLETEDNotSet  \n",
     ));
   test("refuses a name that is no field", () =>
     expect(() => named("JobIDs:8")).toThrow(/^-O: no field "JobIDs:8"; did you mean jobid\?$/));

@@ -43,16 +43,38 @@ describe("squeue", () => {
     const { stdout } = await as("squeue");
     expect(stdout.replace(/1:\d\d(?= )/, "1:01").split("\n")).toEqual([
       "             JOBID PARTITION     NAME     USER ST       TIME  NODES NODELIST(REASON)",
-      "          67108900   gleaner      job      ada  R       1:01      1 n1",
       "  67108910_[1-2%2]   gleaner      job      ada PD       0:00      1 (JobArrayTaskLimit)",
+      "          67108900   gleaner      job      ada  R       1:01      1 n1",
       "",
     ]);
     const bare = await as("squeue", "-h", "-r", "-o", "%i|%T", "--sort=-i", "-u", "ada");
     expect(bare.stdout).toBe("67108910_2|PENDING\n67108910_1|PENDING\n67108900|RUNNING\n");
     const named = await as("squeue", "-h", "-O", "JobArrayID:12,StateCompact:.3", "--name=job");
-    expect(named.stdout).toBe("67108900      R\n67108910_[1- PD\n");
+    expect(named.stdout).toBe("67108910_[1- PD\n67108900      R\n");
     expect((await as("squeue", "-h", "-p", "batch")).stdout).toBe("");
     expect((await as("squeue", "-h", "-t", "CG,S")).stdout).toBe("");
+  });
+  test("asks for the submissions of what it lists, each once, if a field is about them", async () => {
+    world.answers["GET /v1/invocations"] = () => listOf(waits(2), waits(1));
+    world.answers["GET /v1/invocations/67108911"] = () => ({
+      body: {
+        invocation: waits(1),
+        submission: {
+          command: { kind: "script", body: "true", args: [] },
+          scriptPath: "/w/job.sh",
+          workingDirectory: "/w",
+          stdoutPattern: null,
+          schedule: { dependency: { any: false, on: [{ kind: "afterok", of: "42" }] } },
+        },
+        attempts: [],
+      },
+    });
+    const { stdout } = await as("squeue", "-h", "-r", "-o", "%i %Z %o %E");
+    expect(stdout).toBe("67108910_1 /w /w/job.sh afterok:42\n67108910_2 /w /w/job.sh afterok:42\n");
+    const files = await as("squeue", "-h", "-r", "-O", "WorkDir:4,StdOut:30,StdIn");
+    expect(files.stdout.split("\n")[0]).toBe(
+      "/w  /w/slurm-67108910_1.out       /dev/null           ",
+    );
   });
   test("fails for an id that is none", async () => {
     world.answers["GET /v1/invocations"] = () => listOf();

@@ -26,18 +26,39 @@ test("sinfo sums up the nodes, and lists the reasons of those that are drained",
   const lines = (await glean("as", "sinfo", "-s", "-h")).stdout.split("\n");
   expect(lines[0]).toMatch(/^gleaner\* {5}up {3}infinite {10}1\/2\/0\/3 n\[1-3\]$/);
   expect((await glean("as", "sinfo", "-R")).stdout).toBe(
-    "REASON               USER               TIMESTAMP           NODELIST\n",
+    "REASON               USER      TIMESTAMP           NODELIST\n",
   );
 });
 
 test("info prints nodes as sinfo does", async () => {
   world.answers["GET /v1/info"] = site;
   expect((await glean("info", "-N", "-h", "-n", "n[1-2]")).stdout).toBe(
-    "n1             1  gleaner* idle\nn2             1  gleaner* alloc\n",
+    "n1             1  gleaner* idle  \nn2             1  gleaner* alloc \n",
   );
   expect((await glean("info", "-o", "%N %C")).stdout).toBe(
-    "NODELIST CPUS(A/I/O/T)\nn[1,3] 4/4/0/8\nn2 8/0/0/8\n",
+    "NODELIST CPUS(A/I/O/T)\nn2 8/0/0/8\nn[1,3] 4/4/0/8\n",
   );
+});
+
+test("sinfo chooses by state, takes fields by name, and sorts", async () => {
+  world.answers["GET /v1/info"] = site;
+  const sinfo = async (...args: string[]) => (await glean("as", "sinfo", "-h", ...args)).stdout;
+  expect(await sinfo("-t", "idle", "-o", "%D %N")).toBe("2 n[1,3]\n");
+  expect(await sinfo("-t", "alloc,down", "-o", "%D %N")).toBe("1 n2\n");
+  expect(await sinfo("-t", "maint", "-o", "%P|%D|%t|%C|%N")).toBe("gleaner*|0|n/a|0/0/0/0|\n");
+  expect(await sinfo("-N", "-t", "down")).toBe("");
+  expect(await sinfo("-p", "batch")).toBe("");
+  expect(await glean("as", "sinfo", "-t", "bogus")).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^sinfo: error: Bad state string: "bogus": expected some of /),
+  });
+  expect(await sinfo("-O", "NodeHost:6,CPUsState:.10,StateLong:10")).toBe(
+    "n2       8/0/0/8allocated \nn1       4/4/0/8idle      \nn3       4/4/0/8idle      \n",
+  );
+  expect((await glean("as", "sinfo", "-O", "nodes,bogus")).stderr).toMatch(/no field "bogus"; did/);
+  expect(await sinfo("-N", "-S", "-N", "-o", "%n")).toBe("n3\nn2\nn1\n");
+  expect((await sinfo("-o", "%all")).split("|").length).toBeGreaterThan(30);
+  expect(await sinfo("-T")).toBe("No reservations in the system\n");
 });
 
 test("show prints jobs and nodes as scontrol does, each in one line with -o", async () => {

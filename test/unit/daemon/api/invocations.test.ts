@@ -151,6 +151,18 @@ describe("a list", () => {
   });
 });
 
+test.each(["", "?ids=2", "?states=PENDING", "?states=PENDING,COMPLETED"])(
+  "a list (%s) tells why each waits, which only the memory knows",
+  async (query) => {
+    const [ended] = await submit("a");
+    await end(ended!);
+    const [waits] = await submit("b");
+    waits!.change({ reason: "waiting for a hole" });
+    const { body } = await api.ask(`/v1/invocations${query}`, ada.uid);
+    expect(body.invocations.at(-1)).toMatchObject({ id: 2, reason: "waiting for a hole" });
+  },
+);
+
 test("a list of unfinished invocations is ordered by id", async () => {
   const tasks = await submit("a", ada, [0, 1, 2]);
   const [first] = tasks;

@@ -1,0 +1,34 @@
+// What listings show of a submission: its files, folder and command.
+
+import { type Invocation, submissionIdOf, wordsOf } from "../../model/invocation.js";
+import type { InvocationDetail } from "../../sdk/index.js";
+
+export type Submission = InvocationDetail["submission"];
+
+/** Scripts look for their own file here. */
+export function commandOf({ command, scriptPath = "(null)" }: Submission): string {
+  const words = wordsOf(command);
+  return (command.kind === "script" ? [scriptPath, ...words] : words).join(" ");
+}
+
+export const inputFileOf = ({ stdinPattern }: Submission): string => stdinPattern ?? "/dev/null";
+
+export const outputFileOf = (submission: Submission, invocation: Invocation): string =>
+  fileOf(submission, submission.stdoutPattern, invocation);
+
+export const errorFileOf = (submission: Submission, invocation: Invocation): string =>
+  fileOf(submission, submission.stderrPattern ?? submission.stdoutPattern, invocation);
+
+function fileOf(
+  { workingDirectory }: Submission,
+  pattern: string | null,
+  invocation: Invocation,
+): string {
+  const name = pattern ?? standardFileOf(invocation);
+  return name.startsWith("/") ? name : `${workingDirectory}/${name}`;
+}
+
+const standardFileOf = (invocation: Invocation): string =>
+  invocation.arrayJobId === null
+    ? `slurm-${invocation.id}.out`
+    : `slurm-${submissionIdOf(invocation)}_${invocation.arrayTaskId}.out`;
