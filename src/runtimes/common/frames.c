@@ -65,7 +65,10 @@ static const struct rule direct_rules[] = {
 };
 
 static const struct rule hold_rules[] = {
+	[FRAME_RESULT] = OF_CALL,
+	[FRAME_ERROR] = OF_FIELDS(SOME_ID),
 	[FRAME_BYE] = OF_FIELDS(NO_ID),
+	[DIRECT_ENDED] = OF_FIELDS(SOME_ID),
 	[HOLD_LEASE... HOLD_ENDPOINT] = OF_FIELDS(NO_ID),
 };
 

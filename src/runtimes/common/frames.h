@@ -47,7 +47,7 @@ enum direct_type {
 	DIRECT_OFI_ACCEPTED,
 };
 
-/* What `glean lease hold` says, with FRAME_BYE. */
+/* What `glean lease hold` says, with FRAME_RESULT, FRAME_ERROR, FRAME_BYE and DIRECT_ENDED. */
 enum hold_type {
 	HOLD_LEASE = 50,
 	HOLD_ENDPOINT,

@@ -36,7 +36,7 @@ typedef enum gleaner_error {
 	GLEANER_DEADLINE = 7,
 	/* The connection broke under the call, which may have run; the lease does not repeat it. */
 	GLEANER_LEASE_LOST = 8,
-	/* No worker is left, and none came in time; the call did not run. */
+	/* No worker is left, and gleanerd did not take the call; it did not run. */
 	GLEANER_NO_WORKER = 9
 } gleaner_error;
 
@@ -93,7 +93,9 @@ typedef struct gleaner_endpoint {
 	const char *key;
 } gleaner_endpoint;
 
-/* Gets a lease, which `glean lease hold` holds and renews, and connects to its workers. */
+/* Gets a lease, which `glean lease hold` holds and renews, and connects to its workers. While none
+ * can be reached, calls are made through gleanerd. A lease that has ended is followed by another
+ * one. */
 gleaner_error gleaner_lease_open(const gleaner_options *options, gleaner_lease **lease);
 /* The same for workers that are already leased; what is no longer there is not replaced. */
 gleaner_error gleaner_connect_endpoint(const gleaner_endpoint *endpoints, size_t count,

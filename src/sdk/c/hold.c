@@ -1,13 +1,14 @@
-/* The program that holds the lease: `glean lease hold`, which speaks with gleanerd and says over
- * its standard output which workers there are. It ends the lease when its standard input ends. */
+/* The program that holds the lease: `glean lease hold`, which speaks with gleanerd and says over a
+ * socket which workers there are. It also makes calls through gleanerd, and ends the lease when its
+ * standard input ends. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,16 +17,16 @@
 #define MAX_ARGUMENTS 32
 #define NUMBER_BYTES 16
 #define END_MS 2000
+/* Calls through gleanerd at once: the others wait for a worker. */
+#define MOST_IN_FLIGHT 32
 
 extern char **environ;
 
 struct hold {
 	pid_t pid;
 	/* Its standard input and output. */
-	int input, output;
-	bool is_active;
-	uint8_t data[FRAME_HEADER_BYTES + MAX_FIELDS_BYTES];
-	size_t filled;
+	struct connection line;
+	bool was_granted, is_active, has_ended;
 };
 
 struct arguments {
@@ -46,29 +47,20 @@ static void add_number(struct arguments *arguments, const char *option, long val
 
 static bool start(struct hold *hold, const char *program, const char *const *arguments)
 {
-	int in[2], out[2];
+	int pair[2];
 	posix_spawn_file_actions_t actions;
-	if (pipe2(in, O_CLOEXEC) != 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return false;
-	if (pipe2(out, O_CLOEXEC) != 0) {
-		close(in[0]);
-		close(in[1]);
-		return false;
-	}
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, pair[1], STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, pair[1], STDOUT_FILENO);
 	bool is_started = posix_spawnp(&hold->pid, program, &actions, NULL, (char *const *)arguments, environ) == 0;
 	posix_spawn_file_actions_destroy(&actions);
-	close(in[0]);
-	close(out[1]);
-	hold->input = in[1];
-	hold->output = out[0];
-	if (is_started)
-		return true;
-	close(hold->input);
-	close(hold->output);
-	return false;
+	close(pair[1]);
+	hold->line.fd = pair[0];
+	if (!is_started)
+		close(pair[0]);
+	return is_started;
 }
 
 struct hold *hold_start(const gleaner_options *options)
@@ -82,7 +74,11 @@ struct hold *hold_start(const gleaner_options *options)
 	add_number(&arguments, "--ttl-ms", options->ttl_ms);
 	add_number(&arguments, "--hot-ms", options->hot_ms);
 	struct hold *hold = calloc(1, sizeof *hold);
-	if (hold == NULL || start(hold, program, arguments.list))
+	if (hold == NULL)
+		return NULL;
+	hold->line.is_hold = true;
+	hold->line.max_in_flight = MOST_IN_FLIGHT;
+	if (start(hold, program, arguments.list))
 		return hold;
 	free(hold);
 	return NULL;
@@ -93,15 +89,38 @@ bool hold_is_active(const struct hold *hold)
 	return hold->is_active;
 }
 
+bool hold_was_granted(const struct hold *hold)
+{
+	return hold->was_granted;
+}
+
+struct connection *hold_line(struct hold *hold)
+{
+	return &hold->line;
+}
+
+void hold_breaks_off(struct hold *hold)
+{
+	hold->line.lent = NULL;
+	hold->line.lent_bytes = 0;
+	/* It ends then, as at the end of its program. */
+	shutdown(hold->line.fd, SHUT_WR);
+}
+
+/* Its workers follow, each as an endpoint. */
 static bool take_lease(gleaner_lease *lease, struct hold *hold, const char *data, size_t length)
 {
 	const char *state = fields_find(data, length, "state"), *reason = fields_find(data, length, "reason");
 	if (state == NULL)
 		return false;
+	hold->was_granted = true;
 	hold->is_active = strcmp(state, "ACTIVE") == 0;
+	hold->has_ended = strcmp(state, "ENDED") == 0 || strcmp(state, "TERMINATING") == 0;
+	for (size_t at = 0; at < lease->count; at++)
+		lease->connections[at]->is_leased = false;
 	if (reason != NULL && reason[0] != '\0')
 		lease_say(lease, reason);
-	return strcmp(state, "ENDED") != 0;
+	return true;
 }
 
 static bool take_endpoint(gleaner_lease *lease, const char *data, size_t length)
@@ -117,75 +136,87 @@ static bool take_endpoint(gleaner_lease *lease, const char *data, size_t length)
 	};
 	if (!endpoint_make(&endpoint, &from))
 		return false;
-	if (!lease_has_endpoint(lease, endpoint.worker))
+	struct connection *known = lease_find(lease, endpoint.worker);
+	if (known == NULL)
 		(void)lease_add_endpoint(lease, &endpoint);
+	else
+		known->is_leased = true;
 	return true;
 }
 
-/* Handles the whole frames that were read; false for what is none. */
-static bool take_frames(gleaner_lease *lease, struct hold *hold)
+static void end_call(gleaner_lease *lease, const struct frame_header *header, const char *payload)
 {
-	struct frame_header header;
-	while (hold->filled >= FRAME_HEADER_BYTES) {
-		if (!frame_decode_hold(hold->data, &header))
-			return false;
-		size_t whole = FRAME_HEADER_BYTES + (size_t)header.payload_bytes;
-		if (hold->filled < whole)
-			return true;
-		const char *data = (const char *)hold->data + FRAME_HEADER_BYTES;
-		bool goes_on = fields_are_valid(data, header.payload_bytes);
-		if (goes_on && header.type == HOLD_LEASE)
-			goes_on = take_lease(lease, hold, data, header.payload_bytes);
-		else if (goes_on && header.type == HOLD_ENDPOINT)
-			goes_on = take_endpoint(lease, data, header.payload_bytes);
-		if (!goes_on)
-			return false;
-		hold->filled -= whole;
-		memmove(hold->data, hold->data + whole, hold->filled);
+	const size_t length = header->payload_bytes;
+	gleaner_call *call = connection_take_call(&lease->hold->line, header->id);
+	const char *type = fields_find(payload, length, "type"), *reason = fields_find(payload, length, "reason");
+	if (call == NULL)
+		return;
+	if (header->type == DIRECT_ENDED) {
+		lease_say(lease, reason == NULL ? "gleanerd did not take the call" : reason);
+		call_end(call, GLEANER_NO_WORKER);
+	} else if (type != NULL && strcmp(type, "TIMEOUT") == 0) {
+		lease_say(lease, "no answer came by the deadline; the call may have run");
+		call_end(call, GLEANER_DEADLINE);
+	} else
+		call_failed(call, payload, length);
+}
+
+bool hold_takes_frame(gleaner_lease *lease, const struct frame_header *header, const char *payload)
+{
+	switch (header->type) {
+	case HOLD_LEASE:
+		return take_lease(lease, lease->hold, payload, header->payload_bytes);
+	case HOLD_ENDPOINT:
+		return take_endpoint(lease, payload, header->payload_bytes);
+	case FRAME_ERROR:
+	case DIRECT_ENDED:
+		end_call(lease, header, payload);
+		return true;
+	default:
+		return false;
 	}
-	return true;
 }
 
 bool hold_read(gleaner_lease *lease, struct hold *hold, int wait_ms)
 {
-	struct pollfd ready = { hold->output, POLLIN, 0 };
+	struct connection *line = &hold->line;
+	struct pollfd ready = { line->fd, POLLIN, 0 };
+	if (!connection_send(line, false))
+		return false;
 	while (poll(&ready, 1, wait_ms) == 1) {
-		ssize_t got = read(hold->output, hold->data + hold->filled, sizeof hold->data - hold->filled);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		hold->filled += (size_t)got;
-		if (!take_frames(lease, hold))
+		if (!connection_receive(lease, line, false))
 			return false;
 		/* Endpoints follow their lease. */
-		if (hold->is_active && lease->count > 0)
+		if (hold->has_ended || (hold->is_active && lease->count > 0))
 			wait_ms = 0;
 	}
-	return true;
+	/* Calls that were made through gleanerd go on without the lease. */
+	return !hold->has_ended || line->in_flight > 0;
 }
 
-static bool has_ended(pid_t pid, int flags)
+static bool has_exited(pid_t pid, int flags)
 {
-	pid_t ended;
+	pid_t exited;
 	do
-		ended = waitpid(pid, NULL, flags);
-	while (ended < 0 && errno == EINTR);
-	return ended != 0;
+		exited = waitpid(pid, NULL, flags);
+	while (exited < 0 && errno == EINTR);
+	return exited != 0;
 }
 
-void hold_end(struct hold *hold)
+void lease_end_hold(gleaner_lease *lease)
 {
-	struct pollfd ended = { hold->output, POLLIN, 0 };
+	struct hold *hold = lease->hold;
+	struct pollfd closed = { hold->line.fd, POLLIN, 0 };
 	char rest[256];
 	const long until = now_ms() + END_MS;
-	close(hold->input);
-	for (long left = END_MS; left > 0 && poll(&ended, 1, (int)left) == 1; left = until - now_ms())
-		if (read(hold->output, rest, sizeof rest) <= 0)
+	lease->hold = NULL;
+	shutdown(closed.fd, SHUT_WR);
+	for (long left = END_MS; left > 0 && poll(&closed, 1, (int)left) == 1; left = until - now_ms())
+		if (read(closed.fd, rest, sizeof rest) <= 0)
 			break;
-	close(hold->output);
-	if (!has_ended(hold->pid, WNOHANG) && now_ms() >= until)
+	lease_give_up(lease, &hold->line);
+	if (!has_exited(hold->pid, WNOHANG) && now_ms() >= until)
 		kill(hold->pid, SIGKILL);
-	has_ended(hold->pid, 0);
+	has_exited(hold->pid, 0);
 	free(hold);
 }

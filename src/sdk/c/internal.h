@@ -31,7 +31,7 @@ struct gleaner_call {
 	void *output;
 	size_t output_capacity, output_bytes;
 	long deadline_ms;
-	uint16_t attempt;
+	uint16_t attempt, lost;
 	gleaner_error error;
 	gleaner_callback *callback;
 	void *argument;
@@ -71,6 +71,11 @@ struct connection {
 	struct endpoint endpoint;
 	/* -1 if it is not open. */
 	int fd;
+	/* It leads to `glean lease hold`, which makes calls through gleanerd. */
+	bool is_hold;
+	/* Its worker is still one of the lease: it is connected again if it breaks. */
+	bool is_leased;
+	long connect_at_ms, connect_pause_ms;
 	bool is_terminating, is_hot;
 	uint64_t last_id;
 	unsigned in_flight, max_in_flight;
@@ -103,6 +108,8 @@ struct connection {
 	/* Why it could not be opened as it was to be, if that is known. */
 	char problem[OFI_MAX_PROBLEM_BYTES];
 
+	/* When it got its last call. */
+	long used_at_ms;
 	/* A busy worker is left alone until then. */
 	long rests_until_ms, rest_ms;
 };
@@ -121,7 +128,12 @@ struct gleaner_lease {
 	/* When the clock was last read. */
 	long now_ms;
 	struct hold *hold;
+	/* What a new lease is asked for with; without a function if workers are not replaced. */
+	gleaner_options asked;
+	long hold_at_ms, hold_pause_ms;
 	long no_worker_since_ms, next_check_ms;
+	/* How many lease_pump are under way: callbacks may begin another one. */
+	unsigned pumps;
 	char message[MAX_MESSAGE];
 };
 
@@ -146,6 +158,8 @@ HIDDEN void connection_cancel(struct connection *connection, uint64_t id);
 /* Sends what it can, or waits for as long as the socket may; false if the connection is broken. */
 HIDDEN bool connection_send(struct connection *connection, bool may_wait);
 HIDDEN bool connection_has_unsent(const struct connection *connection);
+/* False if one that was idle has turned out to be broken. */
+HIDDEN bool connection_lives(gleaner_lease *lease, struct connection *connection);
 /* Whether a frame belongs to no call that was never sent. */
 HIDDEN bool connection_knows(const struct connection *connection, const struct frame_header *header);
 /* connection/receive.c: handles what has come; may wait for the socket's receive timeout. False if
@@ -163,6 +177,8 @@ HIDDEN bool ofi_connection_receive(gleaner_lease *lease, struct connection *conn
 HIDDEN bool shm_open_rings(struct connection *connection, uint32_t ring_bytes);
 HIDDEN bool shm_add(struct connection *connection, gleaner_call *call, const struct frame_header *header,
 		    const uint8_t *metadata);
+/* Takes the bytes that only wake; false if the worker is gone. */
+HIDDEN bool shm_lives(struct connection *connection);
 HIDDEN bool shm_receive(gleaner_lease *lease, struct connection *connection, bool may_wait);
 HIDDEN void shm_cancel(struct connection *connection, uint64_t id);
 HIDDEN void shm_wake(struct connection *connection);
@@ -177,6 +193,9 @@ HIDDEN void memory_leave(struct memory *memory);
 HIDDEN bool call_moves_input(gleaner_call *call);
 /* Gives back all that it uses. */
 HIDDEN void call_release(gleaner_call *call);
+
+/* keep.c: connects again to workers, and gets a new lease if calls wait for one. */
+HIDDEN void lease_keep(gleaner_lease *lease, long now);
 
 /* pump.c: sends and receives what can be for all calls of a lease; may wait until there is
  * something. */
@@ -195,8 +214,12 @@ HIDDEN void call_again(gleaner_call *call);
 HIDDEN bool connection_takes_frame(gleaner_lease *lease, struct connection *connection,
 				   const struct frame_header *header, const uint8_t *payload);
 HIDDEN gleaner_lease *lease_make(const gleaner_options *options);
+HIDDEN bool lease_connect(gleaner_lease *lease, struct connection *connection);
 HIDDEN bool lease_add_endpoint(gleaner_lease *lease, const struct endpoint *endpoint);
-HIDDEN bool lease_has_endpoint(const gleaner_lease *lease, const char *worker);
+/* NULL if it is not known. */
+HIDDEN struct connection *lease_find(const gleaner_lease *lease, const char *worker);
+/* It must be closed. */
+HIDDEN void connection_free(struct connection *connection);
 HIDDEN bool endpoint_make(struct endpoint *made, const gleaner_endpoint *from);
 /* Ends a connection: what it ran goes elsewhere, or ends. */
 HIDDEN void lease_give_up(gleaner_lease *lease, struct connection *connection);
@@ -208,6 +231,15 @@ HIDDEN struct hold *hold_start(const gleaner_options *options);
  * once it is gone. */
 HIDDEN bool hold_read(gleaner_lease *lease, struct hold *hold, int wait_ms);
 HIDDEN bool hold_is_active(const struct hold *hold);
-HIDDEN void hold_end(struct hold *hold);
+/* It has a lease, or had one. */
+HIDDEN bool hold_was_granted(const struct hold *hold);
+/* Where its calls go. */
+HIDDEN struct connection *hold_line(struct hold *hold);
+/* An input that was sent in part is read no further. */
+HIDDEN void hold_breaks_off(struct hold *hold);
+/* Handles a frame that is no output; false if it is gone. */
+HIDDEN bool hold_takes_frame(gleaner_lease *lease, const struct frame_header *header, const char *payload);
+/* Ends it, and with it the lease; calls that it has go elsewhere. */
+HIDDEN void lease_end_hold(gleaner_lease *lease);
 
 #endif

@@ -36,11 +36,27 @@ gleaner_lease *lease_make(const gleaner_options *options)
 	return lease;
 }
 
-bool lease_has_endpoint(const gleaner_lease *lease, const char *worker)
+struct connection *lease_find(const gleaner_lease *lease, const char *worker)
 {
 	for (size_t at = 0; at < lease->count; at++)
 		if (strcmp(lease->connections[at]->endpoint.worker, worker) == 0)
-			return true;
+			return lease->connections[at];
+	return NULL;
+}
+
+void connection_free(struct connection *connection)
+{
+	explicit_bzero(connection->endpoint.key, SHA256_BYTES);
+	free(connection);
+}
+
+bool lease_connect(gleaner_lease *lease, struct connection *connection)
+{
+	if (connection_open(connection, lease->transport, lease->ring_bytes))
+		return true;
+	lease_say(lease, connection->problem[0] != '\0'
+				 ? connection->problem
+				 : "a worker cannot be reached, or did not prove that it is the leased one");
 	return false;
 }
 
@@ -55,14 +71,10 @@ bool lease_add_endpoint(gleaner_lease *lease, const struct endpoint *endpoint)
 		return false;
 	}
 	made->endpoint = *endpoint;
+	made->is_leased = true;
 	/* One that cannot be reached is remembered as such. */
-	bool is_open = connection_open(made, lease->transport, lease->ring_bytes);
-	if (!is_open)
-		lease_say(lease, made->problem[0] != '\0'
-					 ? made->problem
-					 : "a worker cannot be reached, or did not prove that it is the leased one");
 	lease->connections[lease->count++] = made;
-	return is_open;
+	return lease_connect(lease, made);
 }
 
 gleaner_call *connection_take_call(struct connection *connection, uint64_t id)
@@ -123,8 +135,11 @@ static void rest(struct connection *connection, long now)
 bool connection_takes_frame(gleaner_lease *lease, struct connection *connection, const struct frame_header *header,
 			    const uint8_t *payload)
 {
-	if (header->type == FRAME_ERROR && !fields_are_valid((const char *)payload, header->payload_bytes))
+	const bool has_fields = header->type == FRAME_ERROR || connection->is_hold;
+	if (has_fields && !fields_are_valid((const char *)payload, header->payload_bytes))
 		return false;
+	if (connection->is_hold)
+		return hold_takes_frame(lease, header, (const char *)payload);
 	/* A frame that no worker sends leaves the call to be ended with the connection. */
 	const bool ends_call = header->type == FRAME_ERROR || header->type == DIRECT_BUSY || header->type == DIRECT_ENDED;
 	gleaner_call *call = ends_call && header->id != 0 ? connection_take_call(connection, header->id) : NULL;
@@ -155,6 +170,7 @@ bool connection_takes_frame(gleaner_lease *lease, struct connection *connection,
 static void send_elsewhere(gleaner_lease *lease, gleaner_call *call)
 {
 	if (lease->retry == GLEANER_RETRY_EVICTED) {
+		call->lost++;
 		call_again(call);
 		return;
 	}
@@ -177,6 +193,15 @@ void lease_give_up(gleaner_lease *lease, struct connection *connection)
 			send_elsewhere(lease, connection_take_call(connection, connection->buckets[bucket]->id));
 }
 
+/* For another lease later. */
+static bool keep_asked(gleaner_lease *lease, const gleaner_options *options)
+{
+	lease->asked = *options;
+	lease->asked.function = strdup(options->function);
+	lease->asked.glean = options->glean == NULL ? NULL : strdup(options->glean);
+	return lease->asked.function != NULL && (lease->asked.glean != NULL || options->glean == NULL);
+}
+
 gleaner_error gleaner_lease_open(const gleaner_options *options, gleaner_lease **lease)
 {
 	if (lease == NULL)
@@ -188,7 +213,11 @@ gleaner_error gleaner_lease_open(const gleaner_options *options, gleaner_lease *
 	gleaner_lease *made = lease_make(options);
 	if (made == NULL)
 		return GLEANER_NO_MEMORY;
-	made->hold = hold_start(options);
+	if (!keep_asked(made, options)) {
+		gleaner_lease_close(made);
+		return GLEANER_NO_MEMORY;
+	}
+	made->hold = hold_start(&made->asked);
 	while (made->hold != NULL && !hold_is_active(made->hold) && hold_read(made, made->hold, -1))
 		;
 	if (made->hold != NULL && hold_is_active(made->hold)) {
@@ -248,15 +277,17 @@ void gleaner_lease_close(gleaner_lease *lease)
 	lease->retry = GLEANER_RETRY_NEVER;
 	for (size_t at = 0; at < lease->count; at++) {
 		lease_give_up(lease, lease->connections[at]);
-		explicit_bzero(&lease->connections[at]->endpoint.key, SHA256_BYTES);
-		free(lease->connections[at]);
+		connection_free(lease->connections[at]);
 	}
+	lease->count = 0;
+	if (lease->hold != NULL)
+		lease_end_hold(lease);
 	for (gleaner_call *call = lease->first; call != NULL; call = lease->first) {
 		lease->first = call->next;
 		call_end(call, GLEANER_LEASE_LOST);
 	}
-	if (lease->hold != NULL)
-		hold_end(lease->hold);
+	free((char *)lease->asked.function);
+	free((char *)lease->asked.glean);
 	free(lease->connections);
 	free(lease);
 }

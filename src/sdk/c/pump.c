@@ -5,8 +5,11 @@
 
 #include "internal.h"
 
-/* How long calls wait for a worker in place of those that are gone. */
+/* How long calls wait for a worker in place of those that are gone; then they are made through
+ * gleanerd. */
 #define REPLACEMENT_MS 1000
+/* A call that has ended as many workers is made through gleanerd, which tells why. */
+#define MOST_LOST 3
 /* How often deadlines and the lease are looked after. */
 #define CHECK_MS 20
 #define WAIT_MS 100
@@ -23,6 +26,11 @@ struct connection *lease_least_busy(const gleaner_lease *lease)
 	return best;
 }
 
+static bool waits_for_worker(const gleaner_lease *lease)
+{
+	return lease->no_worker_since_ms == 0 || lease->now_ms - lease->no_worker_since_ms < REPLACEMENT_MS;
+}
+
 static gleaner_call *take_first(gleaner_lease *lease)
 {
 	gleaner_call *call = lease->first;
@@ -33,10 +41,25 @@ static gleaner_call *take_first(gleaner_lease *lease)
 	return call;
 }
 
+/* The connection that a call goes to; NULL if it has to wait. */
+static struct connection *next_for(const gleaner_lease *lease, const gleaner_call *call)
+{
+	const bool may_leave = lease->hold != NULL && hold_was_granted(lease->hold);
+	struct connection *worker = may_leave && call->lost >= MOST_LOST ? NULL : lease_least_busy(lease);
+	if (worker != NULL || !may_leave || (call->lost < MOST_LOST && waits_for_worker(lease)))
+		return worker;
+	struct connection *through_gleanerd = hold_line(lease->hold);
+	return connection_takes(through_gleanerd, lease->now_ms) ? through_gleanerd : NULL;
+}
+
 static void dispatch(gleaner_lease *lease)
 {
 	struct connection *connection;
-	while (lease->first != NULL && (connection = lease_least_busy(lease)) != NULL) {
+	while (lease->first != NULL && (connection = next_for(lease, lease->first)) != NULL) {
+		if (!connection_lives(lease, connection)) {
+			lease_give_up(lease, connection);
+			continue;
+		}
 		gleaner_call *call = take_first(lease);
 		if (connection->memory != NULL &&
 		    !ring_can_hold(&connection->memory->rings.out, CALL_HEAD_BYTES, call->input_bytes)) {
@@ -93,10 +116,17 @@ static int longest_wait_ms(const gleaner_lease *lease, bool polls_all)
 	return (int)longest;
 }
 
+/* Its next words are waited for. */
+static bool watches_hold(const gleaner_lease *lease)
+{
+	return lease->hold != NULL && (hold_line(lease->hold)->in_flight > 0 ||
+				       (lease->first != NULL && gleaner_lease_workers(lease) == 0));
+}
+
 /* Waits until any connection can go on. */
 static void wait_for_any(gleaner_lease *lease)
 {
-	struct pollfd polled[2 * MAX_POLLED];
+	struct pollfd polled[2 * MAX_POLLED + 1];
 	size_t count = 0, at;
 	bool is_empty = true;
 	for (at = 0; at < lease->count && count + 1 < 2 * MAX_POLLED; at++) {
@@ -112,6 +142,10 @@ static void wait_for_any(gleaner_lease *lease)
 		is_empty = is_empty && !each->spins && ofi_may_sleep(each->ofi);
 	}
 	const bool polls_all = at == lease->count;
+	if (watches_hold(lease)) {
+		const struct connection *line = hold_line(lease->hold);
+		polled[count++] = (struct pollfd){ line->fd, POLLIN | (connection_has_unsent(line) ? POLLOUT : 0), 0 };
+	}
 	if (is_empty)
 		(void)poll(polled, count, longest_wait_ms(lease, polls_all));
 	for (at = 0; at < lease->count; at++)
@@ -151,7 +185,9 @@ static void end_late_of(gleaner_lease *lease, struct connection *connection, lon
 					       ? ofi_sends_from(connection->ofi, input, call->input_bytes)
 					       : connection->lent != NULL && connection->lent >= input &&
 							 connection->lent < input + call->input_bytes;
-			if (is_lent)
+			if (is_lent && connection->is_hold)
+				hold_breaks_off(lease->hold);
+			else if (is_lent)
 				lease_give_up(lease, connection);
 			else
 				connection_cancel(connection, id);
@@ -175,7 +211,8 @@ static void end_without_worker(gleaner_lease *lease, long now)
 	}
 	if (lease->no_worker_since_ms == 0)
 		lease->no_worker_since_ms = now;
-	if (lease->hold != NULL && now - lease->no_worker_since_ms < REPLACEMENT_MS)
+	/* Through it they go on, or it still asks for a lease. */
+	if (lease->hold != NULL || (lease->asked.function != NULL && waits_for_worker(lease)))
 		return;
 	while (lease->first != NULL) {
 		gleaner_call *call = take_first(lease);
@@ -189,12 +226,11 @@ static void look_after(gleaner_lease *lease, long now)
 {
 	gleaner_call *call;
 	lease->next_check_ms = now + CHECK_MS;
-	if (lease->hold != NULL && !hold_read(lease, lease->hold, 0)) {
-		hold_end(lease->hold);
-		lease->hold = NULL;
-	}
+	lease_keep(lease, now);
 	for (size_t at = 0; at < lease->count; at++)
 		end_late_of(lease, lease->connections[at], now);
+	if (lease->hold != NULL)
+		end_late_of(lease, hold_line(lease->hold), now);
 	while ((call = late_of(&lease->first, now)) != NULL)
 		end_late(lease, call);
 	lease->last = lease->first;
@@ -207,9 +243,11 @@ void lease_pump(gleaner_lease *lease, bool may_wait)
 {
 	struct connection *open = NULL;
 	const size_t unended = lease->unended;
+	lease->pumps++;
 	dispatch(lease);
 	size_t count = send_all(lease, may_wait, &open);
-	bool is_plain = count == 1 && !connection_has_unsent(open) && lease->first == NULL;
+	const bool uses_hold = watches_hold(lease);
+	bool is_plain = count == 1 && !connection_has_unsent(open) && lease->first == NULL && !uses_hold;
 	if (may_wait && is_plain) {
 		if (!connection_receive(lease, open, true))
 			lease_give_up(lease, open);
@@ -222,6 +260,7 @@ void lease_pump(gleaner_lease *lease, bool may_wait)
 	 * call over shared memory. */
 	if (lease->unended == unended)
 		lease->now_ms = now_ms();
-	if (lease->now_ms >= lease->next_check_ms)
+	if (lease->now_ms >= lease->next_check_ms || uses_hold)
 		look_after(lease, lease->now_ms);
+	lease->pumps--;
 }

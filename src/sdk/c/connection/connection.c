@@ -7,6 +7,9 @@
 
 #include "internal.h"
 
+/* Whoever has been called before that is likely to be there still. */
+#define IDLE_MS 2
+
 void connection_close(struct connection *connection)
 {
 	if (connection->fd >= 0)
@@ -38,6 +41,14 @@ static void remember(struct connection *connection, gleaner_call *call, uint64_t
 	*bucket = call;
 	connection->last_id = id;
 	connection->in_flight++;
+	connection->used_at_ms = call->lease->now_ms;
+}
+
+bool connection_lives(gleaner_lease *lease, struct connection *connection)
+{
+	if (connection->in_flight > 0 || lease->now_ms - connection->used_at_ms < IDLE_MS)
+		return true;
+	return connection->memory != NULL ? shm_lives(connection) : connection_receive(lease, connection, false);
 }
 
 bool connection_knows(const struct connection *connection, const struct frame_header *header)

@@ -91,7 +91,8 @@ static bool take_frames(gleaner_lease *lease, struct connection *connection)
 		if (!connection->reads_payload) {
 			if (there < FRAME_HEADER_BYTES)
 				return true;
-			if (!frame_decode_direct(connection->in + connection->in_start, &connection->header) ||
+			const uint8_t *head = connection->in + connection->in_start;
+			if (!(connection->is_hold ? frame_decode_hold : frame_decode_direct)(head, &connection->header) ||
 			    !connection_knows(connection, &connection->header))
 				return false;
 			if (there < (size_t)FRAME_HEADER_BYTES + connection->header.metadata_bytes)

@@ -199,8 +199,7 @@ static bool take(gleaner_lease *lease, struct connection *connection, struct rin
 	return goes_on;
 }
 
-/* Takes the bytes that only wake; false if the worker is gone. */
-static bool drain(struct connection *connection)
+bool shm_lives(struct connection *connection)
 {
 	char bytes[256];
 	ssize_t got;
@@ -215,7 +214,7 @@ static bool sleep_until_woken(struct connection *connection)
 	if (ring_sleeps_empty(&connection->memory->rings.in))
 		(void)poll(&ready, 1, WAIT_MS);
 	ring_is_awake(&connection->memory->rings);
-	return drain(connection);
+	return shm_lives(connection);
 }
 
 /* Takes a frame, and those that follow it; false if the connection is broken. A worker that fills
@@ -250,6 +249,6 @@ bool shm_receive(gleaner_lease *lease, struct connection *connection, bool may_w
 		spin_pause();
 	}
 	if (!may_wait)
-		return ++connection->empty_looks % LOOKS_PER_DRAIN != 0 || drain(connection);
-	return connection->is_hot ? drain(connection) : sleep_until_woken(connection);
+		return ++connection->empty_looks % LOOKS_PER_DRAIN != 0 || shm_lives(connection);
+	return connection->is_hot ? shm_lives(connection) : sleep_until_woken(connection);
 }

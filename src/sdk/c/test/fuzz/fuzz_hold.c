@@ -38,14 +38,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	gleaner_lease *lease = lease_make(&options);
 	if (lease == NULL || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
 		return 0;
-	hold = (struct hold){ .output = pair[0] };
+	memset(&hold, 0, sizeof hold);
+	hold.line.fd = pair[0];
+	hold.line.is_hold = true;
+	lease->hold = &hold;
+	/* A call that it may answer. */
+	uint8_t output[8];
+	gleaner_call *call = gleaner_submit(lease, "1", 1, output, sizeof output);
+	(void)connection_add(&hold.line, call);
+	lease->first = lease->last = NULL;
 	bool goes_on = true;
 	while (goes_on && steps.left > 0) {
 		send_to(pair[1], frame, next_frame(&steps, frame));
 		goes_on = hold_read(lease, &hold, 0);
 	}
-	close(pair[0]);
+	lease->hold = NULL;
+	lease_give_up(lease, &hold.line);
 	close(pair[1]);
 	gleaner_lease_close(lease);
+	gleaner_call_free(call);
 	return 0;
 }
