@@ -161,7 +161,26 @@ export function sacctTable(
 /** sacct's `-b`. */
 export const briefFormat = "JobID,State,ExitCode";
 
+/** sacct's `-l`. */
+export const longFormat = `
+JobID JobIDRaw JobName Partition MaxVMSize MaxVMSizeNode MaxVMSizeTask AveVMSize MaxRSS MaxRSSNode
+MaxRSSTask AveRSS MaxPages MaxPagesNode MaxPagesTask AvePages MinCPU MinCPUNode MinCPUTask AveCPU
+NTasks AllocCPUS Elapsed State ExitCode AveCPUFreq ReqCPUFreqMin ReqCPUFreqMax ReqCPUFreqGov
+ReqMem ConsumedEnergy MaxDiskRead MaxDiskReadNode MaxDiskReadTask AveDiskRead MaxDiskWrite
+MaxDiskWriteNode MaxDiskWriteTask AveDiskWrite ReqTRES AllocTRES`
+  .trim()
+  .split(/\s+/)
+  .join(",");
+
 const names = [...Object.keys(fields), ...others];
+
+/** sacct's `-e`: the names of all fields, four in a line. */
+export const fieldNames = (): string =>
+  names
+    .toSorted((left, right) => left.localeCompare(right, "en"))
+    .map((name, at) => (at % 4 === 3 ? `${name}\n` : `${name} `.padEnd(19)))
+    .join("")
+    .concat("\n");
 
 /** The columns of `--format`; throws BAD_REQUEST for a name that is none. */
 export function sacctColumns(
@@ -169,8 +188,8 @@ export function sacctColumns(
   nowMs: number,
   units = wholeUnits,
 ): Column<Invocation>[] {
-  return format
-    .split(",")
+  const words = format.toUpperCase() === "ALL" ? names : format.split(",");
+  return words
     .filter((word) => word.trim() !== "")
     .map((word) => {
       const [, name, sign, width] = /^\s*([\w/]+)(?:%(-?)(\d{1,4}))?\s*$/.exec(word) ?? [];

@@ -5,7 +5,14 @@ import type { Invocation } from "../../model/invocation.js";
 import { type Context, exitStatus } from "../context.js";
 import { chosenPeriod, parseStates } from "../filters.js";
 import { readUnits } from "../formats/amounts.js";
-import { briefFormat, plainSacct, sacctColumns, sacctTable } from "../formats/sacct.js";
+import {
+  briefFormat,
+  fieldNames,
+  longFormat,
+  plainSacct,
+  sacctColumns,
+  sacctTable,
+} from "../formats/sacct.js";
 import { newestOf } from "../newest.js";
 import { bare, json, print } from "../output.js";
 import { parseIds } from "../values.js";
@@ -15,6 +22,10 @@ import { readWords, type Words } from "./words.js";
 
 export async function sacct(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("sacct", given);
+  if (words.has("helpformat")) {
+    print(fieldNames());
+    return exitStatus.done;
+  }
   const invocations = await chosen(context, words);
   if (words.has("json")) print(json({ jobs: invocations }));
   else print(shown(context, words, invocations));
@@ -23,7 +34,8 @@ export async function sacct(context: Context, given: readonly string[]): Promise
 
 function shown({ environment }: Context, words: Words, invocations: readonly Invocation[]): string {
   const brief = words.has("brief") ? briefFormat : undefined;
-  const format = words.get("format") ?? brief ?? (environment.SACCT_FORMAT || plainSacct);
+  const set = words.has("long") ? longFormat : brief;
+  const format = words.get("format") ?? set ?? (environment.SACCT_FORMAT || plainSacct);
   const units = readUnits(words.get("units"), words.has("noconvert"));
   const columns = sacctColumns(format, nowMs(), units);
   const withHeader = !words.has("noheader");

@@ -13,10 +13,13 @@ export async function scancel(context: Context, given: readonly string[]): Promi
   if (words.has("interactive"))
     throw new GleanerError("BAD_REQUEST", "-i: Gleaner does not ask: omit it, or name the ids");
   const { user } = words.has("me") ? own : chosenUser(optional("user", words.get("user")));
+  const ids = words.operands.flatMap((each) => each.split(/\s+/)).filter(Boolean);
+  if (words.has("verbose") && !words.has("quiet"))
+    for (const id of ids) complain(`Terminating job ${id}`, "scancel");
   const { problems } = await cancelChosen(
     () => context.client(),
     {
-      ids: words.operands.flatMap((each) => each.split(/\s+/)).filter(Boolean),
+      ids,
       ...optional("user", user),
       ...optional("name", words.get("jobname") ?? words.get("name")),
       ...optional("state", words.get("state")),

@@ -13,7 +13,7 @@ import { complain, print, printable } from "../output.js";
 import { parseIds, quoted } from "../values.js";
 import { functionText } from "./show-function.js";
 import { jobText } from "./show-job.js";
-import { own } from "./site.js";
+import { keptMs, own } from "./site.js";
 import { readWords, type Words } from "./words.js";
 
 type Action = (context: Context, operands: readonly string[], words: Words) => Promise<number>;
@@ -95,7 +95,7 @@ async function showJobs(
   const client = await context.client();
   const list = await newestOf(
     client,
-    names.length > 0 ? { ids: parseIds(names).join(",") } : { ...own, states: "PENDING,RUNNING" },
+    names.length > 0 ? { ids: parseIds(names).join(",") } : { ...own, sinceMs: nowMs() - keptMs },
   );
   if (names.length > 0 && list.invocations.length === 0)
     throw new GleanerError("NOT_FOUND", "Invalid job id specified");

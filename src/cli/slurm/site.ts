@@ -2,6 +2,9 @@
 
 import { partition } from "../formats/states.js";
 
+/** As long as slurmctld keeps jobs that have ended (MinJobAge). */
+export const keptMs = 300_000;
+
 /** No partition is asked for, or ours is among those. */
 export const isOurPartition = (asked: string | undefined): boolean =>
   asked === undefined || asked.split(",").includes(partition);

@@ -21,12 +21,9 @@ import { partsNamed } from "../formats/squeue-names.js";
 import { newestOf } from "../newest.js";
 import { json, print } from "../output.js";
 import { parseIds } from "../values.js";
-import { dateLine, isOurPartition, listOrNone, own } from "./site.js";
+import { dateLine, isOurPartition, keptMs, listOrNone, own } from "./site.js";
 import { withSubmissions } from "./submissions.js";
 import { readWords, type Words } from "./words.js";
-
-/** As long as slurmctld keeps jobs that have ended (MinJobAge). */
-const keptMs = 300_000;
 
 export async function squeue(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("squeue", given);

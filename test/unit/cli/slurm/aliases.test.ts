@@ -136,6 +136,16 @@ describe("sacct", () => {
     expect((await as("sacct", ...submitit)).stdout).toMatch(/^JobID\|State\|NodeList\n67108900\|/);
     expect(world.requests.at(-1)!.url).toContain("ids=1%2C67108900");
   });
+  test("prints all fields, the long list of them, and their names", async () => {
+    world.answers["GET /v1/invocations"] = () => listOf(runs);
+    const names = (await as("sacct", "--helpformat")).stdout.trim().split(/\s+/);
+    expect(names).toEqual(expect.arrayContaining(["Account", "JobID", "WorkDir"]));
+    const all = (await as("sacct", "-P", "-n", "-o", "ALL")).stdout;
+    expect(all.trim().split("|")).toHaveLength(names.length);
+    expect((await as("sacct", "-P", "-l")).stdout).toMatch(
+      /^JobID\|JobIDRaw\|.*\|AllocTRES\n67108900\|67108900\|job\|gleaner\|/,
+    );
+  });
   test("prints only the header for ids that are none", async () => {
     world.answers["GET /v1/invocations"] = () => listOf();
     expect(await as("sacct", "-j", "99", "-P", "-o", "jobid")).toEqual({
@@ -162,6 +172,10 @@ test("scancel is silent, and fails with one line for each id that is none", asyn
     stderr: "scancel: error: there is no invocation 99\n",
   });
   expect((await as("scancel", "-Q", "99")).stderr).toBe("");
+  // qtoolkit, and jobflow-remote with it, looks for these words.
+  expect((await as("scancel", "-v", "67108900", "-t", "PD")).stderr).toBe(
+    "scancel: Terminating job 67108900\n",
+  );
   expect((await as("scancel")).stderr).toMatch(/^scancel: error: No job identification/);
   expect((await as("scancel", "-s", "USR1", "67108900")).stderr).toMatch(/sends no signals/);
   expect((await as("scancel", "-i", "67108900")).stderr).toMatch(/does not ask/);
@@ -192,6 +206,10 @@ test("scontrol shows a job in pairs, and expands host lists", async () => {
   expect(stdout).toMatch(/\n {3}StdOut=\/home\/ada\/out\.log\n\n$/);
   const one = await as("scontrol", "-o", "show", "job=67108900");
   expect(one.stdout.split("\n")).toHaveLength(2);
+  const before = world.requests.length;
+  await as("scontrol", "show", "job");
+  expect(world.requests[before]!.url).toMatch(/sinceMs=/);
+  expect(world.requests[before]!.url).not.toMatch(/states=/);
   const names = await as("scontrol", "show", "hostnames", "n[1-2],login");
   expect(names.stdout).toBe("n1\nn2\nlogin\n");
   expect((await as("scontrol", "show", "hostlist", "n1,n2")).stdout).toBe("n[1-2]\n");

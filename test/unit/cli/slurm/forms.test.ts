@@ -187,3 +187,19 @@ test("squeue and scancel take what batchtools, Nextflow and clustermq ask", asyn
   expect((await glean("as", "scancel", "--name", "cmq6123")).status).toBe(0);
   expect(world.requests.at(-1)!.body).toEqual({ ids: [], name: "cmq6123" });
 });
+
+test("Toil, pysqa and signac-flow get the answers that they parse", async () => {
+  world.answers["GET /v1/info"] = site;
+  const partitions = await glean("as", "sinfo", "-a", "-o", "%P %G %l %p %c %m");
+  expect(partitions.stdout.split("\n")[1]).toBe("gleaner* (null) infinite 1 8 16000");
+  world.answers["GET /v1/invocations"] = () => listOf(invocation({ id: 42, name: "pi_1" }));
+  world.answers["GET /v1/invocations/42"] = () => ({
+    body: { invocation: invocation({ id: 42 }), submission: { workingDirectory: "/w" } },
+  });
+  const squeue = async (...words: string[]) => (await glean("as", "squeue", ...words)).stdout;
+  expect(await squeue("--format", "%A|%u|%t|%.15j|%Z", "--noheader")).toBe(
+    "42|ada|PD|           pi_1|/w\n",
+  );
+  expect(await squeue("-u", "ada", "-h", "--format=%2t%100j")).toBe(`PD${"pi_1".padEnd(100)}\n`);
+  expect(await squeue("-h", "--format", "%i %t %M")).toBe("42 PD 0:00\n");
+});
