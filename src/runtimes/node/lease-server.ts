@@ -1,18 +1,15 @@
 // Serves the clients of a lease: lets in who proves the key, says how much it is used, ends.
 
-import type { Socket } from "node:net";
 import { monotonicMs, setImmediate } from "../../clock.js";
 import { encodeAccepted } from "../../wire/direct/messages.js";
 import type { Serve, ServeUsage, Serving, Terminating } from "../../wire/worker/serving.js";
 import type { Calls } from "./calls.js";
 import { Client, maxInFlight } from "./lease-client.js";
 import { Endpoint } from "./lease-endpoint.js";
-import { Newcomer } from "./lease-newcomer.js";
+import type { Newcomer } from "./lease-newcomer.js";
+import { Newcomers } from "./lease-newcomers.js";
 import type { CallLog } from "./prints.js";
 
-const handshakeMs = 5_000;
-/** Strangers at once; the oldest one goes for a new one. */
-const maxNewcomers = 256;
 const keepAliveAfterMs = 1_000;
 const usageEveryMs = 1_000;
 /** For the calls that run when the lease ends, and then for their answers. */
@@ -20,10 +17,8 @@ const finishMs = 1_000;
 
 export class LeaseServer {
   private endpoint: Endpoint | null = null;
-  /** The oldest first, each with the end of its time. */
-  private readonly newcomers = new Map<Newcomer, NodeJS.Timeout>();
+  private readonly newcomers: Newcomers;
   private readonly clients = new Set<Client>();
-  private readonly key: Buffer;
   private readonly ticks: NodeJS.Timeout;
   private readonly callsBefore: number;
   private readonly busyMsBefore: number;
@@ -44,7 +39,8 @@ export class LeaseServer {
     private readonly log: CallLog,
     private readonly onUsage: (usage: ServeUsage) => void,
   ) {
-    this.key = Buffer.from(order.key, "hex");
+    const secret = { worker: order.worker, key: Buffer.from(order.key, "hex") };
+    this.newcomers = new Newcomers(secret, (newcomer) => this.accept(newcomer));
     this.callsBefore = calls.ended;
     this.busyMsBefore = calls.busyMs;
     this.ticks = setInterval(() => this.tick(), usageEveryMs);
@@ -59,7 +55,9 @@ export class LeaseServer {
   ): Promise<LeaseServer> {
     const server = new LeaseServer(order, calls, log, onUsage);
     try {
-      server.endpoint = await Endpoint.open(order.ports, (socket) => server.greet(socket));
+      server.endpoint = await Endpoint.open(order.ports, (socket) =>
+        server.newcomers.greet(socket),
+      );
     } catch (error) {
       clearInterval(server.ticks);
       throw error;
@@ -81,7 +79,7 @@ export class LeaseServer {
     this.isEnding = true;
     this.endpoint!.close();
     clearInterval(this.ticks);
-    for (const newcomer of this.newcomers.keys()) newcomer.refuse("ENDED", "the lease has ended");
+    for (const newcomer of this.newcomers.all) newcomer.refuse("ENDED", "the lease has ended");
     for (const client of this.clients) client.endCalls();
     await this.until(() => [...this.clients].every((client) => !client.hasCalls));
     await this.leave("the lease has ended");
@@ -95,7 +93,7 @@ export class LeaseServer {
     for (const client of this.clients) client.close(reason);
     await this.until(() => this.clients.size === 0);
     for (const client of this.clients) client.destroy();
-    for (const { socket } of this.newcomers.keys()) socket.destroy();
+    for (const { socket } of this.newcomers.all) socket.destroy();
     this.tellUsage();
   }
 
@@ -113,26 +111,6 @@ export class LeaseServer {
     this.onQuiet = null;
   }
 
-  private greet(socket: Socket): void {
-    if (this.newcomers.size >= maxNewcomers) {
-      const [oldest] = this.newcomers.keys();
-      oldest!.socket.destroy();
-      this.forgetNewcomer(oldest!);
-    }
-    const secret = { worker: this.order.worker, key: this.key };
-    const newcomer = new Newcomer(socket, secret, () => this.accept(newcomer));
-    this.newcomers.set(
-      newcomer,
-      setTimeout(() => newcomer.socket.destroy(), handshakeMs),
-    );
-    newcomer.socket.once("close", () => this.forgetNewcomer(newcomer));
-  }
-
-  private forgetNewcomer(newcomer: Newcomer): void {
-    clearTimeout(this.newcomers.get(newcomer));
-    this.newcomers.delete(newcomer);
-  }
-
   private accept(newcomer: Newcomer): void {
     if (this.isEnding || this.terminating !== null) {
       newcomer.refuse("ENDED", this.terminating?.reason ?? "the lease has ended");
@@ -142,7 +120,7 @@ export class LeaseServer {
       newcomer.refuse("FULL", `the worker has ${this.clients.size} clients already`);
       return;
     }
-    this.forgetNewcomer(newcomer);
+    this.newcomers.forget(newcomer);
     newcomer.socket.setKeepAlive(true, keepAliveAfterMs);
     const client = new Client(newcomer, this.calls, this.log, {
       onCall: () => this.beHot(),

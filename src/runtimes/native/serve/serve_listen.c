@@ -14,6 +14,8 @@
 #include "sockets.h"
 
 #define BACKLOG 256
+/* More than there are unproven clients. */
+#define ORIGINS 512
 
 static int bound(int family, uint16_t port)
 {
@@ -113,13 +115,51 @@ static bool is_own_user(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == geteuid() || peer.uid == 0);
 }
 
+/* The host that a client comes from: an address of IPv4, or the network of one of IPv6, which may
+ * be all one host's. 0 over the unix socket. */
+static uint64_t origin_of(const struct sockaddr_storage *address)
+{
+	uint64_t network = 0;
+	uint32_t host;
+	const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
+	if (address->ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(six)) {
+		memcpy(&network, six->s6_addr, sizeof network);
+		return network;
+	}
+	if (address->ss_family == AF_INET6)
+		memcpy(&host, six->s6_addr + 12, sizeof host);
+	else if (address->ss_family == AF_INET)
+		host = ((const struct sockaddr_in *)address)->sin_addr.s_addr;
+	else
+		return 0;
+	return (uint64_t)host << 32 | 1;
+}
+
+static bool is_unproven(const struct client *client)
+{
+	return client->state == AWAITS_HELLO || client->state == AWAITS_PROOF;
+}
+
+/* The oldest of the origin that has the most, which keeps nobody from elsewhere away. */
 static void close_oldest_unproven(struct server *server)
 {
-	/* The newest is the first of the list. */
+	uint64_t origins[ORIGINS];
+	uint16_t counts[ORIGINS] = { 0 };
 	struct client *oldest = NULL;
-	for (struct client *each = server->clients; each != NULL; each = each->next)
-		if (each->state == AWAITS_HELLO || each->state == AWAITS_PROOF)
+	unsigned most = 0;
+	/* The newest is the first of the list. */
+	for (struct client *each = server->clients; each != NULL; each = each->next) {
+		if (!is_unproven(each))
+			continue;
+		size_t at = (each->origin ^ each->origin >> 32) % ORIGINS;
+		while (counts[at] > 0 && origins[at] != each->origin)
+			at = (at + 1) % ORIGINS;
+		origins[at] = each->origin;
+		if (++counts[at] >= most) {
+			most = counts[at];
 			oldest = each;
+		}
+	}
 	if (oldest != NULL)
 		client_close(server, oldest);
 }
@@ -137,7 +177,9 @@ void serve_pause(struct server *server, bool is_full)
 
 void serve_accept(struct server *server, int listener)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct sockaddr_storage from = { 0 };
+	socklen_t size = sizeof from;
+	int fd = accept4(listener, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		bool is_full = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
 		if (is_full) {
@@ -157,6 +199,7 @@ void serve_accept(struct server *server, int listener)
 	if (!is_local)
 		socket_tune(fd);
 	client->fd = fd;
+	client->origin = origin_of(&from);
 	client->may_pass = is_local;
 	client->events = AWAITS_INPUT;
 	client->came_ms = now_ms();

@@ -34,6 +34,8 @@ struct client {
 	struct challenge challenge;
 	/* For the worker that it named; random for any other. */
 	uint8_t key[SHA256_BYTES];
+	/* Where it comes from, for the share of each host. */
+	uint64_t origin;
 	long came_ms;
 	/* Since when it has not read what waits for it; 0 if nothing does. */
 	long unread_ms;

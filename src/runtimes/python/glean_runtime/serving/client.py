@@ -26,8 +26,10 @@ Frame = tuple[int, int, bytes, bytes]
 
 
 class Client:
-    def __init__(self, connected: socket.socket, handshake: Handshake) -> None:
+    def __init__(self, connected: socket.socket, origin: str, handshake: Handshake) -> None:
         self.socket = connected
+        #: The address of its host.
+        self.origin = origin
         self.handshake = handshake
         self.since = time.monotonic()
         self.is_proven = False

@@ -21,6 +21,8 @@ _KEEPALIVE = (
     (socket.TCP_USER_TIMEOUT, 5_000),
     (socket.TCP_NODELAY, 1),
 )
+#: An IPv4 address as one of IPv6.
+_MAPPED = bytes(10) + b"\xff\xff"
 _CREDENTIALS = struct.Struct("iII")
 
 
@@ -35,10 +37,11 @@ class Listeners:
         for each in self.all:
             each.setblocking(False)
 
-    def accept(self, listener: socket.socket) -> Optional[socket.socket]:
-        """None if there is none any more, or it is another user's."""
+    def accept(self, listener: socket.socket) -> Optional[tuple[socket.socket, str]]:
+        """A connection and where it comes from; None if there is none any more, or it is another
+        user's."""
         try:
-            connected, _ = listener.accept()
+            connected, address = listener.accept()
         except OSError:
             return None
         connected.setblocking(False)
@@ -49,11 +52,19 @@ class Listeners:
         elif _user_of(connected) not in (0, os.geteuid()):
             connected.close()
             return None
-        return connected
+        return connected, _origin_of(address[0]) if listener is self.tcp else "this host"
 
     def close(self) -> None:
         for each in self.all:
             each.close()
+
+
+def _origin_of(host: str) -> str:
+    """One host may have all addresses of a network of 64 bits."""
+    if ":" not in host:
+        return host
+    packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
+    return host if packed.startswith(_MAPPED) else packed[:8].hex()
 
 
 def _user_of(connected: socket.socket) -> int:

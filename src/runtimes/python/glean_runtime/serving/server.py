@@ -14,16 +14,15 @@ from typing import Callable, Optional
 from .. import frames
 from ..prints import CallLog, Prints
 from ..worker import Answer, Call, Settings, call_of, cancelled
+from .admission import MAX_IN_FLIGHT, Admission
 from .client import Client, Frame
 from .extension import extension
-from .handshake import Handshake, Refusal
+from .handshake import Refusal
 from .listeners import Listeners
 from .lone import Lone
 from .poller import Poller
 from .usage import Usage
 
-MAX_IN_FLIGHT = 256
-_MAX_UNPROVEN = 256
 _END_WITHIN_S = 1.0
 _LOOK_AFTER_S = 1.0
 #: So long calls run in turn before the connections are looked at again.
@@ -52,9 +51,6 @@ class Server:
     ) -> None:
         fields = frames.decode_fields(serve.payload)
         self.id = serve.id
-        self._worker, self._key = fields["worker"], bytes.fromhex(fields["key"])
-        self._hot_ms = int(fields["hotMs"])
-        self._max_clients = int(fields.get("maxClients", "64"))
         self._settings, self._prints, self._tell = settings, prints, tell
         self._run_here, self._start, self._cancel = run_here, start, cancel
         self.log = CallLog(prints, self.id)
@@ -66,7 +62,8 @@ class Server:
         self.is_over = False
         self._usage = Usage(lambda fields: tell(frames.USAGE, self.id, fields, b""))
         self._listeners = Listeners(fields.get("ports", "0"))
-        self._poller = Poller(self._hot_ms)
+        self._admission = Admission(fields, settings.concurrency, self._usage)
+        self._poller = Poller(int(fields["hotMs"]))
         self._lone = Lone(self._poller, self._usage, self.log, run_here)
         #: Has just made a call, and is likely to make the next one.
         self._next_lone: Optional[Client] = None
@@ -133,13 +130,13 @@ class Server:
         return self._start is None or len(self._running) < self._settings.concurrency
 
     def _accept(self, listener: socket.socket) -> None:
-        connected = self._listeners.accept(listener)
-        if connected is None:
+        accepted = self._listeners.accept(listener)
+        if accepted is None:
             return
-        unproven = [each for each in self._clients.values() if not each.is_proven]
-        if len(unproven) >= _MAX_UNPROVEN:
-            self._drop(unproven[0])
-        client = Client(connected, Handshake(self._worker, self._key))
+        connected, origin = accepted
+        client = Client(connected, origin, self._admission.handshake())
+        for each in self._admission.arrived(client):
+            self._drop(each)
         self._clients[connected.fileno()] = client
         self.watch(connected, functools.partial(self._client_ready, client))
 
@@ -199,11 +196,9 @@ class Server:
         if type == frames.CALL:
             self._take_call(client, (type, id, metadata, payload))
         elif type == frames.CLIENT_HELLO:
-            answer = client.handshake.hello(frames.decode_fields(payload))
-            client.send_fields(frames.WORKER_HELLO, 0, answer)
+            self._admission.hello(client, payload)
         elif type == frames.CLIENT_PROOF:
-            client.handshake.check(frames.decode_fields(payload))
-            self._admit(client)
+            self._admission.prove(client, payload, self._ending_at is not None)
         elif type == frames.CANCEL:
             call = client.calls.get(id)
             if call in self._running:
@@ -212,21 +207,6 @@ class Server:
                 self._answer(client, cancelled(id))
         else:
             self._drop(client)
-
-    def _admit(self, client: Client) -> None:
-        if self._ending_at is not None:
-            raise Refusal("ENDED", "this worker serves no more")
-        if self._usage.clients >= self._max_clients:
-            raise Refusal("FULL", f"{self._max_clients} clients are connected, which is the limit")
-        client.is_proven = True
-        self._usage.change_clients(1)
-        accepted = {
-            "concurrency": self._settings.concurrency,
-            "maxInFlight": MAX_IN_FLIGHT,
-            "hotMs": self._hot_ms,
-            "runtime": "python",
-        }
-        client.send_fields(frames.ACCEPTED, 0, accepted)
 
     def _call_of(self, client: Client, frame: Frame) -> Call:
         _, id, metadata, payload = frame
@@ -289,8 +269,7 @@ class Server:
         del self._clients[client.socket.fileno()]
         self._poller.forget(client.socket)
         client.close()
-        if client.is_proven:
-            self._usage.change_clients(-1)
+        self._admission.left(client)
 
     def _look_after(self) -> None:
         now = time.monotonic()
@@ -298,16 +277,13 @@ class Server:
             self._looked_at = now
             self._usage.spin_s = self._poller.spin_s
             self._usage.tell_if_due(now)
-            self._drop_late(now)
+            for client in list(self._clients.values()):
+                if client.is_late(now):
+                    self._drop(client)
         if self._ending_at is not None:
             is_busy = self._running or any(each.unsent_since for each in self._clients.values())
             if not is_busy or now >= self._ending_at:
                 self._finish_end()
-
-    def _drop_late(self, now: float) -> None:
-        for client in list(self._clients.values()):
-            if client.is_late(now):
-                self._drop(client)
 
     def _finish_end(self) -> None:
         for client in self._clients.values():
