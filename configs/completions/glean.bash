@@ -8,7 +8,7 @@ _glean() {
     queue) words="--config -u --user --me -j --job -t --states -r --array -h --noheader -o --format -O --Format --start -S --sort -l --long -n --name -w --nodelist -p --partition -i --iterate --json --help" ;;
     invoke) words="--config --input --type -t --time --async --json -h --help" ;;
     map) words="--config --inputs --output --as-completed --retry-failed -t --time --async -h --help" ;;
-    cancel) words="--config -u --user --me -t --state -n --name -w --nodelist -p --partition -A --account -s --signal -f --full -b --batch -Q --quiet --json -h --help" ;;
+    cancel) words="--config -u --user --me -t --state -n --name -w --nodelist -p --partition -A --account -s --signal -b --batch -f --full -Q --quiet --json -h --help" ;;
     hold) words="--config -h --help" ;;
     release) words="--config -h --help" ;;
     show) words="--config -o --oneliner --answer --log --json -h --help" ;;

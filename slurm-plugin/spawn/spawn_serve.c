@@ -21,6 +21,7 @@
 #include "spawn_names.h"
 #include "spawn_report.h"
 #include "spawn_request.h"
+#include "spawn_signal.h"
 #include "spawn_supervise.h"
 
 #define ATTEMPTS_MAX 8192
@@ -50,6 +51,7 @@ static int open_signals(void)
 	static const int handled[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGNAL_TERMINATE, SIGNAL_TIME_LIMIT, SIGNAL_REQUEUE, SIGNAL_NOTICE};
 	sigset_t set;
 	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGNAL_PASS_ON);
 	for (size_t at = 0; at < sizeof handled / sizeof handled[0]; at++)
 		(void)sigaddset(&set, handled[at]);
 	/* SIGCHLD must not be ignored, as our parent may have left it: then no child could be
@@ -104,12 +106,20 @@ static void begin(struct server *self, const struct frame *frame)
 	}
 }
 
-/* The pid is still the supervisor's: only we reap it. */
-static void pass_on(struct server *self, const struct frame *frame)
+/* The pid is still the supervisor's: only we reap it. False if the frame is malformed. */
+static bool pass_on(struct server *self, const struct frame *frame)
 {
 	const struct attempt *attempt = find(self, frame->id);
+	int packed = frame->kind == FRAME_SIGNAL ? spawn_signal_pack(frame->body) : 0;
+	if (frame->kind == FRAME_SIGNAL && packed == 0)
+		return false;
 	if (attempt == NULL)
-		return; /* it has just ended */
+		return true; /* it has just ended */
+	if (packed != 0) {
+		/* queued: another one that waits must not swallow it */
+		(void)sigqueue(attempt->supervisor, SIGNAL_PASS_ON, (union sigval){.sival_int = packed});
+		return true;
+	}
 	static const int signals[] = {
 	    [FRAME_TERMINATE] = SIGNAL_TERMINATE,
 	    [FRAME_TIME_LIMIT] = SIGNAL_TIME_LIMIT,
@@ -118,6 +128,7 @@ static void pass_on(struct server *self, const struct frame *frame)
 	    [FRAME_KILL] = SIGNAL_KILL,
 	};
 	(void)kill(attempt->supervisor, signals[frame->kind]);
+	return true;
 }
 
 static void skip(struct server *self, size_t *at)
@@ -150,8 +161,8 @@ static bool handle_frames(struct server *self)
 		at += frame.length;
 		if (frame.kind == FRAME_REQUEST)
 			begin(self, &frame);
-		else
-			pass_on(self, &frame);
+		else if (!pass_on(self, &frame))
+			return false;
 	}
 	memmove(buffer, buffer + at, self->used - at);
 	if (self->used > BUFFER_KEPT && self->used - at <= BUFFER_KEPT)

@@ -18,6 +18,7 @@
 #include "spawn_child.h"
 #include "spawn_join.h"
 #include "spawn_last_line.h"
+#include "spawn_signal.h"
 #include "spawn_temporary.h"
 #include "spawn_tree.h"
 #include "util.h"
@@ -130,18 +131,23 @@ static void terminate(struct supervisor *self, const char *why)
 }
 
 /* What the executor asks for, through the server. False if the signal means something else. */
-static bool on_request(struct supervisor *self, uint32_t signal, bool is_server)
+static bool on_request(struct supervisor *self, const struct signalfd_siginfo *info)
 {
+	uint32_t signal = info->ssi_signo;
+	bool is_server = info->ssi_pid == (uint32_t)self->task->server;
 	const char *why = signal == SIGNAL_TERMINATE    ? ""
 			  : signal == SIGNAL_TIME_LIMIT ? " DUE TO TIME LIMIT"
 			  : signal == SIGNAL_REQUEUE    ? " DUE TO JOB REQUEUE"
 							: NULL;
-	if (why == NULL && signal != SIGNAL_NOTICE)
+	if (why == NULL && signal != SIGNAL_NOTICE && signal != (uint32_t)SIGNAL_PASS_ON)
 		return false;
 	if (is_server && why != NULL)
 		terminate(self, why);
-	else if (is_server)
+	else if (is_server && signal == SIGNAL_NOTICE)
 		spawn_tree_notice(&self->tree);
+	/* Before the exec the command is still a part of us, which no user may signal. */
+	else if (is_server && self->watched[ON_STATUS].fd < 0)
+		spawn_signal_send(&self->tree, info->ssi_int);
 	return true;
 }
 
@@ -149,8 +155,7 @@ static void on_signal(struct supervisor *self)
 {
 	struct signalfd_siginfo info;
 	while (read(self->watched[ON_SIGNAL].fd, &info, sizeof info) == (ssize_t)sizeof info) {
-		bool is_server = info.ssi_pid == (uint32_t)self->task->server;
-		if (info.ssi_signo == SIGCHLD || on_request(self, info.ssi_signo, is_server))
+		if (info.ssi_signo == SIGCHLD || on_request(self, &info))
 			continue;
 		if (getppid() != self->task->server)
 			on_orphaned(self);

@@ -13,6 +13,8 @@
 #define SIGNAL_REQUEUE SIGXFSZ
 #define SIGNAL_NOTICE SIGUSR2
 #define SIGNAL_KILL SIGTERM
+/* Queued with what spawn_signal_pack made. */
+#define SIGNAL_PASS_ON SIGRTMIN
 /* What the kernel sends to it when the server is gone. */
 #define SIGNAL_ORPHANED SIGHUP
 

@@ -56,7 +56,7 @@ static bool parse_frames(char *text, size_t length)
 	memcpy(exact, text, length);
 	while ((state = spawn_frame_read(exact + at, length - at, &frame)) == FRAME_WHOLE) {
 		if (frame.body != exact + at + FRAME_HEAD || frame.length > length - at - FRAME_HEAD ||
-		    (frame.kind != FRAME_REQUEST && frame.length > 0))
+		    (frame.kind != FRAME_REQUEST && frame.length != (frame.kind == FRAME_SIGNAL ? FRAME_SIGNAL_BODY : 0)))
 			abort();
 		at += FRAME_HEAD + frame.length;
 	}
@@ -159,8 +159,8 @@ const struct target targets[TARGETS] = {
     {"answer", parse_answer, PLAIN, {"freed 2 13", "freed 0 0", "freed 999999999 999999999"}, {" ", "freed", "-", "1", "\n"}},
     {"frames",
      parse_frames, FRAMES,
-     {"Rrecords\nT\nK", "N\nR\nRmore records\nK"},
-     {"\n", "R", "T", "N", "K", "x", "\xff\xff\xff\xff", "\nRbody", "\nK"}},
+     {"Rrecords\nT\nK", "N\nR\nRmore records\nS\nA\nK"},
+     {"\n", "R", "T", "N", "K", "S\x0a", "A", "x", "\xff\xff\xff\xff", "\nRbody", "\nK"}},
     {"stat",
      parse_stat, PLAIN,
      {"7 (a) b) S 1 7 7 0 -1 4194560 89 0 0 0 0 0 0 0 20 0 1 0 4242 2461696 128 18446744073709551615 1 1 0 0 0 0 0 "

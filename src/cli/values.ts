@@ -1,5 +1,6 @@
 // Parses the values of options as Slurm's commands do: times, memory, counts, arrays and ids.
 
+import { constants } from "node:os";
 import { GleanerError } from "../model/errors.js";
 import { unlimitedMs } from "../model/invocation.js";
 import { maxNamedIds } from "../sdk/index.js";
@@ -239,6 +240,14 @@ export function parseId(text: string): string {
   const ids = parseIds([text]);
   if (ids.length !== 1) throw bad(`${quoted(text)} names several ids: expected one, 42 or 42_7`);
   return ids[0]!;
+}
+
+/** Reads USR1, SIGUSR1, usr1 or 10; null if there is no such signal. */
+export function signalNumber(text: string): number | null {
+  const name = text.toUpperCase().replace(/^(SIG)?/, "SIG");
+  const known: Readonly<Record<string, number | undefined>> = constants.signals;
+  const number = /^\d{1,3}$/.test(text) ? Number(text) : known[name];
+  return number === undefined || number < 1 || number > 64 ? null : number;
 }
 
 /** Quotes text from the user for a message, shortened and without control characters. */

@@ -134,6 +134,9 @@ export class Executor implements HookHandlers {
       case "cancel":
         this.orders.cancel(message.key, message.isRequeue);
         break;
+      case "signal":
+        this.attempts.signal(message.key, message);
+        break;
       case "recorded":
         this.orders.recorded(message.key);
         this.outside.payloads?.forget(message.key);
@@ -149,12 +152,11 @@ export class Executor implements HookHandlers {
         this.attempts.foresee(message.inMs, message.reason);
         this.outside.leases?.foresee(message.inMs, message.reason);
         break;
-      case "removeCheckpoint": {
+      case "removeCheckpoint":
         // Nothing may run without a core that is certainly ours; the daemon asks again.
-        const isOurs = this.budget.cores > 0 && !this.allowance.waitsForCores;
-        if (isOurs && this.departure.mode !== "leaving") this.remover.remove(message.order);
+        if (this.budget.cores === 0 || this.allowance.waitsForCores) break;
+        if (this.departure.mode !== "leaving") this.remover.remove(message.order);
         break;
-      }
       case "keepWarm":
         this.outside.workers?.keepWarm(message.workers);
         break;
@@ -225,9 +227,8 @@ export class Executor implements HookHandlers {
 
   /** A job that the current order could not include still counts. */
   private forget(jobs: readonly JobId[]): void {
-    const gone = this.allowance.forget(jobs);
     try {
-      this.folder.removeMarks(gone);
+      this.folder.removeMarks(this.allowance.forget(jobs));
     } catch (thrown) {
       this.log("trouble", { what: `cannot remove marks: ${messageOf(thrown)}` });
     }

@@ -67,6 +67,8 @@ const maxUnkillable = 64;
 const maxShownLength = 512;
 /** A call's settings have at most 64 KiB, and its other terms are short. */
 const maxVoucherBytes = 128 * 1024;
+/** Those of Linux, with the real-time signals. */
+const maxSignal = 64;
 /** PATH_MAX. */
 const maxPathLength = 4_096;
 /** The upper limit of setTimeout. */
@@ -76,6 +78,7 @@ const maxWords = 16_384;
 const maxWordLength = 4 * 1024 * 1024;
 const maxId = 4_294_967_295;
 
+const signalNumber = integer(1, maxSignal);
 export const milliseconds = integer(0);
 export const path = pattern(/^\/[^\0]{0,4095}$/);
 const word = text(maxWordLength);
@@ -119,7 +122,7 @@ const report = object<AttemptReport>({
     "LOST",
   ),
   exitCode: orNull(integer(0, 255)),
-  signal: orNull(integer(1, 64)),
+  signal: orNull(signalNumber),
   wallMs: milliseconds,
   shareMs: optional(milliseconds),
   cpuMs: milliseconds,
@@ -159,7 +162,7 @@ const order = object<AttemptOrder>({
   environment: record(word, maxWords),
   command,
   notice: orNull(
-    object<Notice>({ signal: integer(1, 64), leadMs: integer(0, maxTimerMs), mainOnly: truth }),
+    object<Notice>({ signal: signalNumber, leadMs: integer(0, maxTimerMs), mainOnly: truth }),
   ),
   checkpointDirectory: orNull(path),
   after: optional(attemptKey),
@@ -263,14 +266,16 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   budget: object({ type: type("budget"), ...budgetFields }),
   start: object({ type: type("start"), order }),
   cancel: object({ type: type("cancel"), key: attemptKey, isRequeue: optional(truth) }),
+  signal: object({
+    type: type("signal"),
+    key: attemptKey,
+    signal: signalNumber,
+    to: oneOf("steps", "script", "all"),
+  }),
   recorded: object({ type: type("recorded"), key: attemptKey }),
   forgetJobs: object({ type: type("forgetJobs"), jobs: list(job, maxJobs) }),
   drain: object({ type: type("drain"), reason }),
-  stop: object({
-    type: type("stop"),
-    reason,
-    graceMs: optional(integer(0, maxTimerMs)),
-  }),
+  stop: object({ type: type("stop"), reason, graceMs: optional(integer(0, maxTimerMs)) }),
   foresee: object({
     type: type("foresee"),
     inMs: orNull(integer(0, maxTimerMs)),

@@ -105,11 +105,20 @@ export interface BudgetOrder {
   readonly facts?: SiteFacts | undefined;
 }
 
+/** A signal for an attempt, as scancel sends it: to its steps, its script alone, or both. */
+export interface SignalOrder {
+  /** 1 to 64. */
+  readonly signal: number;
+  readonly to: "steps" | "script" | "all";
+}
+
 export type DaemonMessage =
   | ({ readonly type: "budget" } & BudgetOrder)
   | { readonly type: "start"; readonly order: AttemptOrder }
   /** Ends an attempt; with `isRequeue` because its invocation is to run again. */
   | { readonly type: "cancel"; readonly key: AttemptKey; readonly isRequeue?: boolean | undefined }
+  /** Sends a signal to what runs, and leaves it at that. */
+  | ({ readonly type: "signal"; readonly key: AttemptKey } & SignalOrder)
   /** The report of this attempt is durable, so the executor may forget it. */
   | { readonly type: "recorded"; readonly key: AttemptKey }
   /** Marks of jobs that slurmctld no longer knows. */

@@ -29,6 +29,10 @@ enum frame_state spawn_frame_read(uint8_t *at, size_t left, struct frame *frame)
 		if (found.length == 0)
 			break;
 		return FRAME_BROKEN;
+	case FRAME_SIGNAL:
+		if (found.length == FRAME_SIGNAL_BODY)
+			break;
+		return FRAME_BROKEN;
 	default:
 		return FRAME_BROKEN;
 	}

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #define FRAME_HEAD 9
+/* The body of FRAME_SIGNAL: a signal, and which processes get it (spawn_signal.h). */
+#define FRAME_SIGNAL_BODY 2
 
 enum frame_kind {
 	FRAME_REQUEST = 'R',
@@ -18,6 +20,7 @@ enum frame_kind {
 	FRAME_REQUEUE = 'Q',
 	FRAME_NOTICE = 'N',
 	FRAME_KILL = 'K',
+	FRAME_SIGNAL = 'S',
 };
 
 struct frame {

@@ -1,11 +1,13 @@
-// Cancels what scancel's options choose: for `glean cancel`, and for scancel itself.
+// Cancels what scancel's options choose, or sends it a signal: for `glean cancel`, and for scancel
+// itself.
 
+import { constants } from "node:os";
 import { GleanerError } from "../../model/errors.js";
 import { expandHostList } from "../../model/hostlist.js";
-import { type GleanerClient, maxNamedIds } from "../../sdk/index.js";
+import { type CancelRequest, type GleanerClient, maxNamedIds } from "../../sdk/index.js";
 import { parseStates } from "../filters.js";
 import { newestOf } from "../newest.js";
-import { parseIds, quoted } from "../values.js";
+import { parseIds, quoted, signalNumber } from "../values.js";
 import { isOurPartition } from "./site.js";
 
 /** More do not fit on a command line. */
@@ -20,9 +22,15 @@ export interface Choice {
   readonly nodelist?: string;
   readonly partition?: string;
   readonly signal?: string;
+  /** Only the script gets the signal. */
+  readonly batch?: boolean;
+  /** The script gets it, too, and all that it started. */
+  readonly full?: boolean;
   /** Whether an account, QOS, reservation or the like is named, of which invocations have none. */
   readonly isForeign: boolean;
 }
+
+type Signal = NonNullable<CancelRequest["signal"]>;
 
 export interface Cancelled {
   readonly cancelled: number;
@@ -35,36 +43,74 @@ export async function cancelChosen(
   choice: Choice,
   none: string,
 ): Promise<Cancelled> {
-  const { user, name, state, nodelist, partition, signal, isForeign } = choice;
-  requireKill(signal);
-  // A step, such as 42.batch, is part of its invocation.
-  const named = choice.ids.map((each) => each.replace(/\.\w+$/, ""));
-  const ids = [...new Set(parseIds(named, mostIds))];
+  const { user, name, state, nodelist, partition, isForeign } = choice;
+  const named = namedIn(choice);
   const states = state === undefined ? [undefined] : parseStates(state, "-t").own;
   const filter = { ...(user !== undefined && { user }), ...(name !== undefined && { name }) };
   const isFiltered = [user, name, state, nodelist, partition].some((each) => each !== undefined);
-  if (ids.length === 0 && !isFiltered && !isForeign) throw new GleanerError("BAD_REQUEST", none);
+  if (choice.ids.length === 0 && !isFiltered && !isForeign)
+    throw new GleanerError("BAD_REQUEST", none);
   if (isForeign || !isOurPartition(partition)) return { cancelled: 0, problems: [] };
   const connected = await client();
-  const selected = nodelist === undefined ? ids : await onNodes(connected, nodelist, ids);
-  if (nodelist !== undefined && selected.length === 0) return { cancelled: 0, problems: [] };
   const answer = { cancelled: 0, problems: [] as string[] };
-  for (const one of states)
-    for (const some of portionsOf(selected)) {
-      const request = { ids: some, ...filter, ...(one !== undefined && { state: one }) };
-      const { cancelled, problems } = await connected.cancel(request);
-      answer.cancelled += cancelled;
-      answer.problems.push(...problems);
-    }
+  for (const { ids, signal } of named) {
+    const selected = nodelist === undefined ? ids : await onNodes(connected, nodelist, ids);
+    if (nodelist !== undefined && selected.length === 0) continue;
+    for (const state of states)
+      for (const some of portionsOf(selected)) {
+        const request = {
+          ...{ ids: some, ...filter },
+          ...(state !== undefined && { state }),
+          ...(signal !== undefined && { signal }),
+        };
+        const { cancelled, problems } = await connected.cancel(request);
+        answer.cancelled += cancelled;
+        answer.problems.push(...problems);
+      }
+  }
   return answer;
 }
 
-/** Gleaner ends a function; it passes no other signals on. */
-function requireKill(signal: string | undefined): void {
-  if (signal === undefined || /^(SIG)?KILL$|^9$/i.test(signal)) return;
+interface Named {
+  readonly ids: readonly string[];
+  /** If omitted, they are cancelled. */
+  readonly signal: Signal | undefined;
+}
+
+/** The ids, apart from those of steps, which get a signal: 42.0 its tasks, 42.batch the script. */
+function namedIn(choice: Choice): Named[] {
+  const texts = choice.ids.flatMap((each) => each.split(/,(?![^[]*\])/));
+  const [whole, batch, steps]: string[][] = [[], [], []];
+  for (const text of texts) {
+    const [, id, step] = /^(.*)\.(\w+)$/.exec(text) ?? [];
+    if (id === undefined) whole!.push(text);
+    else (step === "batch" ? batch! : steps!).push(id);
+  }
+  const idsOf = (some: readonly string[]) => [...new Set(parseIds(some, mostIds))];
+  const number = choice.signal === undefined ? null : numberOf(choice.signal);
+  const named = [
+    { ids: idsOf(whole!), signal: signalFor(number, choice) },
+    { ids: idsOf(batch!), signal: { number: number ?? kill, to: "script" } as const },
+    { ids: idsOf(steps!), signal: { number: number ?? kill, to: "steps" } as const },
+  ];
+  return texts.length === 0 ? named.slice(0, 1) : named.filter(({ ids }) => ids.length > 0);
+}
+
+const kill = constants.signals.SIGKILL;
+
+/** undefined: what is chosen is cancelled, as without a signal. */
+function signalFor(number: number | null, { batch, full }: Choice): Signal | undefined {
+  if (batch) return { number: number ?? kill, to: "script" };
+  if (number === null || number === kill) return undefined;
+  return { number, to: full ? "all" : "steps" };
+}
+
+function numberOf(text: string): number {
+  const number = signalNumber(text);
+  if (number !== null) return number;
   throw new GleanerError(
     "BAD_REQUEST",
-    `--signal ${quoted(signal)}: Gleaner sends no signals to what runs: omit it to cancel, or ask for a notice with sbatch --signal`,
+    `--signal ${quoted(text)}: expected a signal, such as USR1, TERM or INT, or its number`,
   );
 }
 

@@ -26,6 +26,8 @@ export async function scancel(context: Context, given: readonly string[]): Promi
       ...optional("nodelist", words.get("nodelist")),
       ...optional("partition", words.get("partition")),
       ...optional("signal", words.get("signal")),
+      batch: words.has("batch"),
+      full: words.has("full"),
       isForeign: ["account", "qos", "reservation", "wckey", "cron"].some(words.has),
     },
     "No job identification provided",

@@ -1,5 +1,5 @@
-// The requests to hold and to release what waits, and to cancel, by ids or by a filter: waiting
-// invocations end in one transaction, and executors are told to cancel running ones.
+// The requests to hold and to release what waits, and to cancel or to signal, by ids or by a
+// filter: waiting invocations end in one transaction, and executors are told of running ones.
 
 import type { Logger } from "pino";
 import type { Store } from "../../core/ports/store.js";
@@ -7,7 +7,14 @@ import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import { submissionIdOf } from "../../model/invocation.js";
 import type { AskedOf, CancelAnswer, HoldAnswer } from "../../wire/api/types.js";
-import { type Chosen, endChosen, endRunning, tasksOfArray } from "../executors/ending.js";
+import {
+  type Chosen,
+  endChosen,
+  endRunning,
+  signalChosen,
+  tasksOfArray,
+  unsentTo,
+} from "../executors/ending.js";
 import type { Executors } from "../executors/executors.js";
 import { DesertedRuns } from "../invocations/ends/deserted-runs.js";
 import type { Waiters } from "../invocations/waiters.js";
@@ -56,17 +63,13 @@ export async function cancel(
   caller: Caller,
   body: Request,
 ): Promise<CancelAnswer> {
-  const problems: string[] = [];
   const named: Named[] = [];
-  for (const id of new Set(body.ids))
-    try {
-      const found = await find(deps, caller, id);
-      if (found !== null) named.push(found);
-    } catch (thrown) {
-      if (!(thrown instanceof GleanerError)) throw thrown;
-      problems.push(thrown.message);
-    }
-  const { ids, user, state, name } = body;
+  const { ids, user, state, name, signal } = body;
+  const problems = await problemsOf(ids, async (id) => {
+    const found = await find(deps, caller, id);
+    if (found !== null) named.push(found);
+    else if (signal !== undefined) throw new GleanerError("BAD_REQUEST", `${id} has ended`);
+  });
   if (ids.length === 0 && user === undefined && state === undefined && name === undefined)
     throw new GleanerError("BAD_REQUEST", "nothing selected to cancel: give ids, -u, -t or -n");
   const uid = await chosenUid(deps, caller, user, "cancel the invocations of");
@@ -75,9 +78,20 @@ export async function cancel(
     singles: [...chosen.singles].filter((each) => matches(each, { uid, state, name })),
     runs: chosen.runs.filter((run) => matches(run.at(run.fromId), { uid, state, name })),
   };
-  const cancelled = await endChosen(deps, `cancelled by ${caller.user}`, filtered);
-  return { cancelled, problems };
+  const reason = `cancelled by ${caller.user}`;
+  if (signal === undefined) return { cancelled: await endChosen(deps, reason, filtered), problems };
+  const order = { signal: signal.number, to: signal.to };
+  const { sent, problems: refused, waiting } = await signalChosen(deps, order, filtered);
+  if (signal.number === kill) {
+    const ended = await endChosen(deps, reason, waiting);
+    return { cancelled: sent + ended, problems: [...problems, ...refused] };
+  }
+  // A filter chooses what can take a signal.
+  if (ids.length > 0) problems.push(...refused, ...unsentTo(waiting));
+  return { cancelled: sent, problems };
 }
+
+const kill = 9;
 
 /** An invocation or an array that had not ended when it was looked for. */
 type Named = { readonly kind: "one" | "array"; readonly id: InvocationId };

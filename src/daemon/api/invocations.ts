@@ -101,9 +101,11 @@ export function invocationHandlers(
     },
     cancel: async ({ caller, body, request }) => {
       const answer = await cancel(deps, caller, body);
-      const { ids, ...filter } = body;
+      const { ids, signal, ...filter } = body;
       const subject = ids.length > 0 ? ids.join(",") : JSON.stringify(filter);
-      const detail = `${answer.cancelled} cancelled, ${answer.problems.length} refused`;
+      const done =
+        signal === undefined ? "cancelled" : `sent signal ${signal.number} to ${signal.to}`;
+      const detail = `${answer.cancelled} ${done}, ${answer.problems.length} refused`;
       request.act = { action: "cancel", subject, detail };
       return answer;
     },

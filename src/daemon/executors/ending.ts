@@ -1,9 +1,12 @@
 // Ends invocations before their time: those that wait in one transaction, and executors are told to
-// end those that run.
+// end those that run. Passes signals on to those that run.
 
 import { WaitingRuns } from "../../core/placement/waiting-runs.js";
 import type { Store } from "../../core/ports/store.js";
+import { counted } from "../../model/counted.js";
 import type { InvocationId } from "../../model/ids.js";
+import { displayId } from "../../model/invocation.js";
+import type { SignalOrder } from "../../wire/messages.js";
 import { endWithdrawn, isTurnOver, nextTurn } from "../invocations/withdrawal.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
@@ -90,4 +93,62 @@ export function endRunning(
   const assignment = all.assignments.get(live.id);
   const record = assignment && registry.get(assignment.executor);
   if (record !== undefined) executors.cancel(record, assignment!, live.isRequeued);
+}
+
+interface Signalled {
+  readonly sent: number;
+  /** A sentence for each reason why some of it gets no signal. */
+  readonly problems: readonly string[];
+  /** What does not run. */
+  readonly waiting: Chosen;
+}
+
+/** Tells executors of a signal for what runs. */
+export async function signalChosen(
+  deps: Pick<EndingParts, "live" | "registry">,
+  order: SignalOrder,
+  { singles, runs }: Chosen,
+): Promise<Signalled> {
+  const waiting: Live[] = [];
+  const refused = new Map<string, Live[]>();
+  let sent = 0;
+  for (const [at, each] of [...singles].entries()) {
+    if (isTurnOver(at)) await nextTurn();
+    if (each.state !== "RUNNING") {
+      waiting.push(each);
+      continue;
+    }
+    const problem = signalRunning(deps, each, order);
+    if (problem === null) sent++;
+    else if (!refused.get(problem)?.push(each)) refused.set(problem, [each]);
+  }
+  const problems = [...refused].map(([why, all]) => unsent(all[0]!, all.length, why));
+  return { sent, problems, waiting: { singles: waiting, runs } };
+}
+
+/** Returns why it gets no signal; null if its executor was told of it. */
+function signalRunning(
+  { live: all, registry }: Pick<EndingParts, "live" | "registry">,
+  live: Live,
+  order: SignalOrder,
+): string | null {
+  if (live.submission.workerKey !== null) return "calls take none: omit the signal to cancel";
+  const assignment = all.assignments.get(live.id);
+  const line = assignment && registry.get(assignment.executor)?.line;
+  if (!line) return "its node is not connected now: try again in 10 s";
+  const { invocation, attempt } = assignment;
+  line.send({ type: "signal", key: { invocation, attempt }, ...order });
+  return null;
+}
+
+/** Says that what waits gets no signal; nothing if nothing waits. */
+export function unsentTo({ singles, runs }: Chosen): string[] {
+  const all = [...singles, ...runs.map((run) => run.at(run.fromId))];
+  const count = runs.reduce((sum, run) => sum + run.count, [...singles].length);
+  return count === 0 ? [] : [unsent(all[0]!, count, "only what runs takes signals")];
+}
+
+function unsent(first: Live, count: number, why: string): string {
+  const more = count === 1 ? "" : ` and ${counted(count - 1, "other")}`;
+  return `no signal was sent to ${displayId(first.invocation)}${more}: ${why}`;
 }

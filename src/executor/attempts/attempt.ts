@@ -3,16 +3,24 @@
 
 import { clearTimeout, monotonicMs, type Timer } from "../../clock.js";
 import type { GresCounts } from "../../model/slurm/gres-counts.js";
-import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
+import type { AttemptKey, AttemptOrder, SignalOrder } from "../../wire/messages.js";
 import type { Held } from "../budget/victims.js";
 import type { AttemptGroup } from "../containment/containment.js";
-import type { Place, RunHandle } from "../runtimes/runtime.js";
+import type { Place, RunHandle, SignalReach } from "../runtimes/runtime.js";
 import { FrozenTime } from "./freezing.js";
 import { HangWatch } from "./hanging.js";
 import { AttemptNotices } from "./notices.js";
 import type { Ending, Outcome } from "./outcome.js";
 
 export const keyText = (key: AttemptKey): string => `${key.invocation}.${key.attempt}`;
+
+/** What is run here without a script is a step of its own, as with srun. */
+function reachOf({ command }: AttemptOrder, to: SignalOrder["to"]): SignalReach {
+  // Its main process carries the streams of its tasks.
+  if (command.kind === "attached") return "children";
+  if (to === "script") return "main";
+  return to === "steps" && command.kind === "script" ? "steps" : "all";
+}
 
 export interface Running extends Held {
   readonly key: AttemptKey;
@@ -60,6 +68,11 @@ export class Attempt implements Running {
     this.gone = new Promise((resolve) => {
       this.settle = resolve;
     });
+  }
+
+  /** Before its command runs, and if it is a call, nothing could handle the signal. */
+  signal({ signal, to }: SignalOrder): void {
+    if (this.isStarted) this.handle!.signal?.(signal, reachOf(this.order, to));
   }
 
   get isEnding(): boolean {

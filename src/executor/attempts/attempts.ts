@@ -2,10 +2,9 @@
 // and waits until its processes are gone.
 
 import { clearTimeout, machineMonotonicNs, monotonicMs, setTimeout } from "../../clock.js";
-import { errnoOf, messageOf } from "../../model/errors.js";
 import { fits, nothing, type Resources, subtract, sumOf } from "../../model/resources.js";
 import type { LaunchSpec } from "../../wire/launch.js";
-import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
+import type { AttemptKey, AttemptOrder, SignalOrder } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
 import { emptied, emptyPollMs } from "../containment/emptying.js";
 import type { HungGroup } from "../containment/unkillable.js";
@@ -13,7 +12,7 @@ import type { Place, RunEnd, Runtime, Termination } from "../runtimes/runtime.js
 import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
 import { freezeAll, thaw, withoutFrozenTime } from "./freezing.js";
 import type { Foreseen } from "./notices.js";
-import { type Ending, hungOutcome, type Outcome, outcomeOf } from "./outcome.js";
+import { type Ending, hungOutcome, type Outcome, outcomeOf, withoutGroup } from "./outcome.js";
 import { placesOf, together, victimsOf } from "./places.js";
 import { atOnce, type PassOn } from "./preempt-signal.js";
 import { withinMs } from "./timing.js";
@@ -82,19 +81,17 @@ export class Attempts {
    * cannot start.
    */
   start(order: AttemptOrder, budget: Resources): void {
-    const key = { invocation: order.invocation, attempt: order.attempt };
     let place: Place;
     try {
       place = this.runtime.prepare(order, subtract(budget, this.held));
     } catch (thrown) {
-      const reason = `the node could not create a cgroup: ${messageOf(thrown)}`;
-      this.events.onTrouble(reason);
-      const failure = { kind: "failed", stage: "join", errno: errnoOf(thrown), heldMs: 0 } as const;
-      this.events.onEnded(key, outcomeOf({ ...failure, message: reason }, order, null));
+      const outcome = withoutGroup(thrown);
+      this.events.onTrouble(outcome.reason!);
+      this.events.onEnded({ invocation: order.invocation, attempt: order.attempt }, outcome);
       return;
     }
     const attempt = new Attempt(order, place);
-    this.attempts.set(keyText(key), attempt);
+    this.attempts.set(keyText(order), attempt);
     this.limitTime(attempt);
     attempt.handle = place.start({
       onStarted: () => this.onStarted(attempt),
@@ -108,6 +105,10 @@ export class Attempts {
   cancel(key: AttemptKey, why: "CANCELLED" | "REQUEUED"): void {
     const attempt = this.attempts.get(keyText(key));
     if (attempt) this.terminate(attempt, why, `it was ${why.toLowerCase()}`);
+  }
+
+  signal(key: AttemptKey, order: SignalOrder): void {
+    this.attempts.get(keyText(key))?.signal(order);
   }
 
   /** The node is expected to be needed in `inMs` milliseconds; null cancels that expectation. */
@@ -131,10 +132,8 @@ export class Attempts {
   async part(reason: string, graceMs: number): Promise<void> {
     const left = this.ask(reason);
     const untold = [...this.attempts.values()].filter(({ notices }) => notices.given === null);
-    this.evict(
-      untold.map(({ key }) => key),
-      reason,
-    );
+    const keys = untold.map(({ key }) => key);
+    this.evict(keys, reason);
     await withinMs(graceMs, left);
   }
 

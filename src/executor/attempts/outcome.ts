@@ -3,6 +3,7 @@
 import { constants } from "node:os";
 import { sentenceOf } from "../../model/call.js";
 import { counted } from "../../model/counted.js";
+import { errnoOf, messageOf } from "../../model/errors.js";
 import type { AttemptEnd } from "../../model/invocation.js";
 import type { AttemptOrder, AttemptReport } from "../../wire/messages.js";
 import { signalText } from "../../workers/signal-text.js";
@@ -27,6 +28,12 @@ export const notStarted = (end: AttemptEnd, reason: string, wallMs = 0): Outcome
   wallMs,
   cpuMs: 0,
   maxRssMb: 0,
+});
+
+/** The outcome of an attempt for which the node could not create a cgroup. */
+export const withoutGroup = (thrown: unknown): Outcome => ({
+  ...notStarted("FAILED", `the node could not create a cgroup: ${messageOf(thrown)}`),
+  startFailure: { stage: "join", errno: errnoOf(thrown) },
 });
 
 /**

@@ -115,11 +115,16 @@ type OwnEnd =
 /** Why an attempt gets SIGTERM, which its command's error file says. */
 export type Termination = "TIMEOUT" | "CANCELLED" | "REQUEUED";
 
+/** Which processes get a signal: the command itself, its steps, all that it started, or all. */
+export type SignalReach = "main" | "steps" | "children" | "all";
+
 export interface RunHandle {
   /** Sends SIGTERM to the command's processes. */
   terminate(why: Termination): void;
   /** Sends the signal that its order specifies. */
   notify(): void;
+  /** Sends a signal that the user asks for; omitted by workers, whose calls are no processes. */
+  signal?(signal: number, reach: SignalReach): void;
   /** Sends SIGKILL to the whole tree. */
   kill(): void;
   /** All groups were killed with one write: what the tree still says before it is gone is void. */

@@ -3,6 +3,7 @@
 import type { Isolation } from "../../wire/isolation.js";
 import type { AttemptOrder } from "../../wire/messages.js";
 import type { AttemptGroup } from "../containment/containment.js";
+import type { SignalReach } from "./runtime.js";
 
 /** The kernel kills functions before anything of a batch job. */
 const oomScoreAdj = 1_000;
@@ -56,6 +57,15 @@ export function encodeControl(id: number, kind: Control): Buffer {
   return frame;
 }
 
+const reaches = { main: "M", steps: "S", children: "C", all: "A" } as const;
+
+export function encodeSignal(id: number, signal: number, reach: SignalReach): Buffer {
+  const frame = Buffer.allocUnsafe(headBytes + 2);
+  const at = writeHead(frame, id, "S");
+  frame.writeUInt8(reaches[reach].charCodeAt(0), frame.writeUInt8(signal, at));
+  return frame;
+}
+
 /** A frame whose body consists of records: a u32 size and `key=value` each; little-endian. */
 export function encodeRequest(
   id: number,
@@ -75,7 +85,7 @@ export function encodeRequest(
   return frame;
 }
 
-function writeHead(frame: Buffer, id: number, kind: Control | "R"): number {
+function writeHead(frame: Buffer, id: number, kind: Control | "R" | "S"): number {
   frame.writeUInt32LE(frame.length - headBytes, 0);
   frame.writeUInt32LE(id, 4);
   return frame.writeUInt8(kind.charCodeAt(0), 8);

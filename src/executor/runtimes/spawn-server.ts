@@ -7,7 +7,13 @@ import { clearTimeout, setTimeout } from "../../clock.js";
 import type { AttemptGroup } from "../containment/containment.js";
 import type { ProcessEvents, RunHandle } from "./runtime.js";
 import { SpawnReport } from "./spawn-report.js";
-import { type Control, encodeControl, encodeRequest, type SpawnOrder } from "./spawn-request.js";
+import {
+  type Control,
+  encodeControl,
+  encodeRequest,
+  encodeSignal,
+  type SpawnOrder,
+} from "./spawn-request.js";
 
 /** A report line has at most 512 bytes; a longer line does not come from glean-spawn. */
 const maxReportBytes = 4_096;
@@ -60,15 +66,17 @@ export class SpawnServer {
     const id = ++this.lastId;
     this.runs.set(id, new SpawnReport(group.maxPolledProcesses, events));
     this.send(encodeRequest(id, order, group, this.sharesSession));
-    const control = (kind: Control) => {
+    const tell = (frame: Buffer) => {
       if (!this.runs.has(id)) return;
-      this.send(encodeControl(id, kind));
+      this.send(frame);
       // The caller may keep this process busy while it waits for the effect.
       this.flush();
     };
+    const control = (kind: Control) => tell(encodeControl(id, kind));
     return {
       terminate: (why) => control(terminations[why]),
       notify: () => control("N"),
+      signal: (signal, reach) => tell(encodeSignal(id, signal, reach)),
       kill: () => {
         group.kill();
         control("K");

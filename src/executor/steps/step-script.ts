@@ -81,7 +81,7 @@ case $exported in
     for item in "@{items[@]}"; do [[ $item == *=* ]] && export "$item"; done ;;
 esac
 export SLURM_NTASKS=$n SLURM_NPROCS=$n SLURM_STEP_NUM_TASKS=$n SLURM_STEP_NUM_NODES=1
-export SLURM_STEP_TASKS_PER_NODE=$n SLURM_TASKS_PER_NODE=$n SLURM_STEP_ID=0 SLURM_STEPID=0
+export SLURM_STEP_TASKS_PER_NODE=$n SLURM_TASKS_PER_NODE=$n
 export SLURM_STEP_NODELIST=$SLURMD_NODENAME SLURM_NODEID=0 SLURM_LAUNCH_NODE_IPADDR=127.0.0.1
 [ -z "$c" ] || export SLURM_CPUS_PER_TASK=$c
 
@@ -107,6 +107,8 @@ run_task() { # TASK COMMAND...: becomes the command, with the task's files and v
   [ -z "$file" ] || exec >> "$file"
   if [ -n "$errors" ]; then exec 2>> "$errors"; elif [ -n "$file" ]; then exec 2>&1; fi
   [ -z "$label" ] || exec > >(sed -u "s/^/$task: /") 2> >(sed -u "s/^/$task: /" >&2)
+  # Signals that scancel sends are for what has it in its environment.
+  export SLURM_STEP_ID=0 SLURM_STEPID=0
   [ -z "$input" ] || exec < "$(name_of "$input" $task)" || exit 1
   [ -z "$multi" ] || { pick $task "$1"; set -- "@{words[@]}"; }
   export -fn run_task name_of pick 2>/dev/null; export -n out err input label codes multi

@@ -63,7 +63,11 @@ export interface Server {
 
 /** One attempt, under a server of its own. */
 export interface Attempt extends Omit<Server, "socket"> {
-  readonly control: { write(kinds: string): void; end(): void };
+  readonly control: {
+    write(kinds: string): void;
+    send(kind: string, body: readonly number[]): void;
+    end(): void;
+  };
   /** All lines to the end, with those already read by next(); then the server ends. */
   readonly all: () => Promise<string[]>;
   /** Of the supervisor, once its command has started. */
@@ -168,7 +172,9 @@ export class SpawnFolder {
       const stat = fs.readFileSync(`/proc/${lines[0]!.split(" ")[1]}/stat`, "latin1");
       return Number(stat.slice(stat.lastIndexOf(")")).split(" ")[2]);
     };
-    const control = { write, end: () => socket.end() };
+    const send = (kind: string, body: readonly number[]) =>
+      socket.write(frame(1, kind, Buffer.from(body)));
+    const control = { write, send, end: () => socket.end() };
     return { ...server, next, control, all, supervisor };
   }
 

@@ -4,6 +4,7 @@
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { until } from "../../support/executor/executor.js";
 import { makePlugin } from "../../support/executor/plugin.js";
 import { type Field, SpawnFolder } from "../../support/executor/spawn.js";
 
@@ -82,6 +83,50 @@ describe("the notice", () => {
   test.each(["0", "65", "TERM", ""])("cannot be signal %j", async (signal) => {
     const words = await at.finish(at.command(["true"], [["notice", signal]]));
     expect(words.slice(0, 2)).toEqual(["failed", "request"]);
+  });
+});
+
+describe("a signal", () => {
+  /** A script whose child and task of a step, each of which says what it gets, wait with it. */
+  const script = `say() { echo "$1" >>"$0"; }
+trap 'say script' USR1
+wait_for() { perl -e '$SIG{USR1} = sub { print "$ARGV[0]\n" }; $| = 1; print "up\n"; sleep 1 while 1' $1; }
+wait_for child >>"$0" &
+SLURM_STEP_ID=0 wait_for task >>"$0" &
+while :; do wait; done`;
+
+  test.each([
+    ["M", ["script"]],
+    ["S", ["task"]],
+    ["C", ["child", "task"]],
+    ["A", ["child", "script", "task"]],
+  ])("for %s reaches %j", async (reach, expected) => {
+    const output = at.file("said");
+    fs.writeFileSync(output, "");
+    fs.chmodSync(output, 0o666);
+    const attempt = at.launch(at.command(["bash", "-c", script, output]));
+    const said = () => fs.readFileSync(output, "utf8").split("\n").slice(0, -1).toSorted();
+    await until(() => said().length === 2);
+    attempt.control.send("S", [10, reach.charCodeAt(0)]);
+    await until(() => said().length >= 2 + expected.length);
+    // What comes second is the proof that nobody else gets the first.
+    attempt.control.send("S", [10, "A".charCodeAt(0)]);
+    await until(() => said().length >= 5 + expected.length);
+    expect(said()).toEqual([...expected, "child", "script", "task", "up", "up"].toSorted());
+    attempt.control.write("K");
+    expect((await attempt.all()).at(-1)).toMatch(/^ended 0 9 /);
+  });
+
+  test.each([
+    ["0", [0, 65]],
+    ["65", [65, 65]],
+    ["for nobody", [10, 66]],
+    ["without a reach", [10]],
+  ])("%s is no frame: the server exits and everything ends", async (_, body) => {
+    const attempt = at.launch(at.command(["sleep", "1000"]));
+    expect(await attempt.next()).toMatch(/^started /);
+    attempt.control.send("S", body);
+    expect(await attempt.exit).toBe(3);
   });
 });
 

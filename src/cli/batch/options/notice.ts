@@ -3,7 +3,7 @@
 import { constants } from "node:os";
 import { GleanerError } from "../../../model/errors.js";
 import type { RequestedNotice } from "../../../model/invocation.js";
-import { parseDuration, quoted } from "../../values.js";
+import { parseDuration, quoted, signalNumber } from "../../values.js";
 
 /** sbatch's limit. */
 const maxLeadSeconds = 65_535;
@@ -28,12 +28,8 @@ export function parseNotice(text: string, where: string): RequestedNotice {
 }
 
 function signalOf(name: string, where: string): number {
-  const upper = name.toUpperCase();
-  const known: Readonly<Record<string, number | undefined>> = constants.signals;
-  const number = /^\d{1,3}$/.test(name)
-    ? Number(name)
-    : known[upper.startsWith("SIG") ? upper : `SIG${upper}`];
-  if (number === undefined || number < 1 || number > 64)
+  const number = signalNumber(name);
+  if (number === null)
     throw new GleanerError(
       "BAD_REQUEST",
       `${where}: invalid signal ${quoted(name)}: expected TERM, USR1, INT or a number from 1 to 64`,

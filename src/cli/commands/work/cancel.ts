@@ -14,13 +14,18 @@ interface Options {
   readonly partition?: string;
   readonly account?: string;
   readonly signal?: string;
+  readonly full?: boolean;
+  readonly batch?: boolean;
   readonly quiet?: boolean;
   readonly json?: boolean;
 }
 
 export const define: Define = (command, run) => {
   command
-    .argument("[ids...]", "42, 42_7 or 42_[1-5]")
+    .argument(
+      "[ids...]",
+      "42, 42_7 or 42_[1-5]; 42.0 for its tasks of srun, 42.batch for its script",
+    )
     .option("-u, --user <USER>", "all invocations of this user: a name or a uid")
     .option("--me", "all of your own")
     .option("-t, --state <STATE>", "only in these states: PENDING, RUNNING")
@@ -28,12 +33,15 @@ export const define: Define = (command, run) => {
     .option("-w, --nodelist <NODES>", "only what runs on these nodes: n1,n[3-5]")
     .option("-p, --partition <NAME>", "only in this partition: all are in gleaner")
     .option("-A, --account <NAME>", "nothing: invocations have no account")
-    .option("-s, --signal <SIGNAL>", "KILL cancels, as without it; no other is sent")
-    .option("-f, --full", "the same: a script and all that it started are ended")
-    .option("-b, --batch", "the same")
+    .option("-s, --signal <SIGNAL>", "send this to what srun started in scripts; KILL cancels")
+    .option("-b, --batch", "send the signal, or KILL, to the script alone")
+    .option("-f, --full", "send the signal to the script and to all that it started")
     .option("-Q, --quiet", "do not say what could not be cancelled")
     .option("--json", "one JSON document")
-    .addHelpText("after", "\nExamples:\n  glean cancel 42 43_7\n  glean cancel --me -t PENDING")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  glean cancel 42 43_7\n  glean cancel --me -t PENDING\n  glean cancel -b -s USR1 42",
+    )
     .action(run(cancel));
 };
 

@@ -202,6 +202,17 @@ export const cancelRequest = z.strictObject({
   user: userName.exactOptional(),
   state: invocationState.exactOptional(),
   name: z.string().max(256).exactOptional(),
+  signal: z
+    .strictObject({
+      number: z.int().min(1).max(64),
+      to: z
+        .enum(["steps", "script", "all"])
+        .describe("What a script started by srun, the script alone, or all of its processes"),
+    })
+    .exactOptional()
+    .describe(
+      "Is sent to what runs, which is not cancelled; 9 also cancels what waits. Calls take none",
+    ),
 });
 export const holdRequest = z.strictObject({
   ids: z.array(idText).min(1).max(maxNamedIds).describe("Invocations, arrays or tasks"),
@@ -215,6 +226,6 @@ export const holdAnswer = z.strictObject({
 });
 
 export const cancelAnswer = z.strictObject({
-  cancelled: whole,
+  cancelled: whole.describe("How many were cancelled, or were sent the signal"),
   problems: z.array(z.string()).describe("A sentence for each id that could not be cancelled"),
 });

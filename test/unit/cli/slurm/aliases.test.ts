@@ -177,12 +177,33 @@ test("scancel is silent, and fails with one line for each id that is none", asyn
     "scancel: Terminating job 67108900\n",
   );
   expect((await as("scancel")).stderr).toMatch(/^scancel: error: No job identification/);
-  expect((await as("scancel", "-s", "USR1", "67108900")).stderr).toMatch(/sends no signals/);
   expect((await as("scancel", "-i", "67108900")).stderr).toMatch(/does not ask/);
   world.requests.length = 0;
   expect((await as("scancel", "--me", "-A", "lab")).status).toBe(0);
   expect((await as("scancel", "--me", "-p", "batch")).status).toBe(0);
   expect(world.requests).toEqual([]);
+});
+
+test.each([
+  ["-s usr1 42", [{ ids: ["42"], signal: { number: 10, to: "steps" } }]],
+  ["-f -s SIGTERM 42_7", [{ ids: ["42_7"], signal: { number: 15, to: "all" } }]],
+  ["-b -s 12 42", [{ ids: ["42"], signal: { number: 12, to: "script" } }]],
+  ["-b 42", [{ ids: ["42"], signal: { number: 9, to: "script" } }]],
+  ["-s KILL 42", [{ ids: ["42"] }]],
+  ["-f 42", [{ ids: ["42"] }]],
+  [
+    "42.0 43.batch,44_[1-2].0",
+    [
+      { ids: ["43"], signal: { number: 9, to: "script" } },
+      { ids: ["42", "44_1", "44_2"], signal: { number: 9, to: "steps" } },
+    ],
+  ],
+])("scancel %s sends what scancel would", async (line, bodies) => {
+  world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
+  world.requests.length = 0;
+  expect(await as("scancel", ...line.split(" "))).toMatchObject({ status: 0, stderr: "" });
+  const sent = world.requests.filter(({ url }) => url === "/v1/cancel");
+  expect(sent.map(({ body }) => body)).toEqual(bodies);
 });
 
 test("scontrol shows a job in pairs, and expands host lists", async () => {

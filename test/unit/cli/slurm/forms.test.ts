@@ -98,7 +98,7 @@ test("cancel chooses by node, and chooses nothing by what invocations have not",
   expect((await glean("cancel", "--me", "-A", "lab")).status).toBe(0);
   expect((await glean("cancel", "42", "-p", "batch")).status).toBe(0);
   expect(world.requests).toEqual([]);
-  expect((await glean("cancel", "42", "-s", "USR1")).stderr).toMatch(/sends no signals/);
+  expect((await glean("cancel", "42", "-s", "USRX")).stderr).toMatch(/"USRX": expected a signal/);
 });
 
 test("Snakemake's executor for Slurm gets the answers that it parses", async () => {

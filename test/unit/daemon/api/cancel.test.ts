@@ -142,6 +142,43 @@ test("a user cancels their own invocations by id, and learns which are not their
   });
 });
 
+test("a signal goes to what runs on connected nodes, and a sentence says what gets none", async () => {
+  const [running, ...waiting] = await submit("array", ada, [1, 2, 3]);
+  const [foreign] = await submit("foreign", bob, null);
+  const record = new ExecutorRecord(executorId("e1"), nodeName("n1"), "", 0);
+  registry.add(record);
+  await store.beginAttempt(sampleAttempt(running!.invocation.id));
+  live.begin(running!, record.id, { attempt: 1, startedAtMs: 1, node: record.node });
+  const [one, all] = [`${running!.id}_1`, String(running!.id)];
+  const signal = { number: 10, to: "script" } as const;
+  const ask = (ids: string[]) => cancel(routes, ada, { ids, signal });
+  expect((await ask([one])).problems).toEqual([
+    `no signal was sent to ${one}: its node is not connected now: try again in 10 s`,
+  ]);
+
+  const sent: unknown[] = [];
+  record.line = { send: (message: unknown) => sent.push(message) } as never;
+  expect(await ask([all])).toEqual({
+    cancelled: 1,
+    problems: [`no signal was sent to ${all}_2 and 1 other: only what runs takes signals`],
+  });
+  const order = { type: "signal", key: { invocation: running!.id, attempt: 1 }, signal: 10 };
+  expect(sent).toEqual([{ ...order, to: "script" }]);
+  expect((await ask([String(foreign!.id), one])).problems).toEqual([
+    expect.stringMatching(/belongs to another user/),
+  ]);
+  expect(await cancel(routes, ada, { ids: [], user: "ada", signal })).toEqual({
+    cancelled: 1,
+    problems: [],
+  });
+  expect(sent).toHaveLength(3);
+  // KILL to the script alone also ends what waits.
+  const kill = { number: 9, to: "script" } as const;
+  expect(await cancel(routes, ada, { ids: [all], signal: kill })).toMatchObject({ cancelled: 3 });
+  expect(waiting.map(({ id }) => live.has(id))).toEqual([false, false]);
+  expect((await ask([`${all}_2`])).problems).toEqual([`${all}_2 has ended`]);
+});
+
 test("a requeued array ends what runs of it, and what waits goes on waiting", async () => {
   const [running, waiting] = await submit("array", ada, [1, 2]);
   const record = new ExecutorRecord(executorId("e1"), nodeName("n1"), "", 0);

@@ -203,6 +203,17 @@ describeAsRoot("an executor's attempts", () => {
     expect(node.processes().filter((each) => each.includes("sleep"))).toEqual([]);
   });
 
+  test("get the signals that gleanerd passes on, and end as these make them", async () => {
+    await start();
+    const order = node.shell("trap 'echo told' USR1; echo ready; while :; do sleep 0.05; done");
+    await node.run(order);
+    await node.prints(order, "ready");
+    node.daemon.send({ type: "signal", key: order, signal: 10, to: "script" });
+    await node.prints(order, "told");
+    node.daemon.send({ type: "signal", key: order, signal: 15, to: "all" });
+    expect(await node.daemon.report(order)).toMatchObject({ end: "FAILED", signal: 15 });
+  });
+
   test("are evicted when an order makes the budget smaller, the youngest first", async () => {
     await start();
     const old = await node.run(node.order(["sleep", "1000"], { cores: 8 }));
