@@ -3,8 +3,9 @@
 
 import type { Dirent, Stats } from "node:fs";
 import { lstat, readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
+import { constants } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
-import { GleanerError, messageOf } from "../model/errors.js";
+import { errnoOf, GleanerError, messageOf } from "../model/errors.js";
 import { type Ignore, ignoreBy, ignoreFile } from "./ignore.js";
 import { maxBundleEntries } from "./limits.js";
 import { linkProblem, manifestName, nameProblem } from "./names.js";
@@ -15,7 +16,9 @@ const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", 
 /** What a deploy of `path` packs. A link given as `path` itself is followed. */
 export async function scan(path: string): Promise<SourceEntry[]> {
   const root = await realpath(path).catch((cause: unknown) => {
-    throw bad(`cannot read ${path} (${messageOf(cause)}): name a file or a folder`);
+    const isMissing = errnoOf(cause) === constants.errno.ENOENT;
+    const why = isMissing ? `there is no ${path}` : `cannot read ${path} (${messageOf(cause)})`;
+    throw bad(`${why}: name a file or a folder`);
   });
   const about = await stat(root);
   if (about.isFile()) return [fileOf(basename(path), root, about)];

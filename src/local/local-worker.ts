@@ -3,7 +3,14 @@
 
 import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../clock.js";
 import type { CallAnswer } from "../model/call.js";
-import { answerOf, answerOfExit, loaded as loadedAnswer, notLoaded } from "../workers/answers.js";
+import {
+  answerOf,
+  answerOfExit,
+  beforeReady,
+  loaded as loadedAnswer,
+  notLoaded,
+  type Progress,
+} from "../workers/answers.js";
 import { loadOrderOf } from "../workers/load-order.js";
 import { signalText } from "../workers/signal-text.js";
 import { WorkerChannel } from "../workers/worker-channel.js";
@@ -101,8 +108,16 @@ export class LocalWorker {
     if (!this.call.inspect) this.timer = setTimeout(onOver, this.call.settings.timeLimitMs);
   }
 
+  private get progress(): Progress {
+    const { broken, hasRuntime, hasLoaded } = this;
+    const { setup, python } = this.call.settings;
+    return { broken, hasRuntime, hasLoaded, hasSetup: setup !== null, python, image: null };
+  }
+
   private get overTime(): string {
-    return `it reached its time limit of ${this.call.settings.timeLimitMs} ms`;
+    const stage = beforeReady(this.progress);
+    const when = stage === null ? "" : ` ${stage}`;
+    return `it reached its time limit of ${this.call.settings.timeLimitMs} ms${when}`;
   }
 
   private get overMemory(): string {
@@ -122,9 +137,7 @@ export class LocalWorker {
   }
 
   private endOf(exit: ProcessEnd): Pick<LocalEnd, "answer" | "reason"> {
-    const { broken, hasRuntime, hasLoaded } = this;
-    const hasSetup = this.call.settings.setup !== null;
-    const answer = answerOfExit(exit, { broken, hasRuntime, hasLoaded, hasSetup, image: null });
+    const answer = answerOfExit(exit, this.progress);
     return {
       answer,
       reason: answer === null ? `it was killed by ${signalText(exit.signal)}` : null,

@@ -54,8 +54,17 @@ export interface Progress {
   readonly hasLoaded: boolean;
   /** Its function has a setup. */
   readonly hasSetup: boolean;
+  /** The interpreter that its function names, or null. */
+  readonly python: string | null;
   /** The container image in which it starts, or null. */
   readonly image: string | null;
+}
+
+/** What a worker did when its time was over before it was ready, with advice; null if it was. */
+export function beforeReady({ hasRuntime, hasLoaded, hasSetup }: Progress): string | null {
+  if (hasLoaded) return null;
+  const ran = hasSetup ? "its setup ran" : "its runtime started";
+  return `while ${hasRuntime ? "its handler was loaded" : ran}: make that faster, or deploy with a longer --time`;
 }
 
 /** Both look alike from outside: the connection of a killed process closes, too. */
@@ -91,14 +100,24 @@ export function answerOfExit(
 }
 
 /** What it printed tells more than its status. */
-function notStarted(exitCode: number, { hasSetup, image }: Progress): CallAnswer {
+function notStarted(exitCode: number, { hasSetup, python, image }: Progress): CallAnswer {
   const inContainer = `its start in the image ${image}`;
   const [type, who] =
     image !== null
       ? ["ImageFailed", hasSetup ? `the setup or ${inContainer}` : inContainer]
       : hasSetup
         ? ["SetupFailed", "the setup"]
-        : ["RuntimeFailed", "the runtime's program"];
-  const message = `${who} ended with status ${exitCode} before the worker was ready: the log of the call has what it printed`;
-  return exception(type!, message, "notLoaded");
+        : [
+            "RuntimeFailed",
+            python === null ? "the runtime's program" : `the interpreter ${python}`,
+          ];
+  const advice =
+    type === "SetupFailed" && exitCode === 0
+      ? "a setup must not call exit or exec, since the worker starts in the same shell"
+      : "the log of the call has what it printed";
+  return exception(
+    type!,
+    `${who} ended with status ${exitCode} before the worker was ready: ${advice}`,
+    "notLoaded",
+  );
 }

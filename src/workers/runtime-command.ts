@@ -43,18 +43,26 @@ export function afterSetup(
  * default. Setups often use descriptor 3, and scripts that they source use the arguments: neither
  * gets at those of the worker.
  */
-const scriptOf = (setup: string): string => `exec 199<&3 3<&-
-glean_path=$PATH glean_default=$1
-shift
-glean_worker=("$@")
-set --
-[ ! -r /etc/profile ] || . /etc/profile
-[ "$glean_path" = "$glean_default" ] || PATH=$glean_path
-unset glean_path glean_default
-${setup}
+const scriptOf = (setup: string): string => `${beforeSetup.join("; ")}; ${setup}
 glean_status=$?
 [ $glean_status -eq 0 ] || exit $glean_status
+if ! type -P -- "$glean_worker" >/dev/null; then
+  echo "setup: $glean_worker is not in the PATH that the setup leaves: $PATH" >&2
+  exit 127
+fi
 exec "\${glean_worker[@]}" 3<&199 199<&-`;
+
+/** In one line, so that bash counts the setup's lines from 1. */
+const beforeSetup = [
+  "exec 199<&3 3<&-",
+  "glean_path=$PATH glean_default=$1",
+  "shift",
+  'glean_worker=("$@")',
+  "set --",
+  "[ ! -r /etc/profile ] || . /etc/profile",
+  '[ "$glean_path" = "$glean_default" ] || PATH=$glean_path',
+  "unset glean_path glean_default",
+];
 
 /** The words that start the runtime itself. A setup or an image may bring another interpreter. */
 export function runtimeCommand(

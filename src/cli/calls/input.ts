@@ -11,7 +11,25 @@ export interface InputOptions {
   readonly type?: string;
 }
 
-export const inputOf = ({ input, type }: InputOptions): Content => contentOf(bytesOf(input), type);
+export function inputOf({ input, type }: InputOptions): Content {
+  const content = contentOf(bytesOf(input), type);
+  if (type === undefined) noteBrokenJson(content);
+  return content;
+}
+
+/** Whoever forgot a brace would otherwise learn it from a handler that got bytes. */
+function noteBrokenJson({ contentType, body }: Content): void {
+  if (typeof body !== "string" || !contentType.startsWith("text/") || !/^\s*[{[]/.test(body))
+    return;
+  try {
+    JSON.parse(body);
+  } catch (thrown) {
+    const why = messageOf(thrown);
+    complain(
+      `note: the input is not JSON (${why}), so it is sent as text: correct it, or give --type text/plain`,
+    );
+  }
+}
 
 function bytesOf(input: string | undefined): Buffer {
   if (input === undefined) return Buffer.from("null");

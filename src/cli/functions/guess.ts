@@ -25,7 +25,13 @@ const usual = /^(index|handler|function|main)\./;
 export function guessRuntime(entries: readonly SourceEntry[], handler: string | null): Guess {
   const top = entries.filter(({ name }) => !name.includes("/"));
   const named = handler?.split(":")[0];
-  const chosen = named === undefined ? top : entries.filter(({ name }) => name === named);
+  const asNamed = entries.filter(({ name }) => name === named);
+  // Without a file, a handler names a symbol or a module.
+  if (asNamed.length === 0 && named !== undefined && kinds.some(({ shape }) => shape.test(named)))
+    throw bad(
+      `there is no file ${named}, which the handler ${handler} names: name one that is there`,
+    );
+  const chosen = asNamed.length === 0 ? top : asNamed;
   const guesses = chosen.flatMap(guessesFor);
   const favourites = guesses.filter(({ because }) => usual.test(because));
   for (const some of [favourites, guesses]) {
@@ -33,13 +39,21 @@ export function guessRuntime(entries: readonly SourceEntry[], handler: string | 
     if (first !== undefined && some.every(({ runtime }) => runtime === first.runtime)) return first;
   }
   const seen = [...new Set(guesses.map(({ because }) => because))].slice(0, 3).join(", ");
-  throw new GleanerError(
-    "BAD_REQUEST",
+  throw bad(
     seen === ""
-      ? "the files do not tell the runtime: give --runtime node, python, native or exec"
-      : `the files suggest several runtimes (${seen}): give --runtime node, python, native or exec`,
+      ? `the files do not tell the runtime: ${adviceFor(top)}`
+      : `the files suggest several runtimes (${seen}): ${giveRuntime}`,
   );
 }
+
+const giveRuntime = "give --runtime node, python, native or exec";
+
+function adviceFor(top: readonly SourceEntry[]): string {
+  const typed = top.find(({ name }) => /\.[cm]?ts$/.test(name));
+  return typed === undefined ? giveRuntime : `compile ${typed.name} to JavaScript first`;
+}
+
+const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
 function guessesFor(entry: SourceEntry): Guess[] {
   const { name } = entry;

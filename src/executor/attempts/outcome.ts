@@ -83,7 +83,7 @@ export function outcomeOf(
       const isCrash = !isOurs && decided.reason !== null;
       return {
         end: decided.end,
-        reason: isCrash ? `${decided.reason}${beside(end)}` : decided.reason,
+        reason: isCrash ? `${decided.reason}${beside(end)}` : reasonOf(decided, end),
         exitCode: end.signal === 0 ? end.exitCode : null,
         signal: end.signal === 0 ? null : end.signal,
         wallMs,
@@ -97,6 +97,12 @@ export function outcomeOf(
 
 const shareOf = ({ shareMs }: RunEnd, wallMs: number): Pick<Outcome, "shareMs"> =>
   shareMs === undefined ? {} : { shareMs: Math.min(shareMs, wallMs) };
+
+/** A time limit that is over before the handler was called is no fault of the handler. */
+const reasonOf = <Reason extends string | null>(
+  { end, reason }: { readonly end: AttemptEnd; readonly reason: Reason },
+  { stage }: RunEnd,
+): Reason | string => (end === "TIMEOUT" && stage !== undefined ? `${reason} ${stage}` : reason);
 
 /** Any of the calls in a worker may have ended it. */
 const beside = ({ others = 0 }: RunEnd): string =>
@@ -120,7 +126,7 @@ function outcomeOfCall(
   const wallMs = Number((endNs - startNs) / 1_000_000n);
   const used = { signal: null, wallMs, ...shareOf(end, wallMs), cpuMs, maxRssMb };
   if (ending !== null && endNs >= ending.atNs)
-    return { ...used, end: ending.end, reason: ending.reason, exitCode: null };
+    return { ...used, end: ending.end, reason: reasonOf(ending, end), exitCode: null };
   if (end.kind === "unanswered")
     return { ...used, end: "FAILED", reason: end.message, exitCode: 1 };
   if (end.kind === "interrupted")

@@ -94,6 +94,8 @@ interface Beside {
   readonly shareMs?: number | undefined;
   /** How many other calls were in it; omitted if none. */
   readonly others?: number | undefined;
+  /** What its worker did that was not ready; omitted if it was. */
+  readonly stage?: string | undefined;
 }
 
 /** How an attempt's run ended. */

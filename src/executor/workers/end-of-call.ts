@@ -2,7 +2,7 @@
 // node: no room for its code, no tool for its image, or no image.
 
 import { errnoOf, GleanerError, messageOf } from "../../model/errors.js";
-import { answerOfExit, type Progress } from "../../workers/answers.js";
+import { answerOfExit, beforeReady, type Progress } from "../../workers/answers.js";
 import { imageFailure } from "../../workers/image-command.js";
 import type { RunEnd, WorkUsage } from "../runtimes/runtime.js";
 import type { Seat } from "./seats/seat.js";
@@ -42,7 +42,8 @@ function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd {
   if (isInputLost) return { kind: "unanswered", message: progress.broken!.message, ...used };
   const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
   const answer = isOverLimit ? null : answerOfExit(end, progress);
-  const beside = others > 0 ? { others } : {};
+  const stage = beforeReady(progress);
+  const beside = { ...(others > 0 && { others }), ...(stage !== null && { stage }) };
   if (answer === null) return { ...end, ...used, ...beside };
   return { kind: "answered", answer, ...used, ...beside };
 }

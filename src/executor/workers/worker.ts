@@ -289,7 +289,7 @@ export class Worker {
 
   private progress(hasLoaded: boolean): Progress {
     const { broken, hasRuntime } = this;
-    const { setup, image } = this.parts.settings;
-    return { broken, hasRuntime, hasLoaded, hasSetup: setup !== null, image };
+    const { setup, python, image } = this.parts.settings;
+    return { broken, hasRuntime, hasLoaded, hasSetup: setup !== null, python, image };
   }
 }

@@ -54,6 +54,35 @@ static bool is_foreign(const char *path)
 		library.e_ident[EI_DATA] != own.e_ident[EI_DATA] || library.e_machine != own.e_machine);
 }
 
+/* dlopen's words, with what to do where they are the usual ones. */
+static void explain_dlopen(const char *folder, const char *path, char *problem, size_t size)
+{
+	static const struct {
+		const char *words, *advice;
+	} known[] = {
+		{ "undefined symbol: ", ": link the library that defines it, such as -lm" },
+		{ "position-independent executable", ": compile it with -shared -fPIC, since it is a program" },
+		{ "file too short", ": it is no shared library" },
+		{ "invalid ELF header", ": it is no shared library" },
+	};
+	const char *reason = dlerror(), *advice = "";
+	size_t prefix = strlen(folder) + 1;
+	struct utsname node;
+	if (is_foreign(path)) {
+		snprintf(problem, size, "%s is for another architecture than this node's (%s): compile it for that",
+			 path + prefix, uname(&node) == 0 ? node.machine : "unknown");
+		return;
+	}
+	if (reason == NULL)
+		reason = "dlopen failed";
+	for (size_t at = 0; at < sizeof known / sizeof *known; at++)
+		if (strstr(reason, known[at].words) != NULL)
+			advice = known[at].advice;
+	if (strncmp(reason, path, strlen(path)) == 0)
+		reason += prefix;
+	snprintf(problem, size, "%s%s", reason, advice);
+}
+
 native_function *native_load(const char *directory, const char *handler, char *problem, size_t size)
 {
 	char file[NAME_MAX + 1] = "", path[PATH_MAX];
@@ -66,7 +95,7 @@ native_function *native_load(const char *directory, const char *handler, char *p
 		int count = find_library(directory, file, sizeof file);
 		if (count != 1) {
 			snprintf(problem, size,
-				 "the bundle has %d libraries (.so) in its folder: name the handler as FILE.so:SYMBOL",
+				 "the function's folder has %d libraries (.so): name the handler as FILE.so:SYMBOL",
 				 count);
 			return NULL;
 		}
@@ -75,16 +104,15 @@ native_function *native_load(const char *directory, const char *handler, char *p
 		snprintf(path, sizeof path, "%s/%.*s", directory, (int)file_length, handler);
 	/* All of its symbols now: a missing one fails the deploy and no call. */
 	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	void *found = library == NULL ? NULL : dlsym(library, symbol);
+	if (library == NULL) {
+		explain_dlopen(directory, path, problem, size);
+		return NULL;
+	}
+	void *found = dlsym(library, symbol);
 	if (found == NULL) {
-		const char *reason = dlerror();
-		if (library == NULL && is_foreign(path)) {
-			struct utsname node;
-			snprintf(problem, size, "%s is for another architecture than this node's (%s): compile it for that",
-				 path, uname(&node) == 0 ? node.machine : "unknown");
-			return NULL;
-		}
-		snprintf(problem, size, "%s", reason == NULL ? "the symbol is null" : reason);
+		snprintf(problem, size,
+			 "%s has no symbol %s: name yours with --handler %s:SYMBOL (C++ needs extern \"C\")",
+			 path + strlen(directory) + 1, symbol, path + strlen(directory) + 1);
 		return NULL;
 	}
 	native_function *function;

@@ -14,17 +14,20 @@ const usualFiles = usualNames.flatMap((name) => extensions.map((end) => `${name}
 /** Throws what the user's module throws, or UserError where there is no handler. */
 export async function loadHandler(directory: string, named: string | undefined): Promise<Handler> {
   const { file, symbol } = partsOf(named ?? "");
-  const path = join(directory, file ?? defaultFile(directory));
+  const shown = file ?? defaultFile(directory);
+  const path = join(directory, shown);
   if (!existsSync(path) || !statSync(path).isFile())
-    throw missing(`there is no file ${path}: name the handler as FILE:SYMBOL`);
+    throw missing(
+      `there is no file ${shown} in the function's folder: name the handler as FILE:SYMBOL with a file that is there`,
+    );
   const exported = await exportsOf(directory, path);
   const handler = symbol === undefined ? usualExport(exported) : exportOf(exported, symbol);
   if (typeof handler === "function") return handler as Handler;
   const names = Object.keys(exported).join(", ") || "nothing";
   throw missing(
     symbol === undefined
-      ? `${path} exports no handler: write "export default async (input, context) => ..." (it exports ${names})`
-      : `${path} exports no function ${symbol} (it exports ${names})`,
+      ? `${shown} exports no handler (it exports ${names}): write "export default async (input, context) => ...", or name yours with --handler ${shown}:NAME`
+      : `${shown} exports no function ${symbol} (it exports ${names}): name yours with --handler ${shown}:NAME`,
   );
 }
 
@@ -58,7 +61,7 @@ function defaultFile(directory: string): string {
   const scripts = readdirSync(directory).filter((name) => /\.[cm]?js$/.test(name));
   if (scripts.length === 1) return scripts[0]!;
   throw missing(
-    `the bundle has ${scripts.length} scripts in its folder and none is named index, handler, function or main: name the handler as FILE:SYMBOL`,
+    `the function's folder has ${scripts.length} scripts and none is named index, handler, function or main: name the handler as FILE:SYMBOL`,
   );
 }
 

@@ -190,7 +190,7 @@ describe("what is refused, with its path", () => {
     const path = folder.fresh();
     mkdirSync(join(path, "empty"));
     expect(await refusal(path)).toMatch(/has no files to deploy/);
-    expect(await refusal(join(path, "none"))).toMatch(/cannot read .*none/);
+    expect(await refusal(join(path, "none"))).toMatch(/there is no .*none: name a file/);
   });
 
   test("more than a bundle may have, naming the largest file", async () => {

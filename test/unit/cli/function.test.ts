@@ -201,7 +201,7 @@ describe("deploy", () => {
   test.each<[string[], RegExp]>([
     [["-x", "."], /unknown option '-x'/],
     [["a/b", "main.py"], /invalid name "a\/b": expected 1 to 64 letters/],
-    [["t", "none"], /cannot read none .*: name a file or a folder/],
+    [["t", "none"], /there is no none: name a file or a folder/],
     [
       ["t", "main.py", "--runtime", "ruby"],
       /unknown runtime "ruby": expected node, python, native/,

@@ -274,3 +274,14 @@ test.each<[string, boolean]>([
   const note = `glean: note: there is no file ${input}: its name is the input\n`;
   expect(stderr.includes(note)).toBe(isTold);
 });
+
+test.each([
+  ['{"a": 1', [], true],
+  [" [1, 2", [], true],
+  ['{"a": 1', ["--type", "text/plain"], false],
+  ["{}", [], false],
+  ["two words", [], false],
+])("an input %j with %j is told to be broken JSON: %p", async (input, more, isTold) => {
+  const { stderr } = await glean(["invoke", "f", "--input", input, ...more]);
+  expect(/the input is not JSON \(.+\), so it is sent as text/.test(stderr)).toBe(isTold);
+});

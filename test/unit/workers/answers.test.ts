@@ -9,6 +9,7 @@ const loading: Progress = {
   hasRuntime: true,
   hasLoaded: false,
   hasSetup: false,
+  python: null,
   image: null,
 };
 const killed = { exitCode: 0, signal: constants.signals.SIGKILL };
@@ -33,4 +34,15 @@ test("a worker that is killed by a signal of its own has no answer", () => {
   const crash = { exitCode: 0, signal: constants.signals.SIGSEGV };
   const broken = { code: "CLOSED", message: "the worker closed its connection" } as const;
   expect(answerOfExit(crash, { ...loading, broken })).toBeNull();
+});
+
+test.each([
+  [{}, 3, "the runtime's program ended with status 3"],
+  [{ python: "/opt/bin/python" }, 3, "the interpreter /opt/bin/python ended with status 3"],
+  [{ hasSetup: true, python: "/opt/bin/python" }, 1, "the setup ended with status 1"],
+  [{ hasSetup: true }, 0, "a setup must not call exit or exec"],
+  [{ hasSetup: true, image: "/i" }, 1, "the setup or its start in the image /i"],
+])("a worker of %j that ends before its runtime is told by what ended", (more, exitCode, words) => {
+  const end = answerOfExit({ exitCode, signal: 0 }, { ...loading, hasRuntime: false, ...more });
+  expect(end).toMatchObject({ error: { message: expect.stringContaining(words) } });
 });

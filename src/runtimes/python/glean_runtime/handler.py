@@ -59,7 +59,8 @@ class Handler:
 def load(directory: str, named: Optional[str]) -> Handler:
     """Raises what the user's module raises, or UserError where there is no handler."""
     file, symbol = _parts_of(named or "")
-    module_name = _module_of(directory, file)
+    shown = file or _default_file(directory)
+    module_name = _module_of(directory, shown)
     if directory not in sys.path:
         sys.path.insert(0, directory)
     importlib.invalidate_caches()
@@ -67,13 +68,18 @@ def load(directory: str, named: Optional[str]) -> Handler:
     try:
         function = functools.reduce(getattr, symbol.split("."), module)
     except AttributeError:
-        names = [name for name in vars(module) if not name.startswith("_")]
+        names = [
+            name for name, value in vars(module).items() if callable(value) and name[0] != "_"
+        ]
         raise _missing(
-            f"{module_name} has no {symbol} (it has {', '.join(names[:20]) or 'nothing'}):"
-            " name the handler as FILE.py:SYMBOL"
+            f"{shown} has no function {symbol} (it has {', '.join(names[:20]) or 'none'}):"
+            f" name yours with --handler {shown}:NAME"
         ) from None
     if not callable(function):
-        raise _missing(f"{module_name}:{symbol} cannot be called: it is a {type(function).__name__}")
+        raise _missing(
+            f"{symbol} in {shown} cannot be called, since its type is {type(function).__name__}:"
+            f" name a function with --handler {shown}:NAME"
+        )
     return Handler(function, module)
 
 
@@ -86,12 +92,13 @@ def _parts_of(named: str) -> tuple[str, str]:
 
 
 def _module_of(directory: str, file: str) -> str:
-    if not file:
-        file = _default_file(directory)
     if not file.endswith(".py"):
         return file
     if not os.path.isfile(os.path.join(directory, file)):
-        raise _missing(f"there is no file {os.path.join(directory, file)}")
+        raise _missing(
+            f"there is no file {file} in the function's folder:"
+            " name the handler as FILE.py:SYMBOL with a file that is there"
+        )
     return os.path.normpath(file)[: -len(".py")].replace(os.sep, ".")
 
 
@@ -103,7 +110,7 @@ def _default_file(directory: str) -> str:
     if len(files) == 1:
         return files[0]
     raise _missing(
-        f"the bundle has {len(files)} Python files in its folder and none of them is"
+        f"the function's folder has {len(files)} Python files and none is named"
         f" {', '.join(_USUAL_FILES)}: name the handler as FILE.py:SYMBOL"
     )
 

@@ -23,6 +23,9 @@ test.each([
   ["a.py b.py lib/x.js", null, "python", "a.py"],
   ["a.py b.js", "b.js:run", "node", "b.js"],
   ["a.py lib/b.js", "lib/b.js", "node", "lib/b.js"],
+  ["a.py", "tile", "python", "a.py"],
+  ["a.py", "json:dumps", "python", "a.py"],
+  ["libtile.so", ":tile", "native", "libtile.so"],
 ])("%s with the handler %s: %s", (names, handler, runtime, because) => {
   expect(guessRuntime(entries(names), handler)).toEqual({ runtime, because });
 });
@@ -32,7 +35,9 @@ test.each([
   ["main.py main.js", null, /suggest several runtimes/],
   ["data.txt", null, /the files do not tell the runtime: give --runtime/],
   ["lib/main.py", null, /do not tell/],
-  ["a.py", "b.py:f", /do not tell/],
+  ["a.py", "b.py:f", /there is no file b\.py, which the handler b\.py:f names/],
+  ["a.py b.js", "f", /suggest several/],
+  ["index.ts", null, /do not tell the runtime: compile index\.ts to JavaScript first/],
 ])("%s with the handler %s is refused", (names, handler, why) => {
   expect(() => guessRuntime(entries(names), handler)).toThrow(why);
 });

@@ -72,11 +72,22 @@ test.each([
   expect(Buffer.from(log!).toString()).toContain("no module hdf5");
 });
 
+test.each([
+  ["names its own line", "true\necho $((1 + 09))", /^setup: line 2: .*value too great/],
+  ["leaves no PATH", "PATH=/nowhere", /^setup: python3 is not in the PATH .*: \/nowhere$/],
+])("a setup that %s is told so in the log", async (_what, setup, line) => {
+  const code = { "handler.py": "def handler(event): pass" };
+  const at3 = await at.function(code, { runtime: "python", setup, fork: false });
+  const { end, log } = await at.call(at3);
+  expect(end).toBe("FAILED");
+  expect(Buffer.from(log!).toString().trim()).toMatch(line);
+});
+
 test("a setup that hangs ends with the time limit of the call, with all that it started", async () => {
   const started = await report("sleep 600 & sleep 600", { timeLimitMs: 700 });
   expect(started).toMatchObject({
     end: "TIMEOUT",
-    reason: expect.stringMatching(/time limit of 700 ms/),
+    reason: expect.stringMatching(/^it reached its time limit of 700 ms while its setup ran: /),
   });
 });
 

@@ -44,13 +44,19 @@ describe("a handler is found", () => {
 
   test.each([
     ["no script", { "a.txt": "" }, undefined, "HandlerNotFound", /has 0 scripts/],
-    ["a file that is missing", {}, "a.mjs:f", "HandlerNotFound", /there is no file .*a\.mjs/],
+    [
+      "a file that is missing",
+      {},
+      "a.mjs:f",
+      "HandlerNotFound",
+      /there is no file a\.mjs in the function/,
+    ],
     [
       "a symbol that is missing",
       { "a.mjs": "export const g = 1" },
       "a.mjs:f",
       "HandlerNotFound",
-      /exports no function f \(it exports g\)/,
+      /^a\.mjs exports no function f \(it exports g\): name yours with --handler a\.mjs:NAME/,
     ],
     [
       "a symbol that is no function",

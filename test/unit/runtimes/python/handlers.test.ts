@@ -59,20 +59,26 @@ describe("a handler is found", () => {
 
   test.each([
     ["no file", { "a.txt": "" }, undefined, "HandlerNotFound", /has 0 Python files/],
-    ["a file that is missing", {}, "a.py:f", "HandlerNotFound", /there is no file .*a\.py/],
     [
-      "a symbol that is missing",
-      { "a.py": "g = 1" },
+      "a file that is missing",
+      {},
       "a.py:f",
       "HandlerNotFound",
-      /a has no f \(it has g\)/,
+      /there is no file a\.py in the function/,
+    ],
+    [
+      "a symbol that is missing",
+      { "a.py": "import os\nh = 1\ndef g(event): pass" },
+      "a.py:f",
+      "HandlerNotFound",
+      /a\.py has no function f \(it has g\): name yours with --handler a\.py:NAME/,
     ],
     [
       "a symbol that is no function",
       { "a.py": "f = 1" },
       "a.py:f",
       "HandlerNotFound",
-      /cannot be called: it is a int/,
+      /f in a\.py cannot be called, since its type is int: name a function/,
     ],
     [
       "a missing module",
