@@ -32,6 +32,9 @@ export const tools: Readonly<Record<string, Tool>> = {
   submitit: python("submitit_tool.py", "submitit"),
   dask: python("dask_tool.py", "dask-jobqueue"),
   parsl: python("parsl_tool.py", "parsl"),
+  psij: python("psij_tool.py", "psij-python"),
+  executorlib: python("executorlib_tool.py", "executorlib", "pysqa", "h5py"),
+  toil: python("toil_tool.py", "toil"),
   batchtools: {
     needs: { debian: ["/usr/lib/R/site-library/batchtools=r-cran-batchtools"] },
     line: () => `Rscript ${programs}/batchtools_tool.R`,

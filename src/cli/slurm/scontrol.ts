@@ -1,6 +1,7 @@
 // Acts as scontrol, as far as users of functions need it: show, hold and release, and what scripts
 // ask of host lists.
 
+import { writeFileSync } from "node:fs";
 import { nowMs } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
@@ -38,13 +39,19 @@ const actions: Readonly<Record<string, Action>> = {
 export async function scontrol(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("scontrol", given);
   const [verb = "", ...operands] = words.operands;
-  const action = actions[verb.toLowerCase()];
-  if (action === undefined)
+  const found = wordBegunBy(verb, Object.keys(actions));
+  if (found === undefined)
     throw new GleanerError(
       "BAD_REQUEST",
       `${quoted(verb)} is not for functions: Gleaner knows ${Object.keys(actions).join(", ")}`,
     );
-  return action(context, operands, words);
+  return actions[found]!(context, operands, words);
+}
+
+/** scontrol takes beginnings of its words, such as `sho` and `hostname`. */
+function wordBegunBy(start: string, known: readonly string[]): string | undefined {
+  const lower = start.toLowerCase();
+  return known.find((word) => word === lower || (lower.length >= 3 && word.startsWith(lower)));
 }
 
 async function show(context: Context, operands: readonly string[], words: Words): Promise<number> {
@@ -52,40 +59,40 @@ async function show(context: Context, operands: readonly string[], words: Words)
   // As in `show job=42`.
   const [what, first] = joined.split("=") as [string, string?];
   const names = [...(first === undefined ? [] : [first]), ...rest];
-  switch (what.toLowerCase()) {
-    case "job":
-    case "jobs":
-    case "jobid":
-      return showJobs(context, names, words.has("oneliner"));
-    case "node":
-    case "nodes":
-      return showNodes(context, names, words.has("oneliner"));
-    case "function":
-    case "functions":
-      return showFunctions(context, names, words.has("oneliner"));
-    case "hostnames":
-      print(
-        `${expandHostList(names.join(",") || (context.environment.SLURM_JOB_NODELIST ?? "")).join("\n")}\n`,
-      );
-      return exitStatus.done;
-    case "hostlist":
-    case "hostlistsorted":
-      print(`${foldHostList(names.join(",").split(","))}\n`);
-      return exitStatus.done;
-    case "partition":
-    case "partitions":
-      print(await partitionText(context));
-      return exitStatus.done;
-    case "config":
-      print(await configText(context));
-      return exitStatus.done;
-    default:
-      throw new GleanerError(
-        "BAD_REQUEST",
-        `show ${quoted(what)} is not for functions: expected job, node, function, partition, config, hostnames or hostlist`,
-      );
-  }
+  const thing = wordBegunBy(what, Object.keys(things));
+  if (thing === undefined)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `show ${quoted(what)} is not for functions: expected job, node, function, partition, config, hostnames or hostlist`,
+    );
+  return things[thing]!(context, names, words.has("oneliner"));
 }
+
+const things: Readonly<
+  Record<
+    string,
+    (context: Context, names: readonly string[], isOneLine: boolean) => Promise<number>
+  >
+> = {
+  jobs: showJobs,
+  jobid: showJobs,
+  nodes: showNodes,
+  functions: showFunctions,
+  hostnames: async ({ environment }, names) => {
+    const list = names.join(",") || (environment.SLURM_JOB_NODELIST ?? "");
+    print(`${expandHostList(list).join("\n")}\n`);
+    return exitStatus.done;
+  },
+  hostlistsorted: async (_, names) => {
+    print(`${foldHostList(names.join(",").split(","))}\n`);
+    return exitStatus.done;
+  },
+  partitions: showPartition,
+  config: async (context) => {
+    print(await configText(context));
+    return exitStatus.done;
+  },
+};
 
 async function showJobs(
   context: Context,
@@ -152,6 +159,16 @@ function nodeText(node: NodeInfo, isOneLine: boolean): string {
   return isOneLine ? `${lines.join(" ")}\n` : `${lines.join("\n   ")}\n\n`;
 }
 
+async function showPartition(context: Context, names: readonly string[]): Promise<number> {
+  const unknown = names.find((name) => name !== partition);
+  if (unknown === undefined) {
+    print(await partitionText(context));
+    return exitStatus.done;
+  }
+  print(`Partition ${printable(unknown)} not found\n`);
+  return exitStatus.failed;
+}
+
 async function partitionText(context: Context): Promise<string> {
   const { nodes } = await (await context.client()).info();
   const cores = nodes.reduce((sum, each) => sum + each.cores, 0);
@@ -197,13 +214,20 @@ function told(problems: readonly string[]): number {
   return problems.length > 0 ? exitStatus.failed : exitStatus.done;
 }
 
-/** `write batch_script 42 -`. */
+/** `write batch_script 42 [FILE]`; into slurm-42.sh if none is named, and to the output for -. */
 async function writeScript(context: Context, operands: readonly string[]): Promise<number> {
-  const [what, id = "", file] = operands;
-  if (what?.toLowerCase() !== "batch_script" || file !== "-")
-    throw new GleanerError("BAD_REQUEST", "expected write batch_script ID -");
-  const { submission } = await (await context.client()).detail(parseIds([id])[0]!);
-  const { command } = submission;
-  print(command.kind === "script" ? command.body : "");
+  const [what, asked = "", file] = operands;
+  if (what?.toLowerCase() !== "batch_script")
+    throw new GleanerError("BAD_REQUEST", "expected write batch_script ID [FILE]");
+  const id = parseIds([asked])[0]!;
+  const { command } = (await (await context.client()).detail(id)).submission;
+  const script = command.kind === "script" ? command.body : "";
+  if (file === "-") {
+    print(script);
+    return exitStatus.done;
+  }
+  const path = file ?? `slurm-${id}.sh`;
+  writeFileSync(path, script);
+  print(`batch script for job ${id} written to ${printable(path)}\n`);
   return exitStatus.done;
 }

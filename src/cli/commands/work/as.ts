@@ -33,7 +33,8 @@ export const define: Define = (command, run) => {
 };
 
 async function actAs(context: Context, name: string, words: string[]): Promise<number> {
-  if (words.length === 1 && /^(-V|--version)$/.test(words[0]!)) {
+  const asksVersion = name === "scontrol" ? /^(-V|--version|version)$/ : /^(-V|--version)$/;
+  if (words.length === 1 && asksVersion.test(words[0]!)) {
     print(`slurm 24.05.0 (Gleaner ${GLEANER_VERSION})\n`);
     return 0;
   }

@@ -1,7 +1,7 @@
 // Slurm's names in PATH: what tools parse is printed as Slurm prints it, with its exit statuses,
 // and what Gleaner cannot do goes to Slurm where that is asked for.
 
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { gleanWorld, invocation, listOf } from "../../../support/glean.js";
@@ -234,6 +234,17 @@ test("scontrol shows a job in pairs, and expands host lists", async () => {
   const names = await as("scontrol", "show", "hostnames", "n[1-2],login");
   expect(names.stdout).toBe("n1\nn2\nlogin\n");
   expect((await as("scontrol", "show", "hostlist", "n1,n2")).stdout).toBe("n[1-2]\n");
+  expect((await as("scontrol", "sho", "hostname", "n[1-2]")).stdout).toBe("n1\nn2\n");
+  expect((await as("scontrol", "version")).stdout).toMatch(/^slurm \d+\.\d+\.\d+ /);
+  expect(await as("scontrol", "show", "partition", "nope")).toMatchObject({
+    status: 1,
+    stdout: "Partition nope not found\n",
+  });
+  const path = join(world.home, "saved.sh");
+  expect((await as("scontrol", "write", "batch_script", "67108900", path)).stdout).toBe(
+    `batch script for job 67108900 written to ${path}\n`,
+  );
+  expect(readFileSync(path, "utf8")).toBe("#!/bin/sh\n");
 });
 
 describe("sbatch", () => {
