@@ -157,15 +157,28 @@ function unifiedTree(root: string, group: string, controllers: readonly string[]
   };
 }
 
-function memoryTree(group: string): Tree {
-  const root = join(mount, "memory");
-  const nodeGroup = join(root, group);
+/** The tree of one controller of version 1, and what it does beyond holding processes together. */
+function controllerTree(
+  controller: "memory" | "cpu" | "pids" | "devices",
+  group: string,
+  own: (nodeGroup: string) => Pick<Tree, "limit"> & Partial<Tree>,
+): Tree {
+  const root = join(mount, controller);
   return {
     ...places(root, group),
     kills: false,
     limits: true,
-    usedMemory: (path) => readNumber(join(nodeGroup, path, "memory.usage_in_bytes")),
+    usedMemory: () => 0,
     make: (path) => makeGroups(root, join(group, path)),
+    liftCores: () => {},
+    hurry: () => {},
+    ...own(join(root, group)),
+  };
+}
+
+const memoryTree = (group: string): Tree =>
+  controllerTree("memory", group, (nodeGroup) => ({
+    usedMemory: (path) => readNumber(join(nodeGroup, path, "memory.usage_in_bytes")),
     limit: (path, { memoryMb }) => {
       const directory = join(nodeGroup, path);
       const set = setterIn(directory);
@@ -180,62 +193,30 @@ function memoryTree(group: string): Tree {
       }
       for (const name of names) set(name, memoryMb * bytesPerMb);
     },
-    liftCores: () => {},
-    hurry: () => {},
-  };
-}
+  }));
 
-function cpuTree(group: string): Tree {
-  const root = join(mount, "cpu");
-  const nodeGroup = join(root, group);
-  return {
-    ...places(root, group),
-    kills: false,
-    limits: true,
-    usedMemory: () => 0,
-    make: (path) => makeGroups(root, join(group, path)),
+const cpuTree = (group: string): Tree =>
+  controllerTree("cpu", group, (nodeGroup) => ({
     limit: (path, { cores }) => {
-      const set = setterIn(join(nodeGroup, path));
-      if (cores !== null) set("cpu.cfs_quota_us", cores * periodUs);
+      if (cores !== null) setterIn(join(nodeGroup, path))("cpu.cfs_quota_us", cores * periodUs);
     },
     liftCores: (path) => setterIn(join(nodeGroup, path))("cpu.cfs_quota_us", -1),
     hurry: (path, isUrgent) => weigh(join(nodeGroup, path), weights.version1, isUrgent),
-  };
-}
+  }));
 
-function processTree(group: string): Tree {
-  const root = join(mount, "pids");
-  const nodeGroup = join(root, group);
-  return {
-    ...places(root, group),
-    kills: false,
-    limits: true,
-    usedMemory: () => 0,
-    make: (path) => makeGroups(root, join(group, path)),
+const processTree = (group: string): Tree =>
+  controllerTree("pids", group, (nodeGroup) => ({
     limit: (path, { processes }) => setterIn(join(nodeGroup, path))("pids.max", processes),
-    liftCores: () => {},
-    hurry: () => {},
-  };
-}
+  }));
 
-function deviceTree(group: string): Tree {
-  const root = join(mount, "devices");
-  const nodeGroup = join(root, group);
-  return {
-    ...places(root, group),
-    kills: false,
-    limits: true,
-    usedMemory: () => 0,
-    make: (path) => makeGroups(root, join(group, path)),
+const deviceTree = (group: string): Tree =>
+  controllerTree("devices", group, (nodeGroup) => ({
     limit: (path, { deniedDevices }) => {
       const set = setterIn(join(nodeGroup, path));
       for (const rule of deniedDevices) set("devices.deny", rule);
     },
-    liftCores: () => {},
-    hurry: () => {},
     closesDevices: true,
-  };
-}
+  }));
 
 function places(root: string, group: string): Pick<Tree, "nodeGroup" | "rootProcs"> {
   return { nodeGroup: join(root, group), rootProcs: join(root, "cgroup.procs") };
