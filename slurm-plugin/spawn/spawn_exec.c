@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "spawn_memory.h"
@@ -104,6 +106,26 @@ static bool fail_too_big(const struct spawn_request *request, struct failure *fa
 		    "the arguments and the environment together exceed what the kernel accepts: put them into a file");
 }
 
+/* Writes why a script cannot be executed into its error file, as slurmstepd does. Only files get the
+ * line: a pipe could be full, or have no reader. */
+static void tell_user(const struct spawn_request *request, const char *file, int error)
+{
+	struct stat is;
+	if (fstat(STDERR_FILENO, &is) != 0 || !S_ISREG(is.st_mode))
+		return;
+	/* at the limit of the file's size there is no line, but the failure is still reported */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	const char *line = (const char *)request->script;
+	size_t length = strnlen(line, request->script_length);
+	size_t start = length < 2 ? length : 2 + strspn(line + 2, " \t");
+	size_t interpreter = strcspn(line + start, " \t\n");
+	if (error == ENOENT)
+		(void)dprintf(STDERR_FILENO, "gleaner: error: execve(): bad interpreter(%.*s): %s\n",
+			      interpreter < PATH_MAX ? (int)interpreter : PATH_MAX, line + start, strerror(error));
+	else
+		(void)dprintf(STDERR_FILENO, "gleaner: error: execve(): %s: %s\n", file, strerror(error));
+}
+
 bool spawn_exec(const struct spawn_request *request, struct failure *failure)
 {
 	const char *file = request->args[0];
@@ -117,6 +139,8 @@ bool spawn_exec(const struct spawn_request *request, struct failure *failure)
 		(void)execve(file, request->args, request->env);
 		error = errno;
 	}
+	if (request->script != NULL)
+		tell_user(request, file, error);
 	if (error == E2BIG)
 		return fail_too_big(request, failure);
 	if (request->script != NULL && error == ENOENT)

@@ -24,9 +24,10 @@ const actions: Readonly<Record<string, Action>> = {
   hold: (context, ids) => changeHold(context, ids, true),
   uhold: (context, ids) => changeHold(context, ids, true),
   release: (context, ids) => changeHold(context, ids, false),
-  requeue: async (context, given) => {
-    const { problems } = await (await context.client()).requeue({ ids: idsOf(given) });
-    return told(problems);
+  requeue,
+  requeuehold: async (context, given) => {
+    const status = await changeHold(context, given, true);
+    return status === exitStatus.done ? requeue(context, given) : status;
   },
   ping: async (context) => {
     await (await context.client()).info();
@@ -36,6 +37,15 @@ const actions: Readonly<Record<string, Action>> = {
   write: writeScript,
 };
 
+/** What Slurm does with jobs and Gleaner does not with functions: what to do instead. */
+const instead: Readonly<Record<string, string>> = {
+  update: "what was submitted stays as it is: cancel it, and submit it with other options",
+  suspend: "functions are not suspended: hold one that waits, or stop one by scancel -f -s STOP",
+  resume: "functions are not suspended: let one go on by scancel -f -s CONT",
+  notify: "functions have no terminal for a message: send a signal by scancel -s",
+  top: "Gleaner orders what a user submitted by its age and size: hold what is to start later",
+};
+
 export async function scontrol(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("scontrol", given);
   const [verb = "", ...operands] = words.operands;
@@ -43,7 +53,8 @@ export async function scontrol(context: Context, given: readonly string[]): Prom
   if (found === undefined)
     throw new GleanerError(
       "BAD_REQUEST",
-      `${quoted(verb)} is not for functions: Gleaner knows ${Object.keys(actions).join(", ")}`,
+      instead[verb.toLowerCase()] ??
+        `${quoted(verb)} is not for functions: Gleaner knows ${Object.keys(actions).join(", ")}`,
     );
   return actions[found]!(context, operands, words);
 }
@@ -52,6 +63,11 @@ export async function scontrol(context: Context, given: readonly string[]): Prom
 function wordBegunBy(start: string, known: readonly string[]): string | undefined {
   const lower = start.toLowerCase();
   return known.find((word) => word === lower || (lower.length >= 3 && word.startsWith(lower)));
+}
+
+async function requeue(context: Context, given: readonly string[]): Promise<number> {
+  const { problems } = await (await context.client()).requeue({ ids: idsOf(given) });
+  return told(problems);
 }
 
 async function show(context: Context, operands: readonly string[], words: Words): Promise<number> {

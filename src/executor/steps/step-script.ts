@@ -6,6 +6,7 @@ import { scriptHead } from "./script-head.js";
 /** `@{` stands for a dollar and a brace. */
 const text = `
 n= c= nodes=1 perNode= label= out= err= input= folder= exported= mpi= overcommit= quiet= multi=
+bad=@{SLURM_KILL_BAD_EXIT:-0} patience=@{SLURM_WAIT:-0}
 set_option() { # NAME VALUE
   case $1 in
     n | ntasks) n=$2 ;;
@@ -23,6 +24,8 @@ set_option() { # NAME VALUE
     export) exported=$2 ;;
     mpi) mpi=$2 ;;
     multi-prog) multi=1 ;;
+    K | kill-on-bad-exit) bad=@{2:-1} ;;
+    W | wait) patience=$2 ;;
     het-group | bcast) fail "--$1 is not possible inside a function: submit a batch job" ;;
     V | version) echo "slurm 24.05.0 (Gleaner)"; exit ;;
   esac
@@ -46,6 +49,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ $# -gt 0 ] || fail "No command given to execute."
+[[ $bad$patience =~ ^[0-9]+$ ]] || fail "Invalid numeric value \\"$bad$patience\\" for -K or -W."
 # MPICH's launcher closes its standard input.
 { exec 3<&0; } 2>/dev/null || exec 3< /dev/null
 [ "$input" != none ] || input=/dev/null
@@ -111,7 +115,7 @@ run_task() { # TASK COMMAND...: becomes the command, with the task's files and v
   export SLURM_STEP_ID=0 SLURM_STEPID=0
   [ -z "$input" ] || exec < "$(name_of "$input" $task)" || exit 1
   [ -z "$multi" ] || { pick $task "$1"; set -- "@{words[@]}"; }
-  export -fn run_task name_of pick 2>/dev/null; export -n out err input label codes multi
+  export -fn run_task name_of pick 2>/dev/null; export -n out err input label codes multi bad
   case $1 in */*) path=$1 ;; *) path=$(type -P "$1") ;; esac
   [ -e "$path" ] || { echo "srun: error: execve(): $1: No such file or directory" >&2; exit 2; }
   [ -f "$path" ] && [ -x "$path" ] || { echo "srun: error: execve(): $1: Permission denied" >&2; exit 13; }
@@ -125,10 +129,37 @@ done
 
 # A notice goes to every process of the function: it is for the tasks.
 trap : HUP USR1 USR2 ALRM
-trap 'kill -TERM "@{pids[@]}" 2>/dev/null' TERM INT
+group= # or a minus, where each task has a process group
+trap 'kill -TERM -- "@{pids[@]/#/$group}" 2>/dev/null' TERM INT
 ended() { # PID: waits for it, whatever signals come; sets code
   wait "$1"; code=$?
   while kill -0 "$1" 2>/dev/null; do wait "$1"; code=$?; done
+}
+# Ends the other tasks after one that failed (-K), or a while after the first that ended (-W).
+# It reads "+ PID" for a task that begins, and "- CODE" for one that ends.
+watch_tasks() {
+  local sign value until= ending= groups=() within=()
+  trap "" HUP INT TERM USR1 USR2 ALRM
+  while :; do
+    [ -z "$until" ] || within=(-t $((until > SECONDS ? until - SECONDS : 0)).01)
+    read -r "@{within[@]}" sign value || { [ $? -gt 128 ] || return; sign=late; }
+    if [ "$sign" = + ]; then groups+=("-$value")
+    elif [ "$sign" = late ]; then
+      [ -n "$ending" ] || echo "srun: First task exited @{patience}s ago" >&2
+      kill -KILL -- "@{groups[@]}" 2>/dev/null; return
+    elif [ "$bad" != 0 ] && [ "$value" != 0 ] && [ -z "$ending" ]; then
+      ending=1 until=$((SECONDS + 30))
+      echo "srun: Terminating StepId=$SLURM_JOB_ID.0" >&2
+      kill -TERM -- "@{groups[@]}" 2>/dev/null
+    elif [ "$patience" != 0 ]; then until=@{until:-$((SECONDS + patience))}; fi
+  done
+}
+watched() { # TASK COMMAND...: a task whose end the watcher is told
+  trap : HUP USR1 USR2 ALRM TERM INT
+  (exec 9>&-; run_task "$@") <&0 &
+  ended $!
+  echo "- $code" >&9
+  exit $code
 }
 pids=() status=0
 declare -A tasks_of
@@ -141,7 +172,7 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
   # Tasks of one MPI program have to know each other: the installed MPI starts them. It would end
   # all when one fails, which srun does not, so each leaves its exit code in a file.
   codes=$(mktemp -d) || exit 1
-  export out err input label codes multi
+  export out err input label codes multi bad
   export -f run_task name_of pick
   # All on this node: it must ask no Slurm, and start nothing elsewhere.
   export OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm OMPI_MCA_plm_rsh_agent=/bin/false
@@ -156,7 +187,8 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
     (run_task $task "$@") <&0 & pid=$!
     wait $pid; code=$?
     while kill -0 $pid 2>/dev/null; do wait $pid; code=$?; done
-    echo $code > "$at"' srun "$@" <&3 3<&- &
+    echo $code > "$at"
+    [ $bad = 0 ] || exit $code' srun "$@" <&3 3<&- &
   pids=($!)
   ended "@{pids[0]}"
   launched=$code
@@ -166,10 +198,17 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
   done
   rm -rf "$codes"
 else
+  run=run_task
+  if [ $n -gt 1 ] && [ "$bad$patience" != 00 ]; then
+    run=watched group=-
+    exec 9> >(watch_tasks)
+    set -m
+  fi
   for ((task = 0; task < n; task++)); do
     if [ "$n" = 1 ]; then exec 4<&3; else exec 4< /dev/null; fi
-    (exec <&4 3<&- 4<&-; run_task $task "$@") &
+    (exec <&4 3<&- 4<&-; $run $task "$@") &
     pids+=($!)
+    [ -z "$group" ] || echo "+ $!" >&9
   done
   for ((task = 0; task < n; task++)); do ended "@{pids[task]}"; count $task $code; done
 fi

@@ -205,6 +205,28 @@ describe("a start that fails says where and why", () => {
     );
   });
 
+  test.each([
+    [
+      "#! /no/such -u\n",
+      2,
+      /execve\(\): bad interpreter\(\/no\/such\): No such file or directory\n$/,
+    ],
+    ["#!/tmp\n", 13, /execve\(\): \S+: Permission denied\n$/],
+  ])("and the script %j says so in its error file", async (script, error, line) => {
+    const errors = at.file("errors");
+    const words = await at.finish(
+      at.command(
+        ["x"],
+        [
+          ["script", script],
+          ["stderr", errors],
+        ],
+      ),
+    );
+    expect(words.slice(0, 3)).toEqual(["failed", "exec", String(error)]);
+    expect(fs.readFileSync(errors, "utf8")).toMatch(line);
+  });
+
   test("and does not pass text that is not a program to a shell", async () => {
     fs.writeFileSync(at.file("text"), "echo from a shell\n", { mode: 0o755 });
     expect((await at.finish(at.command([at.file("text")]))).slice(0, 3)).toEqual([

@@ -41,6 +41,8 @@ judged(silent, "profile mcs-label requeue quiet verbose oversubscribe");
 judged(silent, "ignore-pbs wait-all-nodes no-kill oom-kill-step delay-boot");
 judged(silent, "contiguous spread-job use-min-nodes switches segment spread-segments");
 judged(silent, "consolidate-segments stepmgr resv-ports");
+// In a script; on a command line it is the script.
+judged(silent, "wrap");
 judged(note("functions run outside of reservations"), "reservation");
 judged(note("Gleaner chooses the cores"), "hint threads-per-core cores-per-socket");
 judged(note("Gleaner chooses the cores"), "sockets-per-node extra-node-info mem-bind gres-flags");
@@ -63,7 +65,7 @@ judged(refuse("Gleaner reads variables from --export alone"), "export-file");
 judged(refuse("functions get whole GPUs of a node"), "gpus-per-socket");
 judged(oneTask, "ntasks-per-gpu ntasks-per-tres");
 judged(refuse("write -c, --mem and --gpus instead"), "tres-per-task resources");
-judged(refuse("a function is a script"), "external wrap");
+judged(refuse("a function is a script"), "external");
 
 /** Options of which one stands for the other's opposite, or for the same amount. */
 const groups: Readonly<Record<string, string>> = {

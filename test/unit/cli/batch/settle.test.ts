@@ -67,7 +67,7 @@ describe("sbatch's options", () => {
       expect(() => judgeForeign(name, "1")).not.toThrow();
     }
   });
-  test.each(["--nodes=1", "--nodes=1-4", "--partition=debug", "--requeue", "--nice=5"])(
+  test.each(["--nodes=1", "--nodes=1-4", "--partition=debug", "--requeue", "--nice=5", "--wrap=x"])(
     "%s changes nothing",
     (word) => expect(settle(given(word)).notes).toEqual([]),
   );
@@ -76,7 +76,7 @@ describe("sbatch's options", () => {
       "ignored job.sh:2: #SBATCH --hint, job.sh:4: #SBATCH --mem-bind: Gleaner chooses the cores",
       "ignored job.sh:3: #SBATCH --reboot: no node is restarted for a function",
     ]));
-  test.each(["--container=x", "--dependency=expand:1", "--constraint=a*2", "--bb=x", "--wrap=x"])(
+  test.each(["--container=x", "--dependency=expand:1", "--constraint=a*2", "--bb=x", "--external"])(
     "%s is refused",
     (word) => expect(refusals(word)).toHaveLength(1),
   );

@@ -206,6 +206,21 @@ test.each([
   expect(sent.map(({ body }) => body)).toEqual(bodies);
 });
 
+test("scontrol says what to do in place of what it cannot, and requeuehold holds first", async () => {
+  const { status, stderr } = await as("scontrol", "update", "JobId=42", "TimeLimit=5");
+  expect({ status, stderr }).toMatchObject({
+    stderr:
+      "scontrol: error: what was submitted stays as it is: cancel it, and submit it with other options\n",
+  });
+  expect((await as("scontrol", "suspend", "42")).stderr).toMatch(/scancel -f -s STOP/);
+  world.answers["POST /v1/hold"] = () => ({ body: { problems: [] } });
+  world.answers["POST /v1/requeue"] = () => ({ body: { problems: [] } });
+  world.requests.length = 0;
+  expect((await as("scontrol", "requeuehold", "job=42")).status).toBe(0);
+  const urls = world.requests.map(({ url }) => url).filter((url) => /hold|requeue/.test(url));
+  expect(urls).toEqual(["/v1/hold", "/v1/requeue"]);
+});
+
 test("scontrol shows a job in pairs, and expands host lists", async () => {
   world.answers["GET /v1/invocations"] = () => listOf(runs);
   world.answers["GET /v1/invocations/67108900"] = () => ({

@@ -50,6 +50,34 @@ async function bash(script: string) {
 }
 const lines = (text: string) => text.trim().split("\n").toSorted();
 
+describe("the other tasks of a step", () => {
+  const failing = `'[ $SLURM_PROCID != 1 ] || exit 3; echo up >&2; sleep 1000'`;
+
+  test.each([
+    ["-K", "Terminated", 143],
+    ["--kill-on-bad-exit=1", "Terminated", 143],
+    ["-W1", "Killed", 137],
+    ["--wait 1", "Killed", 137],
+  ])("end with %s once one has failed", async (option, how, status) => {
+    const step = await bash(`srun --mpi=none -n3 ${option} bash -c ${failing}`);
+    expect(step).toMatchObject({ status });
+    expect(lines(step.stderr)).toEqual(
+      expect.arrayContaining([
+        "srun: error: n1: task 1: Exited with exit code 3",
+        `srun: error: n1: tasks 0,2: ${how}`,
+      ]),
+    );
+  });
+
+  test("go on without these options, and srun exits with the highest code", async () => {
+    environment.SLURM_KILL_BAD_EXIT = "1";
+    const step = await bash(
+      `srun --mpi=none -n3 -K0 -W0 bash -c '[ $SLURM_PROCID = 1 ] && exit 9; sleep 0.3; echo on; exit 2'`,
+    );
+    expect(step).toMatchObject({ status: 9, stdout: "on\non\n" });
+  });
+});
+
 describe("a step", () => {
   test("has as many tasks as the function, each with its rank", async () => {
     const each = "'echo $SLURM_PROCID/$SLURM_NTASKS $SLURM_LOCALID $SLURM_NODEID'";
