@@ -106,8 +106,8 @@ static bool fail_too_big(const struct spawn_request *request, struct failure *fa
 		    "the arguments and the environment together exceed what the kernel accepts: put them into a file");
 }
 
-/* Writes why a script cannot be executed into its error file, as slurmstepd does. Only files get the
- * line: a pipe could be full, or have no reader. */
+/* Writes why a script cannot be executed into its error file, as slurmstepd does. Only files get
+ * the line: a pipe could be full, or have no reader. */
 static void tell_user(const struct spawn_request *request, const char *file, int error)
 {
 	struct stat is;
