@@ -3,11 +3,12 @@
 
 import { assert } from "../../model/errors.js";
 import type { LaunchSpec } from "../../wire/launch.js";
-import type { Containment } from "../containment/containment.js";
+import type { AttemptGroup, Containment } from "../containment/containment.js";
 import { removeLater } from "../containment/group-removal.js";
+import { MemoryPeak } from "../node/memory-peak.js";
 import { attachStart } from "./attached.js";
 import { openGroupFor } from "./group.js";
-import type { Runtime } from "./runtime.js";
+import type { ProcessEvents, Runtime } from "./runtime.js";
 import type { Spawning } from "./spawner.js";
 
 /** What commands find on the node. */
@@ -17,6 +18,18 @@ interface ExecPrograms {
   readonly steps?:
     | ((environment: Readonly<Record<string, string>>) => Record<string, string>)
     | undefined;
+}
+
+/** A supervisor of glean-spawn knows the largest process only, not what all had together. */
+function withMemoryPeak(events: ProcessEvents, group: AttemptGroup): ProcessEvents {
+  const peak = new MemoryPeak(group);
+  return {
+    onStarted: (pid) => events.onStarted(pid),
+    onEnd(end) {
+      events.onEnd(end.kind === "ended" ? { ...end, maxRssMb: peak.mb(end.maxRssMb) } : end);
+      peak.close();
+    },
+  };
 }
 
 export const execRuntime = (
@@ -40,7 +53,7 @@ export const execRuntime = (
     return {
       group,
       gpus,
-      start: (events) => spawner.start(work, group, events),
+      start: (events) => spawner.start(work, group, withMemoryPeak(events, group)),
       log: () => null,
       phases: () => null,
       lease: () => null,

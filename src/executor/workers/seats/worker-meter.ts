@@ -70,7 +70,8 @@ export class WorkerMeter {
     const time = call.time === null ? null : this.time.leave(call.time, this.msAt(last.endNs));
     const cpu = call.cpu === null ? null : this.cpu.leave(call.cpu, last.cpuMs);
     const cpuMs = Math.max(0, Math.round(cpu?.part ?? 0));
-    const used = { ...last, startNs, cpuMs };
+    const maxRssMb = this.usage?.peakMb(last.maxRssMb) ?? last.maxRssMb;
+    const used = { ...last, startNs, cpuMs, maxRssMb };
     return time?.shared ? { ...used, shareMs: Math.max(0, Math.floor(time.part)) } : used;
   }
 

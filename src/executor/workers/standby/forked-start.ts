@@ -11,7 +11,7 @@ import { peakMbOf } from "../../node/usage.js";
 import type { ProcessEnd, ProcessEvents, RunHandle, Termination } from "../../runtimes/runtime.js";
 import type { Parent } from "./parent.js";
 import type { Forked, ForkOrder } from "./parent-parts.js";
-import { cpuMsOfGroup, endOf, oomKillsIn, peakMbOfGroup } from "./process-end.js";
+import { cpuMsOfGroup, endOf, oomKillsIn } from "./process-end.js";
 
 /** Its connection tells its end at once, unless a process that it left keeps it open. */
 const lookMs = 500;
@@ -38,8 +38,6 @@ export interface ForkedParts {
 export class ForkedStart implements RunHandle {
   private readonly order: ForkOrder;
   private readonly oomKillsBefore: number;
-  /** An attempt that had the group before may have left it. */
-  private readonly peakMbBefore: number;
   private alone: RunHandle | null = null;
   private forked: Forked | null = null;
   private startNs = machineMonotonicNs();
@@ -54,7 +52,6 @@ export class ForkedStart implements RunHandle {
     const { directory, group, print } = parts;
     this.order = { directory, group, print, isWanted: () => !this.isKilled };
     this.oomKillsBefore = oomKillsIn(group);
-    this.peakMbBefore = peakMbOfGroup(group);
     parts.events.onHolding();
     void this.run();
   }
@@ -150,7 +147,6 @@ export class ForkedStart implements RunHandle {
 
   private ended({ exitCode, signal }: ChildEnd): ProcessEnd {
     const { group } = this.parts;
-    const peakMb = peakMbOfGroup(group);
     return {
       kind: "ended",
       exitCode,
@@ -158,8 +154,7 @@ export class ForkedStart implements RunHandle {
       startNs: this.startNs,
       endNs: machineMonotonicNs(),
       cpuMs: cpuMsOfGroup(group),
-      // It may have ended before its first look.
-      maxRssMb: Math.max(this.peakMb, peakMb > this.peakMbBefore ? peakMb : 0),
+      maxRssMb: this.peakMb,
       oomKills: oomKillsIn(group) - this.oomKillsBefore,
       brokenProcessLimit: null,
     };

@@ -13,7 +13,6 @@ const exitField = 49;
 const signalMask = 0x7f;
 const killBit = 1n << BigInt(constants.signals.SIGKILL - 1);
 const usPerMs = 1_000;
-const bytesPerMb = 1_024 * 1_024;
 
 /** null while it runs; "gone" if nothing is left that could tell. */
 export function endOf(pid: number): ChildEnd | "gone" | null {
@@ -42,14 +41,6 @@ export function lives(pid: number): boolean {
 export function cpuMsOfGroup({ killFile }: AttemptGroup): number {
   const text = read(join(dirname(killFile ?? "/"), "cpu.stat"));
   return Math.round(Number(/^usage_usec (\d+)$/m.exec(text)?.[1] ?? 0) / usPerMs);
-}
-
-/** The most memory that was charged to the group at once since it was made. */
-export function peakMbOfGroup({ joinFiles }: AttemptGroup): number {
-  const files = joinFiles.flatMap((file) =>
-    ["memory.peak", "memory.max_usage_in_bytes"].map((name) => join(dirname(file), name)),
-  );
-  return Math.ceil(Math.max(0, ...files.map((file) => Number(read(file)))) / bytesPerMb);
 }
 
 /** The kernel's kills in the memory groups that a process of this group joins. */

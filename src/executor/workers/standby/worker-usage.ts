@@ -1,13 +1,15 @@
 // What a worker has used since it began, as the kernel counts it.
 
 import type { AttemptGroup } from "../../containment/containment.js";
+import { MemoryPeak } from "../../node/memory-peak.js";
 import { Usage } from "../../node/usage.js";
 import { MemoryKills } from "./memory-kills.js";
-import { cpuMsOfGroup, peakMbOfGroup } from "./process-end.js";
+import { cpuMsOfGroup } from "./process-end.js";
 
 export class WorkerUsage {
   private readonly process: Usage;
   private readonly memoryKills: MemoryKills;
+  private readonly memoryPeak: MemoryPeak;
 
   constructor(
     pid: number,
@@ -15,6 +17,7 @@ export class WorkerUsage {
   ) {
     this.process = new Usage(pid);
     this.memoryKills = new MemoryKills(group);
+    this.memoryPeak = new MemoryPeak(group);
   }
 
   /** A lease is long, and may leave children that nobody waits for. */
@@ -25,17 +28,21 @@ export class WorkerUsage {
 
   all(isLease: boolean): { cpuMs: number; maxRssMb: number; oomKills: number } {
     const { cpuMs, peakMb } = this.process.all;
-    const oomKills = this.memoryKills.count;
     return {
       cpuMs: isLease ? this.cpuMs(true) : cpuMs,
-      // What was killed may have been a process of its own.
-      maxRssMb: oomKills === 0 ? peakMb : Math.max(peakMb, peakMbOfGroup(this.group)),
-      oomKills,
+      maxRssMb: this.peakMb(peakMb),
+      oomKills: this.memoryKills.count,
     };
+  }
+
+  /** Of all its processes together, of which the largest had as much. */
+  peakMb(processMb: number): number {
+    return this.memoryPeak.mb(processMb);
   }
 
   close(): void {
     this.process.close();
     this.memoryKills.close();
+    this.memoryPeak.close();
   }
 }

@@ -45,7 +45,9 @@ const invocationFields = {
   node: nodeName.nullable(),
   wallMs: duration.nullable().describe("How long its last attempt ran; null before that ended"),
   cpuMs: duration.nullable().describe("The processor time of the last attempt"),
-  maxRssMb: duration.nullable().describe("The memory of the last attempt's largest process"),
+  maxRssMb: duration
+    .nullable()
+    .describe("The most memory that the last attempt's processes had at once"),
   hotMs: duration
     .optional()
     .describe("The part of cpuMs that is billed as hot; only of a leased worker that has ended"),

@@ -86,6 +86,25 @@ withGroups("a group in which an attempt left memory serves no other", async () =
 });
 
 withGroups(
+  "the memory of an attempt is that of all its processes, without cached files",
+  async () => {
+    await start();
+    const holds = "(head -c 20000000 /dev/zero; sleep 1) | tail -c 20000000 > /dev/null &";
+    const together = node.shell(`cat /proc/self/cgroup; ${holds} ${holds} ${holds} wait`);
+    expect((await node.finish(together)).maxRssMb).toBeGreaterThanOrEqual(57);
+    // A group that has served another attempt counts anew.
+    let next: AttemptOrder;
+    do {
+      await rest();
+      next = listing();
+      expect((await node.finish(next)).maxRssMb).toBeLessThan(20);
+    } while (node.output(next) !== node.output(together));
+    const writes = node.shell(`head -c 40000000 /dev/zero > ${node.work}/file`);
+    expect((await node.finish(writes)).maxRssMb).toBeLessThan(20);
+  },
+);
+
+withGroups(
   "an executor that leaves waits for a process that is slow to go from its groups",
   async () => {
     await start();

@@ -39,6 +39,17 @@ test("a call starts a worker with the code from gleanerd; the next one finds it 
   expect(statSync(folder).mode & 0o007).toBe(0);
 });
 
+test("the memory of a call is that of all processes of its worker", async () => {
+  const holds = "(head -c 40000000 /dev/zero; sleep 1) | tail -c 40000000 > /dev/null &";
+  const code = await at.function({
+    "index.mjs": `import { execSync } from "node:child_process";
+export default () => void execSync("${holds} ${holds} ${holds} wait");`,
+  });
+  const report = await at.call(code, null, { memoryMb: 400 });
+  expect(report).toMatchObject({ end: "COMPLETED" });
+  expect(report.maxRssMb).toBeGreaterThanOrEqual(115);
+});
+
 test("a worker that gleanerd wants warm outlasts its idle timeout, until it is not wanted", async () => {
   const code = await at.function(
     { "index.mjs": "export default () => process.pid;" },

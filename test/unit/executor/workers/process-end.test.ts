@@ -5,11 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import type { AttemptGroup } from "../../../../src/executor/containment/containment.js";
-import {
-  cpuMsOfGroup,
-  oomKillsIn,
-  peakMbOfGroup,
-} from "../../../../src/executor/workers/standby/process-end.js";
+import { cpuMsOfGroup, oomKillsIn } from "../../../../src/executor/workers/standby/process-end.js";
 
 const folder = mkdtempSync(join(tmpdir(), "gleaner-group-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -22,16 +18,15 @@ function groupWith(files: Readonly<Record<string, string>>): AttemptGroup {
   return group as unknown as AttemptGroup;
 }
 
-test("its processor time, its most memory and its kills are in units of ours", () => {
+test("its processor time and its kills are in units of ours", () => {
   const group = groupWith({
     "cpu.stat": "usage_usec 1234567\nuser_usec 1000000\nsystem_usec 234567\n",
-    "memory.peak": String(3 * 1_024 * 1_024 + 1),
     "memory.events": "low 0\nhigh 0\nmax 7\noom 3\noom_kill 2\noom_group_kill 1\n",
   });
-  expect([cpuMsOfGroup(group), peakMbOfGroup(group), oomKillsIn(group)]).toEqual([1_235, 4, 2]);
+  expect([cpuMsOfGroup(group), oomKillsIn(group)]).toEqual([1_235, 2]);
 });
 
 test("a group that is gone has used nothing", () => {
   const group = groupWith({});
-  expect([cpuMsOfGroup(group), peakMbOfGroup(group), oomKillsIn(group)]).toEqual([0, 0, 0]);
+  expect([cpuMsOfGroup(group), oomKillsIn(group)]).toEqual([0, 0]);
 });

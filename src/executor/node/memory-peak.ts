@@ -1,0 +1,103 @@
+// The most memory that all processes of an attempt or a worker had at once, as the kernel counts it
+// for their group.
+
+import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { AttemptGroup } from "../containment/containment.js";
+
+interface Counter {
+  readonly peak: string;
+  /** What memory.stat calls files that are in the kernel's cache, and those of them in a tmpfs. */
+  readonly cached: RegExp;
+  readonly shared: RegExp;
+}
+
+const counters: readonly Counter[] = [
+  { peak: "memory.peak", cached: /^file (\d+)$/m, shared: /^shmem (\d+)$/m },
+  {
+    peak: "memory.max_usage_in_bytes",
+    cached: /^total_cache (\d+)$/m,
+    shared: /^total_shmem (\d+)$/m,
+  },
+];
+const maxNumberBytes = 32;
+const bytesPerMb = 1_024 * 1_024;
+
+/** Its file stays open: opening it takes longer than a short call. */
+export class MemoryPeak {
+  private readonly file: number | null = null;
+  private readonly counter: Counter = counters[0]!;
+  private readonly directory: string = "";
+  /** What an attempt that had the group before has left, where it cannot be reset. */
+  private readonly beforeBytes: number = 0;
+  private last = { peakBytes: 0, mb: 0 };
+
+  constructor({ joinFiles }: Pick<AttemptGroup, "joinFiles">) {
+    for (const directory of joinFiles.map(dirname))
+      for (const counter of counters) {
+        const file = opened(join(directory, counter.peak));
+        if (file === null) continue;
+        Object.assign(this, { file, counter, directory });
+        if (!isReset(file)) this.beforeBytes = this.peakBytes();
+        return;
+      }
+  }
+
+  /**
+   * Since this was made. The kernel counts files that it keeps in its cache, which it would give up
+   * for a process: without those that are left. At least `processMb`, the largest process.
+   */
+  mb(processMb: number): number {
+    const peakBytes = this.peakBytes();
+    if (peakBytes <= this.beforeBytes) return processMb;
+    // Most short calls do not raise it, and the file with the cache takes longest to read.
+    if (peakBytes !== this.last.peakBytes)
+      this.last = { peakBytes, mb: Math.ceil((peakBytes - this.cachedBytes()) / bytesPerMb) };
+    return Math.max(processMb, this.last.mb);
+  }
+
+  close(): void {
+    if (this.file !== null) closeSync(this.file);
+  }
+
+  private peakBytes(): number {
+    if (this.file === null) return 0;
+    const bytes = Buffer.allocUnsafe(maxNumberBytes);
+    try {
+      return Number(bytes.toString("latin1", 0, readSync(this.file, bytes, 0, maxNumberBytes, 0)));
+    } catch {
+      return 0; // the group is gone
+    }
+  }
+
+  private cachedBytes(): number {
+    const { cached, shared } = this.counter;
+    let text: string;
+    try {
+      text = readFileSync(join(this.directory, "memory.stat"), "latin1");
+    } catch {
+      return 0; // the group is gone
+    }
+    const bytesOf = (shape: RegExp) => Number(shape.exec(text)?.[1] ?? 0);
+    return Math.max(0, bytesOf(cached) - bytesOf(shared));
+  }
+}
+
+/** Before Linux 6.12, memory.peak can only be read. */
+function opened(path: string): number | null {
+  for (const mode of ["r+", "r"])
+    try {
+      return openSync(path, mode);
+    } catch {
+      // the next mode, or no such file
+    }
+  return null;
+}
+
+function isReset(file: number): boolean {
+  try {
+    return writeSync(file, "0") > 0;
+  } catch {
+    return false;
+  }
+}
