@@ -2,7 +2,7 @@
 // changed module of the program.
 
 import { jest } from "@jest/globals";
-import type { runSeed } from "./seed.js";
+import type { Often, runSeed } from "./seed.js";
 
 const steps = 200;
 const withinSeeds = 1_000;
@@ -14,15 +14,17 @@ export const patienceMs = 300_000;
 /**
  * Runs seeds until one complains as `shows` says; throws if none does. A fault has many
  * consequences, and which of them a seed meets first is chance: complaints of others do not count.
+ * `often`: what a rare fault needs, which seeds without it meet after minutes.
  */
 export async function mustFind(
   shows: RegExp,
   run: typeof runSeed,
   sabotage: Parameters<typeof runSeed>[0]["sabotage"] = {},
+  often: Often = {},
 ): Promise<void> {
   const others = new Set<string>();
   for (let seed = 1; seed <= withinSeeds && others.size < manyOthers; seed++) {
-    const { problems } = await run({ seed, steps, sabotage });
+    const { problems } = await run({ seed, steps, sabotage, often });
     if (problems.some((each) => shows.test(each))) return;
     for (const first of problems.slice(0, 1)) others.add(first);
   }

@@ -17,6 +17,9 @@ const reporting = (change: (report: AttemptReport) => AttemptReport): Sabotage =
 /** As the simulated site keeps what is unused. */
 const keptMs = 180_000;
 
+const littleElse = { submit: 0, lease: 0, call: 0 };
+const calm = { killDaemon: 1, freezeDaemon: 0, breakConnection: 1, hurtExecutor: 1, operate: 0 };
+
 const exception: CallAnswer = {
   kind: "exception",
   error: { type: "ProcessExited", message: "it was killed", stack: null },
@@ -97,6 +100,7 @@ export const plantedInCalls: readonly Planted[] = [
   {
     what: "a removed version goes although calls need it",
     shows: /needs code that is removed/,
+    often: { changeFunction: 20, tidyUp: 20, submit: 2, lease: 2, submitJob: 40 },
     sabotage: {
       store: (store) => ({
         ...store,
@@ -108,6 +112,7 @@ export const plantedInCalls: readonly Planted[] = [
   {
     what: "a content goes with the first of the users who have it",
     shows: /is removed, and somebody has it/,
+    often: { deploy: 20, changeFunction: 20, tidyUp: 20 },
     sabotage: {
       store: (store) => ({
         ...store,
@@ -118,6 +123,7 @@ export const plantedInCalls: readonly Planted[] = [
   {
     what: "a file that a dead daemon left stays",
     shows: /the file .* is nobody's/,
+    often: { deploy: 30, map: 30, changeWeather: 30, killDaemon: 20, ...littleElse, submitJob: 2 },
     sabotage: { store: (store) => ({ ...store, knownBlobs: async (hashes) => hashes }) },
   },
   {
@@ -128,6 +134,8 @@ export const plantedInCalls: readonly Planted[] = [
   {
     what: "workers that were started ahead stay for a job",
     shows: /^harm: a worker started ahead is left/,
+    // gleanerd and executors must live for long enough to start one.
+    often: { deploy: 60, submitJob: 30, ...littleElse, call: 10, map: 0, ...calm },
     sabotage: {
       workers: (workers) => {
         const yieldTo = workers.yieldTo.bind(workers);

@@ -2,6 +2,7 @@
 // one of them.
 
 import type { Snapshot } from "../../src/model/slurm/snapshot.js";
+import type { Often } from "./seed.js";
 import type { Sabotage } from "./site/world.js";
 
 export interface Planted {
@@ -9,6 +10,8 @@ export interface Planted {
   readonly sabotage: Sabotage;
   /** The complaint by which it is found. */
   readonly shows: RegExp;
+  /** What happens more often than usual, because the fault is rare otherwise. */
+  readonly often?: Often;
 }
 
 const changeNodes = (

@@ -24,9 +24,40 @@ const lingerMs = 15_000;
 /** Most of the names that are called exist from the beginning. */
 const firstDeploys = 8;
 
+/** How often things happen, beside one another. */
+const usual = {
+  submit: 20,
+  call: 14,
+  map: 5,
+  lease: 7,
+  deploy: 6,
+  changeFunction: 3,
+  look: 4,
+  tidyUp: 2,
+  submitJob: 22,
+  cancel: 4,
+  operate: 2,
+  changeWeather: 10,
+  killDaemon: 5,
+  stopDaemon: 1,
+  freezeDaemon: 2,
+  hurtExecutor: 6,
+  breakConnection: 4,
+  loseNode: 1.5,
+  drainInSlurm: 1.5,
+  setClock: 1,
+  nothing: 10,
+  /** Half of all seeds have one from the beginning. */
+  beginHabit: 0,
+};
+type Act = keyof typeof usual;
+export type Often = Readonly<Partial<Record<Act, number>>>;
+
 export interface SeedOptions {
   readonly seed: number;
   readonly steps: number;
+  /** What happens more often than usual, or less. */
+  readonly often?: Often | undefined;
   readonly tell?: (line: string) => void;
   readonly sabotage?: Sabotage;
 }
@@ -49,8 +80,9 @@ class Site {
   readonly owners: Owners;
   readonly callers: Callers;
   readonly lessees: Lessees;
+  private readonly acts: [number, () => void][];
 
-  constructor({ seed, tell, sabotage }: SeedOptions) {
+  constructor({ seed, tell, sabotage, often }: SeedOptions) {
     this.world = new World({ seed, tell: tell ?? null, sabotage: sabotage ?? {} });
     this.disk = new Disk(this.world);
     this.slurm = new Slurm(this.world);
@@ -61,35 +93,41 @@ class Site {
     this.owners = new Owners(this.world, this.users, apis);
     this.callers = new Callers(this.world, this.users, apis, this.owners);
     this.lessees = new Lessees(this.world, this.users, apis, this.owners);
+    const acts = Object.entries(this.actions()) as [Act, () => void][];
+    this.acts = acts.map(([name, act]) => [often?.[name] ?? usual[name], act]);
   }
 
   /** Somebody does something, or something breaks. */
   act(): void {
-    const { chance } = this.world;
-    chance.weighted<() => void>([
-      [20, () => this.users.submit()],
-      [14, () => this.callers.call()],
-      [5, () => this.callers.map()],
-      [7, () => this.lessees.lease()],
-      [6, () => this.owners.deploy()],
-      [3, () => this.owners.change()],
-      [4, () => this.callers.look()],
-      [2, () => this.tidyUp()],
-      [22, () => this.slurm.submit()],
-      [4, () => this.users.cancel()],
-      [2, () => this.operate()],
-      [10, () => this.changeWeather()],
-      [5, () => this.killDaemon()],
-      [1, () => this.stopDaemon()],
-      [2, () => this.freezeDaemon()],
-      [6, () => this.hurtExecutor()],
-      [4, () => this.breakConnection()],
-      [1.5, () => this.loseNode()],
-      [1.5, () => this.drainInSlurm()],
-      [1, () => this.setClock()],
-      [10, () => {}],
-    ])();
+    this.world.chance.weighted(this.acts)();
     this.reviveDaemon();
+  }
+
+  private actions(): Record<Act, () => void> {
+    return {
+      submit: () => this.users.submit(),
+      call: () => this.callers.call(),
+      map: () => this.callers.map(),
+      lease: () => this.lessees.lease(),
+      deploy: () => this.owners.deploy(),
+      changeFunction: () => this.owners.change(),
+      look: () => this.callers.look(),
+      tidyUp: () => this.tidyUp(),
+      submitJob: () => this.slurm.submit(),
+      cancel: () => this.users.cancel(),
+      operate: () => this.operate(),
+      changeWeather: () => this.changeWeather(),
+      killDaemon: () => this.killDaemon(),
+      stopDaemon: () => this.stopDaemon(),
+      freezeDaemon: () => this.freezeDaemon(),
+      hurtExecutor: () => this.hurtExecutor(),
+      breakConnection: () => this.breakConnection(),
+      loseNode: () => this.loseNode(),
+      drainInSlurm: () => this.drainInSlurm(),
+      setClock: () => this.setClock(),
+      nothing: () => {},
+      beginHabit: () => this.callers.beginHabit(),
+    };
   }
 
   private tidyUp(isLater = false): void {

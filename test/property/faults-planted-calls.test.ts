@@ -9,8 +9,8 @@ afterEach(undoChanges);
 
 test.each(plantedInCalls)(
   "found: $what",
-  async ({ sabotage, shows }) => {
-    await mustFind(shows, runSeed, sabotage);
+  async ({ sabotage, shows, often }) => {
+    await mustFind(shows, runSeed, sabotage, often);
   },
   patienceMs,
 );

@@ -9,8 +9,8 @@ import { runSeed } from "../faults/seed.js";
 
 test.each(planted)(
   "found: $what",
-  async ({ sabotage, shows }) => {
-    await mustFind(shows, runSeed, sabotage);
+  async ({ sabotage, shows, often }) => {
+    await mustFind(shows, runSeed, sabotage, often);
   },
   patienceMs,
 );
