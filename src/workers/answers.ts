@@ -87,7 +87,8 @@ export function answerOfExit(
     return exception("ProcessExited", broken.message, kind);
   if (signal === constants.signals.SIGKILL && broken !== null)
     return broken.code === "CLOSED"
-      ? exception("ProcessKilled", killed, kind)
+      ? // Somebody else did it, so it says nothing about the code, even while that was loaded.
+        exception("ProcessKilled", killed)
       : exception("ProtocolError", broken.message, kind);
   if (signal !== 0) return null;
   if (!hasRuntime) return notStarted(exitCode, progress);

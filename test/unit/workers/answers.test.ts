@@ -30,6 +30,14 @@ test("a worker that leaves without a word is known by its status", () => {
   expect(answer).toMatchObject({ error: { message: expect.stringContaining("status 3") } });
 });
 
+test("a worker that somebody killed while it loaded says nothing about its code", () => {
+  const broken = { code: "CLOSED", message: "the worker closed its connection" } as const;
+  expect(answerOfExit(killed, { ...loading, broken })).toMatchObject({
+    kind: "exception",
+    error: { type: "ProcessKilled" },
+  });
+});
+
 test("a worker that is killed by a signal of its own has no answer", () => {
   const crash = { exitCode: 0, signal: constants.signals.SIGSEGV };
   const broken = { code: "CLOSED", message: "the worker closed its connection" } as const;
