@@ -89,7 +89,6 @@ export class BundleCache {
     return folder;
   }
 
-  /** If the disk is full, versions that no worker uses give way to it. */
   private async unpack(version: VersionId, fresh: string): Promise<void> {
     for (;;) {
       await removeUnpacked(fresh);
@@ -97,16 +96,24 @@ export class BundleCache {
         await unpackBundle(this.arrivals.fetch(version), fresh, version);
         return;
       } catch (thrown) {
-        const { code = "" } = thrown as NodeJS.ErrnoException;
-        if (!full.has(code)) throw thrown;
-        if ((await this.makeRoom(0)) > 0) continue;
-        throw new GleanerError(
-          "STORE",
-          `${this.root} has no room for it (${code}): ask your site to make room there, or deploy less code`,
-          { cause: thrown },
-        );
+        await this.giveWay(thrown, "deploy less code");
       }
     }
+  }
+
+  /**
+   * Something failed to be written beside the cache: if the disk is full, versions that no worker
+   * uses give way to it. Throws if that does not help, with what else the user can do.
+   */
+  async giveWay(thrown: unknown, advice: string): Promise<void> {
+    const { code = "" } = thrown as NodeJS.ErrnoException;
+    if (!full.has(code)) throw thrown;
+    if ((await this.makeRoom(0)) > 0) return;
+    throw new GleanerError(
+      "STORE",
+      `${this.root} has no room for it (${code}): ask your site to make room there, or ${advice}`,
+      { cause: thrown },
+    );
   }
 
   /**

@@ -75,10 +75,11 @@ export async function startWorkers(
   const parts = { spec, spawner, containment, sockets, programs };
   const { openParent, close } = await openParents(parts, paths, explain);
   const parents = new Parents(openParent, () => workers.changed());
-  const payloads = new Payloads(() => {
+  const openResults = () => {
     makePublicFolder(paths.cache);
     return makePublicFolder(join(paths.cache, "results"), 0o700);
-  }, say);
+  };
+  const payloads = new Payloads(openResults, say, (thrown) => code.giveWay(thrown, "return less"));
   const spares = new Spares(openSpares(parts));
   const leases = new Leases(say);
   const ports = { sockets, code, readers, programs, payloads, leases, parents, spares, explain };

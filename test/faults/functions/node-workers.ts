@@ -52,7 +52,11 @@ export class NodeWorkers {
       forget: (id: number) => void this.expected.delete(id),
     };
     const programs = { commandOf: () => ["/simulated/runtime"] };
-    const payloads = new Payloads(() => "/simulated/results", say);
+    const payloads = new Payloads(
+      () => "/simulated/results",
+      say,
+      (full) => Promise.reject(full),
+    );
     const leases = new Leases(say, hostId);
     const ports = { sockets, code, programs, payloads, leases };
     const workers = workersOver(ports, spec, spawner, containment, say);

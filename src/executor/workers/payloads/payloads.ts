@@ -23,10 +23,14 @@ export class Payloads {
   private readonly spool: Spool;
   readonly logs: RunningLogs;
 
-  /** `openFolder`: where large results wait (see Spool); `say` tells gleanerd, if it is there. */
+  /**
+   * `openFolder`: where large results wait (see Spool); `say` tells gleanerd, if it is there;
+   * `giveWay`: see ResultSink.
+   */
   constructor(
     openFolder: () => string,
     private readonly say: (message: ExecutorMessage) => void,
+    private readonly giveWay: (thrown: unknown) => Promise<void>,
   ) {
     this.spool = new Spool(openFolder);
     this.logs = new RunningLogs(say);
@@ -40,7 +44,7 @@ export class Payloads {
   }
 
   sinkFor(key: AttemptKey): ResultSink {
-    return new ResultSink((bytes) => this.spool.create(key, bytes));
+    return new ResultSink((bytes) => this.spool.create(key, bytes), this.giveWay);
   }
 
   heard(message: PieceMessage | FetchLogMessage): void {

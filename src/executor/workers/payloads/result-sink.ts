@@ -19,8 +19,14 @@ export class ResultSink implements OutputSink {
   private file: Promise<FileHandle> | null = null;
   private written: Promise<void> = Promise.resolve();
 
-  /** `create` opens the file for a large result. */
-  constructor(private readonly create: (bytes: number) => Promise<FileHandle>) {}
+  /**
+   * `create` opens the file for a large result. `giveWay`: a write failed; resolves if it may succeed
+   * now.
+   */
+  constructor(
+    private readonly create: (bytes: number) => Promise<FileHandle>,
+    private readonly giveWay: (thrown: unknown) => Promise<void>,
+  ) {}
 
   begin(contentType: string, outputBytes: number): void {
     this.contentType = contentType;
@@ -52,13 +58,17 @@ export class ResultSink implements OutputSink {
     const pieces = this.pieces;
     const at = this.received - this.gathered;
     [this.pieces, this.gathered] = [[], 0];
-    this.written = this.written.then(async () => writeAll(await this.file!, pieces, at));
+    this.written = this.written.then(async () => this.writeAll(await this.file!, pieces, at));
     return this.written;
   }
-}
 
-async function writeAll(file: FileHandle, pieces: readonly Buffer[], at: number): Promise<void> {
-  const whole = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-  for (let done = 0; done < whole.length; )
-    done += (await file.write(whole, done, whole.length - done, at + done)).bytesWritten;
+  private async writeAll(file: FileHandle, pieces: readonly Buffer[], at: number): Promise<void> {
+    const whole = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    for (let done = 0; done < whole.length; )
+      try {
+        done += (await file.write(whole, done, whole.length - done, at + done)).bytesWritten;
+      } catch (thrown) {
+        await this.giveWay(thrown);
+      }
+  }
 }

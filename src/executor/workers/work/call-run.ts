@@ -1,5 +1,6 @@
 // One call in a worker, from its input to its answer.
 
+import { messageOf } from "../../../model/errors.js";
 import type { CallAttemptOrder } from "../../../wire/messages.js";
 import { answerOf, loaded } from "../../../workers/answers.js";
 import type { Input } from "../../../workers/outgoing.js";
@@ -36,7 +37,7 @@ export class CallRun implements Work {
     const ended = await end;
     if (ended.kind === "lost") {
       if (ended.failure.code !== "SINK") return null;
-      const message = `its result could not be kept on its node: ${ended.failure.message}`;
+      const message = `its result could not be kept on its node: ${messageOf(ended.failure.cause)}`;
       return { kind: "unanswered", message };
     }
     const answer = answerOf(ended, ended.kind === "returned" ? sink.payload : undefined);

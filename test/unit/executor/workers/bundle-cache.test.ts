@@ -2,13 +2,24 @@
 
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { removeUnpacked } from "../../../../src/bundle/unpack.js";
 import { BundleArrivals } from "../../../../src/executor/workers/bundle-arrivals.js";
 import { BundleCache } from "../../../../src/executor/workers/bundle-cache.js";
+import { ResultSink } from "../../../../src/executor/workers/payloads/result-sink.js";
+import type { Payload } from "../../../../src/model/call.js";
 import type { VersionId } from "../../../../src/model/ids.js";
 import { type ShiftedClock, shiftedClock } from "../../../support/daemon/shifted-clock.js";
 import { codeOf, type FunctionCode } from "../../../support/executor/function-code.js";
@@ -134,6 +145,44 @@ test("on a full disk unused versions give way; without any, nothing is left and 
     inUse = new Set();
     await there.folderOf(other!);
     expect(readdirSync(root)).toEqual([other]);
+  } finally {
+    execFileSync("umount", ["-l", folder]);
+  }
+});
+
+test("on a full disk unused versions give way to a result; without any, its call is told so", async () => {
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=755", "none", folder]);
+  try {
+    const [one, other] = await Promise.all(
+      ["one", "other"].map((name) => version(name, { data: randomBytes(400_000) })),
+    );
+    const there = cache();
+    const keep = async (): Promise<Payload> => {
+      const file = await open(join(folder, "result"), "w+");
+      const sink = new ResultSink(
+        async () => file,
+        (thrown) => there.giveWay(thrown, "return less"),
+      );
+      const result = randomBytes(600_000);
+      sink.begin("", result.length);
+      try {
+        await sink.write(result);
+        expect(readFileSync(join(folder, "result")).equals(result)).toBe(true);
+        return sink.payload;
+      } finally {
+        await file.close();
+        rmSync(join(folder, "result"));
+      }
+    };
+    for (const each of [one!, other!]) await there.folderOf(each);
+    inUse = new Set([one!]);
+    expect(await keep()).toMatchObject({ bytes: 600_000 });
+    expect(readdirSync(root)).toEqual([one]);
+    await there.folderOf(other!);
+    inUse.add(other!);
+    await expect(keep()).rejects.toThrow(
+      `${root} has no room for it (ENOSPC): ask your site to make room there, or return less`,
+    );
   } finally {
     execFileSync("umount", ["-l", folder]);
   }

@@ -58,6 +58,7 @@ async function calledWorker() {
       payloads: new Payloads(
         () => "/nowhere",
         () => {},
+        (thrown) => Promise.reject(thrown),
       ),
       leases: new Leases(() => {}),
       environment: undefined,
