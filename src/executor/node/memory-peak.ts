@@ -3,7 +3,6 @@
 
 import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { AttemptGroup } from "../containment/containment.js";
 
 interface Counter {
   readonly peak: string;
@@ -32,7 +31,8 @@ export class MemoryPeak {
   private readonly beforeBytes: number = 0;
   private last = { peakBytes: 0, mb: 0 };
 
-  constructor({ joinFiles }: Pick<AttemptGroup, "joinFiles">) {
+  /** `joinFiles`: those of the group. */
+  constructor(joinFiles: readonly string[]) {
     for (const directory of joinFiles.map(dirname))
       for (const counter of counters) {
         const file = opened(join(directory, counter.peak));

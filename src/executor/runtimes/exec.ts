@@ -22,7 +22,7 @@ interface ExecPrograms {
 
 /** A supervisor of glean-spawn knows the largest process only, not what all had together. */
 function withMemoryPeak(events: ProcessEvents, group: AttemptGroup): ProcessEvents {
-  const peak = new MemoryPeak(group);
+  const peak = new MemoryPeak(group.joinFiles);
   return {
     onStarted: (pid) => events.onStarted(pid),
     onEnd(end) {

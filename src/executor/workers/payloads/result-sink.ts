@@ -20,8 +20,8 @@ export class ResultSink implements OutputSink {
   private written: Promise<void> = Promise.resolve();
 
   /**
-   * `create` opens the file for a large result. `giveWay`: a write failed; resolves if it may succeed
-   * now.
+   * `create` opens the file for a large result. `giveWay`: a write failed; resolves if it may
+   * succeed now.
    */
   constructor(
     private readonly create: (bytes: number) => Promise<FileHandle>,

@@ -17,7 +17,7 @@ export class WorkerUsage {
   ) {
     this.process = new Usage(pid);
     this.memoryKills = new MemoryKills(group);
-    this.memoryPeak = new MemoryPeak(group);
+    this.memoryPeak = new MemoryPeak(group.joinFiles);
   }
 
   /** A lease is long, and may leave children that nobody waits for. */
@@ -35,7 +35,7 @@ export class WorkerUsage {
     };
   }
 
-  /** Of all its processes together, of which the largest had as much. */
+  /** What all its processes had together; the largest one had `processMb`. */
   peakMb(processMb: number): number {
     return this.memoryPeak.mb(processMb);
   }
