@@ -4,25 +4,41 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { afterEach, beforeAll, expect, jest, test } from "@jest/globals";
 import { gleanWorld } from "../../support/glean.js";
 import { makeClient, runClient } from "../../support/runtimes/c-client.js";
 import { purePython, python } from "../../support/runtimes/python-runtime.js";
 import { Leasing } from "../../support/sdk/leasing.js";
 import { limitOf, type Peer, PeerWorkers, peers } from "../../support/sdk/peers.js";
 
+type Ends = readonly (readonly string[])[];
+
 jest.setTimeout(60_000);
 const world = gleanWorld();
-let workers: PeerWorkers;
-beforeEach(async () => {
-  workers = await PeerWorkers.start();
+const sites: PeerWorkers[] = [];
+let client = "";
+beforeAll(() => {
+  client = makeClient("peers");
 });
-afterEach(() => workers.stop());
+afterEach(() => {
+  for (const workers of sites.splice(0)) workers.stop();
+});
+
+/** All at once: most of the time is that of handshakes that hang. */
+test("the libraries for JavaScript, Python and C", async () => {
+  const libraries = { JavaScript: withJavaScript, Python: withPython, C: withC };
+  const meetings = Object.entries(libraries).map(async ([name, meetAll]) => {
+    const workers = await PeerWorkers.start();
+    sites.push(workers);
+    return [name, broken(await meetAll(workers))];
+  });
+  expect(await Promise.all(meetings)).toEqual(Object.keys(libraries).map((name) => [name, []]));
+});
 
 /** Each vector with how its calls ended, those that are as they should be left out. */
-const broken = (found: readonly (readonly string[])[]) =>
+const broken = (all: Ends) =>
   peers.flatMap(({ name, ends, dribbles }, at) => {
-    const [first, second] = found[at]!;
+    const [first, second] = all[at]!;
     const isGood = ends.includes(first as Peer["ends"][number]);
     // What is left of the first answer comes between the second one's bytes.
     const next = ["result", "unreached", ...(dribbles ? ["lost"] : [])];
@@ -32,7 +48,7 @@ const broken = (found: readonly (readonly string[])[]) =>
     return isGood && goesOn ? [] : [[name, first, second]];
   });
 
-test("the library for JavaScript", async () => {
+function withJavaScript(workers: PeerWorkers): Promise<Ends> {
   const codes: Record<string, string> = { LEASE_LOST: "lost", TIMEOUT: "late", FAILED: "invalid" };
   const meet = async (peer: Peer, at: number): Promise<string[]> => {
     const lease = await new Leasing([workers.endpoints[at]!]).open({ retry: "never" });
@@ -46,10 +62,10 @@ test("the library for JavaScript", async () => {
     await lease.end();
     return ends;
   };
-  expect(broken(await Promise.all(peers.map(meet)))).toEqual([]);
-});
+  return Promise.all(peers.map(meet));
+}
 
-test("the library for Python", async () => {
+async function withPython(workers: PeerWorkers): Promise<Ends> {
   const granted = {
     ...{ state: "ACTIVE", revision: 1, reason: null },
     ...{ expiresInMs: 60_000, timeLimitMs: 60_000 },
@@ -78,12 +94,11 @@ test("the library for Python", async () => {
     [...program, JSON.stringify(peers.map(limitOf))],
     { cwd: world.home, env: { ...world.environment, PYTHONPATH: purePython.sdk } },
   );
-  expect(broken(JSON.parse(stdout))).toEqual([]);
-});
+  return JSON.parse(stdout);
+}
 
-test("the library for C", async () => {
-  const client = makeClient("peers");
+function withC(workers: PeerWorkers): Promise<Ends> {
   const meet = async (peer: Peer, at: number) =>
     (await runClient([client, String(limitOf(peer))], [workers.endpoints[at]!])).trim().split("\n");
-  expect(broken(await Promise.all(peers.map(meet)))).toEqual([]);
-});
+  return Promise.all(peers.map(meet));
+}
