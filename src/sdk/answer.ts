@@ -17,6 +17,17 @@ export class BrokenOffError extends GleanerError {
   }
 }
 
+/** The daemon did not carry out the request, and says when to send it again. */
+export class RefusedForNowError extends GleanerError {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    readonly retryAfterMs: number,
+  ) {
+    super(code, message);
+  }
+}
+
 export interface Answer {
   readonly status: number;
   readonly body: Buffer;
@@ -24,6 +35,8 @@ export interface Answer {
   readonly isContent: boolean;
   /** Bytes of head and body together, if announced. */
   readonly length: number | null;
+  /** When the daemon wants a refused request again; null if it does not say. */
+  readonly retryAfterMs: number | null;
 }
 
 /** null if it is not HTTP. */
@@ -32,12 +45,14 @@ export function parse(bytes: Buffer): Answer | null {
   const head = bytes.toString("latin1", 0, Math.max(0, end));
   const status = /^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1];
   if (status === undefined) return null;
+  const retryAfterS = /\r\nretry-after: *(\d{1,4})(?:\r\n|$)/i.exec(head)?.[1];
   const announced = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
   return {
     status: Number(status),
     body: bytes.subarray(end + 4),
     isContent: /\r\ncontent-type: *application\/octet-stream/i.test(head),
     length: announced === undefined ? null : end + 4 + Number(announced),
+    retryAfterMs: retryAfterS === undefined ? null : Number(retryAfterS) * 1_000,
   };
 }
 
@@ -67,7 +82,8 @@ export class AnswerHead {
 export const brokenOff = (address: Peer): GleanerError =>
   whyBroken(address, true, new Error("the answer is incomplete"));
 
-export function understand(address: Peer, { status, body, isContent, length }: Answer): unknown {
+export function understand(address: Peer, answer: Answer): unknown {
+  const { status, body, isContent, length, retryAfterMs } = answer;
   if (isContent && status === 200) return body;
   const text = body.toString("utf8");
   let value: unknown;
@@ -82,7 +98,9 @@ export function understand(address: Peer, { status, body, isContent, length }: A
   if (status >= 200 && status < 300) return value;
   const { error } = value as { error?: { code?: unknown; message?: unknown } };
   if (typeof error?.code !== "string" || typeof error.message !== "string") throw notOurs(address);
-  throw new GleanerError(knownCode(error.code, status), error.message);
+  const code = knownCode(error.code, status);
+  if (retryAfterMs === null) throw new GleanerError(code, error.message);
+  throw new RefusedForNowError(code, error.message, retryAfterMs);
 }
 
 /** A newer daemon may use an unknown code; its status still tells the kind. */

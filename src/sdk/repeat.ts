@@ -3,7 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs } from "../clock.js";
 import { GleanerError } from "../model/errors.js";
-import { BrokenOffError } from "./answer.js";
+import { BrokenOffError, RefusedForNowError } from "./answer.js";
 
 /**
  * A restarting daemon is back within these pauses; the request's id prevents a repetition from
@@ -31,6 +31,28 @@ export async function repeated<T>(
     }
   }
   throw new GleanerError("UNREACHABLE", openEnd, { cause: brokenOff });
+}
+
+const longestTurnMs = 5_000;
+/** Whoever is refused for longer is told so. */
+const turnPatienceMs = 30_000;
+
+/**
+ * Sends a request again that the daemon refused for the moment, when it says, for half a minute at
+ * most. Clients that were refused together come back apart from each other.
+ */
+export async function inTurn<T>(send: () => Promise<T>): Promise<T> {
+  const sinceMs = monotonicMs();
+  for (;;) {
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error instanceof RefusedForNowError)) throw error;
+      const pauseMs = Math.min(longestTurnMs, error.retryAfterMs) * (1 + Math.random());
+      if (monotonicMs() + pauseMs - sinceMs > turnPatienceMs) throw error;
+      await pause(pauseMs);
+    }
+  }
 }
 
 const firstPauseMs = 250;

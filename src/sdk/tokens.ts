@@ -7,6 +7,7 @@ import { credentialPayload, shownEndpoint } from "../wire/credential.js";
 import { type MungeOptions, makeCredential } from "./credential.js";
 import { type Address, exchange, exchangeWith } from "./http.js";
 import { privateName, readPrivate, writePrivate } from "./private-files.js";
+import { inTurn } from "./repeat.js";
 
 /** A token this close to its expiry may be rejected on arrival. */
 const marginMs = 2_000;
@@ -59,20 +60,16 @@ export class Tokens {
    */
   private async askForOne(): Promise<TokenAnswer> {
     const { address, munge } = this.options;
-    const { value, peer } = await exchangeWith(address, {
-      method: "GET",
-      path: "/v1/challenge" satisfies PathOf<"challenge">,
-    });
+    const { value, peer } = await inTurn(() =>
+      exchangeWith(address, { method: "GET", path: "/v1/challenge" satisfies PathOf<"challenge"> }),
+    );
     const { instance, nonce } = value as ChallengeAnswer;
     const payload = credentialPayload({ address: shownEndpoint(peer), instance, nonce });
     const body: TokenRequest = { credential: await makeCredential(munge, payload) };
     // To exactly the same address: a name may have several.
     const there = { ...address, host: peer.host };
-    return (await exchange(there, {
-      method: "POST",
-      path: "/v1/token" satisfies PathOf<"token">,
-      body,
-    })) as TokenAnswer;
+    const path = "/v1/token" satisfies PathOf<"token">;
+    return (await inTurn(() => exchange(there, { method: "POST", path, body }))) as TokenAnswer;
   }
 
   private fileName(): string {

@@ -25,7 +25,9 @@ export interface Request {
   readonly bytes: Buffer;
 }
 /** "cut": the connection is broken off instead. */
-export type Answer = { readonly status?: number; readonly body: unknown } | "cut";
+export type Answer =
+  | { readonly status?: number; readonly body: unknown; readonly retryAfter?: string }
+  | "cut";
 
 export interface Result {
   readonly status: number | null;
@@ -164,14 +166,16 @@ export class GleanWorld {
       incoming.socket.destroy();
       return;
     }
-    const { status, body } = { status: 200, ...(answer ?? refusal(404, "NOT_FOUND", "none here")) };
+    const none: Exclude<Answer, "cut"> = refusal(404, "NOT_FOUND", "none here");
+    const { status = 200, body, retryAfter } = answer ?? none;
     const isContent = body instanceof Uint8Array;
     const text = typeof body === "string" || isContent ? body : JSON.stringify(body);
     const headers = { "content-type": `application/${isContent ? "octet-stream" : "json"}` };
     // As gleanerd does where the client talks HTTP/1.1.
     const hasLength = incoming.httpVersion === "1.1" || isContent;
     const length = hasLength ? { "content-length": Buffer.byteLength(text) } : {};
-    outgoing.writeHead(status, { ...headers, ...length });
+    const later = retryAfter === undefined ? {} : { "retry-after": retryAfter };
+    outgoing.writeHead(status, { ...headers, ...length, ...later });
     outgoing.end(text);
   }
 }

@@ -1,5 +1,6 @@
 // Who the program says we are: tokens, their cache and its enemies, and where the configuration is.
 
+import { execFile } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -13,10 +14,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import { configPath } from "../../../src/config.js";
 import { configFileOf } from "../../../src/sdk/settings.js";
 import { expectSentence, gleanWorld, refusal } from "../../support/glean.js";
+import { purePython, python } from "../../support/runtimes/python-runtime.js";
 
 const world = gleanWorld();
 const glean = (...args: string[]) => world.start(args).end;
@@ -38,6 +41,37 @@ describe("identity", () => {
     expect(world.requests[1]!.body).toEqual({ credential: "MUNGE:made-up:" });
     expect(statSync(cache()).mode & 0o777).toBe(0o700);
     expect(statSync(cachedToken()).mode & 0o777).toBe(0o600);
+  });
+
+  describe("when its address has too many requests without a token", () => {
+    const sentence = "1000 requests without a token already wait";
+    const crowded = () => ({ ...refusal(429, "LIMIT_REACHED", sentence), retryAfter: "0" });
+    const others = ["/v1/challenge", "/v1/challenge", "/v1/token", "/v1/token"];
+    const tokenless = () => world.requests.map(({ url }) => url).slice(0, 4);
+    const refuseOnce = () => {
+      for (const route of ["GET /v1/challenge", "POST /v1/token"]) {
+        const answer = world.answers[route]!;
+        world.answers[route] = () => {
+          world.answers[route] = answer;
+          return crowded();
+        };
+      }
+    };
+
+    test("waits for its turn", async () => {
+      refuseOnce();
+      expect(await glean("batch", "--wrap", "id")).toMatchObject({ status: 0 });
+      expect(tokenless()).toEqual(others);
+    });
+
+    test("waits for its turn in Python", async () => {
+      refuseOnce();
+      const source = "import gleaner; gleaner.connect().cancel('7')";
+      const env = { ...world.environment, PYTHONPATH: purePython.sdk };
+      world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
+      await promisify(execFile)(python, ["-B", "-c", source], { cwd: world.home, env });
+      expect(tokenless()).toEqual(others);
+    });
   });
 
   test("renews a refused token only once", async () => {

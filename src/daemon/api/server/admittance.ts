@@ -26,6 +26,8 @@ const maxWaitingStreamed = 256;
 const maxWaitingStreamedOfUser = 32;
 /** Requests without a token from one address, which a few connections can send without waiting. */
 const maxWaitingOfAddress = 1_000;
+/** Until then they have had their turns. */
+const strangersRetryS = 1;
 const tooManyStreamed = "too many contents wait to be read: send fewer at the same time";
 const tooManyLarge =
   "too many large submissions wait to be read: send one after the other, or put data into files";
@@ -57,19 +59,21 @@ export class Admittance {
       this.turns.accepted();
       this.connections.opened(socket);
     });
-    server.addHook("preHandler", async ({ caller, ip }) => {
+    server.addHook("preHandler", async ({ caller, ip }, reply) => {
       if (caller !== undefined) await this.turns.enter(caller.uid);
-      else await this.strangersTurn(ip);
+      else await this.strangersTurn(ip, reply);
     });
   }
 
   /** The turn of a request without a token; throws LIMIT_REACHED. */
-  private strangersTurn(address: string): Promise<void> {
-    if (this.turns.waitingOf(address) >= maxWaitingOfAddress)
+  private strangersTurn(address: string, reply: FastifyReply): Promise<void> {
+    if (this.turns.waitingOf(address) >= maxWaitingOfAddress) {
+      reply.header("Retry-After", strangersRetryS);
       throw new GleanerError(
         "LIMIT_REACHED",
         `${maxWaitingOfAddress} requests without a token already wait from ${address}: use the token that you have, or try again in a moment`,
       );
+    }
     return this.turns.enter(address);
   }
 

@@ -14,6 +14,14 @@ class GleanerError(Exception):
         self.message = message
 
 
+class RefusedForNowError(GleanerError):
+    """gleanerd did not carry out the request, and says when to send it again."""
+
+    def __init__(self, code: str, message: str, retry_after_s: float) -> None:
+        super().__init__(code, message)
+        self.retry_after_s = retry_after_s
+
+
 class BrokenOffError(GleanerError):
     """gleanerd may have carried out the request: the connection broke after it was sent."""
 

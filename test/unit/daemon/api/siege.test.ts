@@ -124,6 +124,7 @@ test("requests without a token have one turn of many, and no address has more th
   expect(await get("/list", 1_000)).toMatchObject({ invocations: [] });
   expect(statuses().length).toBeLessThan(1_000);
   expect(new Set(await until(1_500))).toEqual(new Set(["200", "429"]));
+  expect(answers).toMatch(/HTTP\/1.1 429 [^{]*\r\nretry-after: 1\r\n/i);
 });
 
 test("the oldest connections without a token are closed to make room", async () => {

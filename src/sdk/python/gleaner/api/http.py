@@ -6,14 +6,16 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import select
 import socket
 import ssl
 import threading
 import time
+from email.message import Message
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from ..errors import BrokenOffError, GleanerError
+from ..errors import BrokenOffError, GleanerError, RefusedForNowError
 from .cancellation import Cancellation
 from .settings import Address
 
@@ -25,7 +27,13 @@ _MAX_ANSWER_BYTES = 65 * 1024 * 1024
 _IDLE_S = 30.0
 _MAX_IDLE = 64
 
+_SECONDS = re.compile(r"[0-9]{1,4}", re.ASCII)
+
 Buffers = Sequence[Union[bytes, memoryview]]
+
+
+#: Status, headers, body.
+_Answer = Tuple[int, Message, bytes]
 
 
 class Request(NamedTuple):
@@ -60,7 +68,7 @@ class Http:
     ) -> Any:
         is_kept = False
         try:
-            status, content_type, data = self._exchange(connection, request, token)
+            status, headers, data = self._exchange(connection, request, token)
             is_kept = True
         except (OSError, http.client.HTTPException) as error:
             if request.cancellation is not None:
@@ -76,7 +84,7 @@ class Http:
                 self.keep(connection)
             else:
                 connection.close()
-        return self._understand(status, content_type, data)
+        return self._understand(status, headers, data)
 
     def open(self, host: Optional[str] = None) -> http.client.HTTPConnection:
         """`host`: another address of the same daemon than its name has first."""
@@ -138,7 +146,7 @@ class Http:
 
     def _exchange(
         self, connection: http.client.HTTPConnection, request: Request, token: Optional[str]
-    ) -> Tuple[int, str, bytes]:
+    ) -> _Answer:
         connected = connection.sock
         connected.settimeout(request.timeout_s)
         if request.cancellation is None:
@@ -148,7 +156,7 @@ class Http:
 
     def _converse(
         self, connection: http.client.HTTPConnection, request: Request, token: Optional[str]
-    ) -> Tuple[int, str, bytes]:
+    ) -> _Answer:
         parts: Buffers = request.content or ()
         content_type = request.content_type
         if request.body is not None:
@@ -172,9 +180,10 @@ class Http:
         data = answer.read(_MAX_ANSWER_BYTES + 1)
         if len(data) > _MAX_ANSWER_BYTES:
             raise http.client.HTTPException(f"it is larger than {_MAX_ANSWER_BYTES} bytes")
-        return answer.status, answer.headers.get("content-type", ""), data
+        return answer.status, answer.headers, data
 
-    def _understand(self, status: int, content_type: str, data: bytes) -> Any:
+    def _understand(self, status: int, headers: Message, data: bytes) -> Any:
+        content_type = headers.get("content-type", "")
         if status == 200 and content_type.startswith("application/octet-stream"):
             return data
         try:
@@ -186,7 +195,11 @@ class Http:
                 return value
             error = value.get("error")
             if isinstance(error, dict) and isinstance(error.get("code"), str):
-                raise GleanerError(error["code"], str(error.get("message")))
+                code, message = error["code"], str(error.get("message"))
+                retry_after = _SECONDS.fullmatch(headers.get("retry-after", ""))
+                if retry_after is not None:
+                    raise RefusedForNowError(code, message, float(retry_after.group()))
+                raise GleanerError(code, message)
         raise GleanerError(
             "PROTOCOL",
             f"the program that listens on {self._where} does not answer as gleanerd does: check"

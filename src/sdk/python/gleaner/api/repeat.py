@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import time
 from typing import Callable, Optional, TypeVar
 
-from ..errors import BrokenOffError, GleanerError
+from ..errors import BrokenOffError, GleanerError, RefusedForNowError
 from .cancellation import Cancellation
 
 T = TypeVar("T")
@@ -13,6 +14,9 @@ T = TypeVar("T")
 #: A restarting daemon is back within these pauses; the request's id prevents a repetition from
 #: counting twice.
 _PAUSES_S = (0.0, 0.2, 0.8, 2.0, 4.0)
+_LONGEST_TURN_S = 5.0
+#: Whoever is refused for longer is told so.
+_TURN_PATIENCE_S = 30.0
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 10.0
 #: Longer than any restart or failover takes.
@@ -33,6 +37,20 @@ def repeated(send: Callable[[bool], T], open_end: str) -> T:
             if error.code != "UNREACHABLE" or broken_off is None:
                 raise
     raise GleanerError("UNREACHABLE", open_end) from broken_off
+
+
+def in_turn(send: Callable[[], T]) -> T:
+    """Sends a request again that the daemon refused for the moment, when it says, for half a minute
+    at most. Clients that were refused together come back apart from each other."""
+    since = time.monotonic()
+    while True:
+        try:
+            return send()
+        except RefusedForNowError as error:
+            pause_s = min(_LONGEST_TURN_S, error.retry_after_s) * (1 + random.random())
+            if time.monotonic() + pause_s - since > _TURN_PATIENCE_S:
+                raise
+            time.sleep(pause_s)
 
 
 def patiently(

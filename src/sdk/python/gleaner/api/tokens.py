@@ -7,11 +7,12 @@ import json
 import re
 import threading
 import time
-from typing import Optional
+from typing import Any, Optional, Tuple
 
 from .http import Http, Request
 from .munge import credential_payload, make_credential
 from .private_files import private_name, read_private, write_private
+from .repeat import in_turn
 from .settings import Munge
 
 #: A token this close to its expiry may be rejected on arrival.
@@ -49,22 +50,26 @@ class Tokens:
             return self._current
 
     def _ask(self) -> str:
-        connection = self._http.open()
-        peer = connection.sock.getpeername()[0]
-        challenge = self._http.send_on(connection, Request("GET", "/v1/challenge"))
+        peer, challenge = in_turn(self._challenge)
         payload = credential_payload(
             peer, self._http.address.port, challenge["instance"], challenge["nonce"]
         )
         credential = make_credential(self._munge, payload)
         # To exactly the same address: a name may have several.
         request = Request("POST", "/v1/token", {"credential": credential})
-        answer = self._http.send_on(self._http.open(peer), request)
+        answer = in_turn(lambda: self._http.send_on(self._http.open(peer), request))
         token: str = answer["token"]
         if self._directory is not None:
             expires = int(time.time() * 1000) + int(answer["validMs"])
             entry = {"key": self._key, "token": token, "expiresAtMs": expires}
             write_private(self._directory, private_name("token", self._key), json.dumps(entry))
         return token
+
+    def _challenge(self) -> Tuple[str, Any]:
+        """It, and the address that it came from."""
+        connection = self._http.open()
+        peer = connection.sock.getpeername()[0]
+        return peer, self._http.send_on(connection, Request("GET", "/v1/challenge"))
 
     def _cached(self) -> Optional[str]:
         if self._directory is None:
