@@ -76,7 +76,11 @@ function commandOf(words: readonly string[]): string | null {
 function statusOfFailure(thrown: unknown): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return exitStatus.done;
-    complain(`${thrown.message.replace(/^error: /, "").replaceAll("\n", " ")}; see --help`);
+    const sentence = thrown.message
+      .replace(/^error: /, "")
+      .replace(/\.$/, "")
+      .replaceAll("\n", " ");
+    complain(`${sentence}; see --help`);
     return exitStatus.usage;
   }
   if (!isOurs(thrown)) {

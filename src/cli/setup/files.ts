@@ -67,13 +67,18 @@ function place(target: string, content: string | Buffer, like: Stats | null): vo
   const fresh = `${target}.glean-setup-${randomBytes(8).toString("hex")}`;
   const written = openSync(fresh, "wx", 0o600);
   try {
-    writeFileSync(written, content);
-    if (like !== null) fchownSync(written, like.uid, like.gid);
-    fchmodSync(written, like === null ? 0o644 : like.mode & 0o7777);
-  } finally {
-    closeSync(written);
+    try {
+      writeFileSync(written, content);
+      if (like !== null) fchownSync(written, like.uid, like.gid);
+      fchmodSync(written, like === null ? 0o644 : like.mode & 0o7777);
+    } finally {
+      closeSync(written);
+    }
+    renameSync(fresh, target);
+  } catch (cause) {
+    rmSync(fresh, { force: true });
+    throw cause;
   }
-  renameSync(fresh, target);
 }
 
 export function removeFile(file: string): void {
@@ -84,8 +89,17 @@ function attempt<T>(what: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    throw new GleanerError("CONFIG", `${what} (${messageOf(cause)}): run glean setup as root`, {
+    throw new GleanerError("CONFIG", `${what} (${messageOf(cause)}): ${adviceFor(cause)}`, {
       cause,
     });
   }
+}
+
+/** Root is kept from a file by its attributes, its file system or a full disk only. */
+function adviceFor(cause: unknown): string {
+  if (process.geteuid!() !== 0) return "run glean setup as root";
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  if (code === "EROFS") return "run glean setup where its file system is not mounted read-only";
+  if (code === "EPERM") return "let root change it (chattr -i), and run glean setup again";
+  return "mend that, and run glean setup again";
 }

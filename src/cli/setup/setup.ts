@@ -42,7 +42,12 @@ export async function setUp(answers: Answers, places: Places): Promise<string> {
   await places.checkConfig(config);
 
   if (makesKey) makeKey(keyOf(configFile));
-  slurm.write();
+  try {
+    slurm.write();
+  } catch (cause) {
+    if (makesKey) removeKey(configFile);
+    throw cause;
+  }
   replaceFile(configFile, config);
   configureService(answers.launcher, programFolder);
   const wrote = `${configFile} is written (launcher ${answers.launcher}, host ${answers.host}).`;
@@ -60,6 +65,10 @@ function requireOwn(configFile: string): void {
 }
 
 const keyOf = (configFile: string): string => `${dirname(configFile)}/id_ed25519`;
+
+const removeKey = (configFile: string): void => {
+  for (const end of ["", ".pub"]) removeFile(`${keyOf(configFile)}${end}`);
+};
 
 function makeKey(file: string): void {
   try {
@@ -88,6 +97,12 @@ function planSlurmConf(answers: Answers, file: string | undefined, usual: string
   }
   const { text, settings } = readSlurmConf(file);
   const lines = neededLines(answers, settings);
+  const named = lines.find((line) => line.startsWith("Prolog="))?.slice("Prolog=".length);
+  if (answers.prolog !== null && named !== undefined && !existsSync(named))
+    throw new GleanerError(
+      "CONFIG",
+      `${file} has no Prolog=, and this machine has no ${named}, without which Slurm would drain every node: give --prolog none, or the path of a prolog that exists`,
+    );
   if (answers.launcher === "local" && !existsSync(hook))
     throw new GleanerError(
       "CONFIG",
@@ -95,8 +110,14 @@ function planSlurmConf(answers: Answers, file: string | undefined, usual: string
     );
   const backup = `${file}.before-glean-setup`;
   const write = () => {
-    if (blockOf(text) === null) copyFile(file, backup);
-    replaceFile(file, lines.length === 0 ? withoutBlock(text) : withBlock(text, lines));
+    const isFirst = blockOf(text) === null;
+    if (isFirst) copyFile(file, backup);
+    try {
+      replaceFile(file, lines.length === 0 ? withoutBlock(text) : withBlock(text, lines));
+    } catch (cause) {
+      if (isFirst) removeFile(backup);
+      throw cause;
+    }
   };
   return { text: `${file} has the lines of Gleaner; ${backup} is as it was before.`, write };
 }
@@ -139,8 +160,7 @@ export function undo({
   if (before === null) return `Nothing to undo: ${configFile} has nothing from glean setup.\n`;
   const said = [endService(programFolder)];
   if (before.slurmConf !== undefined) said.push(restoreSlurmConf(before.slurmConf));
-  if (before.key === "made")
-    for (const file of [keyOf(configFile), `${keyOf(configFile)}.pub`]) removeFile(file);
+  if (before.key === "made") removeKey(configFile);
   // Last, so that an undo that failed can be run again.
   const rest = withoutBlock(text);
   if (rest === "") removeFile(configFile);

@@ -51,7 +51,8 @@ function otherProlog({ place, value }: Setting, prolog: string | null): string {
 
 /** Reads slurm.conf and what it includes, without the block of an earlier setup. */
 export function readSlurmConf(file: string): { text: string; settings: Setting[] } {
-  const text = readText(file);
+  const advice = "give --write-slurm-conf the path of slurm.conf on this machine";
+  const text = readText(file, "", advice);
   return { text, settings: settingsOf(withoutBlock(text), file, 0) };
 }
 
@@ -64,7 +65,9 @@ function settingsOf(text: string, file: string, depth: number): Setting[] {
     const include = /^include\s+(\S+)$/i.exec(bare)?.[1];
     if (include !== undefined && depth < deepestInclude) {
       const inner = resolve(dirname(file), include);
-      return settingsOf(readText(inner), inner, depth + 1);
+      const by = `, which line ${index + 1} of ${file} includes`;
+      const text = readText(inner, by, "correct that line, and run glean setup again");
+      return settingsOf(text, inner, depth + 1);
     }
     const found = /^(\w+)\s*=\s*(.*)$/.exec(bare);
     if (found === null) return [];
@@ -73,14 +76,12 @@ function settingsOf(text: string, file: string, depth: number): Setting[] {
   });
 }
 
-function readText(file: string): string {
+function readText(file: string, by: string, advice: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new GleanerError(
-      "CONFIG",
-      `cannot read ${file} (${messageOf(cause)}): give --write-slurm-conf the path of slurm.conf on this machine`,
-      { cause },
-    );
+    throw new GleanerError("CONFIG", `cannot read ${file}${by} (${messageOf(cause)}): ${advice}`, {
+      cause,
+    });
   }
 }

@@ -96,7 +96,8 @@ describe("glean setup", () => {
     expect((await setup(...local)).stdout).toContain("has all the lines");
     writeFileSync(slurmConf(), slurm);
     const hook = { exists: existsSync("/usr/libexec/gleaner/glean-prolog") };
-    const written = await setup(...local, "--write-slurm-conf", slurmConf());
+    const none = ["--launcher", "local", "--prolog", "none"];
+    const written = await setup(...none, "--write-slurm-conf", slurmConf());
     if (!hook.exists) {
       expectSentence(written, 2, /install gleaner-node first/);
       expect(read(slurmConf())).toBe(slurm);
@@ -161,6 +162,31 @@ describe("glean setup", () => {
       2,
       /line 2 of .*more.conf has Prolog/,
     );
+  });
+
+  test("says which line includes what cannot be read", async () => {
+    writeFileSync(slurmConf(), "\nInclude gone.conf\n");
+    expectSentence(
+      await setup("--launcher", "local", "--prolog", "none"),
+      2,
+      /cannot read .*gone\.conf, which line 2 of .*slurm\.conf includes \(ENOENT.*correct that line/,
+    );
+  });
+
+  test("writes no prolog into slurm.conf that does not exist, which would drain nodes", async () => {
+    expectSentence(
+      await setup(
+        "--launcher",
+        "local",
+        "--prolog",
+        "/no/prolog",
+        "--write-slurm-conf",
+        slurmConf(),
+      ),
+      2,
+      /slurm\.conf has no Prolog=, and this machine has no \/no\/prolog/,
+    );
+    expect(read(slurmConf())).toBe(slurm);
   });
 
   test("refuses a section that the site has already", async () => {
