@@ -2,7 +2,13 @@
 // a call answered or printed.
 
 import { GleanerError } from "../../../model/errors.js";
-import { type Attempt, displayId, type Notice, wordsOf } from "../../../model/invocation.js";
+import {
+  type Attempt,
+  displayId,
+  type Invocation,
+  type Notice,
+  wordsOf,
+} from "../../../model/invocation.js";
 import type { GleanerClient, InvocationDetail } from "../../../sdk/index.js";
 import { answerLine, printAnswer } from "../../calls/answer.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
@@ -98,6 +104,7 @@ function invocationLines({ invocation, submission }: InvocationDetail): string[]
     `   ${line({ SubmitTime: formatWhen(invocation.submittedAtMs) })}`,
     `   ${line({ StartTime: formatWhen(invocation.startedAtMs), EndTime: formatWhen(invocation.endedAtMs) })}`,
     `   ${line({ NodeList: invocation.node ?? "(null)", NumCPUs: invocation.cores, MemoryMb: invocation.memoryMb, Gpus: invocation.gpus, TimeLimitMs: invocation.timeLimitMs })}`,
+    ...measuredLines(invocation),
     ...(command.kind === "call"
       ? [`   ${line({ Function: command.function, Version: command.version })}`]
       : [
@@ -108,6 +115,10 @@ function invocationLines({ invocation, submission }: InvocationDetail): string[]
         ]),
   ];
 }
+
+/** What its last attempt used; nothing before its end. */
+const measuredLines = ({ cpuMs, maxRssMb }: Invocation): string[] =>
+  cpuMs === null ? [] : [`   ${line({ CpuMs: cpuMs, MaxRssMb: maxRssMb })}`];
 
 const noticeLines = (notice: Notice | null): string[] =>
   notice === null

@@ -77,6 +77,15 @@ test("show prints jobs and nodes as scontrol does, each in one line with -o", as
   expect((await glean("show", "job", "42")).stdout).toMatch(
     /^JobId=42 JobName=job\n {3}UserId=ada/,
   );
+  world.answers["GET /v1/invocations/7"] = () => ({
+    body: {
+      invocation: invocation({ id: 7, cpuMs: 1_500, maxRssMb: 62 }),
+      submission: { command: { kind: "argv", argv: ["id"] }, workingDirectory: "/w" },
+      attempts: [],
+    },
+  });
+  expect((await glean("show", "7")).stdout).toMatch(/^ {3}CpuMs=1500 MaxRssMb=62$/m);
+  expect((await glean("show", "42")).stdout).not.toContain("MaxRss");
   expect((await glean("show", "42", "43")).stderr).toMatch(/show one id/);
 });
 
