@@ -98,7 +98,9 @@ function planSlurmConf(answers: Answers, file: string | undefined, usual: string
   const { text, settings } = readSlurmConf(file);
   const lines = neededLines(answers, settings);
   const named = lines.find((line) => line.startsWith("Prolog="))?.slice("Prolog=".length);
-  if (answers.prolog !== null && named !== undefined && !existsSync(named))
+  // A pattern, such as /etc/slurm/prolog.d/*, is as good as its folder.
+  const existing = named?.replace(/\/[^/]*[*?[].*$/, "");
+  if (answers.prolog !== null && existing !== undefined && !existsSync(existing))
     throw new GleanerError(
       "CONFIG",
       `${file} has no Prolog=, and this machine has no ${named}, without which Slurm would drain every node: give --prolog none, or the path of a prolog that exists`,
