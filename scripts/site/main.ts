@@ -26,7 +26,8 @@ async function start({ dir, nodes, cpus, memoryMb }: StartOptions): Promise<void
     [
       `A site of ${nodes} nodes is running in ${dir}. To use it in a shell:`,
       `  export SLURM_CONF=${site.cluster.slurmConf} GLEANER_CONF=${site.files.config}`,
-      "  scripts/glean info",
+      `  export PATH=${site.files.bin}:$PATH`,
+      "  glean info",
       `gleanerd: pid ${site.daemonPid}, log ${site.files.daemonLog}; executors' logs: ${site.files.logs}`,
       `To end it: scripts/sandbox stop${dir === defaultFolder ? "" : ` --dir ${dir}`}`,
     ].join("\n"),

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
@@ -57,6 +58,8 @@ export function siteFiles(dir: string) {
     /** What slurm.conf's PlugStackConfig names on a site whose hook is the plugin. */
     pluginStack: join(home, "plugstack.conf"),
     cli: join(programs, "glean.cjs"),
+    /** The folder with `glean`, for PATH. */
+    bin: join(dir, "bin"),
     /** Stays in dist: it finds its compiled packages in the checkout. */
     daemon: join(dist, "gleanerd.cjs"),
   };
@@ -98,6 +101,8 @@ export function install(files: SiteFiles, ports: Ports, controller: string): voi
     cpSync(join(dist, name), files.program(name), { recursive: true });
   const hook = [`runDir=${files.run}`, `wake=${controller}:${ports.executorPort}`, ""];
   writeFileSync(files.program("hook.conf"), hook.join("\n"), { mode: 0o600 });
+  mkdirSync(files.bin, { mode: 0o755 });
+  symlinkSync(files.cli, join(files.bin, "glean"));
   writeFileSync(files.pluginStack, `optional ${files.program("gleaner.so")}\n`, { mode: 0o644 });
 }
 

@@ -312,7 +312,7 @@ const char *gleaner_error_message(gleaner_error error)
 		[GLEANER_RUNNING] = "the call has not ended: wait for it",
 		[GLEANER_INVALID] = "an argument is invalid: see gleaner.h",
 		[GLEANER_NO_MEMORY] = "there is no memory",
-		[GLEANER_NOT_GRANTED] = "no lease was granted: run `glean lease hold` by hand to see why",
+		[GLEANER_NOT_GRANTED] = "no lease was granted: see whether glean is in PATH and what `glean lease hold FUNCTION` says",
 		[GLEANER_FUNCTION_FAILED] = "the function failed: gleaner_lease_message has its words",
 		[GLEANER_OUTPUT_TOO_LARGE] = "the output is larger than its buffer: pass a larger one",
 		[GLEANER_DEADLINE] = "no answer came by the deadline; the call may have run",
