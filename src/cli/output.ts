@@ -72,9 +72,12 @@ export function bare<Row>(
 
 export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-/** Red on a terminal, plain elsewhere and under NO_COLOR. */
+/** Red on a terminal that has colors, plain elsewhere and under NO_COLOR. */
 export function alarming(text: string): string {
-  return process.stdout.isTTY && !process.env.NO_COLOR ? `\u001b[31m${text}\u001b[39m` : text;
+  const { NO_COLOR, TERM } = process.env;
+  return process.stdout.isTTY && !NO_COLOR && TERM !== "dumb"
+    ? `\u001b[31m${text}\u001b[39m`
+    : text;
 }
 
 export function print(text: string): void {

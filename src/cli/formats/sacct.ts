@@ -2,13 +2,15 @@
 
 import { GleanerError } from "../../model/errors.js";
 import { leaseShares } from "../../model/functions/lease.js";
-import { displayId, type Invocation } from "../../model/invocation.js";
+import type { InvocationId } from "../../model/ids.js";
+import { displayId, type Invocation, submissionIdOf } from "../../model/invocation.js";
 import { nearest } from "../../model/nearest.js";
 import { type Column, printable } from "../output.js";
 import { formatClock, formatWhen } from "../when.js";
 import { cutTo, fill } from "../width.js";
 import { memoryText, type Units, wholeUnits } from "./amounts.js";
 import { partition, reasonOf, stateOf } from "./states.js";
+import { errorFileOf, inputFileOf, outputFileOf, type Submission } from "./submissions.js";
 
 /** sacct's `exit:signal`. */
 export const exitOf = ({ exitCode, signal }: Invocation): string =>
@@ -95,6 +97,29 @@ const fields: Readonly<Record<string, Text>> = {
   Flags: none,
 };
 
+const submissionFields: Readonly<
+  Record<string, (submission: Submission, each: Invocation) => string>
+> = {
+  WorkDir: ({ workingDirectory }) => workingDirectory,
+  StdErr: errorFileOf,
+  StdIn: inputFileOf,
+  StdOut: outputFileOf,
+};
+
+/** Whether a column is about submissions, which have to be asked for. */
+export const isOfSubmission = ({ title }: Column<Invocation>): boolean =>
+  Object.hasOwn(submissionFields, title);
+
+const ofSubmission =
+  (
+    text: ((submission: Submission, each: Invocation) => string) | undefined,
+    submissions: ReadonlyMap<InvocationId, Submission>,
+  ): Text =>
+  (each) => {
+    const submission = submissions.get(submissionIdOf(each));
+    return text === undefined || submission === undefined ? "" : text(submission, each);
+  };
+
 /** sacct's other fields, of which Gleaner has nothing. */
 const others = `
 Account AdminComment AssocID AveCPU AveCPUFreq AveDiskRead AveDiskWrite AvePages AveVMSize BlockID
@@ -103,11 +128,10 @@ FailedNode Layout Licenses MaxDiskRead MaxDiskReadNode MaxDiskReadTask MaxDiskWr
 MaxDiskWriteTask MaxPages MaxPagesNode MaxPagesTask MaxRSSNode MaxRSSTask MaxVMSize MaxVMSizeNode
 MaxVMSizeTask McsLabel MinCPU MinCPUNode MinCPUTask OriginalSLUID OverSubscribe PlannedCPU
 PlannedCPURAW QOS QOSRAW QOSREQ ReqCPUFreq ReqCPUFreqGov ReqCPUFreqMax ReqCPUFreqMin ReqNodes
-ReqReservation Reservation ReservationId Reserved ResvCPU ResvCPURAW SegmentSize SLUID StdErr StdIn
-StdOut SubmitLine SystemComment SystemCPU TRESUsageInAve TRESUsageInMax TRESUsageInMaxNode
+ReqReservation Reservation ReservationId Reserved ResvCPU ResvCPURAW SegmentSize SLUID SubmitLine SystemComment SystemCPU TRESUsageInAve TRESUsageInMax TRESUsageInMaxNode
 TRESUsageInMaxTask TRESUsageInMin TRESUsageInMinNode TRESUsageInMinTask TRESUsageInTot
 TRESUsageOutAve TRESUsageOutMax TRESUsageOutMaxNode TRESUsageOutMaxTask TRESUsageOutMin
-TRESUsageOutMinNode TRESUsageOutMinTask TRESUsageOutTot UserCPU WCKey WCKeyID WorkDir`
+TRESUsageOutMinNode TRESUsageOutMinTask TRESUsageOutTot UserCPU WCKey WCKeyID`
   .trim()
   .split(/\s+/);
 
@@ -172,7 +196,7 @@ MaxDiskWriteNode MaxDiskWriteTask AveDiskWrite ReqTRES AllocTRES`
   .split(/\s+/)
   .join(",");
 
-const names = [...Object.keys(fields), ...others];
+const names = [...Object.keys(fields), ...Object.keys(submissionFields), ...others];
 
 /** sacct's `-e`: the names of all fields, four in a line. */
 export const fieldNames = (): string =>
@@ -182,11 +206,15 @@ export const fieldNames = (): string =>
     .join("")
     .concat("\n");
 
-/** The columns of `--format`; throws BAD_REQUEST for a name that is none. */
+/**
+ * The columns of `--format`; throws BAD_REQUEST for a name that is none. `submissions`: by
+ * their ids; without them, what is about them is empty.
+ */
 export function sacctColumns(
   format: string,
   nowMs: number,
   units = wholeUnits,
+  submissions: ReadonlyMap<InvocationId, Submission> = new Map(),
 ): Column<Invocation>[] {
   const words = format.toUpperCase() === "ALL" ? names : format.split(",");
   return words
@@ -199,7 +227,7 @@ export function sacctColumns(
           "BAD_REQUEST",
           `--format: no field ${word.trim().slice(0, 40)}; did you mean ${nearest(word.trim().slice(0, 40), names)}?`,
         );
-      const text = fields[title] ?? none;
+      const text = fields[title] ?? ofSubmission(submissionFields[title], submissions);
       return {
         title,
         text: (each: Invocation) => text(each, nowMs, units),

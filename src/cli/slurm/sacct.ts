@@ -5,19 +5,13 @@ import type { Invocation } from "../../model/invocation.js";
 import { type Context, exitStatus } from "../context.js";
 import { chosenPeriod, parseStates } from "../filters.js";
 import { readUnits } from "../formats/amounts.js";
-import {
-  briefFormat,
-  fieldNames,
-  longFormat,
-  plainSacct,
-  sacctColumns,
-  sacctTable,
-} from "../formats/sacct.js";
+import { briefFormat, fieldNames, longFormat, plainSacct, sacctTable } from "../formats/sacct.js";
 import { newestOf } from "../newest.js";
 import { bare, json, print } from "../output.js";
 import { parseIds } from "../values.js";
 import { midnightBefore } from "../when.js";
 import { isOurPartition, listOrNone, own } from "./site.js";
+import { columnsFor } from "./submissions.js";
 import { readWords, type Words } from "./words.js";
 
 export async function sacct(context: Context, given: readonly string[]): Promise<number> {
@@ -28,16 +22,21 @@ export async function sacct(context: Context, given: readonly string[]): Promise
   }
   const invocations = await chosen(context, words);
   if (words.has("json")) print(json({ jobs: invocations }));
-  else print(shown(context, words, invocations));
+  else print(await shown(context, words, invocations));
   return exitStatus.done;
 }
 
-function shown({ environment }: Context, words: Words, invocations: readonly Invocation[]): string {
+async function shown(
+  context: Context,
+  words: Words,
+  invocations: readonly Invocation[],
+): Promise<string> {
   const brief = words.has("brief") ? briefFormat : undefined;
   const set = words.has("long") ? longFormat : brief;
-  const format = words.get("format") ?? set ?? (environment.SACCT_FORMAT || plainSacct);
+  const format = words.get("format") ?? set ?? (context.environment.SACCT_FORMAT || plainSacct);
   const units = readUnits(words.get("units"), words.has("noconvert"));
-  const columns = sacctColumns(format, nowMs(), units);
+  const client = await context.client();
+  const columns = await columnsFor(client, invocations, format, nowMs(), units);
   const withHeader = !words.has("noheader");
   const ended = words.has("parsable");
   if (!ended && !words.has("parsable2")) return sacctTable(invocations, columns, withHeader);

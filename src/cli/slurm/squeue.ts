@@ -45,7 +45,11 @@ async function listOnce(context: Context, words: Words): Promise<void> {
   const now = nowMs();
   const isEach = words.has("array") || words.has("array-unique");
   const lines: Line[] = isEach ? list.invocations.map(single) : condensed(list.invocations);
-  const sorted = sortLines(lines, words.get("sort") ?? plainOrder, now);
+  const sorted = sortLines(
+    lines,
+    words.get("sort") ?? (context.environment.SQUEUE_SORT || plainOrder),
+    now,
+  );
   const format = formatOf(context, words);
   const whole = await withSubmissions(await context.client(), format, sorted);
   if (words.has("long") && !words.has("noheader")) print(dateLine(now));
@@ -58,6 +62,8 @@ function formatOf({ environment }: Context, words: Words): readonly Part[] {
   const format = words.get("format");
   if (format !== undefined) return partsOf(format);
   if (words.has("start")) return partsOf(startFormat);
+  const { SQUEUE_FORMAT2: named } = environment;
+  if (named && !words.has("long")) return partsNamed(named);
   return partsOf(words.has("long") ? longFormat : environment.SQUEUE_FORMAT || plainFormat);
 }
 

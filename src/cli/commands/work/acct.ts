@@ -2,14 +2,16 @@
 
 import { nowMs } from "../../../clock.js";
 import { displayId, type Invocation } from "../../../model/invocation.js";
+import type { GleanerClient } from "../../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenPeriod, chosenUser, parseStates } from "../../filters.js";
 import { readUnits } from "../../formats/amounts.js";
-import { billedParts, briefFormat, elapsedMs, exitOf, sacctColumns } from "../../formats/sacct.js";
+import { billedParts, briefFormat, elapsedMs, exitOf } from "../../formats/sacct.js";
 import { hasFailed } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
 import { bare, type Column, complain, json, print, table } from "../../output.js";
 import { isOurPartition, listOrNone } from "../../slurm/site.js";
+import { columnsFor } from "../../slurm/submissions.js";
 import { parseIds } from "../../values.js";
 import { formatElapsed, formatWhen, midnightBefore } from "../../when.js";
 
@@ -69,7 +71,8 @@ async function acct(context: Context, options: Options): Promise<number> {
     ...(states !== null && { states: states.own.join(",") }),
     ...(period.fromMs !== undefined && { sinceMs: period.fromMs }),
   };
-  const list = await newestOf(await context.client(), query);
+  const client = await context.client();
+  const list = await newestOf(client, query);
   const untilMs = period.toMs ?? Number.POSITIVE_INFINITY;
   const [names, nodes] = [listOrNone(options.name), listOrNone(options.nodelist)];
   const invocations = list.invocations.filter(
@@ -81,7 +84,7 @@ async function acct(context: Context, options: Options): Promise<number> {
       isOurPartition(options.partition),
   );
   if (options.json) print(json({ ...list, invocations }));
-  else print(shown(invocations, options));
+  else print(await shown(client, invocations, options));
   if (list.truncated && !options.json)
     complain(
       `note: only the newest ${list.invocations.length} are listed: select fewer invocations with -S, -u or -s`,
@@ -89,11 +92,19 @@ async function acct(context: Context, options: Options): Promise<number> {
   return exitStatus.done;
 }
 
-function shown(invocations: readonly Invocation[], options: Options): string {
+async function shown(
+  client: GleanerClient,
+  invocations: readonly Invocation[],
+  options: Options,
+): Promise<string> {
   const { format = options.brief ? briefFormat : undefined, delimiter = "|" } = options;
   const withHeader = !options.noheader;
   const units = readUnits(options.units, options.noconvert === true);
-  const columns = format === undefined ? columnsAt(nowMs()) : sacctColumns(format, nowMs(), units);
+  const now = nowMs();
+  const columns =
+    format === undefined
+      ? columnsAt(now)
+      : await columnsFor(client, invocations, format, now, units);
   if (!options.parsable && !options.parsable2) {
     const hasLeases = format === undefined && invocations.some((each) => billedParts(each));
     const all = hasLeases ? [...columns, ...leaseColumns] : columns;
