@@ -238,5 +238,6 @@ function prepare(command: Command): Command {
 export const newCommand = ({ name, group, summary }: Entry): Command =>
   prepare(new Command(name))
     .summary(summary)
+    .helpOption("-h, --help", "show this help")
     .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
     .helpGroup(group);

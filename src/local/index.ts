@@ -36,6 +36,8 @@ async function runIn(directory: string, call: LocalCall, events: LocalEvents): P
     ...callEnvironment(settings, { function: called, version, settings }, nodeName(hostname())),
   };
   const words = runtimeCommand(call.programs, { ...settings, image: null });
+  if (settings.image !== null)
+    events.onNote(`the code runs outside of the image ${settings.image}, which only nodes use`);
   const debugged = call.inspect ? await inspected(settings.runtime, words, environment) : null;
   if (debugged !== null && debugged.advice !== null) events.onNote(debugged.advice);
   const advise = adviser(debugged !== null && debugged.advice === null, events);

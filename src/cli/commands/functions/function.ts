@@ -26,6 +26,16 @@ interface Form {
 
 const reference = "NAME, NAME@ALIAS, NAME@VERSION or OWNER/NAME";
 
+const notes = `
+Calls that have begun, or wait, keep their version, whatever is deployed, moved or removed.
+
+Examples:
+  glean function deploy tile ./tile        deploy a folder, and check first that it can be loaded
+  glean function test ./tile --input '{}'  run it once on this machine
+  glean function alias tile prod           tile@prod stays the version that tile is now
+  glean function share tile group:hep      let a Unix group call it
+  glean function remove tile@3f2a9c01      remove one version`;
+
 export const define: Define = (command, run) => {
   defineDeploy(command, run);
   defineTest(command, run);
@@ -45,12 +55,7 @@ export const define: Define = (command, run) => {
   part(command, "remove", "remove a function, a version or an alias")
     .argument("<function>", "NAME (with all versions), NAME@VERSION or NAME@ALIAS")
     .action(run(remove));
-  command
-    .helpCommand(false)
-    .addHelpText(
-      "after",
-      "\nCalls that have begun, or wait, keep their version, whatever is deployed, moved or removed.",
-    );
+  command.helpCommand(false).addHelpText("after", notes);
 };
 
 const part = (parent: Command, name: string, summary: string): Command =>

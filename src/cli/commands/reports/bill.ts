@@ -20,6 +20,12 @@ interface Options {
 
 const microCreditsPerCredit = 1_000_000;
 
+const help = `
+Examples:
+  glean bill                             what was used since the first record
+  glean bill --me -S 2030-01-01          yours since then
+  glean bill --csv                       a line of comma-separated values for each user`;
+
 export const define: Define = (command, run) => {
   command
     .option("-u, --user <USER>", "only this user: a name or a uid")
@@ -33,6 +39,7 @@ export const define: Define = (command, run) => {
     )
     .option("--csv", "comma-separated values, one line for each user")
     .option("--json", "one JSON document")
+    .addHelpText("after", help)
     .action(run(bill));
 };
 

@@ -7,15 +7,18 @@ import { type Context, type Define, exitStatus } from "../../context.js";
 import { type Column, json, print, printable, table } from "../../output.js";
 import { quoted } from "../../values.js";
 
+const help = `
+Examples:
+  glean explain 42                       why 42 waits, or how it went
+  glean explain n1                       why node n1 is unused
+  glean explain hole                     the idle cores that run nothing now, and why`;
+
 export const define: Define = (command, run) => {
   command
     .argument("<what>", "an id (42, 42_7), a node, or the word hole")
     .argument("[node]", "after hole: only this node")
     .option("--json", "one JSON document")
-    .addHelpText(
-      "after",
-      "\nglean explain hole [NODE] lists the idle cores that run nothing now, and why.",
-    )
+    .addHelpText("after", help)
     .action(run(explain));
 };
 

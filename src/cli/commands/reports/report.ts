@@ -14,6 +14,15 @@ interface Options extends Forms {
   readonly endtime?: string;
 }
 
+const help = `
+Times: YYYY-MM-DD[THH:MM[:SS]], HH:MM, today, now-2hours
+
+Examples:
+  glean report utilization
+  glean report utilization --html FILE   one page for the manager
+  glean report idle -S today             how today's idle core-time was spent
+  glean report prediction`;
+
 export const define: Define = (command, run) => {
   command
     .argument(
@@ -28,7 +37,7 @@ export const define: Define = (command, run) => {
     .option("--html <FILE>", "write a self-contained page with plots to this file")
     .option("--csv", "comma-separated values")
     .option("--json", "one JSON document")
-    .addHelpText("after", "\nTimes: YYYY-MM-DD[THH:MM[:SS]], HH:MM, today, now-2hours")
+    .addHelpText("after", help)
     .action(run(report));
 };
 

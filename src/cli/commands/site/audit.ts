@@ -17,6 +17,11 @@ interface Options {
   readonly json?: boolean;
 }
 
+const help = `
+Examples:
+  glean audit -u ada -S today
+  glean audit --action drain -n 10`;
+
 export const define: Define = (command, run) => {
   command
     .option("-u, --user <USER>", "only this user: a name or a uid")
@@ -25,6 +30,7 @@ export const define: Define = (command, run) => {
     .option("-E, --endtime <TIME>", "end of the period (default: now)")
     .option("-n, --limit <N>", "list at most N entries (default: 100)")
     .option("--json", "one JSON document")
+    .addHelpText("after", help)
     .action(run(audit));
 };
 

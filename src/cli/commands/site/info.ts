@@ -15,6 +15,12 @@ interface Options {
   readonly nodes?: string;
 }
 
+const help = `
+Examples:
+  glean info
+  glean info -N                          a line for each node, as sinfo -N prints it
+  glean explain n1                       why node n1 is unused`;
+
 export const define: Define = (command, run) => {
   command
     .helpOption("--help", "show this help")
@@ -24,7 +30,7 @@ export const define: Define = (command, run) => {
     .option("-o, --format <FORMAT>", 'as sinfo -o prints it: "%N %t %C"')
     .option("-n, --nodes <NODES>", "as sinfo prints it, for these nodes only: n1,n[3-5]")
     .option("--json", "one JSON document")
-    .addHelpText("after", "\nTo see why a node is unused, run glean explain NODE.")
+    .addHelpText("after", help)
     .action(run(info));
 };
 

@@ -7,6 +7,7 @@ export const define: Define = (command, run) => {
   command
     .argument("<nodes...>", "n1, n[1-3] or all")
     .option("--json", "one JSON document")
+    .addHelpText("after", "\nExamples:\n  glean resume n[1-3]\n  glean resume all")
     .action(
       run(async (context, words: string[], options: { json?: boolean }) => {
         const request = { nodes: nodesOf(words), now: false };

@@ -36,6 +36,15 @@ interface Options {
   readonly noconvert?: boolean;
 }
 
+const help = `
+Times: YYYY-MM-DD[THH:MM[:SS]], HH:MM, today, now-2hours
+
+Examples:
+  glean acct                             what ended, or runs, since midnight
+  glean acct -j 42,43_7                  these, whenever they ran
+  glean acct -S now-2hours -s F,TO       what failed or ran too long in the last two hours
+  glean acct -P -o JobID,State,Elapsed   for a program`;
+
 export const define: Define = (command, run) => {
   command
     .option("-j, --jobs <IDS>", "only these, from any time: 42,43_7")
@@ -57,7 +66,7 @@ export const define: Define = (command, run) => {
     .option("-r, --partition <NAMES>", "accepted as by sacct: all is in gleaner")
     .option("-n, --noheader", "omit the header")
     .option("--json", "one JSON document")
-    .addHelpText("after", "\nTimes: YYYY-MM-DD[THH:MM[:SS]], HH:MM, today, now-2hours")
+    .addHelpText("after", help)
     .action(run(acct));
 };
 

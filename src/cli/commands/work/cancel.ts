@@ -32,7 +32,7 @@ export const define: Define = (command, run) => {
     .option("-n, --name <NAME>", "only with this name")
     .option("-w, --nodelist <NODES>", "only what runs on these nodes: n1,n[3-5]")
     .option("-p, --partition <NAME>", "only in this partition: all are in gleaner")
-    .option("-A, --account <NAME>", "nothing: invocations have no account")
+    .option("-A, --account <NAME>", "selects nothing: invocations have no account")
     .option("-s, --signal <SIGNAL>", "send this to what srun started in scripts; KILL cancels")
     .option("-b, --batch", "send the signal, or KILL, to the script alone")
     .option("-f, --full", "send the signal to the script and to all that it started")

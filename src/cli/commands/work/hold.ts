@@ -11,8 +11,14 @@ export const changesHold =
   (command, run) => {
     command
       .argument("<ids...>", "42,43; 42 for all of an array, 42_7 for one of its tasks")
+      .addHelpText("after", help)
       .action(run((context: Context, ids: string[]) => changeHold(context, ids, held)));
   };
+
+const help = `
+Examples:
+  glean hold 42 43_7
+  glean release 42 43_7`;
 
 export const define: Define = changesHold(true);
 

@@ -45,6 +45,13 @@ interface Options {
   readonly json?: boolean;
 }
 
+const help = `
+Examples:
+  glean queue --me
+  glean queue -t PD --start              what waits, and why
+  glean queue -j 42 -r                   each pending task of an array
+  glean queue --me -o '%.10i %T' -i 5    two fields, every five seconds`;
+
 export const define: Define = (command, run) => {
   command
     .helpOption("--help", "show this help")
@@ -67,6 +74,7 @@ export const define: Define = (command, run) => {
       "list again after this number of seconds, until it is interrupted",
     )
     .option("--json", "one JSON document")
+    .addHelpText("after", help)
     .action(run(queue));
 };
 

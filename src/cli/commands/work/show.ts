@@ -16,6 +16,13 @@ import { complain, json, print, printable } from "../../output.js";
 import { parseId } from "../../values.js";
 import { formatElapsed, formatWhen } from "../../when.js";
 
+const help = `
+Examples:
+  glean show 42                          an invocation and its attempts
+  glean show 42 --answer                 the result of a call
+  glean show 42_7 --log                  what a call of a map printed
+  glean show job 42                      as scontrol show job prints it`;
+
 export const define: Define = (command, run) => {
   command
     .usage("[options] ID | job [ID...] | node [NODE...] | function [NAME...]")
@@ -25,6 +32,7 @@ export const define: Define = (command, run) => {
     .option("--answer", "the result of a call; of a map, a line of JSON for each answer")
     .option("--log", "what a call printed in its last attempt")
     .option("--json", "one JSON document")
+    .addHelpText("after", help)
     .action(run(show));
 };
 

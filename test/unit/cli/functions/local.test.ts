@@ -51,6 +51,13 @@ describe("a folder", () => {
     expect(readdirSync(temporary)).toEqual([]);
   });
 
+  test("with an image is told that it runs outside of it", async () => {
+    const path = code("tile", { "index.mjs": "export default () => 1;" });
+    const { stdout, stderr } = await glean(path, "--runtime", "node", "--image", "/srv/tiles");
+    expect(stdout).toBe("1");
+    expect(stderr).toContain("note: the code runs outside of the image /srv/tiles");
+  });
+
   test("without its handler's neighbour fails as a deploy would, in the language's words", async () => {
     const path = code("tile", {
       "index.mjs": "import './private.mjs'; export default () => 1;",
