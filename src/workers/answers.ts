@@ -78,18 +78,16 @@ export function answerOfExit(
 ): CallAnswer | null {
   const { broken, hasRuntime, hasLoaded } = progress;
   const kind = hasLoaded ? "exception" : "notLoaded";
-  // It was about to exit, and may have done so before it was killed.
-  if (
-    broken?.code === "LEFT" &&
-    hasRuntime &&
-    (signal === 0 || signal === constants.signals.SIGKILL)
-  )
-    return exception("ProcessExited", broken.message, kind);
-  if (signal === constants.signals.SIGKILL && broken !== null)
-    return broken.code === "CLOSED"
-      ? // Somebody else did it, so it says nothing about the code, even while that was loaded.
-        exception("ProcessKilled", killed)
-      : exception("ProtocolError", broken.message, kind);
+  const wasKilled = signal === constants.signals.SIGKILL;
+  if (wasKilled && broken?.code === "CLOSED")
+    // Somebody else did it, so it says nothing about the code, even while that was loaded.
+    return exception("ProcessKilled", killed);
+  // Once its connection is closed, it exits: that may be before it is killed.
+  const isItsEnd = wasKilled || (signal === 0 && hasRuntime);
+  if (isItsEnd && broken !== null && broken.code !== "CLOSED") {
+    const type = broken.code === "LEFT" ? "ProcessExited" : "ProtocolError";
+    return exception(type, broken.message, kind);
+  }
   if (signal !== 0) return null;
   if (!hasRuntime) return notStarted(exitCode, progress);
   const before = hasLoaded ? "before it answered" : "before it had loaded the handler";

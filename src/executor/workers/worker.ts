@@ -255,11 +255,15 @@ export class Worker {
     seat.events.onEnd({ ...how, ...used });
   }
 
-  /** What calls answered together with the bye ends them before the next turn. */
+  /** What its calls have answered by then ends them before the next turn. */
   private disconnected(why: WorkerFailure): void {
+    if (this.state === "ended") return;
     this.isLeaving = true;
-    if (why.code === "LEFT") setImmediate(() => this.breakOff(why));
-    else this.breakOff(why);
+    this.broken ??= why;
+    this.parts.onBroken(why);
+    setImmediate(() => {
+      if (this.state !== "ended") this.kill();
+    });
   }
 
   private breakOff(why: WorkerFailure): void {

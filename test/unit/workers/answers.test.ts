@@ -25,6 +25,18 @@ test.each([
   });
 });
 
+test.each([
+  ["exits for that", { exitCode: 1, signal: 0 }],
+  ["is killed for that", killed],
+])("a worker that broke the protocol and %s is told what it did", (_what, end) => {
+  const message = "the worker answered a call twice";
+  const broken = { code: "ANSWERED_TWICE", message } as const;
+  expect(answerOfExit(end, { ...loading, hasLoaded: true, broken })).toMatchObject({
+    kind: "exception",
+    error: { type: "ProtocolError", message },
+  });
+});
+
 test("a worker that leaves without a word is known by its status", () => {
   const answer = answerOfExit({ exitCode: 3, signal: 0 }, loading);
   expect(answer).toMatchObject({ error: { message: expect.stringContaining("status 3") } });

@@ -120,3 +120,11 @@ test("an error that arrives together with its worker's bye is its call's answer"
   ]);
   expect(worker.seats).toBe(0);
 });
+
+test("a result stands, whatever its worker says right after it", async () => {
+  const { worker, told, id, say } = await calledWorker();
+  const neverSent = encodeFrame("call", 7);
+  await say(encodeFrame("result", id, Buffer.from("done")), neverSent);
+  expect(told).toMatchObject([{ kind: "answered", answer: { kind: "result" } }]);
+  expect(worker.seats).toBe(0);
+});
