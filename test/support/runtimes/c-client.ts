@@ -19,6 +19,15 @@ export function makeClient(name: string): string {
   return program;
 }
 
+/** The shared library, without sanitizers: its folder. */
+export function makeLibrary(): string {
+  const built = join(runtimesFolder, "c-shared-library");
+  mkdirSync(built, { recursive: true });
+  const make = ["make", "-s", "-C", library, `OUT=${built}`, "all"];
+  execFileSync("flock", [join(built, ".lock"), ...make], { stdio: "pipe" });
+  return built;
+}
+
 /** The program and the function of `glean lease --bench`, without sanitizers, in a folder. */
 export function makeBench(): string {
   const bench = join(runtimesFolder, "c-bench");

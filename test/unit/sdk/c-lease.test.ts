@@ -3,35 +3,22 @@
 
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import type { GleanerClient } from "../../../src/sdk/client.js";
-import { holdLease } from "../../../src/sdk/leases/hold.js";
+import { afterEach, beforeAll, expect, test } from "@jest/globals";
 import { makeClient } from "../../support/runtimes/c-client.js";
 import { makeRuntimes } from "../../support/runtimes/c-runtimes.js";
-import { ended, FakeCalls, json, result } from "../../support/sdk/fake-calls.js";
+import { ended } from "../../support/sdk/fake-calls.js";
+import { HeldLeases } from "../../support/sdk/held-leases.js";
 import { Leasing } from "../../support/sdk/leasing.js";
 import { ScriptedWorker } from "../../support/sdk/scripted-worker.js";
 
-/** In the place of glean: what it reads and writes is the test's. */
-const bridge = (port: number) => `#!${process.execPath}
-const socket = require("node:net").connect(${port});
-process.stdin.pipe(socket).pipe(process.stdout);
-`;
 const noWorker = "no worker of the lease is left, and none came in its place";
 
-const folder = mkdtempSync(join(tmpdir(), "gleaner-c-lease-"));
 let program = "";
-let server: Server;
 let leasing: Leasing;
-let calls: FakeCalls;
-/** Of each `glean lease hold` that it ran. */
-let holds: Promise<void>[] = [];
+let held: HeldLeases;
 const workers: ScriptedWorker[] = [];
 let child: ChildProcessByStdio<Writable, Readable, null>;
 
@@ -39,24 +26,11 @@ beforeAll(() => {
   makeRuntimes();
   program = makeClient("lease");
 }, 120_000);
-beforeEach(async () => {
-  calls = new FakeCalls();
-  calls.answer = () => result(json("by gleanerd"));
-  holds = [];
-  server = createServer({ allowHalfOpen: true }, (socket) => {
-    const client = { ...calls, leases: leasing.client() } as unknown as GleanerClient;
-    const held = holdLease(client, { function: "echo" }, socket, socket);
-    holds.push(held.finally(() => socket.destroySoon()));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-});
 afterEach(() => {
   child.kill("SIGKILL");
-  server.close();
+  held.stop();
   for (const worker of workers.splice(0)) worker.stop();
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** One that answers with its own name, or breaks the connection for the first `breaks` calls. */
 async function worker(name: string, breaks = 0): Promise<ScriptedWorker> {
@@ -70,10 +44,8 @@ async function worker(name: string, breaks = 0): Promise<ScriptedWorker> {
 
 /** Returns what a call of the program ends with: its error and its output, or why it has none. */
 async function start(retry: "evicted" | "never", deadlineMs = 20_000) {
-  const glean = join(folder, "glean");
-  writeFileSync(glean, bridge((server.address() as AddressInfo).port));
-  chmodSync(glean, 0o755);
-  const args = [glean, "echo", retry, String(deadlineMs)];
+  held = await HeldLeases.start(leasing);
+  const args = [held.glean, "echo", retry, String(deadlineMs)];
   child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   expect((await lines.next()).value).toBe("0 open");
@@ -89,7 +61,7 @@ async function end(): Promise<void> {
   child.stdin.end();
   const [code] = await once(child, "close");
   expect(code).toBe(0);
-  await Promise.all(holds);
+  await Promise.all(held.holds);
 }
 
 test("goes on through gleanerd, with new workers, and with another lease", async () => {
@@ -110,7 +82,7 @@ test("goes on through gleanerd, with new workers, and with another lease", async
   leasing.forget([third.endpoint]);
   leasing.state = "ACTIVE";
   expect(await call()).toEqual([0, "3.1"]);
-  expect(holds).toHaveLength(2);
+  expect(held.holds).toHaveLength(2);
   await end();
   expect(leasing.asked.filter((asked) => asked.endsWith("/end"))).toEqual([
     "POST /v1/leases/8/end",
@@ -122,14 +94,14 @@ test("connects again to a worker whose connection broke", async () => {
   const call = await start("evicted");
   expect(await call()).toEqual([0, "1.1"]);
   await end();
-  expect(holds).toHaveLength(1);
+  expect(held.holds).toHaveLength(1);
 }, 30_000);
 
 test("makes a call through gleanerd that has cost three workers", async () => {
-  calls.answer = () => ended("FAILED", "it exits");
   const one = await worker("1.1", 9);
   leasing = new Leasing([one.endpoint]);
   const call = await start("evicted");
+  held.calls.answer = () => ended("FAILED", "it exits");
   expect(await call()).toEqual([5, "FAILED: call 1: it exits"]);
   expect(one.calls).toBe(3);
 }, 30_000);
@@ -145,20 +117,20 @@ test("ends a call that may have run if it must not run twice, and connects again
 test("says within its deadline that there is nobody, and cancels what gleanerd has", async () => {
   const one = await worker("1.1");
   leasing = new Leasing([one.endpoint]);
-  calls.answer = () => null;
   const call = await start("evicted", 2_000);
+  held.calls.answer = () => null;
   one.stop();
   leasing.change([]);
   expect(await call()).toEqual([7, "no answer came by the deadline; the call may have run"]);
   await end();
-  expect(calls.cancelled).toEqual(["1"]);
+  expect(held.calls.cancelled).toEqual(["1"]);
 }, 30_000);
 
 test("ends its calls after a second if it cannot run glean any more", async () => {
   const one = await worker("1.1");
   leasing = new Leasing([one.endpoint]);
   const call = await start("evicted");
-  rmSync(join(folder, "glean"));
+  rmSync(held.glean);
   one.stop();
   leasing.change([], "ENDED");
   expect(await call()).toEqual([9, noWorker]);

@@ -49,7 +49,7 @@ class Content:
         if isinstance(body, str):
             body = body.encode("utf-8", "backslashreplace")
         parts = [body] if isinstance(body, (bytes, bytearray, memoryview)) else body
-        self.parts: Tuple[Union[bytes, memoryview], ...] = tuple(map(_flat, parts))
+        self.parts: Tuple[Union[bytes, memoryview], ...] = tuple(map(flat, parts))
         self.size = sum(map(len, self.parts))
 
     def joined(self) -> bytes:
@@ -177,7 +177,7 @@ def value_in(payload: Dict[str, Any], fetched: Optional[bytes]) -> Any:
     return value_of(payload["contentType"], base64.b64decode(payload.get("base64", "")))
 
 
-def _flat(buffer: Buffer) -> Union[bytes, memoryview]:
+def flat(buffer: Buffer) -> Union[bytes, memoryview]:
     if isinstance(buffer, bytes):
         return buffer
     view = memoryview(buffer)

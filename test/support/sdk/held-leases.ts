@@ -1,0 +1,54 @@
+// `glean lease hold` for programs with the C library in tests: a program that leads to this
+// process, which holds the lease as glean does, at a made-up gleanerd.
+
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { GleanerClient } from "../../../src/sdk/client.js";
+import { holdLease } from "../../../src/sdk/leases/hold.js";
+import { FakeCalls, json, result } from "./fake-calls.js";
+import type { Leasing } from "./leasing.js";
+
+const bridge = (port: number) => `#!${process.execPath}
+const socket = require("node:net").connect(${port});
+process.stdin.pipe(socket).pipe(process.stdout);
+`;
+
+export class HeldLeases {
+  /** Those that gleanerd makes. */
+  readonly calls = new FakeCalls();
+  /** Each settles at the end of a `glean lease hold`. */
+  readonly holds: Promise<void>[] = [];
+  private readonly folder = mkdtempSync(join(tmpdir(), "gleaner-held-"));
+  /** To be run in the place of glean. */
+  readonly glean = join(this.folder, "glean");
+
+  private constructor(
+    private readonly server: Server,
+    leasing: Leasing,
+  ) {
+    this.calls.answer = () => result(json("by gleanerd"));
+    server.on("connection", (socket) => {
+      const client = { ...this.calls, leases: leasing.client() } as unknown as GleanerClient;
+      const held = holdLease(client, { function: "echo" }, socket, socket);
+      this.holds.push(held.finally(() => socket.destroySoon()));
+    });
+  }
+
+  static async start(leasing: Leasing): Promise<HeldLeases> {
+    const server = createServer({ allowHalfOpen: true });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const made = new HeldLeases(server, leasing);
+    writeFileSync(made.glean, bridge((server.address() as AddressInfo).port));
+    chmodSync(made.glean, 0o755);
+    return made;
+  }
+
+  stop(): void {
+    this.server.close();
+    rmSync(this.folder, { recursive: true });
+  }
+}
