@@ -17,62 +17,84 @@ const wordsOf = ({ term }: Term): string[] => term.match(/(?<=^|\s)--?[A-Za-z][\
 
 const nameOf = ({ name }: CommandText): string => name.split(" ").at(-1)!;
 
+const optionsOf = ({ options }: CommandText): string[] => options.flatMap(wordsOf);
+
 function bash({ commands }: CommandText): string {
-  const cases = commands.map((each) => {
-    const words = [...each.commands.map(nameOf), ...each.options.flatMap(wordsOf)];
-    return `    ${nameOf(each)}) words="${words.join(" ")}" ;;`;
-  });
+  const all = [...commands.map(nameOf), "--help", "--version"];
   return `${head} Source it, or copy it to bash-completion's folder as glean.
 _glean() {
-  local words word=\${COMP_WORDS[COMP_CWORD]}
-  case \${COMP_WORDS[1]} in
-${cases.join("\n")}
-  esac
-  [ "$COMP_CWORD" -gt 1 ] || words="${commands.map(nameOf).join(" ")} --help --version"
+  local words="${all.join(" ")}" word=\${COMP_WORDS[COMP_CWORD]}
+${bashLevel(commands, 1)}
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
 complete -o default -F _glean glean
 `;
 }
 
-function zsh({ commands }: CommandText): string {
-  const quoted = (text: string) => text.replace(/['\\[\]:]/g, "");
+/** Sets `words` to those of the command at `depth`, once it is complete. */
+function bashLevel(commands: readonly CommandText[], depth: number): string {
+  const indent = "  ".repeat(depth);
+  const cases = commands.map((each) => {
+    const words = `words="${[...each.commands.map(nameOf), ...optionsOf(each)].join(" ")}"`;
+    const deeper =
+      each.commands.length === 0 ? "" : `\n${bashLevel(each.commands, depth + 1)}\n${indent}`;
+    return `${indent}${nameOf(each)}) ${words}${deeper} ;;`;
+  });
+  return `${indent}[ "$COMP_CWORD" -le ${depth} ] || case \${COMP_WORDS[${depth}]} in
+${cases.join("\n")}
+${indent}esac`;
+}
+
+const zsh = ({ commands }: CommandText): string => `#compdef glean
+${head} Copy it to a folder of fpath.
+local command
+local -a names
+${zshLevel(commands, "")}
+`;
+
+/** Completes the names of these commands and, with `own`, options, or what follows a command. */
+function zshLevel(commands: readonly CommandText[], own: string): string {
   const cases = commands.map((each) => {
     const options = each.options.flatMap((option) =>
-      wordsOf(option).map((word) => `'${word}[${quoted(option.description)}]'`),
+      wordsOf(option).map((word) => zshQuoted(`${word}[${zshEscaped(option.description)}]`)),
     );
-    return `    ${nameOf(each)}) _arguments ${options.join(" ")} '*:file:_files' ;;`;
+    const itself = `_arguments ${options.join(" ")}`;
+    const isLeaf = each.commands.length === 0;
+    return `${nameOf(each)}) ${isLeaf ? `${itself} '*:file:_files'` : zshLevel(each.commands, itself)} ;;`;
   });
-  const names = commands.map((each) => `'${nameOf(each)}:${quoted(each.summary)}'`);
-  return `#compdef glean
-${head} Copy it to a folder of fpath.
-local -a names=(${names.join(" ")})
-if (( CURRENT == 2 )); then
-  _describe command names
+  const names = commands.map((each) => zshQuoted(`${nameOf(each)}:${each.summary}`));
+  return `if (( CURRENT == 2 )); then
+  names=(${names.join(" ")})
+  _describe command names${own === "" ? "" : `\n  ${own}`}
 else
-  local command=$words[2]
+  command=$words[2]
   shift words
   (( CURRENT-- ))
   case $command in
 ${cases.join("\n")}
   esac
-fi
-`;
+fi`;
 }
+
+const zshQuoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+const zshEscaped = (text: string): string => text.replace(/[\\[\]:]/g, "\\$&");
 
 function fish({ commands }: CommandText): string {
   const quoted = (text: string) => `'${text.replace(/['\\]/g, "\\$&")}'`;
-  const lines = commands.flatMap((each) => {
+  const level = (each: CommandText, above: string): string[] => {
     const name = nameOf(each);
+    const seen = `${above}__fish_seen_subcommand_from ${name}`;
     const options = each.options.map((option) => {
       const words = wordsOf(option).map((word) =>
         word.startsWith("--") ? `-l ${word.slice(2)}` : `-s ${word.slice(1)}`,
       );
-      const condition = `-n '__fish_seen_subcommand_from ${name}'`;
-      return `complete -c glean ${condition} ${words.join(" ")} -d ${quoted(option.description)}`;
+      return `complete -c glean -n '${seen}' ${words.join(" ")} -d ${quoted(option.description)}`;
     });
-    const itself = `complete -c glean -n __fish_use_subcommand -f -a ${name} -d ${quoted(each.summary)}`;
-    return [itself, ...options];
-  });
+    const before = above === "" ? "__fish_use_subcommand" : `'${above.replace(/; and $/, "")}'`;
+    const itself = `complete -c glean -n ${before} -f -a ${name} -d ${quoted(each.summary)}`;
+    const deeper = each.commands.flatMap((inner) => level(inner, `${seen}; and `));
+    return [itself, ...options, ...deeper];
+  };
+  const lines = commands.flatMap((each) => level(each, ""));
   return `${head} Copy it to ~/.config/fish/completions.\n${lines.join("\n")}\n`;
 }

@@ -1,5 +1,6 @@
 // The generated pages are those that the schema and the commands of this checkout give.
 
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
@@ -23,6 +24,19 @@ describe("generated files", () => {
       "`a b c d e f g h` end",
     ]);
   });
+});
+
+test.each([
+  [["glean", "func"], "function"],
+  [["glean", "function", "dep"], "deploy"],
+  [["glean", "function", "deploy", "--im"], "--image"],
+  [["glean", "lease", "--b"], "--bench"],
+])("bash completes %j to %s", (words, completed) => {
+  const script = `. "$0"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _glean; echo "\${COMPREPLY[*]}"`;
+  const file = join(root, "configs/completions/glean.bash");
+  expect(execFileSync("bash", ["-c", script, file, ...words], { encoding: "utf8" })).toBe(
+    `${completed}\n`,
+  );
 });
 
 test("show a key's type, bounds and default", () => {

@@ -61,7 +61,11 @@ async function logs(context: Context, text: string, options: Options): Promise<n
     throw bad(`the logs are those of all versions: give ${ref.name} without @`);
   if (call !== undefined && last !== undefined) throw bad("give --call or --last, and not both");
   const lastMs = last === undefined ? defaultLastMs : parseDuration(last, "--last");
-  const show = (log: Log) => print(options.json ? `${JSON.stringify(log)}\n` : linesOf(log));
+  let isEmpty = true;
+  const show = (log: Log) => {
+    isEmpty = false;
+    print(options.json ? `${JSON.stringify(log)}\n` : linesOf(log));
+  };
   const client = await context.client();
   if (call !== undefined) {
     const id = parseId(call);
@@ -73,6 +77,10 @@ async function logs(context: Context, text: string, options: Options): Promise<n
   const read = (query: FunctionLogQuery) => client.functions.log(ref, query);
   const running = follow && options.json !== true ? new Running(client, show) : null;
   await printAll({ lastMs }, follow, read, running, show);
+  if (isEmpty)
+    complain(
+      `note: no call of yours that ended within ${last ?? "10 minutes"} printed anything: --last looks further back, as in --last 1d`,
+    );
   return exitStatus.done;
 }
 

@@ -33,6 +33,13 @@ test("each line has its call's id, page after page, without what a terminal obey
   ]);
 });
 
+test("if nothing was printed, a sentence says how far it looked", async () => {
+  answers();
+  const { status, stdout, stderr } = await logs("tile").end;
+  expect([status, stdout]).toEqual([0, ""]);
+  expect(stderr).toMatch(/note: no call of yours that ended within 10 minutes printed anything: /);
+});
+
 test("-f shows the lines of calls that run, and at their ends what was not shown yet", async () => {
   const parts = [
     { text: "one\ntw", next: 6, attempt: 1, isOver: false },
