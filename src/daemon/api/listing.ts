@@ -6,12 +6,14 @@ import type { FastifyReply } from "fastify";
 import { clearTimeout, setTimeout } from "../../clock.js";
 import type { Scan, ScanFilter, Store } from "../../core/ports/store.js";
 import { UserSemaphores } from "../../limits/semaphore.js";
+import { isTurnOver, nextTurn } from "../../limits/turns.js";
 import type { TasksOfRun } from "../../model/array-tasks.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
 import { firstOf } from "../invocations/first-of.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
+import { LiveRun } from "../state/live-run.js";
 import type { Caller } from "./server/caller.js";
 import type { Sent } from "./server/register.js";
 
@@ -82,6 +84,8 @@ async function* textOf(reply: FastifyReply, pieces: Pieces, limit: number): Asyn
       clearTimeout(timer);
     }
     text = "";
+    // The pieces of a list in memory are ready at once, and a quick client takes each at once.
+    await nextTurn();
   }
   yield `${text}],"truncated":${truncated}}`;
 }
@@ -89,23 +93,30 @@ async function* textOf(reply: FastifyReply, pieces: Pieces, limit: number): Asyn
 /** `before`: only smaller ids, of a list that shows the newest first. */
 export type ListFilter = ScanFilter & { readonly before?: number };
 
+/** What a list shows, in its order: little to hold, however long the client takes to read it. */
+function entriesOf(live: LiveInvocations, filter: ListFilter): (Live | LiveRun)[] {
+  const { uid, newestFirst = false, before = Number.MAX_SAFE_INTEGER } = filter;
+  const all = [...live.singles(uid), ...live.runs(uid)].filter((each) => firstIn(each) < before);
+  const direction = newestFirst ? -1 : 1;
+  return all.sort((left, right) => direction * (firstIn(left) - firstIn(right)));
+}
+
+const firstIn = (entry: Live | LiveRun): InvocationId =>
+  entry instanceof LiveRun ? entry.fromId : entry.id;
+
 /**
  * An invocation that is not final has a record in memory, which changes once the store has changed.
- * Tasks that wait as runs are looked up when their piece is due.
+ * Each is looked up when its piece is due.
  */
 export async function* livePieces(live: LiveInvocations, filter: ListFilter): Pieces {
-  const { uid, newestFirst = false, before = Number.MAX_SAFE_INTEGER } = filter;
-  const ranges: [first: number, last: number][] = [];
-  const add = (each: Live, last: number) => {
-    if (each.id < before && passes(each, filter))
-      ranges.push([each.id, Math.min(last, before - 1)]);
-  };
-  for (const each of live.singles(uid)) add(each, each.id);
-  for (const run of live.runs(uid)) add(run.at(run.fromId), run.toId);
-  ranges.sort(([left], [right]) => (newestFirst ? right - left : left - right));
+  const { newestFirst = false, before = Number.MAX_SAFE_INTEGER } = filter;
   let piece: Listed[] = [];
-  for (const [first, last] of ranges)
+  let examined = 0;
+  for (const entry of entriesOf(live, filter)) {
+    const first = firstIn(entry);
+    const last = entry instanceof LiveRun ? Math.min(entry.toId, before - 1) : first;
     for (let at = 0; at <= last - first; at++) {
+      if (isTurnOver(examined++)) await nextTurn();
       const found = live.get(invocationId(newestFirst ? last - at : first + at));
       const each = found === undefined ? undefined : listed(found);
       if (each === undefined || !passes(each, filter)) continue;
@@ -114,22 +125,30 @@ export async function* livePieces(live: LiveInvocations, filter: ListFilter): Pi
       yield piece;
       piece = [];
     }
+  }
   yield piece;
 }
 
 /** As livePieces(); the tasks of an array that wait together are one entry, the first of them. */
 export async function* foldedPieces(live: LiveInvocations, filter: ListFilter): Pieces {
-  const { uid, newestFirst = false, before = Number.MAX_SAFE_INTEGER } = filter;
-  const all: Listed[] = [];
-  for (const each of live.singles(uid)) all.push(listed(each));
-  for (const each of live.runs(uid)) {
-    const first = listed(each.at(each.fromId));
-    const { count, step } = each;
-    all.push(count === 1 ? first : { ...first, run: { count, step } });
+  let piece: Listed[] = [];
+  for (const [at, entry] of entriesOf(live, filter).entries()) {
+    if (isTurnOver(at)) await nextTurn();
+    const each = folded(entry);
+    if (!passes(each, filter)) continue;
+    piece.push(each);
+    if (piece.length < pieceRows) continue;
+    yield piece;
+    piece = [];
   }
-  const found = all.filter((each) => each.id < before && passes(each, filter));
-  found.sort((left, right) => (newestFirst ? right.id - left.id : left.id - right.id));
-  for (let at = 0; at < found.length; at += pieceRows) yield found.slice(at, at + pieceRows);
+  yield piece;
+}
+
+function folded(entry: Live | LiveRun): Listed {
+  if (!(entry instanceof LiveRun)) return listed(entry);
+  const { fromId, count, step } = entry;
+  const first = listed(entry.at(fromId));
+  return count === 1 ? first : { ...first, run: { count, step } };
 }
 
 export async function* storedPieces(store: Store, filter: ListFilter): Pieces {

@@ -3,11 +3,12 @@
 
 import { WaitingRuns } from "../../core/placement/waiting-runs.js";
 import type { Store } from "../../core/ports/store.js";
+import { isTurnOver, nextTurn } from "../../limits/turns.js";
 import { counted } from "../../model/counted.js";
 import type { InvocationId } from "../../model/ids.js";
 import { displayId } from "../../model/invocation.js";
 import type { SignalOrder } from "../../wire/messages.js";
-import { endWithdrawn, isTurnOver, nextTurn } from "../invocations/withdrawal.js";
+import { endWithdrawn } from "../invocations/withdrawal.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { LiveRun } from "../state/live-run.js";

@@ -1,23 +1,13 @@
 // Ends invocations that wait in the queue, in one transaction.
 
-import { nowMs, setImmediate } from "../../clock.js";
+import { nowMs } from "../../clock.js";
 import type { IdRange, Store } from "../../core/ports/store.js";
+import { isTurnOver, nextTurn } from "../../limits/turns.js";
 import { assert } from "../../model/errors.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { LiveRun } from "../state/live-run.js";
 import { record } from "./call-records.js";
-
-/**
- * How many are examined or ended per turn of the event loop: about 10 ms, so that other requests
- * are answered meanwhile.
- */
-const perTurn = 5_000;
-
-/** Whether other requests have a turn before this step of a loop. */
-export const isTurnOver = (at: number): boolean => at % perTurn === perTurn - 1;
-
-export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 interface Deps {
   readonly live: LiveInvocations;

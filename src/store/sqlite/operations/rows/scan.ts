@@ -22,8 +22,8 @@ interface Candidate {
 }
 
 interface From {
-  readonly uid?: number | null | undefined;
-  readonly arrayJobId?: number | null | undefined;
+  readonly uid?: number | undefined;
+  readonly arrayJobId?: number | undefined;
   readonly afterId: number;
   readonly limit: number;
 }
@@ -42,25 +42,22 @@ export function invocationScanner(
     const isFirst =
       afterId === 0 && sinceMs !== undefined && arrayJobId === undefined && !newestFirst;
     const after = isFirst ? firstSince(sinceMs) - 1 : afterId;
-    const { all, ofUser, ofArray, runs } = newestFirst ? descending : ascending;
-    const statement = arrayJobId !== undefined ? ofArray : uid !== undefined ? ofUser : all;
+    const { all, ofUser, ofArray } = newestFirst ? descending : ascending;
+    const statements = arrayJobId !== undefined ? ofArray : uid !== undefined ? ofUser : all;
     const from = { uid, arrayJobId, afterId: after, limit: scannedRows };
-    const single = statement.all(from);
-    const some = runs.all({ ...from, uid: uid ?? null, arrayJobId: arrayJobId ?? null });
-    const tasks = tasksIn(
-      some.filter((run) => matches({ ...run, array_task_id: arrayTaskId ?? null }, filter)),
-      { after, newestFirst },
-    );
+    const single = statements.singles.all(from);
+    const tasks = tasksIn(statements.runs.iterate(from), {
+      isListed: (run) => matches({ ...run, array_task_id: arrayTaskId ?? null }, filter),
+      ...{ after, newestFirst },
+    });
     const sign = newestFirst ? -1 : 1;
     const inOrder = (left: { id: number }, right: { id: number }) => sign * (left.id - right.id);
     // What lies beyond the end of one of them may be followed by something of the others.
-    const ends = [
-      single.length < scannedRows ? null : single.at(-1)!.id,
-      some.length < scannedRows ? null : newestFirst ? some.at(-1)!.id : some.at(-1)!.last_id,
-      tasks.length <= foundRows ? null : tasks.at(-1)!.id,
-    ].filter((each) => each !== null);
+    const ends = [single.length < scannedRows ? null : single.at(-1)!.id, tasks.end].filter(
+      (each) => each !== null,
+    );
     const end = ends.length === 0 ? null : sign * Math.min(...ends.map((each) => sign * each));
-    const scanned: (Candidate | InvocationRow)[] = [...single, ...tasks]
+    const scanned: (Candidate | InvocationRow)[] = [...single, ...tasks.rows]
       .filter(({ id }) => end === null || sign * (end - id) >= 0)
       .sort(inOrder);
     const matching = scanned.filter((each) => matches(each, filter));
@@ -87,47 +84,79 @@ function statementsFor(database: Connection, order: "ascending" | "descending") 
     order === "ascending"
       ? `s.id >= coalesce(${submissionOf}, 0)`
       : `s.id <= coalesce(${submissionOf}, @afterId)`;
+  // Runs do not overlap: those that are left begin with the one that may hold @afterId.
+  const runsLeft =
+    order === "ascending"
+      ? `r.last_id > @afterId AND r.first_id >= coalesce(${firstAt("@afterId")}, 0)`
+      : "r.first_id < @afterId";
   return {
-    all: database.prepare<From, Candidate>(
-      `SELECT ${candidate} FROM invocation AS i WHERE i.id ${after} @afterId
-       ORDER BY i.id ${sort} LIMIT @limit`,
-    ),
+    all: {
+      singles: database.prepare<From, Candidate>(
+        `SELECT ${candidate} FROM invocation AS i WHERE i.id ${after} @afterId
+         ORDER BY i.id ${sort} LIMIT @limit`,
+      ),
+      runs: database.prepare<From, RunRow>(
+        `${selectRuns()} WHERE ${runsLeft} ORDER BY r.first_id ${sort} LIMIT @limit`,
+      ),
+    },
     // The order of the submissions is that of their ids.
-    ofUser: database.prepare<From, Candidate>(
-      `SELECT ${candidate} FROM submission AS s JOIN invocation AS i ON i.submission = s.id
-       WHERE s.owner_uid = @uid AND i.id ${after} @afterId AND ${ofUserFrom}
-       ORDER BY s.id ${sort}, i.id ${sort} LIMIT @limit`,
-    ),
-    ofArray: database.prepare<From, Candidate>(
-      `SELECT ${candidate} FROM invocation AS i WHERE i.submission = @arrayJobId
-         AND i.id ${after} @afterId AND i.array_task_id IS NOT NULL
-       ORDER BY i.id ${sort} LIMIT @limit`,
-    ),
-    // first_id and last_id have the same order.
-    runs: database.prepare<From, RunRow>(
-      `${selectRuns()} WHERE ${order === "ascending" ? "r.last_id" : "r.first_id"} ${after} @afterId
-         AND (@uid IS NULL OR s.owner_uid = @uid)
-         AND (@arrayJobId IS NULL OR r.submission = @arrayJobId)
-       ORDER BY ${order === "ascending" ? "r.last_id" : "r.first_id"} ${sort} LIMIT @limit`,
-    ),
+    ofUser: {
+      singles: database.prepare<From, Candidate>(
+        `SELECT ${candidate} FROM submission AS s JOIN invocation AS i ON i.submission = s.id
+         WHERE s.owner_uid = @uid AND i.id ${after} @afterId AND ${ofUserFrom}
+         ORDER BY s.id ${sort}, i.id ${sort} LIMIT @limit`,
+      ),
+      runs: database.prepare<From, RunRow>(
+        `${selectRuns("", "submission AS s JOIN task_run AS r ON r.submission = s.id")}
+         WHERE s.owner_uid = @uid AND ${runsLeft} AND ${ofUserFrom}
+         ORDER BY s.id ${sort}, r.first_id ${sort} LIMIT @limit`,
+      ),
+    },
+    ofArray: {
+      singles: database.prepare<From, Candidate>(
+        `SELECT ${candidate} FROM invocation AS i WHERE i.submission = @arrayJobId
+           AND i.id ${after} @afterId AND i.array_task_id IS NOT NULL
+         ORDER BY i.id ${sort} LIMIT @limit`,
+      ),
+      runs: database.prepare<From, RunRow>(
+        `${selectRuns()} WHERE r.submission = @arrayJobId AND ${runsLeft}
+         ORDER BY r.first_id ${sort} LIMIT @limit`,
+      ),
+    },
   };
 }
 
-/** As many tasks of these runs as one call finds, and one more. */
+interface Tasks {
+  readonly rows: readonly InvocationRow[];
+  /** Where the next call continues; null if no run is left. */
+  readonly end: number | null;
+}
+
+/** As many tasks of these runs as one call finds, and one more; reads no run beyond it. */
 function tasksIn(
-  runs: readonly RunRow[],
-  { after, newestFirst }: { readonly after: number; readonly newestFirst: boolean },
-): InvocationRow[] {
+  runs: Iterable<RunRow>,
+  {
+    isListed,
+    after,
+    newestFirst,
+  }: {
+    readonly isListed: (run: RunRow) => boolean;
+    readonly after: number;
+    readonly newestFirst: boolean;
+  },
+): Tasks {
   const rows: InvocationRow[] = [];
+  let examined = 0;
   for (const run of runs) {
     const from = newestFirst ? run.id : Math.max(run.id, after + 1);
     const to = newestFirst ? Math.min(run.last_id, after - 1) : run.last_id;
-    const count = Math.min(to - from + 1, foundRows + 1 - rows.length);
+    const count = isListed(run) ? Math.min(to - from + 1, foundRows + 1 - rows.length) : 0;
     for (let each = 0; each < count; each++)
       rows.push(taskRow(run, newestFirst ? to - each : from + each));
-    if (rows.length > foundRows) break;
+    if (rows.length > foundRows) return { rows, end: rows.at(-1)!.id };
+    if (++examined === scannedRows) return { rows, end: newestFirst ? run.id : run.last_id };
   }
-  return rows;
+  return { rows, end: null };
 }
 
 function matches(row: Candidate, { states, sinceMs, arrayTaskId }: ScanFilter): boolean {

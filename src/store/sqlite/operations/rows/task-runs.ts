@@ -33,7 +33,9 @@ const runColumns = `r.first_id AS id, r.last_id, r.step, r.submission, r.first_t
   NULL AS node, NULL AS wall_ms, NULL AS cpu_ms, NULL AS max_rss_mb, NULL AS hot_ms, NULL AS share_ms`;
 const runTables = "task_run AS r JOIN submission AS s ON s.id = r.submission";
 
-export const selectRuns = (more = ""): string => `SELECT ${runColumns}${more} FROM ${runTables}`;
+/** `tables`: how both are joined, if their order matters. */
+export const selectRuns = (more = "", tables = runTables): string =>
+  `SELECT ${runColumns}${more} FROM ${tables}`;
 
 /** The first id of the run that an id may be in: runs do not overlap. */
 export const firstAt = (id: string): string =>

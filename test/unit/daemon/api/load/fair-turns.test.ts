@@ -2,7 +2,7 @@
 
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
-import { FairTurns } from "../../../../src/daemon/api/server/fair-turns.js";
+import { FairTurns } from "../../../../../src/daemon/api/server/fair-turns.js";
 
 /** Enters the users' requests in this order; returns who has begun so far. */
 function entered(turns: FairTurns, users: readonly number[]): number[] {

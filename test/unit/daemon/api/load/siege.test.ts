@@ -10,20 +10,21 @@ import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
-import { nowMs } from "../../../../src/clock.js";
-import { Listings, livePieces } from "../../../../src/daemon/api/listing.js";
-import { createServer } from "../../../../src/daemon/api/server/server.js";
-import type { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
-import { Secrets } from "../../../../src/daemon/auth/tokens.js";
-import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
-import { closeApi } from "../../../../src/daemon/startup/shutdown.js";
-import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { invocationId } from "../../../../src/model/ids.js";
-import { exchange } from "../../../../src/sdk/http.js";
-import type { InvocationList } from "../../../../src/wire/api/types.js";
-import { stubAuthority } from "../../../support/daemon/authority.js";
-import { newState } from "../../../support/daemon/state.js";
-import { invocation } from "../../../support/nouns.js";
+import { nowMs } from "../../../../../src/clock.js";
+import { Listings, livePieces } from "../../../../../src/daemon/api/listing.js";
+import { createServer } from "../../../../../src/daemon/api/server/server.js";
+import type { MungeAuthenticator } from "../../../../../src/daemon/auth/munge.js";
+import { Secrets } from "../../../../../src/daemon/auth/tokens.js";
+import { Waiters } from "../../../../../src/daemon/invocations/waiters.js";
+import { closeApi } from "../../../../../src/daemon/startup/shutdown.js";
+import type { LiveInvocations } from "../../../../../src/daemon/state/live.js";
+import { invocationId } from "../../../../../src/model/ids.js";
+import { exchange } from "../../../../../src/sdk/http.js";
+import type { InvocationList } from "../../../../../src/wire/api/types.js";
+import { stubAuthority } from "../../../../support/daemon/authority.js";
+import { newState } from "../../../../support/daemon/state.js";
+import { countTurns } from "../../../../support/daemon/turns.js";
+import { invocation } from "../../../../support/nouns.js";
 
 const digest = {
   functionKey: "f",
@@ -187,6 +188,13 @@ test("a long list arrives whole and in order", async () => {
     Array.from({ length: 20_000 }, (_, at) => at + 1),
   );
   expect(truncated).toBe(false);
+});
+
+test("others have their turn after each piece of a list, however quickly it is read", async () => {
+  fill(20_000, 1_000);
+  const turns = countTurns();
+  await get("/list", 1_000);
+  expect(turns.stop()).toBeGreaterThanOrEqual(150);
 });
 
 test("large bodies are read one at a time for each user", async () => {
