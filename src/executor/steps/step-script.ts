@@ -192,6 +192,8 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
   pids=($!)
   ended "@{pids[0]}"
   launched=$code
+  # With -K mpirun ends the others.
+  [ "$bad" = 0 ] || [ -z "$(ls "$codes")" ] || launched=143
   for ((task = 0; task < n; task++)); do
     read -r code 2>/dev/null < "$codes/$task" || code=$launched
     count $task "$code"

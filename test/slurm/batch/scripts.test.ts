@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { ensureInstalled } from "../../../scripts/cluster/programs.js";
+import { until } from "../../support/executor/executor.js";
 import { type TestSite, testSite, user } from "../../support/site/site.js";
 
 const execute = promisify(execFile);
@@ -167,6 +168,32 @@ test("functions and jobs never have a counted resource together", async () => {
     written("holds.log").length === 2 ? true : undefined,
   );
   await shell(`scancel ${holder}`);
+});
+
+test("scancel sends signals to the tasks of srun, or to the script, as Slurm's does", async () => {
+  const task = `trap "echo task" USR1; echo up; while :; do sleep 0.1; done`;
+  script(
+    "signalled.sh",
+    "#SBATCH -o signalled.log",
+    "trap 'echo script' USR1",
+    `srun bash -c '${task}' &`,
+    "while :; do wait; done",
+  );
+  const id = (await shell("sbatch --parsable signalled.sh")).trim();
+  const said = (word: string) =>
+    until(
+      () => existsSync(join(at.work, "signalled.log")) && written("signalled.log").includes(word),
+    );
+  await said("up");
+  await shell(`scancel -s USR1 ${id}`);
+  await said("task");
+  expect(written("signalled.log")).not.toContain("script");
+  await shell(`scancel -b -s USR1 ${id}`);
+  await said("script");
+  expect(written("signalled.log").filter((line) => line === "task")).toHaveLength(1);
+  await shell(`scancel -b ${id}`);
+  await at.ended(id);
+  expect(await shell(`sacct -n -X -P -o state,exitcode -j ${id}`)).toBe("FAILED|0:9\n");
 });
 
 test("a script gets GPUs of the type that it names, and of no other", async () => {
