@@ -22,9 +22,9 @@ const dayMs = 24 * hourMs;
 
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
-/** Reads a limit of --time: as a duration; `UNLIMITED`, `INFINITE` and 0 are the longest. */
+/** Reads a limit of --time: as a duration; `UNLIMITED`, `INFINITE`, 0 and -1 are the longest. */
 export const parseTimeLimit = (text: string, where: string): number =>
-  /^(unlimited|infinite|0[0:-]*)$/i.test(text) ? unlimitedMs : parseDuration(text, where);
+  /^(unlimited|infinite|0[0:-]*|-1)$/i.test(text) ? unlimitedMs : parseDuration(text, where);
 
 /** Reads minutes, `MM:SS`, `HH:MM:SS`, `D-HH[:MM[:SS]]`, `500ms`, `20s`, `5m` or `1h`; above 0. */
 export function parseDuration(text: string, where: string): number {

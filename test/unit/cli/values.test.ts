@@ -15,9 +15,11 @@ import {
   parseId,
   parseIds,
   parseMemoryMb,
+  parseTimeLimit,
 } from "../../../src/cli/values.js";
 import { formatElapsed, formatSpan, formatWhen, parseWhen } from "../../../src/cli/when.js";
 import { GleanerError } from "../../../src/model/errors.js";
+import { unlimitedMs } from "../../../src/model/invocation.js";
 
 const readers: readonly ((text: string) => unknown)[] = [
   (text) => parseDuration(text, "-t"),
@@ -64,6 +66,10 @@ describe("durations", () => {
   test.each(["", "0", "0:00", "-1", "1,5s", "1:2:3:4", "UNLIMITED", "30d", "99999999", "1 x"])(
     "%j is refused",
     (text) => expect(() => parseDuration(text, "-t")).toThrow(/^-t: /),
+  );
+
+  test.each(["UNLIMITED", "infinite", "0", "0:00", "-1"])("%j is the longest limit", (text) =>
+    expect(parseTimeLimit(text, "-t")).toBe(unlimitedMs),
   );
 
   test("read back a printed span as the same whole seconds", () => {

@@ -81,7 +81,9 @@ async function batch(
   const { body, shown, name } = scriptOf(path, wrapped, command.name(), context.environment);
   const options = line.filter(({ option }) => option !== "wrap");
   const { settings, notes, variables } = await settingsOf(context, body, shown, options);
-  for (const note of notes) complain(`note: ${note}`);
+  // As for sbatch, in a script it has no effect.
+  const isQuiet = line.some(({ option }) => option === "quiet");
+  if (!isQuiet) for (const note of notes) complain(`note: ${note}`);
   const client = await context.client();
   const request = requestOf(
     { settings, variables },
@@ -92,7 +94,7 @@ async function batch(
     isFile(path) ? resolve(path) : null,
   );
   const answer = await client.submit(request);
-  for (const note of answer.notes ?? []) complain(`note: ${note}`);
+  if (!isQuiet) for (const note of answer.notes ?? []) complain(`note: ${note}`);
   if (answer.takes !== undefined) {
     const { roomText } = await import("../../batch/room.js");
     const { where = {} } = request.submission;
@@ -102,7 +104,7 @@ async function batch(
     );
     return exitStatus.done;
   }
-  print(settings.parsable ? `${answer.id}\n` : `Submitted batch job ${answer.id}\n`);
+  if (!isQuiet) print(settings.parsable ? `${answer.id}\n` : `Submitted batch job ${answer.id}\n`);
   if (!settings.wait) return exitStatus.done;
   const { waitForEnd } = await import("../../wait.js");
   return waitForEnd(client, String(answer.id));

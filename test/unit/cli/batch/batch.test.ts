@@ -74,6 +74,13 @@ describe("batch", () => {
     expect(world.submitted()).not.toHaveProperty("where");
   });
 
+  test("is silent with -Q, but not if only the script has it", async () => {
+    const quiet = ["-Q", "--reboot", "--parsable", "--wrap", "id"];
+    expect(await glean("batch", ...quiet)).toEqual({ status: 0, stdout: "", stderr: "" });
+    const inScript = await glean("batch", world.script("#!/bin/sh\n#SBATCH --quiet\n"));
+    expect(inScript.stdout).toMatch(/^Submitted batch job \d+\n$/);
+  });
+
   test("notes each reason to ignore options, and reads the command line as getopt does", async () => {
     const { status, stderr } = await glean(
       "batch",
