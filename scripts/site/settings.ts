@@ -59,7 +59,7 @@ export function siteFiles(dir: string) {
     pluginStack: join(home, "plugstack.conf"),
     cli: join(programs, "glean.cjs"),
     /** The folder with `glean`, for PATH. */
-    bin: join(dir, "bin"),
+    bin: join(home, "bin"),
     /** Stays in dist: it finds its compiled packages in the checkout. */
     daemon: join(dist, "gleanerd.cjs"),
   };
