@@ -131,10 +131,10 @@ done
 trap : HUP USR1 USR2 ALRM
 group= # or a minus, where each task has a process group
 trap 'kill -TERM -- "@{pids[@]/#/$group}" 2>/dev/null' TERM INT
-ended() { # PID: waits for it, whatever signals come; sets code
+ended() { # PID: waits for it, whatever signals come; sets code; bash would say how it died
   wait "$1"; code=$?
-  while kill -0 "$1" 2>/dev/null; do wait "$1"; code=$?; done
-}
+  while kill -0 "$1"; do wait "$1"; code=$?; done
+} 2>/dev/null
 # Ends the other tasks after one that failed (-K), or a while after the first that ended (-W).
 # It reads "+ PID" for a task that begins, and "- CODE" for one that ends.
 watch_tasks() {
