@@ -183,7 +183,8 @@ export const batchOptions: readonly BatchOption[] = [
     "WHAT",
     "ALL (default), NONE, VAR,VAR2=value or ALL,VAR=value",
     (to, value, at) => {
-      to.exported = filled(value, at);
+      // As for sbatch, nothing is an empty list.
+      to.exported = value === "" ? "NONE" : filled(value, at);
     },
   ),
   valued(

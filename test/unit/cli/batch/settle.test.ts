@@ -61,6 +61,9 @@ describe("the value that counts", () => {
 });
 
 describe("sbatch's options", () => {
+  test("--export= exports what NONE does", () =>
+    expect(settle(given("--export=")).settings.exported).toBe("NONE"));
+
   test("are all known: each has an effect or a verdict", () => {
     for (const { name } of sbatchOptions) {
       if (batchOptions.some((own) => own.name === name) || aliases[name] !== undefined) continue;
