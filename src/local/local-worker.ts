@@ -115,8 +115,8 @@ export class LocalWorker {
   }
 
   private get overTime(): string {
-    const stage = beforeReady(this.progress);
-    const when = stage === null ? "" : ` ${stage}`;
+    const unready = beforeReady(this.progress);
+    const when = unready === null ? "" : ` ${unready}`;
     return `it reached its time limit of ${this.call.settings.timeLimitMs} ms${when}`;
   }
 

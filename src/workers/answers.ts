@@ -60,11 +60,11 @@ export interface Progress {
   readonly image: string | null;
 }
 
-/** What a worker did when its time was over before it was ready, with advice; null if it was. */
-export function beforeReady({ hasRuntime, hasLoaded, hasSetup }: Progress): string | null {
+/** Of a call whose time was over before its worker was ready, with advice; null if it was ready. */
+export function beforeReady({ hasLoaded, hasSetup }: Progress): string | null {
   if (hasLoaded) return null;
-  const ran = hasSetup ? "its setup ran" : "its runtime started";
-  return `while ${hasRuntime ? "its handler was loaded" : ran}: make that faster, or deploy with a longer --time`;
+  const slow = hasSetup ? "its setup and imports" : "its imports";
+  return `before its worker was ready: make ${slow} faster, or deploy with a longer --time`;
 }
 
 /** Both look alike from outside: the connection of a killed process closes, too. */

@@ -101,8 +101,9 @@ const shareOf = ({ shareMs }: RunEnd, wallMs: number): Pick<Outcome, "shareMs"> 
 /** A time limit that is over before the handler was called is no fault of the handler. */
 const reasonOf = <Reason extends string | null>(
   { end, reason }: { readonly end: AttemptEnd; readonly reason: Reason },
-  { stage }: RunEnd,
-): Reason | string => (end === "TIMEOUT" && stage !== undefined ? `${reason} ${stage}` : reason);
+  { unready }: RunEnd,
+): Reason | string =>
+  end === "TIMEOUT" && unready !== undefined ? `${reason} ${unready}` : reason;
 
 /** Any of the calls in a worker may have ended it. */
 const beside = ({ others = 0 }: RunEnd): string =>

@@ -94,8 +94,8 @@ interface Beside {
   readonly shareMs?: number | undefined;
   /** How many other calls were in it; omitted if none. */
   readonly others?: number | undefined;
-  /** What its worker did that was not ready; omitted if it was. */
-  readonly stage?: string | undefined;
+  /** What is to be said of its time limit, as its worker was not ready; omitted if it was. */
+  readonly unready?: string | undefined;
 }
 
 /** How an attempt's run ended. */

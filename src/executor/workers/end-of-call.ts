@@ -42,8 +42,8 @@ function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd {
   if (isInputLost) return { kind: "unanswered", message: progress.broken!.message, ...used };
   const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
   const answer = isOverLimit ? null : answerOfExit(end, progress);
-  const stage = beforeReady(progress);
-  const beside = { ...(others > 0 && { others }), ...(stage !== null && { stage }) };
+  const unready = beforeReady(progress);
+  const beside = { ...(others > 0 && { others }), ...(unready !== null && { unready }) };
   if (answer === null) return { ...end, ...used, ...beside };
   return { kind: "answered", answer, ...used, ...beside };
 }
