@@ -87,7 +87,9 @@ test("a setup that hangs ends with the time limit of the call, with all that it 
   const started = await report("sleep 600 & sleep 600", { timeLimitMs: 700 });
   expect(started).toMatchObject({
     end: "TIMEOUT",
-    reason: expect.stringMatching(/^it reached its time limit of 700 ms before its worker was ready: make its setup/),
+    reason: expect.stringMatching(
+      /^it reached its time limit of 700 ms before its worker was ready: make its setup/,
+    ),
   });
 });
 
