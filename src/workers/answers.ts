@@ -60,7 +60,7 @@ export interface Progress {
   readonly image: string | null;
 }
 
-/** Of a call whose time was over before its worker was ready, with advice; null if it was ready. */
+/** Says of a call whose time was over that its worker was not ready, with advice; null if it was. */
 export function beforeReady({ hasLoaded, hasSetup }: Progress): string | null {
   if (hasLoaded) return null;
   const slow = hasSetup ? "its setup and imports" : "its imports";
