@@ -60,7 +60,7 @@ export interface Progress {
   readonly image: string | null;
 }
 
-/** Says of a call whose time was over that its worker was not ready, with advice; null if it was. */
+/** What is said of a time limit that was over before the worker was ready; null if it was ready. */
 export function beforeReady({ hasLoaded, hasSetup }: Progress): string | null {
   if (hasLoaded) return null;
   const slow = hasSetup ? "its setup and imports" : "its imports";
