@@ -217,7 +217,10 @@ fi
 for code in "@{!tasks_of[@]}"; do
   name=task; case @{tasks_of[$code]} in *,*) name=tasks ;; esac
   case $code in
-    134) how=Aborted ;; 137) how=Killed ;; 139) how="Segmentation fault" ;; 143) how=Terminated ;;
+    129) how=Hangup ;; 130) how=Interrupt ;; 131) how=Quit ;; 132) how="Illegal instruction" ;;
+    134) how=Aborted ;; 135) how="Bus error" ;; 136) how="Floating point exception" ;;
+    137) how=Killed ;; 138) how="User defined signal 1" ;; 139) how="Segmentation fault" ;;
+    140) how="User defined signal 2" ;; 141) how="Broken pipe" ;; 143) how=Terminated ;;
     *) how="Exited with exit code $code" ;;
   esac
   [ -n "$quiet" ] || echo "srun: error: $SLURMD_NODENAME: $name @{tasks_of[$code]}: $how" >&2

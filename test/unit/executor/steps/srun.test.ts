@@ -78,6 +78,14 @@ describe("the other tasks of a step", () => {
   });
 });
 
+test.each([
+  ["USR1", "User defined signal 1", 138],
+  ["INT", "Interrupt", 130],
+])("a task that dies of %s is reported as Slurm does", async (signal, how, status) => {
+  const step = await bash(`srun -n1 bash -c 'kill -${signal} $$'`);
+  expect(step).toMatchObject({ status, stderr: `srun: error: n1: task 0: ${how}\n` });
+});
+
 describe("a step", () => {
   test("has as many tasks as the function, each with its rank", async () => {
     const each = "'echo $SLURM_PROCID/$SLURM_NTASKS $SLURM_LOCALID $SLURM_NODEID'";
