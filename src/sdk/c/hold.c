@@ -94,6 +94,11 @@ bool hold_was_granted(const struct hold *hold)
 	return hold->was_granted;
 }
 
+bool hold_has_calls(const struct hold *hold)
+{
+	return hold->line.in_flight > 0 || hold->line.receiving != NULL;
+}
+
 struct connection *hold_line(struct hold *hold)
 {
 	return &hold->line;
@@ -191,7 +196,7 @@ bool hold_read(gleaner_lease *lease, struct hold *hold, int wait_ms)
 			wait_ms = 0;
 	}
 	/* Calls that were made through gleanerd go on without the lease. */
-	return !hold->has_ended || line->in_flight > 0;
+	return !hold->has_ended || hold_has_calls(hold);
 }
 
 static bool has_exited(pid_t pid, int flags)

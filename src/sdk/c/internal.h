@@ -233,6 +233,8 @@ HIDDEN bool hold_read(gleaner_lease *lease, struct hold *hold, int wait_ms);
 HIDDEN bool hold_is_active(const struct hold *hold);
 /* It has a lease, or had one. */
 HIDDEN bool hold_was_granted(const struct hold *hold);
+/* Calls are made through gleanerd, or their outputs still come. */
+HIDDEN bool hold_has_calls(const struct hold *hold);
 /* Where its calls go. */
 HIDDEN struct connection *hold_line(struct hold *hold);
 /* An input that was sent in part is read no further. */

@@ -119,8 +119,8 @@ static int longest_wait_ms(const gleaner_lease *lease, bool polls_all)
 /* Its next words are waited for. */
 static bool watches_hold(const gleaner_lease *lease)
 {
-	return lease->hold != NULL && (hold_line(lease->hold)->in_flight > 0 ||
-				       (lease->first != NULL && gleaner_lease_workers(lease) == 0));
+	return lease->hold != NULL &&
+	       (hold_has_calls(lease->hold) || (lease->first != NULL && gleaner_lease_workers(lease) == 0));
 }
 
 /* Waits until any connection can go on. */
