@@ -60,7 +60,7 @@ export const deployOptions: readonly DeployOption[] = [
     "runtime",
     null,
     "NAME",
-    "node, python, native or exec (default: guessed from the files)",
+    "the language: node, python, native or exec (default: guessed from the files)",
     (to, value, at) => {
       to.runtime = parseRuntime(value, at);
     },
