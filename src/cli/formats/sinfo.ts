@@ -1,12 +1,15 @@
 // sinfo's fields: nodes that are alike in the fields of a format share a line.
 
-import { GleanerError } from "../../model/errors.js";
 import { foldHostList } from "../../model/hostlist.js";
-import { nearest } from "../../model/nearest.js";
 import type { NodeInfo } from "../../sdk/index.js";
-import { printable } from "../output.js";
-import { quoted } from "../values.js";
-import { cutTo, fill } from "../width.js";
+import {
+  comparing,
+  type FormatPart,
+  partsNamed,
+  partsOf,
+  rowOf,
+  type Titled,
+} from "./format-parts.js";
 import { partition } from "./states.js";
 
 type State = "drain" | "mix" | "alloc" | "idle" | "down";
@@ -29,8 +32,7 @@ export function stateOf({ hole, executor, drainedBy, slurmState }: NodeInfo): St
   return (executor?.running ?? 0) > 0 ? "mix" : "idle";
 }
 
-interface Field {
-  readonly title: string;
+interface Field extends Titled {
   readonly text: (group: Group) => string;
   /** Nodes that differ in it share a line. */
   readonly isOfAll: boolean;
@@ -167,45 +169,12 @@ const named: ReadonlyMap<string, Field> = new Map([
   ["port", fixed("PORT", "N/A")] as const,
 ]);
 
-/** A field with its width, or text between fields. */
-export type SinfoPart =
-  | string
-  | { readonly field: Field; readonly width: number; readonly right: boolean };
+export type SinfoPart = FormatPart<Field>;
 
-/** Reads `-o`: `%9P %.5a %N`. */
-export function sinfoParts(format: string): SinfoPart[] {
-  if (format === "%all")
-    return sinfoParts(
-      Object.keys(fields)
-        .map((each) => `%${each}`)
-        .join("|"),
-    );
-  return [...format.matchAll(/%(\.?)(\d{0,4})(\w)|[^%]+|%/g)].map(
-    ([whole, point, width, letter]) => {
-      if (letter === undefined) return whole;
-      const found = fields[letter];
-      if (found === undefined)
-        throw new GleanerError("BAD_REQUEST", `-o: ${quoted(whole)} is no field here`);
-      return { field: found, width: Number(width), right: point === "." };
-    },
-  );
-}
+export const sinfoParts = (format: string): SinfoPart[] => partsOf(format, fields);
 
-/** Reads `-O`: `NodeHost:12,CPUsState:.15`; 20 columns if no width is given. */
-export function sinfoPartsNamed(format: string): SinfoPart[] {
-  if (format === "all") return sinfoParts("%all");
-  return format.split(",").map((word) => {
-    const [, name = "", , point = "", width = "20"] =
-      /^\s*(\w+)(:(\.?)(\d{1,4})?[^,]*)?\s*$/.exec(word) ?? [];
-    const found = named.get(name.toLowerCase());
-    if (found === undefined)
-      throw new GleanerError(
-        "BAD_REQUEST",
-        `-O: no field ${quoted(word)}; did you mean ${nearest(word.slice(0, 40), [...named.keys()])}?`,
-      );
-    return { field: found, width: Number(width), right: point === "." };
-  });
-}
+export const sinfoPartsNamed = (format: string): SinfoPart[] =>
+  format === "all" ? sinfoParts("%all") : partsNamed(format, named);
 
 /** The lines of groups of nodes that are alike, each node in its own if `isEach`. */
 export function sinfoFormat(
@@ -213,14 +182,7 @@ export function sinfoFormat(
   nodes: readonly NodeInfo[],
   options: { readonly isEach: boolean; readonly withHeader: boolean; readonly withNone: boolean },
 ): string {
-  const row = (text: (found: Field) => string): string =>
-    parts
-      .map((part) => {
-        if (typeof part === "string") return part;
-        const shown = printable(text(part.field));
-        return part.width > 0 ? fill(cutTo(shown, part.width), part.width, part.right) : shown;
-      })
-      .join("");
+  const row = (textOf: (found: Field) => string) => rowOf(parts, textOf);
   const groups = new Map<string, NodeInfo[]>();
   for (const node of nodes) {
     const alike = row((found) => (found.isOfAll ? "" : found.text([node])));
@@ -234,20 +196,10 @@ export function sinfoFormat(
     .join("");
 }
 
-/** For `--sort`: nodes in the order of their fields, numbers by their size. */
+/** For `--sort`: nodes in the order of their fields; as sinfo does without it, by their states. */
 export function sortNodes(nodes: readonly NodeInfo[], keys: string): NodeInfo[] {
-  const order = [...keys.matchAll(/([+-]?)(\w)/g)].flatMap(([, sign, letter]) => {
-    const found = fields[letter!];
-    return found === undefined ? [] : [{ found, factor: sign === "-" ? -1 : 1 }];
-  });
-  // As sinfo does by default: states in their order.
   const rank = (node: NodeInfo) => Object.keys(nodeStates).indexOf(stateOf(node));
-  return nodes.toSorted((left, right) => {
-    for (const { found, factor } of order) {
-      const texts = [found.text([left]), found.text([right])] as const;
-      const difference = texts[0].localeCompare(texts[1], "en", { numeric: true });
-      if (difference !== 0) return factor * difference;
-    }
-    return order.length > 0 ? 0 : rank(left) - rank(right);
-  });
+  if (!/\w/.test(keys)) return nodes.toSorted((left, right) => rank(left) - rank(right));
+  const textOf = ({ text }: Field, node: NodeInfo) => text([node]);
+  return nodes.toSorted(comparing(keys, fields, textOf));
 }

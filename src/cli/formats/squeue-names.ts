@@ -1,10 +1,8 @@
 // squeue's `-O`: fields by their names, such as `JobID:8,State:.10`.
 
-import { GleanerError } from "../../model/errors.js";
-import { nearest } from "../../model/nearest.js";
-import { quoted } from "../values.js";
 import { memoryText } from "./amounts.js";
-import { type Field, field, fields, fixed, ofSubmission, type Part } from "./squeue.js";
+import { partsNamed } from "./format-parts.js";
+import { type Field, field, fields, fixed, ofSubmission, type SqueuePart } from "./squeue.js";
 import { errorFileOf, inputFileOf, outputFileOf } from "./submissions.js";
 
 /** Fields that no letter has. */
@@ -111,17 +109,4 @@ const named: ReadonlyMap<string, Field> = new Map([
   ...Object.entries(wordy),
 ]);
 
-/** Reads `-O`: `JobID:8,State:.10`; 20 columns if no width is given. */
-export function partsNamed(format: string): Part[] {
-  return format.split(",").map((word) => {
-    const [, name = "", , point = "", width = "20"] =
-      /^\s*([\w-]+)(:(\.?)(\d{1,4})?[^,]*)?\s*$/.exec(word) ?? [];
-    const found = named.get(name.toLowerCase());
-    if (found === undefined)
-      throw new GleanerError(
-        "BAD_REQUEST",
-        `-O: no field ${quoted(word)}; did you mean ${nearest(word.slice(0, 40), [...named.keys()])}?`,
-      );
-    return { field: found, width: Number(width), right: point === ".", isCut: true };
-  });
-}
+export const squeuePartsNamed = (format: string): SqueuePart[] => partsNamed(format, named);

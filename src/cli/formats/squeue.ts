@@ -1,13 +1,10 @@
 // squeue's `-o`: `%.18i %9P %T`, fields with widths, on the left unless they begin with a point.
 
 import { dependencyText } from "../../model/dependency.js";
-import { GleanerError } from "../../model/errors.js";
 import type { Invocation } from "../../model/invocation.js";
-import { printable } from "../output.js";
-import { quoted } from "../values.js";
 import { formatSpan, formatWhen } from "../when.js";
-import { cutTo, fill } from "../width.js";
 import { memoryText } from "./amounts.js";
+import { comparing, type FormatPart, partsOf, rowOf, type Titled } from "./format-parts.js";
 import { codeOf, endReasonOf, isShownByReason, partition, stateOf } from "./states.js";
 import { commandOf, type Submission } from "./submissions.js";
 
@@ -19,15 +16,13 @@ export interface Line {
   readonly submission?: Submission;
 }
 
-export interface Field {
-  readonly title: string;
+export interface Field extends Titled {
   readonly text: (line: Line, nowMs: number) => string;
-  /** squeue lets lists of nodes and times go beyond their width. */
-  readonly isWhole?: true;
   readonly isOfSubmission?: true;
 }
 
 export const field = (title: string, text: Field["text"]): Field => ({ title, text });
+/** squeue lets lists of nodes and times go beyond their width. */
 const whole = (title: string, text: Field["text"]): Field => ({ title, text, isWhole: true });
 export const fixed = (title: string, text: string): Field => ({ title, text: () => text });
 export const ofSubmission = (
@@ -125,72 +120,22 @@ export const longFormat = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R";
 export const plainOrder = "P,t,-p";
 export const startFormat = "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R";
 
-/** A field with its width, or text between fields. */
-export type Part =
-  | string
-  | {
-      readonly field: Field;
-      readonly width: number;
-      readonly right: boolean;
-      readonly isCut: boolean;
-    };
+export type SqueuePart = FormatPart<Field>;
 
-/** Reads `-o`: `%.18i %9P %T`. Throws BAD_REQUEST for a letter that is none. */
-export function partsOf(format: string): Part[] {
-  if (format === "%all")
-    return partsOf(
-      Object.keys(fields)
-        .map((each) => `%${each}`)
-        .join("|"),
-    );
-  return [...format.matchAll(/%(\.?)(\d{0,4})(\w)|[^%]+|%/g)].map(
-    ([whole, point, width, letter]) => {
-      if (letter === undefined) return whole;
-      const found = fields[letter];
-      if (found === undefined)
-        throw new GleanerError(
-          "BAD_REQUEST",
-          `-o: ${quoted(whole)} is no field here: expected % with one of ${Object.keys(fields).join("")}`,
-        );
-      const isCut = found.isWhole !== true;
-      return { field: found, width: Number(width), right: point === ".", isCut };
-    },
-  );
-}
+export const squeueParts = (format: string): SqueuePart[] => partsOf(format, fields);
 
-/** For `--sort`: the values of a field, numbers by their size. */
-export function sortLines(lines: readonly Line[], keys: string, nowMs: number): Line[] {
-  const order = [...keys.matchAll(/([+-]?)(\w)/g)].flatMap(([, sign, letter]) => {
-    const found = fields[letter!];
-    return found === undefined ? [] : [{ text: found.text, factor: sign === "-" ? -1 : 1 }];
-  });
-  const compare = (left: string, right: string): number =>
-    left.localeCompare(right, "en", { numeric: true });
-  return lines.toSorted((left, right) => {
-    for (const { text, factor } of order) {
-      const difference = compare(text(left, nowMs), text(right, nowMs));
-      if (difference !== 0) return factor * difference;
-    }
-    return 0;
-  });
-}
+/** For `--sort`. */
+export const sortLines = (lines: readonly Line[], keys: string, nowMs: number): Line[] =>
+  lines.toSorted(comparing(keys, fields, ({ text }, line: Line) => text(line, nowMs)));
 
 /** The lines of a list in squeue's format. */
 export function squeueFormat(
-  parts: readonly Part[],
+  parts: readonly SqueuePart[],
   lines: readonly Line[],
   nowMs: number,
   withHeader: boolean,
 ): string {
-  const row = (text: (found: Field) => string): string =>
-    parts
-      .map((part) => {
-        if (typeof part === "string") return part;
-        const shown = printable(text(part.field));
-        const { width, right, isCut } = part;
-        return width === 0 ? shown : fill(isCut ? cutTo(shown, width) : shown, width, right);
-      })
-      .join("");
+  const row = (textOf: (found: Field) => string) => rowOf(parts, textOf);
   const header = withHeader ? [row(({ title }) => title)] : [];
   const body = lines.map((line) => row((found) => found.text(line, nowMs)));
   return [...header, ...body].map((line) => `${line}\n`).join("");

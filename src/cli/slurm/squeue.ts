@@ -9,15 +9,15 @@ import { condensed, single } from "../formats/lines.js";
 import {
   type Line,
   longFormat,
-  type Part,
-  partsOf,
   plainFormat,
   plainOrder,
+  type SqueuePart,
   sortLines,
   squeueFormat,
+  squeueParts,
   startFormat,
 } from "../formats/squeue.js";
-import { partsNamed } from "../formats/squeue-names.js";
+import { squeuePartsNamed } from "../formats/squeue-names.js";
 import { newestOf } from "../newest.js";
 import { json, print } from "../output.js";
 import { parseIds } from "../values.js";
@@ -56,15 +56,15 @@ async function listOnce(context: Context, words: Words): Promise<void> {
   print(squeueFormat(format, whole, now, !words.has("noheader")));
 }
 
-function formatOf({ environment }: Context, words: Words): readonly Part[] {
+function formatOf({ environment }: Context, words: Words): readonly SqueuePart[] {
   const long = words.get("Format");
-  if (long !== undefined) return partsNamed(long);
+  if (long !== undefined) return squeuePartsNamed(long);
   const format = words.get("format");
-  if (format !== undefined) return partsOf(format);
-  if (words.has("start")) return partsOf(startFormat);
+  if (format !== undefined) return squeueParts(format);
+  if (words.has("start")) return squeueParts(startFormat);
   const { SQUEUE_FORMAT2: named } = environment;
-  if (named && !words.has("long")) return partsNamed(named);
-  return partsOf(words.has("long") ? longFormat : environment.SQUEUE_FORMAT || plainFormat);
+  if (named && !words.has("long")) return squeuePartsNamed(named);
+  return squeueParts(words.has("long") ? longFormat : environment.SQUEUE_FORMAT || plainFormat);
 }
 
 async function chosen(context: Context, words: Words): Promise<InvocationList> {

@@ -5,7 +5,7 @@ import { type Invocation, submissionIdOf } from "../../model/invocation.js";
 import type { GleanerClient } from "../../sdk/index.js";
 import { type Units, wholeUnits } from "../formats/amounts.js";
 import { isOfSubmission, sacctColumns } from "../formats/sacct.js";
-import type { Line, Part } from "../formats/squeue.js";
+import type { Line, SqueuePart } from "../formats/squeue.js";
 import type { Submission } from "../formats/submissions.js";
 import type { Column } from "../output.js";
 
@@ -25,7 +25,7 @@ async function submissionsOf(
 /** The lines with their submissions, if the format needs them. */
 export async function withSubmissions(
   client: GleanerClient,
-  parts: readonly Part[],
+  parts: readonly SqueuePart[],
   lines: readonly Line[],
 ): Promise<readonly Line[]> {
   if (!parts.some((part) => typeof part !== "string" && part.field.isOfSubmission)) return lines;

@@ -9,15 +9,15 @@ import { condensed, single } from "../../formats/lines.js";
 import {
   type Line,
   longFormat,
-  type Part,
-  partsOf,
   placeOf,
   runningMs,
+  type SqueuePart,
   sortLines,
   squeueFormat,
+  squeueParts,
   startFormat,
 } from "../../formats/squeue.js";
-import { partsNamed } from "../../formats/squeue-names.js";
+import { squeuePartsNamed } from "../../formats/squeue-names.js";
 import { codeOf, hasFailed } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
 import { type Column, complain, json, print, table } from "../../output.js";
@@ -125,10 +125,10 @@ async function listOnce(context: Context, options: Options): Promise<void> {
     );
 }
 
-function formatOf({ format, Format, long, start }: Options): readonly Part[] | undefined {
-  if (Format !== undefined) return partsNamed(Format);
+function formatOf({ format, Format, long, start }: Options): readonly SqueuePart[] | undefined {
+  if (Format !== undefined) return squeuePartsNamed(Format);
   const letters = format ?? (start ? startFormat : long ? longFormat : undefined);
-  return letters === undefined ? undefined : partsOf(letters);
+  return letters === undefined ? undefined : squeueParts(letters);
 }
 
 function chosenFrom(list: InvocationList, { name, nodelist, partition }: Options): InvocationList {

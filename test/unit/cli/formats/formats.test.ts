@@ -3,8 +3,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { memoryText, readUnits } from "../../../../src/cli/formats/amounts.js";
 import { sacctColumns } from "../../../../src/cli/formats/sacct.js";
-import { partsOf, squeueFormat } from "../../../../src/cli/formats/squeue.js";
-import { partsNamed } from "../../../../src/cli/formats/squeue-names.js";
+import { squeueFormat, squeueParts } from "../../../../src/cli/formats/squeue.js";
+import { squeuePartsNamed } from "../../../../src/cli/formats/squeue-names.js";
 import { bare, table } from "../../../../src/cli/output.js";
 import { displayId } from "../../../../src/model/invocation.js";
 import { invocation } from "../../../support/glean.js";
@@ -32,7 +32,7 @@ const done = invocation({
 });
 const queue = (format: string, withHeader = false) =>
   squeueFormat(
-    partsOf(format),
+    squeueParts(format),
     [running, done].map((first) => ({ first, id: displayId(first) })),
     nowMs,
     withHeader,
@@ -62,7 +62,7 @@ describe("squeue -o", () => {
       invocation({ state: "COMPLETED", node: "n1" as never }),
       invocation({ state: "CANCELLED", node: "n2" as never }),
     ].map((first) => ({ first, id: "1" }));
-    expect(squeueFormat(partsOf("%R %r"), ends, nowMs, false).split("\n")).toEqual([
+    expect(squeueFormat(squeueParts("%R %r"), ends, nowMs, false).split("\n")).toEqual([
       "(NonZeroExitCode) NonZeroExitCode",
       "(NonZeroExitCode) NonZeroExitCode",
       "(TimeLimit) TimeLimit",
@@ -80,7 +80,7 @@ describe("squeue -o", () => {
 
 describe("squeue -O", () => {
   const named = (format: string) =>
-    squeueFormat(partsNamed(format), [{ first: done, id: displayId(done) }], nowMs, true);
+    squeueFormat(squeuePartsNamed(format), [{ first: done, id: displayId(done) }], nowMs, true);
   test("prints fields by name with a width, and N/A for what Gleaner has not", () =>
     expect(named("JobArrayID:8,State:.10,Profile:8")).toBe(
       "JOBID        STATEPROFILE \n48_2     COMPLETEDNotSet  \n",

@@ -1,0 +1,100 @@
+// The parts of squeue's and sinfo's `-o` and `-O`: read from a format, filled and sorted.
+
+import { GleanerError } from "../../model/errors.js";
+import { nearest } from "../../model/nearest.js";
+import { printable } from "../output.js";
+import { quoted } from "../values.js";
+import { cutTo, fill } from "../width.js";
+
+export interface Titled {
+  readonly title: string;
+  /** Whether its text may go beyond its width. */
+  readonly isWhole?: true;
+}
+
+/** A field with its width, or text between fields. */
+export type FormatPart<Field extends Titled> =
+  | string
+  | {
+      readonly field: Field;
+      /** 0: as wide as its text. */
+      readonly width: number;
+      readonly right: boolean;
+      readonly isCut: boolean;
+    };
+
+/** Reads `-o`: `%.18i %9P %T`. Throws BAD_REQUEST for a letter that is none. */
+export function partsOf<Field extends Titled>(
+  format: string,
+  fields: Readonly<Record<string, Field>>,
+): FormatPart<Field>[] {
+  const letters = Object.keys(fields);
+  const text = format === "%all" ? letters.map((each) => `%${each}`).join("|") : format;
+  return [...text.matchAll(/%(\.?)(\d{0,4})(\w)|[^%]+|%/g)].map(([whole, point, width, letter]) => {
+    if (letter === undefined) return whole;
+    const field = fields[letter];
+    if (field === undefined)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `-o: ${quoted(whole)} is no field here: expected % with one of ${letters.join("")}`,
+      );
+    return { field, width: Number(width), right: point === ".", isCut: field.isWhole !== true };
+  });
+}
+
+/**
+ * Reads `-O`: `JobID:8,State:.10`; 20 columns if no width is given. Throws BAD_REQUEST for a name
+ * that is none.
+ */
+export const partsNamed = <Field extends Titled>(
+  format: string,
+  named: ReadonlyMap<string, Field>,
+): FormatPart<Field>[] =>
+  format.split(",").map((word) => {
+    const [, name = "", , point = "", width = "20"] =
+      /^\s*([\w-]+)(:(\.?)(\d{1,4})?[^,]*)?\s*$/.exec(word) ?? [];
+    const field = named.get(name.toLowerCase());
+    if (field === undefined)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `-O: no field ${quoted(word)}; did you mean ${nearest(word.slice(0, 40), [...named.keys()])}?`,
+      );
+    return { field, width: Number(width), right: point === ".", isCut: true };
+  });
+
+/** One line of these parts, without its end. */
+export const rowOf = <Field extends Titled>(
+  parts: readonly FormatPart<Field>[],
+  textOf: (field: Field) => string,
+): string =>
+  parts
+    .map((part) => {
+      if (typeof part === "string") return part;
+      const { width, right, isCut } = part;
+      const text = printable(textOf(part.field));
+      return width === 0 ? text : fill(isCut ? cutTo(text, width) : text, width, right);
+    })
+    .join("");
+
+/**
+ * For `--sort`, as in `P,-t`: compares by the fields of these letters, numbers by their size; 0 if
+ * there are none.
+ */
+export function comparing<Field extends Titled, Item>(
+  keys: string,
+  fields: Readonly<Record<string, Field>>,
+  textOf: (field: Field, item: Item) => string,
+): (left: Item, right: Item) => number {
+  const order = [...keys.matchAll(/([+-]?)(\w)/g)].flatMap(([, sign, letter]) => {
+    const field = fields[letter!];
+    return field === undefined ? [] : [{ field, factor: sign === "-" ? -1 : 1 }];
+  });
+  return (left, right) => {
+    for (const { field, factor } of order) {
+      const texts = [textOf(field, left), textOf(field, right)] as const;
+      const difference = texts[0].localeCompare(texts[1], "en", { numeric: true });
+      if (difference !== 0) return factor * difference;
+    }
+    return 0;
+  };
+}
