@@ -26,6 +26,8 @@ def root(job):
 
 
 if __name__ == "__main__":
+    # A worker that is evicted after its last word would look half a minute for its job.
+    os.environ["TOIL_SLURM_ARGS"] = "--no-requeue"
     options = Job.Runner.getDefaultOptions("./jobs")
     options.batchSystem = "slurm"
     options.slurmTime = 1_200
