@@ -51,7 +51,8 @@ test.each(["node", "python", "native"] as const)(
     const nonce = randomBytes(32).toString("hex");
     const hello = encodeClientHello({ worker: endpoint.worker, nonce });
     client.write(encodeDirectFrame("clientHello", 0, hello));
-    const [answer] = await once(client, "data");
+    const closed = once(client, "close").then(() => ["the worker closed the connection"]);
+    const [answer] = await Promise.race([once(client, "data"), closed]);
     expect(answer[4]).toBe(workerHello);
   },
   30_000,
