@@ -3,7 +3,7 @@
 
 import { writeFileSync } from "node:fs";
 import { nowMs } from "../../clock.js";
-import { GleanerError } from "../../model/errors.js";
+import { GleanerError, messageOf } from "../../model/errors.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
 import { expandHostList, foldHostList } from "../../model/hostlist.js";
 import type { GleanerClient, NodeInfo } from "../../sdk/index.js";
@@ -38,13 +38,15 @@ const actions: Readonly<Record<string, Action>> = {
 };
 
 /** What Slurm does with jobs and Gleaner does not with functions: what to do instead. */
-const instead: Readonly<Record<string, string>> = {
-  update: "what was submitted stays as it is: cancel it, and submit it with other options",
-  suspend: "functions are not suspended: hold one that waits, or stop one by scancel -f -s STOP",
-  resume: "functions are not suspended: let one go on by scancel -f -s CONT",
-  notify: "functions have no terminal for a message: send a signal by scancel -s",
-  top: "Gleaner orders what a user submitted by its age and size: hold what is to start later",
-};
+const instead = new Map(
+  Object.entries({
+    update: "what was submitted stays as it is: cancel it, and submit it with other options",
+    suspend: "functions are not suspended: hold one that waits, or stop one by scancel -f -s STOP",
+    resume: "functions are not suspended: let one go on by scancel -f -s CONT",
+    notify: "functions have no terminal for a message: send a signal by scancel -s",
+    top: "Gleaner orders what a user submitted by its age and size: hold what is to start later",
+  }),
+);
 
 export async function scontrol(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("scontrol", given);
@@ -53,7 +55,7 @@ export async function scontrol(context: Context, given: readonly string[]): Prom
   if (found === undefined)
     throw new GleanerError(
       "BAD_REQUEST",
-      instead[verb.toLowerCase()] ??
+      instead.get(verb.toLowerCase()) ??
         `${quoted(verb)} is not for functions: Gleaner knows ${Object.keys(actions).join(", ")}`,
     );
   return actions[found]!(context, operands, words);
@@ -243,7 +245,12 @@ async function writeScript(context: Context, operands: readonly string[]): Promi
     return exitStatus.done;
   }
   const path = file ?? `slurm-${id}.sh`;
-  writeFileSync(path, script);
+  try {
+    writeFileSync(path, script);
+  } catch (cause) {
+    const why = `cannot write ${path} (${messageOf(cause)}): name a file that you may write`;
+    throw new GleanerError("STORE", why, { cause });
+  }
   print(`batch script for job ${id} written to ${printable(path)}\n`);
   return exitStatus.done;
 }

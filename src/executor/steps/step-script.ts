@@ -49,7 +49,10 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ $# -gt 0 ] || fail "No command given to execute."
-[[ $bad$patience =~ ^[0-9]+$ ]] || fail "Invalid numeric value \\"$bad$patience\\" for -K or -W."
+for value in "$bad" "$patience"; do
+  [[ $value =~ ^[0-9]{1,9}$ ]] || fail "Invalid numeric value \\"$value\\" for -K or -W."
+done
+bad=$((10#$bad)) patience=$((10#$patience))
 # MPICH's launcher closes its standard input.
 { exec 3<&0; } 2>/dev/null || exec 3< /dev/null
 [ "$input" != none ] || input=/dev/null

@@ -5,11 +5,15 @@ import type { Writable } from "node:stream";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { maxWaitMs } from "../../wire/api/limits.js";
 import { payloadOf } from "../../wire/api/payloads.js";
-import { encodeFields } from "../../wire/worker/fields.js";
-import { decodeCallHead, encodeContentType, encodeError } from "../../wire/worker/messages.js";
+import {
+  decodeCallHead,
+  encodeBye,
+  encodeContentType,
+  encodeError,
+} from "../../wire/worker/messages.js";
 import { BrokenOffError } from "../answer.js";
 import { contentIn, sendable } from "../calls/contents.js";
-import { FunctionError, resultOf } from "../calls/errors.js";
+import { CallError, FunctionError, resultOf } from "../calls/errors.js";
 import { Content } from "../calls/payloads.js";
 import type { GleanerClient } from "../client.js";
 import { randomUuid } from "../random.js";
@@ -37,8 +41,11 @@ export class HeldCalls {
     return this.underWay.size;
   }
 
-  /** Answers a call's frame with one of its id: a result, an error, or that it did not run. */
-  async make({ id, metadata, payload }: HoldFrame): Promise<void> {
+  /**
+   * Answers a call's frame with one of its id: a result, an error, or that it did not run. Throws
+   * FrameError if the frame has no valid head.
+   */
+  make({ id, metadata, payload }: HoldFrame): void {
     const stop = new AbortController();
     const { contentType, deadlineMs } = decodeCallHead(metadata);
     const limitMs = deadlineMs === 0 ? this.timeLimitMs : Math.min(deadlineMs, this.timeLimitMs);
@@ -49,11 +56,12 @@ export class HeldCalls {
         return Buffer.concat([head, bytes]);
       })
       .catch((thrown) => failureOf(id, thrown))
-      .then((answer) => void this.output.write(answer));
+      .then((answer) => {
+        this.output.write(answer);
+        this.underWay.delete(id);
+        this.onEnd();
+      });
     this.underWay.set(id, { stop, done });
-    await done;
-    this.underWay.delete(id);
-    this.onEnd();
   }
 
   cancel(id: number): void {
@@ -92,7 +100,9 @@ export class HeldCalls {
       }
     } catch (error) {
       if (signal.aborted) await client.cancel({ ids: [id] });
-      throw error;
+      // gleanerd has taken the call, so it may run, whatever went wrong since.
+      if (!(error instanceof GleanerError)) throw error;
+      throw new CallError("FAILED", id, error.message, { cause: error });
     }
   }
 }
@@ -101,7 +111,7 @@ function failureOf(id: number, thrown: unknown): Buffer {
   const message = messageOf(thrown);
   // What gleanerd refuses, or never heard of, did not run.
   if (thrown instanceof GleanerError && !(thrown.cause instanceof BrokenOffError))
-    return holdFormat.encodeFrame("ended", id, encodeFields({ reason: message }));
+    return holdFormat.encodeFrame("ended", id, encodeBye(message));
   const told =
     thrown instanceof FunctionError
       ? { type: thrown.type, stack: thrown.remoteStack ?? "" }

@@ -39,7 +39,7 @@ export async function holdLease(
   });
   const left = readFrames(input, (frame) => {
     if (frame.type === "bye") onEnded();
-    else if (frame.type === "call") void calls.make(frame);
+    else if (frame.type === "call") calls.make(frame);
     else if (frame.type === "cancel") calls.cancel(frame.id);
   });
   try {

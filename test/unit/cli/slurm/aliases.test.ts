@@ -233,6 +233,9 @@ test("scontrol says what to do in place of what it cannot, and requeuehold holds
       "scontrol: error: what was submitted stays as it is: cancel it, and submit it with other options\n",
   });
   expect((await as("scontrol", "suspend", "42")).stderr).toMatch(/scancel -f -s STOP/);
+  expect((await as("scontrol", "constructor")).stderr).toMatch(
+    /"constructor" is not for functions/,
+  );
   world.answers["POST /v1/hold"] = () => ({ body: { problems: [] } });
   world.answers["POST /v1/requeue"] = () => ({ body: { problems: [] } });
   world.requests.length = 0;
@@ -280,6 +283,8 @@ test("scontrol shows a job in pairs, and expands host lists", async () => {
     `batch script for job 67108900 written to ${path}\n`,
   );
   expect(readFileSync(path, "utf8")).toBe("#!/bin/sh\n");
+  const unwritable = await as("scontrol", "write", "batch_script", "67108900", "/no/folder");
+  expect(unwritable.stderr).toMatch(/^scontrol: error: cannot write \/no\/folder \(ENOENT.*: name/);
 });
 
 describe("sbatch", () => {

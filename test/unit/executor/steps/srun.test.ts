@@ -72,7 +72,7 @@ describe("the other tasks of a step", () => {
   test("go on without these options, and srun exits with the highest code", async () => {
     environment.SLURM_KILL_BAD_EXIT = "1";
     const step = await bash(
-      `srun --mpi=none -n3 -K0 -W0 bash -c '[ $SLURM_PROCID = 1 ] && exit 9; sleep 0.3; echo on; exit 2'`,
+      `srun --mpi=none -n3 -K0 -W00 bash -c '[ $SLURM_PROCID = 1 ] && exit 9; sleep 0.3; echo on; exit 2'`,
     );
     expect(step).toMatchObject({ status: 9, stdout: "on\non\n" });
   });
@@ -174,6 +174,8 @@ describe("what cannot be a step here is refused with one sentence", () => {
     ["-n 5 --mpi=none hostname", /More processors requested than permitted/],
     ["--het-group=1 hostname", /not possible inside a function/],
     ["-n x hostname", /Invalid numeric value/],
+    ["--wait= hostname", /Invalid numeric value "" for -K or -W/],
+    ["-W 9999999999 hostname", /Invalid numeric value "9999999999" for -K or -W/],
     ["-n1", /No command given/],
   ])("srun %s", async (words, sentence) => {
     const { status, stderr, stdout } = await bash(`srun ${words}`);

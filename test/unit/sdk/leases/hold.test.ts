@@ -2,10 +2,13 @@
 
 import { PassThrough } from "node:stream";
 import { expect, test } from "@jest/globals";
+import { GleanerError } from "../../../../src/model/errors.js";
 import type { GleanerClient } from "../../../../src/sdk/client.js";
 import { holdLease } from "../../../../src/sdk/leases/hold.js";
+import { holdFormat } from "../../../../src/sdk/leases/hold-frames.js";
 import { decodeFields } from "../../../../src/wire/worker/fields.js";
 import { encodeFrame, headerBytes } from "../../../../src/wire/worker/frame.js";
+import { encodeCallHead } from "../../../../src/wire/worker/messages.js";
 import { Leasing } from "../../../support/sdk/leasing.js";
 
 const endpoint = {
@@ -13,10 +16,10 @@ const endpoint = {
   ...{ hostId: "h", key: "a".repeat(64), state: "serving" as const },
 };
 
-function hold(leasing: Leasing) {
+function hold(leasing: Leasing, calls: Partial<GleanerClient> = {}) {
   const input = new PassThrough();
   const output = new PassThrough();
-  const client = { leases: leasing.client() } as unknown as GleanerClient;
+  const client = { ...calls, leases: leasing.client() } as unknown as GleanerClient;
   const done = holdLease(client, { function: "echo", workers: 1 }, input, output);
   return { input, output, done };
 }
@@ -55,4 +58,32 @@ test("tells a lease that has ended, and that its input is not frames", async () 
   const other = hold(new Leasing([endpoint]));
   other.input.write("this is no frame of any kind");
   await expect(other.done).rejects.toMatchObject({ code: "PROTOCOL" });
+});
+
+const refuse = async () => {
+  throw new GleanerError("LIMIT_REACHED", "x".repeat(2_000));
+};
+const take = async () => ({ id: 42, invocation: null, answer: null }) as never;
+
+test.each([
+  ["that gleanerd refused did not run", { call: refuse }, 39],
+  ["that gleanerd took may have run", { call: take, outcomes: refuse }, 8],
+])("a call %s", async (_, client, type) => {
+  const { input, output, done } = hold(new Leasing([endpoint]), client);
+  await new Promise((resolve) => output.once("readable", resolve));
+  output.read();
+  const call = { deadlineMs: 0, attempt: 1, contentType: "text/plain", name: "" };
+  input.write(holdFormat.encodeHead("call", 1, encodeCallHead(call), 0));
+  await new Promise((resolve) => output.once("readable", resolve));
+  const answer = output.read() as Buffer;
+  expect(holdFormat.checkHeader(answer)).toMatchObject({ id: 1 });
+  expect(answer.readUInt8(4)).toBe(type);
+  input.end();
+  await done;
+});
+
+test("a call without a head ends it with a sentence", async () => {
+  const { input, done } = hold(new Leasing([endpoint]));
+  input.write(holdFormat.encodeFrame("call", 1));
+  await expect(done).rejects.toMatchObject({ code: "PROTOCOL" });
 });
