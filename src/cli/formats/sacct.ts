@@ -128,10 +128,11 @@ FailedNode Layout Licenses MaxDiskRead MaxDiskReadNode MaxDiskReadTask MaxDiskWr
 MaxDiskWriteTask MaxPages MaxPagesNode MaxPagesTask MaxRSSNode MaxRSSTask MaxVMSize MaxVMSizeNode
 MaxVMSizeTask McsLabel MinCPU MinCPUNode MinCPUTask OriginalSLUID OverSubscribe PlannedCPU
 PlannedCPURAW QOS QOSRAW QOSREQ ReqCPUFreq ReqCPUFreqGov ReqCPUFreqMax ReqCPUFreqMin ReqNodes
-ReqReservation Reservation ReservationId Reserved ResvCPU ResvCPURAW SegmentSize SLUID SubmitLine SystemComment SystemCPU TRESUsageInAve TRESUsageInMax TRESUsageInMaxNode
-TRESUsageInMaxTask TRESUsageInMin TRESUsageInMinNode TRESUsageInMinTask TRESUsageInTot
-TRESUsageOutAve TRESUsageOutMax TRESUsageOutMaxNode TRESUsageOutMaxTask TRESUsageOutMin
-TRESUsageOutMinNode TRESUsageOutMinTask TRESUsageOutTot UserCPU WCKey WCKeyID`
+ReqReservation Reservation ReservationId Reserved ResvCPU ResvCPURAW SegmentSize SLUID SubmitLine
+SystemComment SystemCPU TRESUsageInAve TRESUsageInMax TRESUsageInMaxNode TRESUsageInMaxTask
+TRESUsageInMin TRESUsageInMinNode TRESUsageInMinTask TRESUsageInTot TRESUsageOutAve TRESUsageOutMax
+TRESUsageOutMaxNode TRESUsageOutMaxTask TRESUsageOutMin TRESUsageOutMinNode TRESUsageOutMinTask
+TRESUsageOutTot UserCPU WCKey WCKeyID`
   .trim()
   .split(/\s+/);
 

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "internal.h"
 
@@ -57,6 +58,11 @@ static void dispatch(gleaner_lease *lease)
 	struct connection *connection;
 	while (lease->first != NULL && (connection = next_for(lease, lease->first)) != NULL) {
 		if (!connection_lives(lease, connection)) {
+			/* lease_keep, which finds it broken then, ends its program, too. */
+			if (connection->is_hold) {
+				(void)shutdown(connection->fd, SHUT_RDWR);
+				return;
+			}
 			lease_give_up(lease, connection);
 			continue;
 		}
