@@ -82,7 +82,8 @@ export async function cancel(
   if (signal === undefined) return { cancelled: await endChosen(deps, reason, filtered), problems };
   const order = { signal: signal.number, to: signal.to };
   const { sent, problems: refused, waiting } = await signalChosen(deps, order, filtered);
-  if (signal.number === kill) {
+  // What waits has no steps.
+  if (signal.number === kill && signal.to !== "steps") {
     const ended = await endChosen(deps, reason, waiting);
     return { cancelled: sent + ended, problems: [...problems, ...refused] };
   }

@@ -213,7 +213,7 @@ export const cancelRequest = z.strictObject({
     })
     .exactOptional()
     .describe(
-      "Is sent to what runs, which is not cancelled; 9 also cancels what waits. Calls take none",
+      "Is sent to what runs, which is not cancelled; 9 also cancels what waits, unless it is for steps. Calls take none",
     ),
 });
 export const holdRequest = z.strictObject({

@@ -172,6 +172,14 @@ test("a signal goes to what runs on connected nodes, and a sentence says what ge
     problems: [],
   });
   expect(sent).toHaveLength(3);
+  const steps = await cancel(routes, ada, {
+    ids: [`${all}_2`],
+    signal: { number: 9, to: "steps" },
+  });
+  expect(steps).toMatchObject({
+    cancelled: 0,
+    problems: [expect.stringMatching(/only what runs/)],
+  });
   // KILL to the script alone also ends what waits.
   const kill = { number: 9, to: "script" } as const;
   expect(await cancel(routes, ada, { ids: [all], signal: kill })).toMatchObject({ cancelled: 3 });
