@@ -1,10 +1,10 @@
 // Runs new seeds of the fault simulation for some time, or repeats some: [--minutes 10] [--seeds N]
-// [--from N] [--steps 200] [--processes N] [--seed N].
+// [--from N] [--steps 200] [--usual] [--processes N] [--seed N].
 
 import { type ChildProcess, fork } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
-import { runSeed } from "../../test/faults/seed.js";
+import { runSeed, type SeedResult } from "../../test/faults/seed.js";
 import { integer, readOptions } from "../lib/options.js";
 import { preciseMs, rounded, say } from "./lib/harness.js";
 
@@ -15,6 +15,8 @@ const { values } = readOptions({
     seeds: { type: "string" },
     from: { type: "string" },
     steps: { type: "string", default: "200" },
+    /** Each seed with the usual mix of acts, not one of its own. */
+    usual: { type: "boolean", default: false },
     /** Each runs one seed at a time. */
     processes: { type: "string", default: String(cpus().length) },
     /** A single seed, with everything that happens in it. */
@@ -27,12 +29,13 @@ const { values } = readOptions({
 interface Done {
   readonly seed: number;
   readonly problem: string | null;
+  readonly often: SeedResult["often"];
   readonly virtualMs: number;
   readonly attempts: number;
 }
 
 async function replay(seed: number): Promise<void> {
-  const { problems, ...result } = await runSeed({ seed, steps, tell: say });
+  const { problems, ...result } = await runSeed({ seed, steps, often, tell: say });
   for (const problem of problems) say(`seed ${seed}: ${problem}`);
   if (problems.length > 0) process.exitCode = 1;
   process.stdout.write(`${JSON.stringify({ ...result, problems: problems.length })}\n`);
@@ -41,9 +44,9 @@ async function replay(seed: number): Promise<void> {
 /** Runs the seeds that it receives, one at a time. */
 function work(): void {
   process.on("message", async (seed: number) => {
-    const { problems, virtualMs, invocations } = await runSeed({ seed, steps });
+    const { problems, invocations, ...result } = await runSeed({ seed, steps, often });
     const { attempts } = invocations;
-    const done: Done = { seed, problem: problems[0] ?? null, virtualMs, attempts };
+    const done: Done = { ...result, problem: problems[0] ?? null, attempts };
     process.send!(done);
   });
 }
@@ -55,14 +58,15 @@ class Tally {
   attempts = 0;
   readonly failedSeeds: number[] = [];
 
-  add({ seed, problem, virtualMs, attempts }: Done): void {
+  add({ seed, problem, often, virtualMs, attempts }: Done): void {
     this.seeds++;
     this.virtualMs += virtualMs;
     this.attempts += attempts;
     if (problem !== null) {
       this.failedSeeds.push(seed);
       say(`seed ${seed}: ${problem}`);
-      say(`  repeat it with: scripts/bench faults --seed ${seed} --steps ${steps}`);
+      say(`  weights of acts other than usual: ${JSON.stringify(often)}`);
+      say(`  repeat it with: scripts/bench faults ${["--seed", seed, ...how].join(" ")}`);
     }
     if (this.seeds % 1_000 === 0) say(`${this.seeds} seeds run, ${this.failedSeeds.length} failed`);
   }
@@ -105,9 +109,7 @@ async function runSeeds(): Promise<void> {
   const next = () =>
     given >= count || preciseMs() - startedMs >= limitMs ? null : first + given++;
   const program = fileURLToPath(import.meta.url);
-  const workers = Array.from({ length: processes }, () =>
-    fork(program, ["--worker", "--steps", String(steps)]),
-  );
+  const workers = Array.from({ length: processes }, () => fork(program, ["--worker", ...how]));
   try {
     await Promise.all(workers.map((worker) => drive(worker, next, tally)));
   } finally {
@@ -131,6 +133,9 @@ async function runSeeds(): Promise<void> {
 }
 
 const steps = integer("steps", values.steps);
+const often = values.usual ? {} : undefined;
+/** What a seed is repeated with. */
+const how = ["--steps", String(steps), ...(values.usual ? ["--usual"] : [])];
 if (values.worker) work();
 else if (values.seed !== undefined) await replay(integer("seed", values.seed));
 else await runSeeds();

@@ -2,7 +2,8 @@
 // changed module of the program.
 
 import { jest } from "@jest/globals";
-import type { Often, runSeed } from "./seed.js";
+import type { Often } from "./mix.js";
+import type { runSeed } from "./seed.js";
 
 const steps = 200;
 const withinSeeds = 1_000;

@@ -2,7 +2,7 @@
 // one of them.
 
 import type { Snapshot } from "../../src/model/slurm/snapshot.js";
-import type { Often } from "./seed.js";
+import type { Often } from "./mix.js";
 import type { Sabotage } from "./site/world.js";
 
 export interface Planted {

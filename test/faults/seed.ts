@@ -6,6 +6,7 @@ import { Apis } from "./functions/api.js";
 import { Callers } from "./functions/callers.js";
 import { Lessees } from "./functions/lessees.js";
 import { Owners } from "./functions/owners.js";
+import { type Act, mixOf, type Often, usual } from "./mix.js";
 import { DaemonHost, slowestLaunchMs } from "./site/daemon-host.js";
 import { Disk } from "./site/disk.js";
 import { Slurm } from "./site/slurm.js";
@@ -24,39 +25,10 @@ const lingerMs = 15_000;
 /** Most of the names that are called exist from the beginning. */
 const firstDeploys = 8;
 
-/** How often things happen, beside one another. */
-const usual = {
-  submit: 20,
-  call: 14,
-  map: 5,
-  lease: 7,
-  deploy: 6,
-  changeFunction: 3,
-  look: 4,
-  tidyUp: 2,
-  submitJob: 22,
-  cancel: 4,
-  operate: 2,
-  changeWeather: 10,
-  killDaemon: 5,
-  stopDaemon: 1,
-  freezeDaemon: 2,
-  hurtExecutor: 6,
-  breakConnection: 4,
-  loseNode: 1.5,
-  drainInSlurm: 1.5,
-  setClock: 1,
-  nothing: 10,
-  /** Half of all seeds have one from the beginning. */
-  beginHabit: 0,
-};
-type Act = keyof typeof usual;
-export type Often = Readonly<Partial<Record<Act, number>>>;
-
 export interface SeedOptions {
   readonly seed: number;
   readonly steps: number;
-  /** What happens more often than usual, or less. */
+  /** In place of the mix that the seed draws. */
   readonly often?: Often | undefined;
   readonly tell?: (line: string) => void;
   readonly sabotage?: Sabotage;
@@ -64,6 +36,8 @@ export interface SeedOptions {
 
 export interface SeedResult {
   readonly seed: number;
+  /** Which acts had another weight than usual. */
+  readonly often: Often;
   /** What did not hold; empty when all did. */
   readonly problems: readonly string[];
   readonly virtualMs: number;
@@ -82,7 +56,7 @@ class Site {
   readonly lessees: Lessees;
   private readonly acts: [number, () => void][];
 
-  constructor({ seed, tell, sabotage, often }: SeedOptions) {
+  constructor({ seed, tell, sabotage }: SeedOptions, often: Often) {
     this.world = new World({ seed, tell: tell ?? null, sabotage: sabotage ?? {} });
     this.disk = new Disk(this.world);
     this.slurm = new Slurm(this.world);
@@ -94,7 +68,8 @@ class Site {
     this.callers = new Callers(this.world, this.users, apis, this.owners);
     this.lessees = new Lessees(this.world, this.users, apis, this.owners);
     const acts = Object.entries(this.actions()) as [Act, () => void][];
-    this.acts = acts.map(([name, act]) => [often?.[name] ?? usual[name], act]);
+    this.acts = acts.map(([name, act]) => [often[name] ?? usual[name], act]);
+    this.world.tell(`weights of acts: ${JSON.stringify({ ...usual, ...often })}`);
   }
 
   /** Somebody does something, or something breaks. */
@@ -339,7 +314,8 @@ function pauseOf(world: World): number {
 
 /** Runs one seed; never throws for what does not hold. Worlds share the clock, so one at a time. */
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
-  const site = new Site(options);
+  const often = options.often ?? mixOf(options.seed);
+  const site = new Site(options, often);
   const { world } = site;
   const goBack = useTime(world.timeline);
   const onRejection = (thrown: unknown) => world.broke(thrown);
@@ -364,6 +340,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const { timeline, books, problems } = world;
   return {
     seed: options.seed,
+    often,
     problems,
     virtualMs: timeline.nowUs / 1_000,
     events: timeline.happened,
