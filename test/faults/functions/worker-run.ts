@@ -341,10 +341,12 @@ export class WorkerRun implements SimulatedRun {
     const { world } = this;
     if (call !== null) this.calls.delete(call.id);
     this.becomesIdle();
+    // Nothing behind garbage is read.
+    const isRead = !this.isBroken;
     this.wire.say(frame, () => {
       const held = call === null ? this.held.all[0] : this.held.of(call.key);
       // After a kill the call holds its cores until the process is gone, whatever was still said.
-      if (held === undefined || this.isDying) return;
+      if (held === undefined || this.isDying || !isRead) return;
       world.books.calls.answered(held.key, answer);
       this.ended(held, world.timeline.nowUs, { exitCode, signal: 0, oomKills: 0 });
     });
