@@ -12,8 +12,6 @@ const defaultWaitMs = 10_000;
 const renewalsPerTtl = 3;
 const followMs = 30_000;
 const pauseMs = 500;
-/** The handshakes with the first workers have gleanerd's and this program's time for themselves. */
-const handshakesMs = 20;
 
 /**
  * Requests a lease and keeps it; `onChange` is called with the grant first. Rejects with
@@ -84,7 +82,6 @@ export class LeaseKeeper {
 
   private async follow(): Promise<void> {
     const { signal } = this.stopped;
-    await pause(handshakesMs, undefined, { signal }).catch(() => {});
     await this.untilOver(async () => {
       const { id, revision } = this.lease;
       const lease = await this.client.follow(id, revision, followMs, signal).catch((error) => {

@@ -1,9 +1,14 @@
 // A program of a user that leases two workers of the function "same" with the npm package and keeps
 // calls in flight.
 
-import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process";
+import {
+  type ChildProcess,
+  type ChildProcessByStdio,
+  execFileSync,
+  spawn,
+} from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -61,9 +66,11 @@ await lease.end();
 `;
 
 export class LeasePrograms {
+  private readonly children: ChildProcess[] = [];
+
   private constructor(
     private readonly site: Site,
-    readonly folder: string,
+    private readonly folder: string,
   ) {}
 
   /** The package and the program in a folder that users may read. */
@@ -84,10 +91,17 @@ export class LeasePrograms {
       env,
       stdio: ["pipe", "pipe", "pipe"],
     });
+    this.children.push(child);
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const said = async () => JSON.parse((await lines.next()).value as string);
     const { id, workers, pid } = await said();
     return new LeaseProgram(id, workers, pid, child, said);
+  }
+
+  /** Also ends the programs of tests that failed. */
+  remove(): void {
+    for (const child of this.children) child.kill();
+    rmSync(this.folder, { recursive: true });
   }
 }
 

@@ -139,6 +139,8 @@ async function granted(
 ): Promise<LeaseView> {
   const { leases, waiters } = deps;
   const untilMs = monotonicMs() + waitMs;
+  const asked = leases.get(id);
+  if (asked !== undefined) leases.extend(asked, waitMs + asked.terms.ttlMs);
   for (;;) {
     const lease = leases.get(id);
     if (lease === undefined || lease.endReason !== null)

@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
@@ -249,6 +250,15 @@ test("a lease that does not get enough workers in time ends, and says why", asyn
   for (const order of orders) node.ends(order);
   await node.until(() => node.heard.filter(({ type }) => type === "recorded").length === 2);
   expect(site.parts.live.size).toBe(0);
+});
+
+test("the time that a grant takes is no part of the ttl", async () => {
+  const answer = request({ atLeast: 2, ttlMs: 1_000 });
+  const [one, other] = await node.ordered(2);
+  serves(one!, 1_001);
+  await pause(1_500);
+  serves(other!, 1_002);
+  expect((await answer).body).toMatchObject({ state: "ACTIVE", waiting: 0 });
 });
 
 test("an evicted worker is replaced, and whoever follows the lease learns of both", async () => {
