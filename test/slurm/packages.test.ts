@@ -228,7 +228,7 @@ step(
       "",
     ]);
     expect(await machine.do("srun -n 1 hostname")).toBe("ctl1\n");
-    expect(await machine.do("sinfo -h -o %T")).toBe("idle\n");
+    await becomes("sinfo -h -o %T", ({ stdout }) => stdout === "idle\n");
     await machine.do(`dpkg -P ${names.join(" ")}`);
     expect(await machine.do(`${left} ${places}`)).toBe("");
   },
