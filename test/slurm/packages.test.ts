@@ -2,6 +2,7 @@
 // upgrade with work running, remove, purge; no node is drained.
 
 import { spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,8 +25,10 @@ function makePackages(into: string, ...options: string[]): void {
   if (status !== 0) throw new Error(`scripts/package failed: ${stderr}`);
 }
 
+/** Its own: the kernel's cgroups, which executors name by their node, are those of all machines. */
+const host = `ctl${randomInt(1_000_000)}`;
 const slurmConf = `ClusterName=packages
-SlurmctldHost=ctl1
+SlurmctldHost=${host}
 SlurmUser=root
 StateSaveLocation=/var/spool/slurmctld
 SlurmdSpoolDir=/var/spool/slurmd
@@ -42,7 +45,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 DefMemPerCPU=100
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
-NodeName=ctl1 CPUs=4 RealMemory=4000
+NodeName=${host} CPUs=4 RealMemory=4000
 PartitionName=all Nodes=ALL Default=YES State=UP
 `;
 
@@ -80,7 +83,7 @@ beforeAll(async () => {
   if (!isWanted) return;
   makePackages("1", "--deb");
   makePackages("2", "--deb", "--revision", "2", "gleaner-controller", "gleaner-node");
-  machine = await Machine.start(folder, "ctl1", "198.51.100.1");
+  machine = await Machine.start(folder, host, "198.51.100.1");
   await machine.do(prepareSlurm);
   await machine.do(startSlurm);
 }, 240_000);
@@ -105,7 +108,7 @@ const becomes = async (command: string, isRight: (ended: Ended) => boolean) => {
 const doctorIsGreen = () =>
   becomes(
     "glean doctor",
-    ({ status, stdout }) => status === 0 && /^hook on ctl1 +ok/m.test(stdout),
+    ({ status, stdout }) => status === 0 && new RegExp(`^hook on ${host} +ok`, "m").test(stdout),
   );
 
 step(
@@ -227,7 +230,7 @@ step(
       "/var/log/gleaner",
       "",
     ]);
-    expect(await machine.do("srun -n 1 hostname")).toBe("ctl1\n");
+    expect(await machine.do("srun -n 1 hostname")).toBe(`${host}\n`);
     await becomes("sinfo -h -o %T", ({ stdout }) => stdout === "idle\n");
     await machine.do(`dpkg -P ${names.join(" ")}`);
     expect(await machine.do(`${left} ${places}`)).toBe("");
