@@ -157,7 +157,7 @@ async function billedAttempts(lease: string) {
 
 test("a lease goes on through an eviction and a kill of gleanerd, and no call is lost", async () => {
   // Without a renewal, it outlives the time that gleanerd is away, however long that takes here.
-  const program = await leasing({ ttlMs: 120_000 });
+  const program = await leasing({ ttlMs: 60_000 });
   const [first] = program.workers;
   await at.site.cluster.run("srun", ["-w", first!.split("@")[1]!, "--exclusive", "sleep", "1"]);
   await at.site.endDaemon("SIGKILL");
