@@ -1,10 +1,10 @@
 // Acts as sinfo: the nodes as one partition, each in the state that it has for functions.
 
-import { nowMs, pause } from "../../clock.js";
+import { nowMs } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
 import { expandHostList } from "../../model/hostlist.js";
 import type { NodeInfo } from "../../sdk/index.js";
-import { type Context, exitStatus } from "../context.js";
+import type { Context } from "../context.js";
 import {
   nodeStates,
   type SinfoPart,
@@ -16,6 +16,7 @@ import {
 } from "../formats/sinfo.js";
 import { json, print } from "../output.js";
 import { quoted } from "../values.js";
+import { iterated } from "./iterated.js";
 import { dateLine, isOurPartition } from "./site.js";
 import { readWords, type Words } from "./words.js";
 
@@ -29,13 +30,7 @@ const longReasonsFormat = "%20E %12U %19H %6t %N";
 
 export async function sinfo(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("sinfo", given);
-  const everySeconds = Number(words.get("iterate") ?? 0);
-  for (;;) {
-    await listOnce(context, words);
-    if (!(everySeconds > 0)) return exitStatus.done;
-    await pause(everySeconds * 1_000);
-    print("\n");
-  }
+  return iterated(words, () => listOnce(context, words));
 }
 
 async function listOnce(context: Context, words: Words): Promise<void> {

@@ -1,9 +1,9 @@
 // Acts as squeue: the same options, output and exit status, for invocations.
 
-import { nowMs, pause } from "../../clock.js";
+import { nowMs } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
 import type { InvocationList } from "../../sdk/index.js";
-import { type Context, exitStatus } from "../context.js";
+import type { Context } from "../context.js";
 import { parseStates } from "../filters.js";
 import { condensed, single } from "../formats/lines.js";
 import {
@@ -21,19 +21,14 @@ import { squeuePartsNamed } from "../formats/squeue-names.js";
 import { newestOf } from "../newest.js";
 import { json, print } from "../output.js";
 import { parseIds } from "../values.js";
+import { iterated } from "./iterated.js";
 import { dateLine, isOurPartition, keptMs, listOrNone, own } from "./site.js";
 import { withSubmissions } from "./submissions.js";
 import { readWords, type Words } from "./words.js";
 
 export async function squeue(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("squeue", given);
-  const everySeconds = Number(words.get("iterate") ?? 0);
-  for (;;) {
-    await listOnce(context, words);
-    if (!(everySeconds > 0)) return exitStatus.done;
-    await pause(everySeconds * 1_000);
-    print("\n");
-  }
+  return iterated(words, () => listOnce(context, words));
 }
 
 async function listOnce(context: Context, words: Words): Promise<void> {
