@@ -22,25 +22,24 @@ const counters: readonly Counter[] = [
 const maxNumberBytes = 32;
 const bytesPerMb = 1_024 * 1_024;
 
-/** Its file stays open: opening it takes longer than a short call. */
+interface Found {
+  readonly directory: string;
+  readonly counter: Counter;
+  /** Stays open: opening it takes longer than a short call. */
+  readonly file: number;
+}
+
 export class MemoryPeak {
-  private readonly file: number | null = null;
-  private readonly counter: Counter = counters[0]!;
-  private readonly directory: string = "";
+  /** null if the node does not count memory. */
+  private readonly found: Found | null;
   /** What an attempt that had the group before has left, where it cannot be reset. */
-  private readonly beforeBytes: number = 0;
+  private readonly beforeBytes: number;
   private last = { peakBytes: 0, mb: 0 };
 
   /** `joinFiles`: those of the group. */
   constructor(joinFiles: readonly string[]) {
-    for (const directory of joinFiles.map(dirname))
-      for (const counter of counters) {
-        const file = opened(join(directory, counter.peak));
-        if (file === null) continue;
-        Object.assign(this, { file, counter, directory });
-        if (!isReset(file)) this.beforeBytes = this.peakBytes();
-        return;
-      }
+    this.found = foundIn(joinFiles.map(dirname));
+    this.beforeBytes = this.found === null || isReset(this.found.file) ? 0 : this.peakBytes();
   }
 
   /**
@@ -49,38 +48,47 @@ export class MemoryPeak {
    */
   mb(processMb: number): number {
     const peakBytes = this.peakBytes();
-    if (peakBytes <= this.beforeBytes) return processMb;
+    if (this.found === null || peakBytes <= this.beforeBytes) return processMb;
     // Most short calls do not raise it, and the file with the cache takes longest to read.
     if (peakBytes !== this.last.peakBytes)
-      this.last = { peakBytes, mb: Math.ceil((peakBytes - this.cachedBytes()) / bytesPerMb) };
+      this.last = { peakBytes, mb: Math.ceil((peakBytes - cachedBytes(this.found)) / bytesPerMb) };
     return Math.max(processMb, this.last.mb);
   }
 
   close(): void {
-    if (this.file !== null) closeSync(this.file);
+    if (this.found !== null) closeSync(this.found.file);
   }
 
   private peakBytes(): number {
-    if (this.file === null) return 0;
+    if (this.found === null) return 0;
     const bytes = Buffer.allocUnsafe(maxNumberBytes);
     try {
-      return Number(bytes.toString("latin1", 0, readSync(this.file, bytes, 0, maxNumberBytes, 0)));
+      const read = readSync(this.found.file, bytes, 0, maxNumberBytes, 0);
+      return Number(bytes.toString("latin1", 0, read));
     } catch {
       return 0; // the group is gone
     }
   }
+}
 
-  private cachedBytes(): number {
-    const { cached, shared } = this.counter;
-    let text: string;
-    try {
-      text = readFileSync(join(this.directory, "memory.stat"), "latin1");
-    } catch {
-      return 0; // the group is gone
+function foundIn(directories: readonly string[]): Found | null {
+  for (const directory of directories)
+    for (const counter of counters) {
+      const file = opened(join(directory, counter.peak));
+      if (file !== null) return { directory, counter, file };
     }
-    const bytesOf = (shape: RegExp) => Number(shape.exec(text)?.[1] ?? 0);
-    return Math.max(0, bytesOf(cached) - bytesOf(shared));
+  return null;
+}
+
+function cachedBytes({ directory, counter: { cached, shared } }: Found): number {
+  let text: string;
+  try {
+    text = readFileSync(join(directory, "memory.stat"), "latin1");
+  } catch {
+    return 0; // the group is gone
   }
+  const bytesOf = (shape: RegExp) => Number(shape.exec(text)?.[1] ?? 0);
+  return Math.max(0, bytesOf(cached) - bytesOf(shared));
 }
 
 /** Before Linux 6.12, memory.peak can only be read. */
