@@ -5,7 +5,7 @@ import { exitStatus } from "../context.js";
 import { print } from "../output.js";
 import type { Words } from "./words.js";
 
-/** Lists once, or again whenever the seconds that `-i` gives are over, until the program is ended. */
+/** Lists once; with `-i`, again after each pause of that many seconds. */
 export async function iterated(words: Words, list: () => Promise<void>): Promise<number> {
   const everySeconds = Number(words.get("iterate") ?? 0);
   for (;;) {
