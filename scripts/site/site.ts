@@ -140,9 +140,13 @@ export class Site {
   }
 
   private endOfLog(): string {
-    const { daemonLog } = this.files;
-    const lines = readFileSync(daemonLog, "utf8").trim().split("\n");
-    return `its log ${daemonLog} ends:\n${lines.slice(-10).join("\n")}`;
+    return `its log ${this.files.daemonLog} ends:\n${this.lastOfLog(10)}`;
+  }
+
+  /** The last `count` lines of gleanerd's log. */
+  lastOfLog(count: number): string {
+    const lines = readFileSync(this.files.daemonLog, "utf8").trim().split("\n");
+    return lines.slice(-count).join("\n");
   }
 
   private get daemonRuns(): boolean {

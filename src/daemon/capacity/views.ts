@@ -10,9 +10,14 @@ import type { BudgetOrder } from "../../wire/messages.js";
 import type { Learning } from "../records/learning.js";
 import type { HoleOutlook } from "../state/executor-record.js";
 
-/** Whether a job is leaving a node, so that Slurm's books are about to change. */
-export const isUnsettled = ({ nodes }: Snapshot): boolean =>
-  nodes.some(({ flags }) => flags.includes("COMPLETING"));
+/**
+ * Whether a job is leaving a node, so that Slurm's books are about to change. The queue is asked
+ * for before the nodes: a job may still be leaving in the one and gone in the other, and its cores
+ * count as taken.
+ */
+export const isUnsettled = ({ nodes, jobs }: Snapshot): boolean =>
+  nodes.some(({ flags }) => flags.includes("COMPLETING")) ||
+  jobs.some(({ state }) => state === "COMPLETING");
 
 /** The jobs that hold nodes, by node. */
 export function jobsByNode(snapshot: Snapshot): ReadonlyMap<NodeName, BudgetOrder["knownJobs"]> {

@@ -61,7 +61,9 @@ export class TestSite {
   }
 
   async until<T>(what: string, probe: () => Promise<T | undefined> | T | undefined): Promise<T> {
-    return until(patienceMs, probe, () => new Error(`waited in vain for ${what}`));
+    const tooLate = () =>
+      new Error(`waited in vain for ${what}; gleanerd's log ends:\n${this.site.lastOfLog(30)}`);
+    return until(patienceMs, probe, tooLate);
   }
 
   /** Waits until all of an id's invocations have ended; returns them. */

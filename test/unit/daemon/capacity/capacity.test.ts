@@ -131,6 +131,17 @@ describe("reading", () => {
     expect(dueInMs()).toEqual([150]);
   });
 
+  test("is fast after a job that was leaving when Slurm told its queue, but not its nodes", async () => {
+    const leaving = job({ id: jobId(1), nodes: [n1], state: "COMPLETING" });
+    next = () => seen({ jobs: [leaving] });
+    await capacity.start();
+    expect(dueInMs()).toEqual([250]);
+    next = () => seen({});
+    await pass();
+    expect(dueInMs()).toEqual([5_000]);
+    expect(started.map(([name]) => name)).toEqual(["n1"]);
+  });
+
   test("is fast, then slower, while a job is leaving its node", async () => {
     const leaving = [node({ name: n1, baseState: "MIXED", flags: ["COMPLETING"] })];
     next = () => seen({ nodes: leaving });
