@@ -9,6 +9,7 @@ import { checkCode, checkMode, checkOpening, checkText } from "./support/tidy/ha
 import { allowedImports, checkImports } from "./support/tidy/imports.js";
 import { findExcesses, maxFunctionLines, ratchet } from "./support/tidy/lengths.js";
 import { checkColumns, checkLinks, checkWords, isPage } from "./support/tidy/pages.js";
+import { checkPaths } from "./support/tidy/paths.js";
 import { allowedRooms, checkRooms, findCircles, findCrowds } from "./support/tidy/rooms.js";
 import { isIn, isTypeScript, readTree, type Source } from "./support/tidy/source.js";
 
@@ -101,6 +102,11 @@ describe("the tree", () => {
 
   test("links only to files and headings that exist", () => {
     expect(pages.flatMap((page) => checkLinks(page, tree))).toEqual([]);
+  });
+
+  test("names only files that exist in its pages and comments", () => {
+    const paths = tree.map(({ path }) => path);
+    expect([...pages, ...programs].flatMap((source) => checkPaths(source, paths))).toEqual([]);
   });
 
   test("has none of the banned phrases in its pages", () => {

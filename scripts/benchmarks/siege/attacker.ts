@@ -1,4 +1,4 @@
-// One kind of attack, in its own process: siege.ts starts it with its kind and target, and it
+// One kind of attack, in its own process: attackers.ts starts it with its kind and target, and it
 // reports each second what it did.
 
 import { randomBytes } from "node:crypto";

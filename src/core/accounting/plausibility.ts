@@ -45,8 +45,8 @@ const driftShare = 0.01;
 const overtimeMs = 120_000;
 
 /**
- * The longest time from the order to the first instruction (executor/runtimes/glean-spawn.ts), plus
- * an allowance for slow machines.
+ * The longest time from the order to the first instruction, 30 s in
+ * executor/runtimes/spawn-request.ts, plus an allowance for slow machines.
  */
 const startMs = 60_000;
 

@@ -256,8 +256,8 @@ function targetsOf(source: Source): readonly { readonly path: string; readonly l
 const isOfPart = (path: string): boolean => path.split("/").length <= 3;
 
 /**
- * `capacity` of src/core/capacity/plan.ts, `api/server` of a file there, `hostlist` of
- * src/core/hostlist.ts.
+ * `capacity` of src/core/capacity/plan.ts, `api/server` of a file there, `executor` of
+ * src/executor/executor.ts.
  */
 const roomOf = (path: string): string =>
   isOfPart(path) ? posix.basename(path, ".ts") : posix.dirname(path).split("/").slice(2).join("/");

@@ -40,7 +40,7 @@ async function printedSoFar(
   return record.askedLogs.ask(key, () => line.send({ type: "fetchLog", key }));
 }
 
-/** As executors begin a log of which they kept the end only (executor/workers/call-log.ts). */
+/** The first line of a log that its executor cut (executor/workers/seats/call-log.ts). */
 const cutOff = /^\[the first (\d{1,15}) bytes were dropped\]\n/;
 
 /** Offsets count all that was printed, also what is lost. */
