@@ -22,7 +22,8 @@ const meanings: Readonly<Record<ErrorCode, string>> = {
   NOT_FOUND: "there is no such invocation, node, user or route",
   LIMIT_REACHED:
     "a named limit of the site or of gleanerd is reached: try again later, or request less",
-  LEASE_NOT_GRANTED: "too few workers served in time, so the lease has ended",
+  LEASE_NOT_GRANTED:
+    "the lease has ended: too few workers served in time, or it ended before they did",
   CONFIG: "the configuration is wrong",
   SLURM: "a Slurm command failed",
   LAUNCH: "an executor could not start",

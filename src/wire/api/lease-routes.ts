@@ -11,7 +11,7 @@ export const leaseRoutes = {
     who: "user",
     does: "lease workers of a function",
     description:
-      "The answer comes once atLeast workers serve. If they do not within waitMs, the lease ends and the answer is LEASE_NOT_GRANTED. The lease is an array of invocations: its id is the array's.",
+      "The answer comes once atLeast workers serve. If they do not within waitMs, the lease ends and the answer is LEASE_NOT_GRANTED, as it is, with the reason, if the lease ends before. The lease is an array of invocations: its id is the array's.",
     body: leases.leaseRequest,
     answer: leases.lease,
     errors: ["NOT_ALLOWED", "NOT_FOUND", "LEASE_NOT_GRANTED"],

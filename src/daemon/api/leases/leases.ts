@@ -129,7 +129,10 @@ function requireTtl({ maxTtlMs }: Config["leases"], ttlMs: number): void {
     );
 }
 
-/** Resolves once enough workers serve; rejects with LEASE_NOT_GRANTED if they do not in time. */
+/**
+ * Resolves once enough workers serve; rejects with LEASE_NOT_GRANTED if they do not in time, or the
+ * lease ends before.
+ */
 async function granted(
   deps: LeaseRoutes,
   caller: Caller,
@@ -143,8 +146,13 @@ async function granted(
   if (asked !== undefined) leases.extend(asked, waitMs + asked.terms.ttlMs);
   for (;;) {
     const lease = leases.get(id);
-    if (lease === undefined || lease.endReason !== null)
-      return (lease && viewOf(deps, lease, caller)) ?? endedView(deps, caller, id);
+    if (lease === undefined || lease.endReason !== null) {
+      const why = lease?.endReason ?? (await endedView(deps, caller, id)).reason;
+      throw new GleanerError(
+        "LEASE_NOT_GRANTED",
+        `lease ${id} has ended before its workers served: ${why ?? "its workers ended"} (glean explain ${id})`,
+      );
+    }
     if (lease.workers.size >= atLeast) {
       // The time that the grant took is no part of the first ttl.
       leases.extend(lease, lease.terms.ttlMs);

@@ -98,6 +98,14 @@ function serves({ invocation, attempt }: AttemptOrder, port: number): void {
   node.say({ type: "serving", key, port, socket, hostId });
 }
 
+const crash = {
+  end: "FAILED",
+  exitCode: null,
+  signal: 11,
+  wallMs: 5,
+  reason: "signal 11",
+} as const;
+
 /** A lease of two workers that serve. */
 async function granted(change: object = {}): Promise<LeaseView> {
   const answer = request({ atLeast: 2, ...change });
@@ -252,6 +260,35 @@ test("a lease that does not get enough workers in time ends, and says why", asyn
   expect(site.parts.live.size).toBe(0);
 });
 
+test.each([
+  [
+    "its workers crash",
+    "3 of its workers crashed in a row: signal 11",
+    async () => {
+      for (let crashes = 1; crashes <= 3; crashes++)
+        node.ends((await node.ordered(crashes)).at(-1)!, crash);
+    },
+  ],
+  [
+    "its owner ends it",
+    "ended by u0",
+    async () => {
+      const [order] = await node.ordered(1);
+      await ask("POST", `/v1/leases/${order!.invocation}/end`, {});
+    },
+  ],
+])(
+  "a lease that ends while it is waited for, since %s, fails with the reason",
+  async (_, why, end) => {
+    const answer = request({ workers: 1 });
+    await end();
+    expect(await answer).toMatchObject({
+      status: 503,
+      body: { error: { code: "LEASE_NOT_GRANTED", message: expect.stringContaining(why) } },
+    });
+  },
+);
+
 test("the time that a grant takes is no part of the ttl", async () => {
   const answer = request({ atLeast: 2, ttlMs: 1_000 });
   const [one, other] = await node.ordered(2);
@@ -285,14 +322,6 @@ test("a lease that is not renewed ends; a renewal is passed on to its executors"
   expect((await ask("GET", `/v1/leases/${id}`)).body).toMatchObject({ state: "ENDED" });
   expect((await ask("POST", `/v1/leases/${id}/renew`, {})).status).toBe(404);
 });
-
-const crash = {
-  end: "FAILED",
-  exitCode: null,
-  signal: 11,
-  wallMs: 5,
-  reason: "signal 11",
-} as const;
 
 test("a crash is acknowledged once it is on record, although the disk was full", async () => {
   isFull = true;
