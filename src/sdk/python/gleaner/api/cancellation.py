@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from typing import Callable, Iterator, Optional
 
 from ..errors import CallError
+
+#: How often whoever waits for a lock looks whether its call was cancelled: nothing wakes it.
+_LOOK_S = 0.1
 
 
 class Cancellation:
@@ -38,3 +42,28 @@ class Cancellation:
         finally:
             with self._lock:
                 self._stop = None
+
+
+def pause(seconds: float, cancellation: Optional[Cancellation]) -> None:
+    """Raises CANCELLED as soon as the call is cancelled."""
+    if cancellation is None:
+        time.sleep(seconds)
+        return
+    woken = threading.Event()
+    with cancellation.stopping(woken.set):
+        woken.wait(seconds)
+    cancellation.check()
+
+
+@contextlib.contextmanager
+def holding(lock: threading.Lock, cancellation: Optional[Cancellation]) -> Iterator[None]:
+    """With the lock; raises CANCELLED if the call is cancelled while others have it."""
+    if cancellation is None:
+        lock.acquire()
+    else:
+        while not lock.acquire(timeout=_LOOK_S):
+            cancellation.check()
+    try:
+        yield
+    finally:
+        lock.release()

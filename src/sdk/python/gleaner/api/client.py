@@ -38,6 +38,10 @@ class Api:
     def close(self) -> None:
         self._http.close()
 
+    def identify(self, cancellation: Optional[Cancellation] = None) -> None:
+        """Gets the token that requests carry, if there is none."""
+        self._tokens.get(cancellation)
+
     def call(self, request: Json, cancellation: Optional[Cancellation] = None) -> Json:
         """Without waitMs the call is durable once this returns; with waitMs it returns the answer,
         or at that time a durable call. If the connection breaks, the request is sent again."""
@@ -47,7 +51,7 @@ class Api:
             asked = {**request, "fresh": request.get("fresh", False) and not is_again}
             return self._post("/v1/calls", asked, timeout_s, cancellation)
 
-        return repeated(send, _unsure("call"))
+        return repeated(send, _unsure("call"), cancellation)
 
     def outcomes(
         self, id: str, wait_ms: int = 0, cancellation: Optional[Cancellation] = None
@@ -144,13 +148,13 @@ class Api:
 
     def _answer(self, request: Request) -> Any:
         """JSON or bytes. Renews a rejected token once: gleanerd may have restarted with new keys."""
-        token = self._tokens.get()
+        token = self._tokens.get(request.cancellation)
         try:
             return self._http.send(request, token)
         except GleanerError as error:
             if error.code != "NOT_IDENTIFIED":
                 raise
-        return self._http.send(request, self._tokens.renew(token))
+        return self._http.send(request, self._tokens.renew(token, request.cancellation))
 
 
 def _unsure(what: str) -> str:

@@ -7,7 +7,7 @@ import time
 from typing import Callable, Optional, TypeVar
 
 from ..errors import BrokenOffError, GleanerError, RefusedForNowError
-from .cancellation import Cancellation
+from .cancellation import Cancellation, pause
 
 T = TypeVar("T")
 
@@ -23,12 +23,15 @@ _LONGEST_PAUSE_S = 10.0
 _PATIENCE_S = 600.0
 
 
-def repeated(send: Callable[[bool], T], open_end: str) -> T:
+def repeated(
+    send: Callable[[bool], T], open_end: str, cancellation: Optional[Cancellation] = None
+) -> T:
     """`send` hears whether the request was sent before; `open_end` says what may have happened if
     the daemon does not come back."""
     broken_off: Optional[BrokenOffError] = None
     for pause_s in _PAUSES_S:
-        time.sleep(pause_s)
+        if pause_s > 0:
+            pause(pause_s, cancellation)
         try:
             return send(broken_off is not None)
         except BrokenOffError as error:
@@ -39,7 +42,7 @@ def repeated(send: Callable[[bool], T], open_end: str) -> T:
     raise GleanerError("UNREACHABLE", open_end) from broken_off
 
 
-def in_turn(send: Callable[[], T]) -> T:
+def in_turn(send: Callable[[], T], cancellation: Optional[Cancellation] = None) -> T:
     """Sends a request again that the daemon refused for the moment, when it says, for half a minute
     at most. Clients that were refused together come back apart from each other."""
     since = time.monotonic()
@@ -50,7 +53,7 @@ def in_turn(send: Callable[[], T]) -> T:
             pause_s = min(_LONGEST_TURN_S, error.retry_after_s) * (1 + random.random())
             if time.monotonic() + pause_s - since > _TURN_PATIENCE_S:
                 raise
-            time.sleep(pause_s)
+            pause(pause_s, cancellation)
 
 
 def patiently(
@@ -67,7 +70,5 @@ def patiently(
                 raise
             if time.monotonic() - since > _PATIENCE_S:
                 raise GleanerError("UNREACHABLE", gave_up) from error
-        if cancellation is not None:
-            cancellation.check()
-        time.sleep(pause_s)
+        pause(pause_s, cancellation)
         pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)

@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any, Optional, Tuple
 
+from .cancellation import Cancellation, holding
 from .http import Http, Request
 from .munge import credential_payload, make_credential
 from .private_files import private_name, read_private, write_private
@@ -36,28 +37,31 @@ class Tokens:
         self._lock = threading.Lock()
         self._current: Optional[str] = None
 
-    def get(self) -> str:
-        with self._lock:
+    def get(self, cancellation: Optional[Cancellation]) -> str:
+        with holding(self._lock, cancellation):
             if self._current is None:
-                self._current = self._cached() or self._ask()
+                self._current = self._cached() or self._ask(cancellation)
             return self._current
 
-    def renew(self, rejected: str) -> str:
+    def renew(self, rejected: str, cancellation: Optional[Cancellation]) -> str:
         """A new one in place of a token that the daemon rejected; one request for all threads."""
-        with self._lock:
+        with holding(self._lock, cancellation):
             if self._current == rejected or self._current is None:
-                self._current = self._ask()
+                self._current = self._ask(cancellation)
             return self._current
 
-    def _ask(self) -> str:
-        peer, challenge = in_turn(self._challenge)
+    def _ask(self, cancellation: Optional[Cancellation]) -> str:
+        peer, challenge = in_turn(lambda: self._challenge(cancellation), cancellation)
         payload = credential_payload(
             peer, self._http.address.port, challenge["instance"], challenge["nonce"]
         )
         credential = make_credential(self._munge, payload)
         # To exactly the same address: a name may have several.
-        request = Request("POST", "/v1/token", {"credential": credential})
-        answer = in_turn(lambda: self._http.send_on(self._http.open(peer), request))
+        body = {"credential": credential}
+        request = Request("POST", "/v1/token", body, cancellation=cancellation)
+        answer = in_turn(
+            lambda: self._http.send_on(self._http.open(peer), request), cancellation
+        )
         token: str = answer["token"]
         if self._directory is not None:
             expires = int(time.time() * 1000) + int(answer["validMs"])
@@ -65,11 +69,12 @@ class Tokens:
             write_private(self._directory, private_name("token", self._key), json.dumps(entry))
         return token
 
-    def _challenge(self) -> Tuple[str, Any]:
+    def _challenge(self, cancellation: Optional[Cancellation]) -> Tuple[str, Any]:
         """It, and the address that it came from."""
         connection = self._http.open()
         peer = connection.sock.getpeername()[0]
-        return peer, self._http.send_on(connection, Request("GET", "/v1/challenge"))
+        request = Request("GET", "/v1/challenge", cancellation=cancellation)
+        return peer, self._http.send_on(connection, request)
 
     def _cached(self) -> Optional[str]:
         if self._directory is None:

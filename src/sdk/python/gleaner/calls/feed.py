@@ -4,7 +4,6 @@ in parts: a slow source delays nothing that it gave before."""
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections import deque
 from typing import Callable, Deque, Iterable, List, Optional
@@ -153,7 +152,8 @@ class Feed:
                 # The queue is full with this map's own calls: some of them end.
                 if error.code != "LIMIT_REACHED" or self._sent == self._taken or self._is_stopped:
                     raise
-                time.sleep(_FULL_PAUSE_S)
+                with self._changed:
+                    self._changed.wait_for(lambda: self._is_stopped, _FULL_PAUSE_S)
         with self._changed:
             self._parts.append(Part(str(answer["id"]), self._sent, len(frames)))
             self._sent += len(frames)

@@ -43,6 +43,8 @@ class Call:
 
     def invoke(self, deadline: Deadline, cancellation: Optional[Cancellation]) -> Any:
         """Its result. If the caller gives up, it is cancelled."""
+        # Whoever gives up while it waits for a token has nothing to withdraw.
+        self._api.identify(cancellation)
         try:
             asked = {**self._request, "fresh": self._is_fresh, "waitMs": deadline.wait_ms()}
             answered = self._api.call(asked, cancellation)
