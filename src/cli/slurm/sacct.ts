@@ -14,6 +14,8 @@ import { isOurPartition, listOrNone, own } from "./site.js";
 import { columnsFor } from "./submissions.js";
 import { readWords, type Words } from "./words.js";
 
+const rootUid = "0";
+
 export async function sacct(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("sacct", given);
   if (words.has("helpformat")) {
@@ -58,7 +60,9 @@ async function chosen(context: Context, words: Words): Promise<readonly Invocati
   const state = words.get("state");
   const states = state === undefined ? null : parseStates(state, "-s");
   const users = listOrNone(words.get("user") ?? words.get("uid"));
-  const isAnybodys = words.has("allusers") || users !== null || ids !== undefined;
+  const nodes: readonly (string | null)[] | null = listOrNone(words.get("nodelist"));
+  const isNarrowed = users !== null || ids !== undefined || nodes !== null;
+  const isAnybodys = words.has("allusers") || isNarrowed || own.user === rootUid;
   const list = await newestOf(await context.client(), {
     ...(!isAnybodys && own),
     ...(ids !== undefined && { ids: ids.join(",") }),
@@ -66,7 +70,6 @@ async function chosen(context: Context, words: Words): Promise<readonly Invocati
     ...(period.fromMs !== undefined && { sinceMs: period.fromMs }),
   });
   const names = listOrNone(words.get("name") ?? words.get("jobname"));
-  const nodes: readonly (string | null)[] | null = listOrNone(words.get("nodelist"));
   return list.invocations.filter(
     (each) =>
       each.submittedAtMs <= (period.toMs ?? Number.POSITIVE_INFINITY) &&

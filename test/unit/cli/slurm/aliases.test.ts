@@ -144,6 +144,17 @@ describe("sacct", () => {
     expect((await as("sacct", ...submitit)).stdout).toMatch(/^JobID\|State\|NodeList\n67108900\|/);
     expect(world.requests.at(-1)!.url).toContain("ids=1%2C67108900");
   });
+  test("lists a user's own, or everybody's for root, ids and nodes", async () => {
+    world.answers["GET /v1/invocations"] = () => listOf(runs);
+    const listsOwn = async (...words: string[]) => {
+      await as("sacct", ...words);
+      return world.requests.at(-1)!.url?.includes("user=") ?? false;
+    };
+    expect(await listsOwn()).toBe(process.geteuid!() !== 0);
+    expect(await listsOwn("-N", "n1")).toBe(false);
+    expect(await listsOwn("-j", "67108900")).toBe(false);
+    expect(await listsOwn("-a")).toBe(false);
+  });
   test("asks for the submissions of what it lists, if a field is about them", async () => {
     world.answers["GET /v1/invocations"] = () => listOf(runs);
     world.answers["GET /v1/invocations/67108900"] = () => ({
