@@ -2,6 +2,7 @@
 // output.
 
 import { spawn } from "node:child_process";
+import { complaintOf } from "../core/explain/slurm-complaints.js";
 import { GleanerError } from "../model/errors.js";
 
 /** Enough for the sealed launch of a node with many jobs; Slurm's answers are short. */
@@ -17,7 +18,7 @@ export interface RunOptions {
 export interface RunResult {
   readonly exitCode: number;
   readonly stdout: string;
-  /** The first line of its standard error. */
+  /** The line of its standard error that names the cause. */
   readonly complaint: string;
 }
 
@@ -55,7 +56,7 @@ export function run(
     );
     child.on("close", (exitCode, signal) => {
       if (exitCode === null) fail(`did not answer within ${timeoutMs} ms (${signal})`);
-      else resolve({ exitCode, stdout, complaint: errors.trim().split("\n")[0]!.slice(0, 300) });
+      else resolve({ exitCode, stdout, complaint: complaintOf(errors) });
     });
     // A program that ends before it has read its input prints the reason.
     child.stdin.on("error", () => {});

@@ -1,6 +1,7 @@
 // Starts executors as preemptible batch jobs, one for each node; they need neither root nor a hook.
 
 import { executorMemoryMb, pilotMinutes, pilotName } from "../core/capacity/pilots.js";
+import { whatToCheck } from "../core/explain/slurm-complaints.js";
 import type { Launcher, LaunchSize, ProcessState } from "../core/ports/launcher.js";
 import { assert, GleanerError } from "../model/errors.js";
 import type { ExecutorId, NodeName } from "../model/ids.js";
@@ -108,7 +109,7 @@ class PilotLauncher implements Launcher {
     if (exitCode !== 0 || job === undefined)
       throw new GleanerError(
         "LAUNCH",
-        `sbatch refused the pilot of ${node} (${complaint}): check placement.pilot`,
+        `sbatch refused the pilot of ${node} (${complaint}): ${whatToCheck(complaint, "check placement.pilot")}`,
       );
     return job;
   }
@@ -160,10 +161,7 @@ class PilotLauncher implements Launcher {
     if (exitCode !== 0 && complaint.includes("Invalid job id")) return null;
     // For an unknown user, squeue prints an error, lists nothing and exits with 0.
     if (exitCode !== 0 || complaint.includes("error:"))
-      throw new GleanerError(
-        "LAUNCH",
-        `squeue failed (${complaint}): check that slurmctld is up (scontrol ping)`,
-      );
+      throw new GleanerError("LAUNCH", `squeue failed (${complaint}): ${whatToCheck(complaint)}`);
     const line = stdout.split("\n").find((each) => each.endsWith(`-${executor}`));
     if (line === undefined) return null;
     const [id, state] = line.split("|");

@@ -8,7 +8,7 @@
 import { connect, isIP, type Socket } from "node:net";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { maxHeadBytes } from "../wire/api/limits.js";
-import type { Endpoint } from "../wire/credential.js";
+import type { Endpoint } from "../wire/munge/credential.js";
 import { AnswerHead, brokenOff, notOurs, parse, understand, whyBroken } from "./answer.js";
 import { keepIdle, takeIdle } from "./kept-connections.js";
 

@@ -3,7 +3,7 @@
 
 import { nowMs } from "../clock.js";
 import type { ChallengeAnswer, PathOf, TokenAnswer, TokenRequest } from "../wire/api/types.js";
-import { credentialPayload, shownEndpoint } from "../wire/credential.js";
+import { credentialPayload, shownEndpoint } from "../wire/munge/credential.js";
 import { type MungeOptions, makeCredential } from "./credential.js";
 import { type Address, exchange, exchangeWith } from "./http.js";
 import { privateName, readPrivate, writePrivate } from "./private-files.js";

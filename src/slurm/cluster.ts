@@ -1,6 +1,7 @@
 // Implements the Cluster port with Slurm's commands and builds snapshots from their output.
 
 import { randomBytes } from "node:crypto";
+import { whatToCheck } from "../core/explain/slurm-complaints.js";
 import type { Cluster } from "../core/ports/cluster.js";
 import { GleanerError } from "../model/errors.js";
 import type { JobId } from "../model/ids.js";
@@ -180,6 +181,6 @@ function outputOf(program: string, result: CommandResult): Buffer {
   if (result.exitCode === 0) return result.stdout;
   throw new GleanerError(
     "SLURM",
-    `${program} failed with exit status ${result.exitCode} (${result.complaint || "no error message"}): check that slurmctld is up (scontrol ping)`,
+    `${program} failed with exit status ${result.exitCode} (${result.complaint || "no error message"}): ${whatToCheck(result.complaint)}`,
   );
 }

@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { complaintOf, whatToCheckIfSilent } from "../core/explain/slurm-complaints.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 
 export interface CommandOptions {
@@ -16,16 +17,16 @@ export interface CommandOptions {
 export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: Buffer;
-  /** The first line of its standard error or, if empty, of its standard output; shortened. */
+  /** The line of its standard error or, if empty, of its standard output that names the cause. */
   readonly complaint: string;
 }
 
 /** Protects memory: 10,000 nodes take 5 MB and 50,000 jobs 10 MB. */
 export const maxOutputBytes = 256 * 1024 * 1024;
-/** Enough for its first line, which messages quote. */
+/** Enough for the line that messages quote. */
 const maxErrorBytes = 64 * 1024;
-/** The longest quoted line. */
-const maxComplaintLength = 300;
+/** Its beginning, of standard output also: a list is long. */
+const maxQuotedBytes = 4_096;
 
 /**
  * Runs `program` with `args` and resolves when it ends, whatever its exit status. The child gets a
@@ -67,7 +68,7 @@ export function runCommand(
     const timer = setTimeout(
       () =>
         kill(
-          `${program} did not answer within ${options.timeoutMs} ms and was killed: check whether slurmctld is up (scontrol ping) or overloaded (sdiag)`,
+          `${program} did not answer within ${options.timeoutMs} ms and was killed: ${whatToCheckIfSilent}`,
         ),
       options.timeoutMs,
     );
@@ -88,7 +89,7 @@ export function runCommand(
       clearTimeout(timer);
       if (exitCode === null) return fail(`${program} was killed by ${signal}: run it by hand`);
       const stdout = output.all();
-      const complaint = firstLine(errors.all()) || firstLine(stdout);
+      const complaint = complaintIn(errors.all()) || complaintIn(stdout);
       resolve({ exitCode, stdout, complaint });
     });
   });
@@ -128,10 +129,8 @@ class BoundedOutput {
   }
 }
 
-function firstLine(bytes: Buffer): string {
-  const text = bytes.toString("utf8", 0, maxComplaintLength * 4).trimStart();
-  return text.split("\n", 1)[0]!.trim().slice(0, maxComplaintLength);
-}
+const complaintIn = (bytes: Buffer): string =>
+  complaintOf(bytes.toString("utf8", 0, maxQuotedBytes));
 
 function killGroup(pid: number | undefined): void {
   if (pid === undefined) return;

@@ -11,8 +11,8 @@ import Database from "better-sqlite3";
 import { until } from "../../scripts/cluster/until.js";
 import { exchange } from "../../src/sdk/http.js";
 import type { ChallengeAnswer } from "../../src/wire/api/types.js";
-import { credentialPayload, shownEndpoint } from "../../src/wire/credential.js";
 import { protocolVersion } from "../../src/wire/messages.js";
+import { credentialPayload, shownEndpoint } from "../../src/wire/munge/credential.js";
 import { otherUser, type TestSite, testSite, user } from "../support/site/site.js";
 
 jest.setTimeout(80_000);

@@ -18,7 +18,7 @@ import type {
   SubmitRequest,
   TokenAnswer,
 } from "../../../src/wire/api/types.js";
-import { credentialPayload } from "../../../src/wire/credential.js";
+import { credentialPayload } from "../../../src/wire/munge/credential.js";
 import type { Site } from "../../site/site.js";
 import { benchmarkUser } from "./harness.js";
 

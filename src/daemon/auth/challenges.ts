@@ -9,7 +9,7 @@ import {
   type Endpoint,
   readCredentialPayload,
   shownEndpoint,
-} from "../../wire/credential.js";
+} from "../../wire/munge/credential.js";
 
 /**
  * Between the challenge and its use, a client asks munged once; a busy login node may take seconds.

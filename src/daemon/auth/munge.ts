@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { GleanerError } from "../../model/errors.js";
 import type { Identity } from "../../model/invocation.js";
 import { labelOf } from "../../model/user.js";
+import { readUnmunge, readUnmungeError, rejectionKeys } from "../../wire/munge/unmunge.js";
 
 /** A munge credential has ~150 characters without a payload, ~350 with ours. */
 const maxCredentialCharacters = 4_096;
@@ -32,22 +33,13 @@ export class MungeAuthenticator {
   }
 }
 
-/** Parses unmunge's output: `KEY: value` lines, an empty line, the payload. */
+/** Reads unmunge's output. */
 export function parseUnmunge(output: string): Vouched {
-  const end = output.indexOf("\n\n");
-  const head = end < 0 ? output : output.slice(0, end);
-  const payload = end < 0 ? "" : output.slice(end + 2);
-  const fields = new Map(
-    head.split("\n").map((line) => {
-      const colon = line.indexOf(":");
-      return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()] as const;
-    }),
-  );
-  const status = fields.get("STATUS") ?? "no status";
-  if (status !== "Success (0)")
-    throw new GleanerError("NOT_IDENTIFIED", `munge rejected the credential: ${status}`);
-  const user = /^(.*) \((\d{1,10})\)$/.exec(fields.get("UID") ?? "");
-  const group = /^.* \((\d{1,10})\)$/.exec(fields.get("GID") ?? "");
+  const { fieldOf, payload, rejection } = readUnmunge(output);
+  if (rejection !== null)
+    throw new GleanerError("NOT_IDENTIFIED", `munge rejected the credential: ${rejection}`);
+  const user = /^(.*) \((\d{1,10})\)$/.exec(fieldOf("UID"));
+  const group = /^.* \((\d{1,10})\)$/.exec(fieldOf("GID"));
   if (user === null || group === null)
     throw new GleanerError(
       "NOT_IDENTIFIED",
@@ -59,7 +51,10 @@ export function parseUnmunge(output: string): Vouched {
 }
 
 function runUnmunge(socket: string | null, credential: string): Promise<string> {
-  const args = ["--keys=STATUS,UID,GID", ...(socket === null ? [] : [`--socket=${socket}`])];
+  const args = [
+    `--keys=${rejectionKeys},UID,GID`,
+    ...(socket === null ? [] : [`--socket=${socket}`]),
+  ];
   return new Promise((resolve, reject) => {
     const child = spawn("unmunge", args, {
       timeout: unmungeTimeoutMs,
@@ -82,24 +77,16 @@ function runUnmunge(socket: string | null, credential: string): Promise<string> 
     // read.
     child.on("close", (exitCode) => {
       if (output.includes("STATUS:")) resolve(output);
-      else reject(withoutStatus(exitCode, errors.trim().replace(/^unmunge: Error: /, "")));
+      else reject(withoutStatus(exitCode, errors));
     });
     child.stdin.on("error", () => {}); // a child that died reports the reason on close
     child.stdin.end(credential);
   });
 }
 
-/** EMUNGE_SOCKET in munge.h: no munged answers. */
-const socketError = 6;
-
-function withoutStatus(exitCode: number | null, what: string): GleanerError {
-  return exitCode === null || exitCode === socketError
-    ? new GleanerError(
-        "UNREACHABLE",
-        `munge does not answer (${what || "no output"}): check that munged is running`,
-      )
-    : new GleanerError(
-        "NOT_IDENTIFIED",
-        `munge rejected the credential: ${what || `status ${exitCode}`}`,
-      );
+function withoutStatus(exitCode: number | null, said: string): GleanerError {
+  const { isUnreachable, reason } = readUnmungeError(exitCode, said);
+  return isUnreachable
+    ? new GleanerError("UNREACHABLE", `munge does not answer: ${reason}`)
+    : new GleanerError("NOT_IDENTIFIED", `munge rejected the credential: ${reason}`);
 }

@@ -4,11 +4,13 @@
 import { spawn } from "node:child_process";
 import { GleanerError } from "../../model/errors.js";
 import type { Resources } from "../../model/resources.js";
+import { readUnmunge, readUnmungeError, rejectionKeys } from "../../wire/munge/unmunge.js";
 
 /** The format that src/launch/seal.ts writes. */
 const purpose = "gleaner-pilot\n";
 const unmungeTimeoutMs = 10_000;
 const maxOutputBytes = 2 * 1024 * 1024;
+const maxErrorCharacters = 500;
 /**
  * The part of the job's memory that this process needs; core/capacity/pilots.ts requests it from
  * Slurm in addition.
@@ -44,21 +46,9 @@ function readCount(text: string | undefined): number | null {
  */
 export async function unseal(sealed: string, mungeSocket: string | null): Promise<string> {
   const output = await runUnmunge(sealed, mungeSocket);
-  const end = output.indexOf("\n\n");
-  const head = output.slice(0, Math.max(0, end)).split("\n");
-  const fieldOf = (name: string) =>
-    head
-      .find((line) => line.startsWith(`${name}:`))
-      ?.slice(name.length + 1)
-      .trim() ?? "";
-  const status = fieldOf("STATUS");
-  if (status !== "Success (0)")
-    throw new GleanerError(
-      "LAUNCH",
-      `munge cannot open the launch (${status || "no answer"}): check that munged runs on this node and that the node's clock is right`,
-    );
+  const { fieldOf, payload, rejection } = readUnmunge(output);
+  if (rejection !== null) throw cannotOpen(rejection);
   const uid = /\((\d+)\)$/.exec(fieldOf("UID"))?.[1];
-  const payload = output.slice(end + 2);
   if (uid !== String(process.geteuid!()) || !payload.startsWith(purpose))
     throw new GleanerError(
       "LAUNCH",
@@ -67,23 +57,34 @@ export async function unseal(sealed: string, mungeSocket: string | null): Promis
   return payload.slice(purpose.length);
 }
 
+const cannotOpen = (reason: string): GleanerError =>
+  new GleanerError("LAUNCH", `munge cannot open the launch: ${reason}`);
+
 function runUnmunge(sealed: string, mungeSocket: string | null): Promise<string> {
-  const args = ["--keys=STATUS,UID", ...(mungeSocket === null ? [] : [`--socket=${mungeSocket}`])];
+  const args = [`--keys=${rejectionKeys},UID`];
+  if (mungeSocket !== null) args.push(`--socket=${mungeSocket}`);
   return new Promise((resolve, reject) => {
     const child = spawn("unmunge", args, {
       timeout: unmungeTimeoutMs,
       killSignal: "SIGKILL",
-      stdio: ["pipe", "pipe", "inherit"],
+      stdio: "pipe",
     });
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output += text;
       if (output.length > maxOutputBytes) child.kill("SIGKILL");
     });
+    let errors = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      errors = (errors + text).slice(0, maxErrorCharacters);
+    });
     child.on("error", (cause) =>
       reject(new GleanerError("LAUNCH", `cannot run unmunge: ${cause.message}`, { cause })),
     );
-    child.on("close", () => resolve(output));
+    child.on("close", (exitCode) => {
+      if (output.includes("STATUS:")) resolve(output);
+      else reject(cannotOpen(readUnmungeError(exitCode, errors).reason));
+    });
     child.stdin.on("error", () => {});
     child.stdin.end(sealed);
   });

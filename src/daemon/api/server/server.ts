@@ -19,7 +19,7 @@ import {
   maxWordLength,
 } from "../../../wire/api/limits.js";
 import type { ErrorAnswer } from "../../../wire/api/types.js";
-import type { Endpoint } from "../../../wire/credential.js";
+import type { Endpoint } from "../../../wire/munge/credential.js";
 import type { Act, Audit } from "../../auth/audit.js";
 import { Challenges } from "../../auth/challenges.js";
 import type { MungeAuthenticator } from "../../auth/munge.js";

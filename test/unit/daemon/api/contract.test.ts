@@ -21,7 +21,7 @@ import { errorsOf, type Route } from "../../../../src/wire/api/route.js";
 import { routes } from "../../../../src/wire/api/routes.js";
 import { errorAnswer } from "../../../../src/wire/api/shapes/authority.js";
 import type { ChallengeAnswer, RouteName } from "../../../../src/wire/api/types.js";
-import { credentialPayload, shownEndpoint } from "../../../../src/wire/credential.js";
+import { credentialPayload, shownEndpoint } from "../../../../src/wire/munge/credential.js";
 import { packed, writeTree } from "../../../support/bundle/bundles.js";
 import { HostileSite } from "../../../support/daemon/hostile-site.js";
 import { Munged } from "../../../support/daemon/munged.js";

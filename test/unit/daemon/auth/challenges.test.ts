@@ -7,7 +7,7 @@ import {
   challengeMs,
   maxRedeemedPerUser,
 } from "../../../../src/daemon/auth/challenges.js";
-import { credentialPayload, shownEndpoint } from "../../../../src/wire/credential.js";
+import { credentialPayload, shownEndpoint } from "../../../../src/wire/munge/credential.js";
 
 const here = { host: "127.0.0.1", port: 828 };
 let now = 0;

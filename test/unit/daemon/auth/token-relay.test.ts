@@ -15,7 +15,7 @@ import { type Address, exchange } from "../../../../src/sdk/http.js";
 import { makeCredential } from "../../../../src/sdk/index.js";
 import { Tokens } from "../../../../src/sdk/tokens.js";
 import type { ChallengeAnswer, TokenAnswer } from "../../../../src/wire/api/types.js";
-import { credentialPayload, shownEndpoint } from "../../../../src/wire/credential.js";
+import { credentialPayload, shownEndpoint } from "../../../../src/wire/munge/credential.js";
 import { stubAuthority } from "../../../support/daemon/authority.js";
 import { Munged } from "../../../support/daemon/munged.js";
 

@@ -1,7 +1,7 @@
 // What a credential for a token says, and that those of other services are refused.
 
 import { expect, test } from "@jest/globals";
-import { credentialPayload, readCredentialPayload } from "../../../src/wire/credential.js";
+import { credentialPayload, readCredentialPayload } from "../../../../src/wire/munge/credential.js";
 
 const claims = { address: "10.0.0.1:6830", instance: "i-1", nonce: "n-1" };
 const payload = credentialPayload(claims);
