@@ -1,4 +1,7 @@
-// What unmunge prints of a credential: its fields, its payload, and why munge rejected it.
+// What unmunge prints of a credential: its fields, its payload, and why munge rejected it. Reasons
+// name this machine, because the user reads them on another one.
+
+import { hostname } from "node:os";
 
 /** For its option --keys, what the reason for a rejection needs. */
 export const rejectionKeys = "STATUS,ENCODE_TIME,DECODE_TIME,TTL";
@@ -45,24 +48,26 @@ export interface UnmungeError {
 export function readUnmungeError(exitCode: number | null, said: string): UnmungeError {
   const error = said.trim().replace(/^unmunge: Error:\s*/, "") || "no output";
   const isUnreachable = exitCode === null || exitCode === munged;
-  const hint = isUnreachable ? "check that munged is running on this machine" : hints[exitCode];
+  const hint = isUnreachable
+    ? `check that munged is running on ${hostname()}`
+    : hints[exitCode]?.();
   return { isUnreachable, reason: hint === undefined ? error : `${error}: ${hint}` };
 }
 
-const hints: Readonly<Record<number, string>> = {
-  [invalid]: "check that this machine and the one that made it have the same munge key",
-  [unauthorized]: "check that munge.daemonUser is the user that gleanerd runs as",
+const hints: Readonly<Record<number, () => string>> = {
+  [invalid]: () => `check that ${hostname()} and the machine that made it have the same munge key`,
+  [unauthorized]: () => "check that munge.daemonUser is the user that gleanerd runs as",
 };
 
 function rejectionOf(fieldOf: Unmunged["fieldOf"]): string {
   const status = fieldOf("STATUS") || "no status";
   const [madeS, readS] = [secondsOf(fieldOf("ENCODE_TIME")), secondsOf(fieldOf("DECODE_TIME"))];
   if (madeS === null || readS === null) return status;
-  const setClocks = "check the time (date) on this machine and on the one that made it";
+  const setClocks = `check the time (date) on ${hostname()} and on the machine that made it`;
   if (status.startsWith("Rewound"))
-    return `${status}: it will be made in ${madeS - readS} s by the clock here: ${setClocks}`;
+    return `${status}: it will be made in ${madeS - readS} s by the clock of ${hostname()}: ${setClocks}`;
   if (status.startsWith("Expired"))
-    return `${status}: it was made ${readS - madeS} s ago by the clock here, and is valid for ${fieldOf("TTL")} s: ${setClocks}`;
+    return `${status}: it was made ${readS - madeS} s ago by the clock of ${hostname()}, and is valid for ${fieldOf("TTL")} s: ${setClocks}`;
   return status;
 }
 
