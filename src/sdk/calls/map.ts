@@ -2,6 +2,7 @@
 // page behind one iterator.
 
 import { GleanerError } from "../../model/errors.js";
+import { maxNamedIds } from "../../wire/api/limits.js";
 import type { GleanerClient } from "../client.js";
 import { type Contents, fetchResult, framed } from "./contents.js";
 import type { CallError } from "./errors.js";
@@ -60,7 +61,6 @@ const defaultWindow = 4_000;
 const defaultPatienceMs = 20;
 /** Parts that are waited for, each over a connection of its own. */
 const maxOpenParts = 16;
-const maxNamedIds = 1_000;
 
 /**
  * See Connection.map().
