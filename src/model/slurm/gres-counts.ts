@@ -32,19 +32,13 @@ export const gresOfNames = (counts: GresCounts, named: GresCounts): GresCounts =
 export const gresSum = (
   one: GresCounts | undefined,
   other: GresCounts | undefined,
-): GresCounts | undefined =>
-  one === undefined || other === undefined
-    ? (one ?? other)
-    : combined({ ...one, ...other }, (name) => countIn(one, name) + countIn(other, name));
+): GresCounts | undefined => merged(one, other, (here, there) => here + there);
 
 /** What either allows. */
 export const gresOfEither = (
   one: GresCounts | undefined,
   other: GresCounts | undefined,
-): GresCounts | undefined =>
-  one === undefined || other === undefined
-    ? (one ?? other)
-    : combined({ ...one, ...other }, (name) => Math.max(countIn(one, name), countIn(other, name)));
+): GresCounts | undefined => merged(one, other, Math.max);
 
 /** What both allow. */
 export const gresOfBoth = (
@@ -54,6 +48,16 @@ export const gresOfBoth = (
   one === undefined || other === undefined
     ? undefined
     : combined(one, (name, count) => Math.min(count, countIn(other, name)));
+
+/** Every name of either. */
+const merged = (
+  one: GresCounts | undefined,
+  other: GresCounts | undefined,
+  of: (here: number, there: number) => number,
+): GresCounts | undefined =>
+  one === undefined || other === undefined
+    ? (one ?? other)
+    : combined({ ...one, ...other }, (name) => of(countIn(one, name), countIn(other, name)));
 
 const combined = (counts: GresCounts, of: (name: string, count: number) => number): GresCounts =>
   Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, of(name, count)]));
