@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { GleanerError } from "../../src/model/errors.js";
+import { errorCodeOf, GleanerError } from "../../src/model/errors.js";
 
 /**
  * A unix socket's path has at most 107 bytes; slurmstepd's is
@@ -109,7 +109,7 @@ export function removeFolder(folder: ClusterFolder): void {
   try {
     rmdirSync(folder.dir);
   } catch (thrown) {
-    const code = (thrown as NodeJS.ErrnoException).code;
+    const code = errorCodeOf(thrown);
     if (code !== "ENOTEMPTY" && code !== "ENOENT") throw thrown;
   }
 }

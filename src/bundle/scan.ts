@@ -5,7 +5,7 @@ import type { Dirent, Stats } from "node:fs";
 import { lstat, readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
 import { constants } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
-import { errnoOf, GleanerError, messageOf } from "../model/errors.js";
+import { errnoOf, errorCodeOf, GleanerError, messageOf } from "../model/errors.js";
 import { type Ignore, ignoreBy, ignoreFile } from "./ignore.js";
 import { maxBundleEntries } from "./limits.js";
 import { linkProblem, manifestName, nameProblem } from "./names.js";
@@ -102,7 +102,7 @@ async function linesOf(file: string): Promise<readonly string[]> {
   try {
     return (await readFile(file, "utf8")).split("\n");
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if (errorCodeOf(cause) === "ENOENT") return [];
     throw bad(`cannot read ${file} (${messageOf(cause)})`);
   }
 }

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type FileHandle, open } from "node:fs/promises";
 import type { Launcher } from "../core/ports/launcher.js";
-import { GleanerError, messageOf } from "../model/errors.js";
+import { errorCodeOf, GleanerError, messageOf } from "../model/errors.js";
 import type { ExecutorId, NodeName } from "../model/ids.js";
 import { executorPath, noDebugger, requireNodeName } from "./names.js";
 import {
@@ -115,7 +115,7 @@ async function readStart(path: string): Promise<string | null> {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(maxMarkBytes), 0, maxMarkBytes, 0);
     return buffer.toString("latin1", 0, bytesRead);
   } catch (thrown) {
-    const code = (thrown as NodeJS.ErrnoException).code;
+    const code = errorCodeOf(thrown);
     if (code === "ENOENT" || code === "ESRCH") return null;
     throw thrown;
   } finally {

@@ -38,9 +38,18 @@ export function assert(condition: unknown, what: string): asserts condition {
 
 /** The kernel's error number of a thrown value; 0 if it has none. */
 export function errnoOf(thrown: unknown): number {
-  const { errno } = thrown as { errno?: unknown };
+  const { errno } = fieldsOf(thrown);
   return typeof errno === "number" ? Math.abs(errno) : 0;
 }
+
+/** The code of a thrown value, such as ENOENT or NOT_FOUND; undefined if it has none. */
+export function errorCodeOf(thrown: unknown): string | undefined {
+  const { code } = fieldsOf(thrown);
+  return typeof code === "string" ? code : undefined;
+}
+
+const fieldsOf = (thrown: unknown): { readonly code?: unknown; readonly errno?: unknown } =>
+  typeof thrown === "object" && thrown !== null ? thrown : {};
 
 /** The message of any thrown value, for logs and for messages that quote a cause. */
 export function messageOf(thrown: unknown): string {

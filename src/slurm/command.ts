@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { complaintOf, whatToCheckIfSilent } from "../core/explain/slurm-complaints.js";
-import { GleanerError, messageOf } from "../model/errors.js";
+import { errorCodeOf, GleanerError, messageOf } from "../model/errors.js";
 
 export interface CommandOptions {
   readonly slurmConf: string | null;
@@ -137,6 +137,6 @@ function killGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "ESRCH") throw thrown;
+    if (errorCodeOf(thrown) !== "ESRCH") throw thrown;
   }
 }

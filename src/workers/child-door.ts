@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { chmodSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { clearTimeout, setTimeout, type Timer } from "../clock.js";
+import { errorCodeOf } from "../model/errors.js";
 import type { Fork } from "../wire/worker/messages.js";
 
 const tokenBytes = 32;
@@ -101,7 +102,7 @@ export class ChildDoor {
       chmodSync(this.path, isOpen ? 0o666 : 0o600);
     } catch (thrown) {
       // What cleans folders has removed it: forks fail, and workers start by themselves.
-      if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+      if (errorCodeOf(thrown) !== "ENOENT") throw thrown;
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
-import { GleanerError } from "../../../src/model/errors.js";
+import { errorCodeOf, GleanerError } from "../../../src/model/errors.js";
 import type { ClusterFolder } from "../folder.js";
 import { until } from "../until.js";
 
@@ -181,6 +181,6 @@ function signal(found: ClusterProcess, name: "SIGSTOP" | "SIGKILL"): void {
   try {
     process.kill(found.pid, name);
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "ESRCH") throw thrown;
+    if (errorCodeOf(thrown) !== "ESRCH") throw thrown;
   }
 }

@@ -5,7 +5,7 @@ import { closeSync, constants, lstatSync, openSync } from "node:fs";
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { getSystemErrorMap } from "node:util";
-import { GleanerError } from "../../model/errors.js";
+import { errorCodeOf, GleanerError } from "../../model/errors.js";
 import { fillPattern, type PatternNames } from "../../model/records/file-pattern.js";
 import { Sink } from "./sink.js";
 
@@ -121,7 +121,7 @@ function openOwn(path: string, flags: number): number {
   try {
     return openSync(path, flags | constants.O_NOFOLLOW, 0o666);
   } catch (problem) {
-    if ((problem as NodeJS.ErrnoException).code !== "ELOOP") throw problem;
+    if (errorCodeOf(problem) !== "ELOOP") throw problem;
   }
   const { uid } = lstatSync(path);
   if (uid !== 0 && uid !== process.geteuid!())

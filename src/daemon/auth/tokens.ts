@@ -10,7 +10,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { GleanerError } from "../../model/errors.js";
+import { errorCodeOf, GleanerError } from "../../model/errors.js";
 import type { ExecutorId, InvocationId } from "../../model/ids.js";
 import type { Identity } from "../../model/invocation.js";
 
@@ -29,7 +29,7 @@ export class Secrets {
     try {
       return new Secrets(readKey(file));
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+      if (errorCodeOf(cause) !== "ENOENT") throw cause;
     }
     // Links the complete file into place: a crash leaves either no key or a valid one.
     const made = `${file}.${process.pid}`;

@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
+import { errorCodeOf } from "../../model/errors.js";
 
 /**
  * Whether no process is in it or below it. An unreadable group counts as occupied: a job must not
@@ -22,7 +23,7 @@ function says(directory: string, holds: (events: string) => boolean): boolean {
   try {
     return holds(readFileSync(join(directory, "cgroup.events"), "latin1"));
   } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
+    const code = errorCodeOf(thrown);
     return code === "ENOENT" || code === "ENODEV"; // ENODEV: removed during the read
   }
 }
@@ -46,7 +47,7 @@ export function removeGroups(directory: string): void {
     rmdirSync(directory);
     return;
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return;
+    if (errorCodeOf(thrown) === "ENOENT") return;
   }
   for (const entry of readdirSync(directory, { withFileTypes: true }))
     if (entry.isDirectory()) removeGroups(join(directory, entry.name));

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { assert, GleanerError } from "../../model/errors.js";
+import { assert, errorCodeOf, GleanerError } from "../../model/errors.js";
 import type { ExecutorId, JobId, NodeName } from "../../model/ids.js";
 import type { JobShare } from "../budget/budget.js";
 import { isAlive, type ProcessName, startTicksOf } from "../node/processes.js";
@@ -140,7 +140,7 @@ export class NodeFolder {
     try {
       return readdirSync(join(this.directory, name));
     } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+      if (errorCodeOf(thrown) === "ENOENT") return [];
       throw thrown;
     }
   }
@@ -195,7 +195,7 @@ function makeOwnDirectory(directory: string): void {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+    if (errorCodeOf(thrown) !== "EEXIST") throw thrown;
   }
   const is = lstatSync(directory);
   if (!is.isDirectory() || is.uid !== process.geteuid!() || (is.mode & 0o022) !== 0)
@@ -210,7 +210,7 @@ function tryLink(from: string, to: string): boolean {
     linkSync(from, to);
     return true;
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "EEXIST") return false;
+    if (errorCodeOf(thrown) === "EEXIST") return false;
     throw thrown;
   }
 }

@@ -1,6 +1,7 @@
 // Reads /proc to identify processes, and kills a process that is identified by more than its pid.
 
 import { readFileSync } from "node:fs";
+import { errorCodeOf } from "../../model/errors.js";
 
 /** The kernel may reuse a pid; together with the start time it is unique. */
 export interface ProcessName {
@@ -29,6 +30,6 @@ export function killGroupOf(pid: number): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "ESRCH") throw thrown;
+    if (errorCodeOf(thrown) !== "ESRCH") throw thrown;
   }
 }

@@ -13,7 +13,7 @@ import {
   statSync,
 } from "node:fs";
 import { join } from "node:path";
-import { GleanerError, messageOf } from "../../model/errors.js";
+import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { LaunchSpec } from "../../wire/launch.js";
 
 type Spec = Pick<
@@ -81,7 +81,7 @@ export class TemporaryFolder {
     try {
       rmdirSync(this.path);
     } catch (thrown) {
-      const { code } = thrown as NodeJS.ErrnoException;
+      const code = errorCodeOf(thrown);
       if (code !== "ENOTEMPTY" && code !== "ENOENT") throw thrown;
     }
   }

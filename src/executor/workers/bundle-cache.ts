@@ -5,7 +5,7 @@ import { existsSync, readdirSync, renameSync, statSync, utimesSync } from "node:
 import { basename, dirname, join } from "node:path";
 import { removeUnpacked, unpackBundle, versionOfUnpacked } from "../../bundle/unpack.js";
 import { nowMs } from "../../clock.js";
-import { GleanerError, messageOf } from "../../model/errors.js";
+import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { VersionId } from "../../model/ids.js";
 import type { BundleMessage } from "../../wire/calls.js";
 import { BundleArrivals } from "./bundle-arrivals.js";
@@ -106,7 +106,7 @@ export class BundleCache {
    * uses give way to it. Throws if that does not help, with what else the user can do.
    */
   async giveWay(thrown: unknown, advice: string): Promise<void> {
-    const { code = "" } = thrown as NodeJS.ErrnoException;
+    const code = errorCodeOf(thrown) ?? "";
     if (!full.has(code)) throw thrown;
     if ((await this.makeRoom(0)) > 0) return;
     throw new GleanerError(
@@ -177,7 +177,7 @@ export class BundleCache {
   }
 }
 
-const isMissing = (thrown: unknown): boolean => (thrown as NodeJS.ErrnoException).code === "ENOENT";
+const isMissing = (thrown: unknown): boolean => errorCodeOf(thrown) === "ENOENT";
 
 async function isIntact(folder: string, version: VersionId): Promise<boolean> {
   try {

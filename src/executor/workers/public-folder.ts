@@ -3,7 +3,7 @@
 
 import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { GleanerError } from "../../model/errors.js";
+import { errorCodeOf, GleanerError } from "../../model/errors.js";
 
 /**
  * Creates it if it is missing, with what is above; throws LAUNCH if others could change it. With
@@ -15,7 +15,7 @@ export function makePublicFolder(folder: string, mode = 0o755): string {
     mkdirSync(folder);
     chmodSync(folder, mode); // whatever the umask
   } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
+    const code = errorCodeOf(thrown);
     if (code !== "EEXIST")
       throw new GleanerError(
         "LAUNCH",

@@ -12,6 +12,7 @@ import {
   statSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { errorCodeOf } from "../../model/errors.js";
 import type { WorkerSettings } from "../../wire/calls.js";
 import { attachProgram, programPrefix, workerCommand } from "../../workers/runtime-command.js";
 import { makePublicFolder, publish } from "./public-folder.js";
@@ -86,7 +87,7 @@ function filesOf(source: string, name: string): string[] {
       .filter((file) => statSync(join(source, file)).isFile())
       .toSorted();
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOTDIR") return [name];
+    if (errorCodeOf(thrown) === "ENOTDIR") return [name];
     throw thrown;
   }
 }

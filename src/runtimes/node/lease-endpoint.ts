@@ -4,6 +4,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
+import { errorCodeOf } from "../../model/errors.js";
 import type { Serving } from "../../wire/worker/serving.js";
 
 const backlog = 1_024;
@@ -56,7 +57,7 @@ async function onSomePort(
       const server = await listening({ port }, onConnection);
       return { server, port: (server.address() as { port: number }).port };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+      if (errorCodeOf(error) !== "EADDRINUSE") throw error;
     }
   }
   throw new Error(`no port of ${ports} is free on this node: widen leases.ports`);

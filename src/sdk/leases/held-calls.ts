@@ -2,7 +2,7 @@
 // of its workers can be reached.
 
 import type { Writable } from "node:stream";
-import { GleanerError, messageOf } from "../../model/errors.js";
+import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import { maxWaitMs } from "../../wire/api/limits.js";
 import { payloadOf } from "../../wire/api/payloads.js";
 import {
@@ -115,6 +115,6 @@ function failureOf(id: number, thrown: unknown): Buffer {
   const told =
     thrown instanceof FunctionError
       ? { type: thrown.type, stack: thrown.remoteStack ?? "" }
-      : { type: (thrown as { readonly code?: string }).code ?? "FAILED", stack: "" };
+      : { type: errorCodeOf(thrown) ?? "FAILED", stack: "" };
   return holdFormat.encodeFrame("error", id, encodeError({ kind: "exception", ...told, message }));
 }

@@ -1,7 +1,7 @@
 // Keeps a lease: renews it, and follows which workers it has, until it ends.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { GleanerError, messageOf } from "../../model/errors.js";
+import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { LeaseView } from "../../wire/api/types.js";
 import type { LeaseClient } from "../functions/lease-client.js";
 import { randomUuid } from "../random.js";
@@ -75,7 +75,7 @@ export class LeaseKeeper {
     try {
       await this.client.end(this.lease.id);
     } catch (error) {
-      const { code } = error as Partial<GleanerError>;
+      const code = errorCodeOf(error);
       if (code !== "UNREACHABLE" && code !== "NOT_FOUND") throw error;
     }
   }

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { clearTimeout, setTimeout } from "../../clock.js";
-import { GleanerError, messageOf } from "../../model/errors.js";
+import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { RunClient } from "../../wire/messages.js";
 
 export type { RunClient } from "../../wire/messages.js";
@@ -113,12 +113,12 @@ async function listenTcp(ports: PortRange): Promise<Server> {
     try {
       return await listening({ port, host: "::", ipv6Only: false }).catch((thrown) => {
         // A machine without IPv6.
-        if ((thrown as NodeJS.ErrnoException).code !== "EAFNOSUPPORT") throw thrown;
+        if (errorCodeOf(thrown) !== "EAFNOSUPPORT") throw thrown;
         return listening({ port, host: "0.0.0.0" });
       });
     } catch (thrown) {
       problem = thrown;
-      if ((thrown as NodeJS.ErrnoException).code !== "EADDRINUSE") break;
+      if (errorCodeOf(thrown) !== "EADDRINUSE") break;
     }
   }
   const where = ports === null ? "any port" : `the ports ${from} to ${to} (run.ports)`;

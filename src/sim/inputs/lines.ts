@@ -3,7 +3,7 @@
 import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { GleanerError, messageOf } from "../../model/errors.js";
+import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 
 /** Long enough for a job on 65,536 nodes listed by core; a longer line is not a record. */
 const maxLineLength = 4_000_000;
@@ -40,9 +40,9 @@ export async function* linesOf(
     yield* linesIn(isGzip(first) ? pipeline(raw, createGunzip(), () => undefined) : raw);
   } catch (cause) {
     if (cause instanceof GleanerError) throw cause;
-    const code = (cause as { code?: unknown }).code;
+    const code = errorCodeOf(cause);
     const sentence =
-      typeof code === "string" && code.startsWith("Z_")
+      code?.startsWith("Z_") === true
         ? `cannot read ${file} (its gzip data is damaged or ends early: ${messageOf(cause)}): copy the file again`
         : `cannot read ${file} (${messageOf(cause)}): name a readable file`;
     throw new GleanerError("NOT_FOUND", sentence, { cause });

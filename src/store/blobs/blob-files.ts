@@ -6,7 +6,7 @@ import { constants, mkdirSync } from "node:fs";
 import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobContent, BlobFiles, ReceivedBlob } from "../../core/ports/blobs.js";
-import { errnoOf, GleanerError, messageOf } from "../../model/errors.js";
+import { errnoOf, errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import { type BlobHash, blobHash } from "../../model/ids.js";
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
@@ -127,7 +127,7 @@ async function fileAt(path: string): Promise<FileHandle | null> {
   try {
     return await open(path, constants.O_RDONLY | O_NOFOLLOW);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
+    if (errorCodeOf(cause) === "ENOENT") return null;
     throw cause;
   }
 }

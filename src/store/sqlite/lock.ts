@@ -3,7 +3,7 @@
 
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
-import { GleanerError } from "../../model/errors.js";
+import { errorCodeOf, GleanerError } from "../../model/errors.js";
 import { type Connection, makePrivate, openingFailed } from "./database.js";
 
 /**
@@ -19,7 +19,7 @@ export function takeLock(database: string): Connection {
     lock.exec("BEGIN EXCLUSIVE");
     return lock;
   } catch (cause) {
-    if ((cause as { code?: unknown }).code !== "SQLITE_BUSY") throw openingFailed(file, cause);
+    if (errorCodeOf(cause) !== "SQLITE_BUSY") throw openingFailed(file, cause);
     throw new GleanerError(
       "CONFIG",
       `another gleanerd uses ${folder}: stop it first, or give this one another stateDirectory`,

@@ -1,7 +1,7 @@
 // `glean as`: acts as a command of Slurm, for the names that `glean install-aliases` puts in PATH.
 
 import { type Command, CommanderError } from "commander";
-import { GleanerError } from "../../../model/errors.js";
+import { errorCodeOf, GleanerError } from "../../../model/errors.js";
 import { scriptFromInput } from "../../batch/script.js";
 import type { Context, Define } from "../../context.js";
 import { complain, print } from "../../output.js";
@@ -80,7 +80,7 @@ async function startAs(
     await command.parseAsync(words, { from: "user" });
     return status;
   } catch (thrown) {
-    const fits = !(thrown instanceof Error) || (thrown as { code?: string }).code !== "BAD_REQUEST";
+    const fits = !(thrown instanceof Error) || errorCodeOf(thrown) !== "BAD_REQUEST";
     if (fits || !mayFallBack(context.environment)) {
       const status = failedAs(name, thrown);
       return name === "sbatch" && isOfOptions(thrown) ? wrongOptions : status;
