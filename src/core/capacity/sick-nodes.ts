@@ -4,6 +4,7 @@
 import type { UnusableReason } from "../../model/capacity/hole.js";
 import type { InvocationId, NodeName } from "../../model/ids.js";
 import type { StartFailure, StartStage } from "../../model/invocation.js";
+import { remember } from "../../model/remember.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import type { Node } from "../../model/slurm/node.js";
 
@@ -118,7 +119,7 @@ export class SickNodes {
       const maySuspectNode = !isError && new Set(all.map(({ node }) => node)).size === 1;
       return { isFinal: true, reason, maySuspectNode };
     }
-    remember(this.tried, start.invocation, all);
+    remember(this.tried, start.invocation, all, maxRemembered);
     this.suspect(start, suspectMs, nowMs);
     if (isNodesOwn(start)) this.prove(start, nowMs);
     const again = `${reason}; it will be tried on another node first`;
@@ -135,7 +136,7 @@ export class SickNodes {
     }: Omit<FailedStart, keyof StartFailure | "attempt" | "message">,
     nowMs: number,
   ): void {
-    remember(this.startedAtMs, functionKey, nowMs);
+    remember(this.startedAtMs, functionKey, nowMs, maxRemembered);
     this.suspicions.get(functionKey)?.delete(node);
     this.evidence.get(node)?.delete(user);
     const failed = this.tried.get(invocation) ?? [];
@@ -180,7 +181,7 @@ export class SickNodes {
     const ofFunction = this.suspicions.get(functionKey) ?? new Map<NodeName, Suspicion>();
     const times = (ofFunction.get(node)?.times ?? 0) + 1;
     ofFunction.set(node, { untilMs: nowMs + doubled(baseMs, times), times });
-    remember(this.suspicions, functionKey, ofFunction);
+    remember(this.suspicions, functionKey, ofFunction, maxRemembered);
   }
 
   private prove(start: FailedStart, nowMs: number): void {
@@ -285,13 +286,4 @@ function sentenceOf({ message, node }: FailedStart, before: readonly FailedStart
   const others = [...new Set(before.map((each) => each.node))].filter((each) => each !== node);
   const also = others.length === 0 ? "" : `, after a try on ${others.join(" and ")}`;
   return `${message} (on ${node}${also})`;
-}
-
-/** Keeps the map ordered by last change, and bounded. */
-function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size <= maxRemembered) return;
-  const [oldest] = map.keys();
-  map.delete(oldest as Key);
 }

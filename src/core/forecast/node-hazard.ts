@@ -1,6 +1,7 @@
 // Learns how much faster or slower holes close on each node than elsewhere.
 
 import type { NodeName } from "../../model/ids.js";
+import { remember } from "../../model/remember.js";
 
 /** After this many closings, a node's own record weighs as much as that of all other nodes. */
 const siteClosings = 8;
@@ -42,14 +43,11 @@ export class NodeHazard {
   record(node: NodeName, closings: number, expected: number): void {
     const seen = this.nodes.get(node) ?? { closings: 0, expected: 0 };
     const keep = 1 - 1 / rememberedHoles;
-    this.nodes.delete(node);
-    this.nodes.set(node, {
+    const sum = {
       closings: seen.closings * keep + closings,
       expected: seen.expected * keep + expected,
-    });
-    if (this.nodes.size <= maxNodes) return;
-    const [oldest] = this.nodes.keys();
-    this.nodes.delete(oldest!);
+    };
+    remember(this.nodes, node, sum, maxNodes);
   }
 
   plain(): readonly (readonly [NodeName, number, number])[] {

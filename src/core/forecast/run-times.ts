@@ -2,6 +2,7 @@
 // functions of the site.
 
 import { type Command, wordsOf } from "../../model/invocation.js";
+import { remember } from "../../model/remember.js";
 
 /** A quarter of an octave per bin from 1 ms on: a run time is known to 19 %. */
 const binsPerOctave = 4;
@@ -89,13 +90,9 @@ export class RuntimeModel {
   /** Learns from a run that ended by itself; evicted and cancelled runs say too little. */
   record(key: string, wallMs: number): void {
     const known = this.functions.get(key) ?? new Histogram(new Map());
-    this.functions.delete(key);
-    this.functions.set(key, known);
+    remember(this.functions, key, known, maxFunctions);
     known.add(wallMs, maxRuns);
     this.site.add(wallMs, maxSiteRuns);
-    if (this.functions.size <= maxFunctions) return;
-    const [oldest] = this.functions.keys();
-    this.functions.delete(oldest!);
   }
 
   /**

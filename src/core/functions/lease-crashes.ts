@@ -1,5 +1,6 @@
 // Counts crashes of leased workers: one is replaced, three in a row end their lease.
 
+import { remember } from "../../model/remember.js";
 import type { CalledBy } from "./load-failures.js";
 
 const mostCrashes = 3;
@@ -29,10 +30,9 @@ export class LeaseCrashes {
   crashed(crash: LeaseCrash): void {
     const key = keyOf(crash);
     const row = this.rowWith(crash);
-    this.rows.delete(key);
     // After the last one the next lease has as many tries.
-    if (row < mostCrashes) this.rows.set(key, row);
-    if (this.rows.size > maxRemembered) this.rows.delete(this.rows.keys().next().value!);
+    if (row < mostCrashes) remember(this.rows, key, row, maxRemembered);
+    else this.rows.delete(key);
   }
 
   /** A leased worker was ended, and had not crashed. */

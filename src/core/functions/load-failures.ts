@@ -2,6 +2,7 @@
 // cold start.
 
 import type { NodeName, VersionId } from "../../model/ids.js";
+import { remember } from "../../model/remember.js";
 
 /** This many failures in a row stop a version. */
 const mostFailures = 3;
@@ -55,7 +56,7 @@ export class LoadFailures {
     const isAlone = others(new Set([node])) === 0;
     const avoids = there + 1 >= suspiciousFailures && !isAlone;
     run.onNode.set(node, { failures: there + 1, avoidUntilMs: avoids ? nowMs + avoidMs : 0 });
-    this.remember(keyOf(failure), run);
+    remember(this.runs, keyOf(failure), run, maxRemembered);
     const nodes = [...run.onNode.keys()];
     if (run.stopped !== null || run.failures < mostFailures) return false;
     if (nodes.length === 1 && !isAlone) return false;
@@ -85,13 +86,6 @@ export class LoadFailures {
     return [...run.onNode]
       .filter(([, { avoidUntilMs }]) => avoidUntilMs > nowMs)
       .map(([node]) => node);
-  }
-
-  /** Keeps the map ordered by last change, and bounded. */
-  private remember(key: string, run: Run): void {
-    this.runs.delete(key);
-    this.runs.set(key, run);
-    if (this.runs.size > maxRemembered) this.runs.delete(this.runs.keys().next().value!);
   }
 }
 

@@ -4,6 +4,7 @@
 import { execFile } from "node:child_process";
 import { monotonicMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
+import { remember } from "../../model/remember.js";
 import { userShape } from "../../model/user.js";
 
 export interface Account {
@@ -77,9 +78,7 @@ function kept<T>(memory: Map<string, Kept<T>>, key: string, ask: () => Promise<T
   const found = memory.get(key);
   if (found !== undefined && found.untilMs > monotonicMs()) return found.answer;
   const answer = ask();
-  memory.delete(key);
-  if (memory.size >= maxKept) memory.delete(memory.keys().next().value!);
-  memory.set(key, { answer, untilMs: monotonicMs() + keptMs });
+  remember(memory, key, { answer, untilMs: monotonicMs() + keptMs }, maxKept);
   answer.catch(() => memory.delete(key));
   return answer;
 }

@@ -4,6 +4,7 @@
 import type { Deployed, FunctionRecord, FunctionVersion } from "../../core/ports/functions.js";
 import type { Store } from "../../core/ports/store.js";
 import type { VersionKey } from "../../model/ids.js";
+import { remember } from "../../model/remember.js";
 
 /** Enough for every function that is called within minutes on a large site. */
 const maxRecords = 2_000;
@@ -40,16 +41,12 @@ export class Catalog {
     const key = keyOf(ownerUid, name);
     const known = this.records.get(key);
     if (known !== undefined) {
-      this.records.delete(key);
-      this.records.set(key, known);
+      remember(this.records, key, known, maxRecords);
       return known;
     }
     const before = this.changes;
     const record = await this.store.loadFunction(ownerUid, name);
-    if (record !== null && before === this.changes) {
-      this.records.set(key, record);
-      if (this.records.size > maxRecords) this.records.delete(this.records.keys().next().value!);
-    }
+    if (record !== null && before === this.changes) remember(this.records, key, record, maxRecords);
     return record;
   }
 

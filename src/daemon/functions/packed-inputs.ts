@@ -4,6 +4,7 @@
 import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import type { BlobHash } from "../../model/ids.js";
+import { remember } from "../../model/remember.js";
 import { inputIn } from "../../wire/api/input-frames.js";
 import type { Blobs } from "./blobs.js";
 import { offsetBytes, trailerBytes } from "./packing.js";
@@ -39,11 +40,7 @@ export class PackedInputs {
     if (known !== undefined) return known;
     const page = this.load(sha256, first, pageInputs);
     page.catch(() => this.pages.delete(key));
-    this.pages.set(key, page);
-    for (const oldest of this.pages.keys()) {
-      if (this.pages.size <= keptPages) break;
-      this.pages.delete(oldest);
-    }
+    remember(this.pages, key, page, keptPages);
     return page;
   }
 

@@ -6,6 +6,7 @@ import { Arrivals, historyKey } from "../../core/functions/pool/arrivals.js";
 import type { ExpectedCalls } from "../../core/functions/pool/expected-calls.js";
 import type { InvocationId } from "../../model/ids.js";
 import type { Submission } from "../../model/invocation.js";
+import { remember } from "../../model/remember.js";
 import type { Events } from "../state/events.js";
 import type { Live } from "../state/live-invocation.js";
 
@@ -57,7 +58,7 @@ export class KeepAlive {
     if (!this.running.has(id)) this.arrivals.callArrived(key, nowMs());
     this.running.set(id, key);
     if (command.settings.idleTimeoutMs !== null) return null;
-    if (command.lease === undefined) this.remember(key, { live, submission });
+    if (command.lease === undefined) remember(this.last, key, { live, submission }, maxExpected);
     return this.learnedMs(key);
   }
 
@@ -89,14 +90,6 @@ export class KeepAlive {
   forget(workerKey: string): void {
     for (const [key, { live }] of this.last)
       if (live.workerKey === workerKey) this.last.delete(key);
-  }
-
-  private remember(key: string, call: LastCall): void {
-    this.last.delete(key);
-    this.last.set(key, call);
-    if (this.last.size <= maxExpected) return;
-    const [oldest] = this.last.keys();
-    this.last.delete(oldest!);
   }
 
   private learnedMs(key: string): number | null {

@@ -1,5 +1,6 @@
 // Learns from the calls of all functions how long their workers are unused between two calls.
 
+import { remember } from "../../../model/remember.js";
 import { Allowance } from "./allowance.js";
 import { FunctionHistory, type Outlook, type OutlookSettings } from "./function-history.js";
 
@@ -37,12 +38,8 @@ export class Arrivals {
   /** A call was accepted. Its attempts after evictions are no arrivals of their own. */
   callArrived(key: string, atMs: number): void {
     const history = this.functions.get(key) ?? new FunctionHistory(this.allowance);
-    this.functions.delete(key);
-    this.functions.set(key, history);
+    remember(this.functions, key, history, maxFunctions);
     history.callArrived(atMs);
-    if (this.functions.size <= maxFunctions) return;
-    const [oldest] = this.functions.keys();
-    this.functions.delete(oldest!);
   }
 
   /** A call has its end, whatever that is. */

@@ -2,6 +2,7 @@
 // and which kinds are started without.
 
 import { type WorkerKind, workerKey } from "../../../model/call.js";
+import { remember } from "../../../model/remember.js";
 import type { Resources } from "../../../model/resources.js";
 import type { CallAttemptOrder } from "../../../wire/messages.js";
 import type { Parent } from "./parent.js";
@@ -80,9 +81,6 @@ export class Parents {
 
   private remember(key: string, last: Problem): void {
     const count = (this.failures.get(key)?.count ?? 0) + 1;
-    this.failures.delete(key);
-    this.failures.set(key, { count, last });
-    const [oldest] = this.failures.keys();
-    if (this.failures.size > maxRemembered) this.failures.delete(oldest!);
+    remember(this.failures, key, { count, last }, maxRemembered);
   }
 }
