@@ -1,6 +1,6 @@
 // Maps whose size is bounded, whatever keys come from users, nodes and Slurm.
 
-/** Makes `key` the latest of the map; beyond `most`, the key that was remembered longest ago goes. */
+/** Makes `key` the latest one; beyond `most`, the one that was remembered longest ago goes. */
 export function remember<Key, Value>(
   map: Map<Key, Value>,
   key: Key,

@@ -1,9 +1,9 @@
 // Decides which nodes a submission may run on: the named one, without the excluded ones, with the
 // features, the type of GPU, the counted resources and the local disk that it asks for.
 
-import { isSatisfied, parseConstraint } from "../../model/constraint.js";
 import { expandHostList } from "../../model/hostlist.js";
 import type { Where } from "../../model/invocation.js";
+import { isSatisfied, parseConstraint } from "../../model/slurm/constraint.js";
 import { gresFit, gresText } from "../../model/slurm/gres-counts.js";
 import type { Node } from "../../model/slurm/node.js";
 

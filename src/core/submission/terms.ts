@@ -1,9 +1,9 @@
 // Checks what a submission asks about when and where it may run.
 
-import { parseConstraint } from "../../model/constraint.js";
 import { GleanerError } from "../../model/errors.js";
 import { expandHostList } from "../../model/hostlist.js";
 import type { Schedule, Submission, Where } from "../../model/invocation.js";
+import { parseConstraint } from "../../model/slurm/constraint.js";
 import { gresText } from "../../model/slurm/gres-counts.js";
 
 export interface TermsPolicy {

@@ -1,9 +1,9 @@
 // The options of `glean batch` that say when an invocation may start, and on which nodes.
 
 import { nowMs } from "../../../clock.js";
-import { parseConstraint } from "../../../model/constraint.js";
 import { GleanerError } from "../../../model/errors.js";
 import type { Mail, Submission } from "../../../model/invocation.js";
+import { parseConstraint } from "../../../model/slurm/constraint.js";
 import { mailAddresses } from "../../../model/user.js";
 import { parseMemoryMb, quoted } from "../../values.js";
 import { parseWhen } from "../../when.js";
