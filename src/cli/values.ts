@@ -178,8 +178,11 @@ function expandNumbers(text: string, where: string): number[] {
     `${where}: invalid task numbers ${quoted(text)}: expected 0-7, 1,3,5 or 0-15:4`,
   );
   let count = 0;
-  const ranges = text.split(",").map((item) => {
-    const match = /^(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?$/.exec(item);
+  // As for sbatch, blanks before a number and empty items are nothing.
+  const items = text.split(",").filter((item) => item !== "");
+  if (items.length === 0) throw wrong;
+  const ranges = items.map((item) => {
+    const match = /^\s*(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?$/.exec(item);
     if (match === null) throw wrong;
     const from = Number(match[1]);
     const to = Number(match[2] ?? from);

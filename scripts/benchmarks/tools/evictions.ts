@@ -1,5 +1,6 @@
-// Real batch jobs that take the nodes in turn while a workflow runs, one at a time.
+// Real batch jobs that take nodes at random while a workflow runs, one at a time.
 
+import { randomInt } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Site } from "../../site/site.js";
 
@@ -13,7 +14,8 @@ export async function evict(site: Site, signal: AbortSignal): Promise<number> {
   for (;;) {
     await pause(betweenMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return jobs;
-    const node = nodes[jobs % nodes.length]!;
+    // In turn, they would follow functions that move to the hole that has lasted longest.
+    const node = nodes[randomInt(nodes.length)]!;
     const options = ["--wait", "--exclusive", `--nodelist=${node}`, "--output=/dev/null"];
     const { exitCode, stderr } = await site.cluster.run("sbatch", [...options, "--wrap=sleep 2"], {
       timeoutMs: jobLimitMs,

@@ -46,10 +46,12 @@ export const tools: Readonly<Record<string, Tool>> = {
     },
     // Nextflow tells Slurm to requeue nothing, and tries an evicted task again itself.
     line: (installed, tasks) => {
-      const options = "-process.executor=slurm -process.errorStrategy=retry -process.maxRetries=20";
+      const retries = "-process.executor=slurm -process.errorStrategy=retry -process.maxRetries=20";
+      // It looks 270 s for the exit code of a task that is gone unless told otherwise.
+      const soon = "-executor.exitReadTimeout=10sec -executor.queueStatInterval=5sec";
       // Java takes a user's home from /etc/passwd, where nobody has none.
       const start = `java -Duser.home=$HOME -cp '${installed}/lib/*' nextflow.cli.Launcher -q run`;
-      return `${start} ${programs}/squares.nf --tasks ${tasks} ${options}`;
+      return `${start} ${programs}/squares.nf --tasks ${tasks} ${retries} ${soon}`;
     },
   },
   snakemake: {

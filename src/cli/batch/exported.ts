@@ -19,15 +19,15 @@ export function exportedEnvironment(
   login: (basics: Readonly<Record<string, string>>) => Record<string, string> | null = () => null,
 ): Record<string, string> {
   const items = splitItems(text);
-  const takesAll = items.includes("ALL");
+  const takesAll = items.some(isAll);
   const chosen = pick(own, takesAll ? Object.keys(own) : basics);
   if (!takesAll) {
     // A login shell sets its own PATH.
     const { PATH: _, ...others } = chosen;
     Object.assign(chosen, login(others));
   }
-  const isNone = items.length === 1 && items[0] === "NONE";
-  for (const item of isNone ? [] : items.filter((each) => each !== "ALL")) {
+  const isNone = /^(none|nil)$/i.test(text);
+  for (const item of isNone ? [] : items.filter((each) => !isAll(each))) {
     const equals = item.indexOf("=");
     const name = equals < 0 ? item : item.slice(0, equals);
     if (!/^[A-Za-z_]\w*$/.test(name))
@@ -43,19 +43,23 @@ export function exportedEnvironment(
 }
 
 /** Whether a login shell's environment takes the place of the shell's. */
-export const takesLogin = (text: string): boolean => !splitItems(text).includes("ALL");
+export const takesLogin = (text: string): boolean => !splitItems(text).some(isAll);
 
-/** Splits at commas outside of quotes and removes the quotes. */
+const isAll = (item: string): boolean => item.toUpperCase() === "ALL";
+
+/** Splits at commas outside of quotes. As sbatch does, it removes only those around an item. */
 function splitItems(text: string): string[] {
   const items = [""];
   let quote: string | null = null;
   for (const each of text) {
     if (quote === null && each === ",") items.push("");
-    else if (quote === null && (each === "'" || each === '"')) quote = each;
-    else if (each === quote) quote = null;
     else items[items.length - 1] += each;
+    if (quote === null && (each === "'" || each === '"')) quote = each;
+    else if (each === quote) quote = null;
   }
-  return items.filter((item) => item !== "");
+  return items
+    .map((item) => /^(["'])(.*)\1$/s.exec(item)?.[2] ?? item)
+    .filter((item) => item !== "");
 }
 
 function pick(

@@ -12,7 +12,6 @@ const plain: Readonly<Record<string, string>> = {
   account: "SLURM_JOB_ACCOUNT",
   qos: "SLURM_JOB_QOS",
   distribution: "SLURM_DISTRIBUTION",
-  export: "SLURM_EXPORT_ENV",
 };
 const maxLength = 1_024;
 
@@ -24,6 +23,7 @@ export function optionVariables(
   const partition = given("partition")?.split(",")[0];
   const all: readonly (readonly [string, string | number | null | undefined])[] = [
     ...Object.entries(plain).map(([option, name]) => [name, given(option)] as const),
+    ["SLURM_EXPORT_ENV", /^all$/i.test(given("export") ?? "") ? null : given("export")],
     ["SLURM_MEM_PER_CPU", memoryPerCoreMb],
     ["SLURM_MEM_PER_GPU", memoryPerGpuMb],
     ["SLURM_OPEN_MODE", openMode?.[0]],

@@ -33,8 +33,33 @@ const tables: Readonly<Record<string, string>> = {
     iterate/i= json=? list-reasons/R local long/l Node/N nodes/n= noconvert noheader/h partition/p=
     reservation/T responding/r sort/S= states/t= summarize/s usage verbose/v version/V yaml=?`,
   scontrol: `all/a clusters/M= cluster= details/d federation future/F help/h hide json=? local/l
-    oneliner/o quiet/Q sibling uid/u= verbose/v version/V yaml=?`,
+    oneliner/o quiet/Q sibling uid/u= usage verbose/v version/V yaml=?`,
 };
+
+/** What `--usage` says of each command: its operands, and what it does. */
+const summaries: Readonly<Record<string, readonly [string, string]>> = {
+  squeue: ["", "Lists functions that wait or run, as Slurm's squeue lists jobs."],
+  sacct: ["", "Lists functions, also those that ended, as Slurm's sacct lists jobs."],
+  scancel: [
+    " [ID[_TASK]...]",
+    "Cancels functions or sends them a signal, as scancel does to jobs.",
+  ],
+  sinfo: ["", "Lists the nodes and what they have for functions, as Slurm's sinfo lists them."],
+  scontrol: [
+    " COMMAND [ARGUMENT...]",
+    "Shows functions and nodes, and holds, releases and requeues functions (show, hold, release,\n" +
+      "requeue, requeuehold, write batch_script, ping, version).",
+  ],
+};
+
+export function usageOf(name: string): string {
+  const [operands, summary] = summaries[name]!;
+  const options = readShapes(tables[name]!).map(({ name: long, short, takes }) => {
+    const value = { value: "=VALUE", optionalValue: "[=VALUE]", nothing: "" }[takes];
+    return `  ${short === null ? "    " : `-${short}, `}--${long}${value}\n`;
+  });
+  return `Usage: ${name} [OPTIONS]${operands}\n\n${summary}\n\nOptions:\n${options.join("")}`;
+}
 
 /** Reads what follows the name of a command; throws BAD_REQUEST with a line for each problem. */
 export function readWords(name: string, words: readonly string[]): Words {

@@ -122,6 +122,7 @@ describe("arrays and ids", () => {
   test("accept ranges, steps, lists and duplicates", () => {
     expect(parseArray("0-15:4", "-a").numbers).toEqual([0, 4, 8, 12]);
     expect(parseArray("5,1-3,2", "-a").numbers).toEqual([1, 2, 3, 5]);
+    expect(parseArray(" 1, 3,,5,", "-a").numbers).toEqual([1, 3, 5]);
   });
 
   test("read back a printed set of numbers unchanged", () => {
@@ -152,7 +153,7 @@ describe("arrays and ids", () => {
       expect(() => parseArray(text, "-a")).toThrow(/invalid task numbers/);
   });
 
-  test.each(["", "3-1", "1,", "a", "0-9:0", "-5"])("%j is refused", (text) =>
+  test.each(["", ",", "3-1", "a", "0-9:0", "-5"])("%j is refused", (text) =>
     expect(() => parseArray(text, "-a")).toThrow(/invalid task numbers/),
   );
 
@@ -201,7 +202,10 @@ describe("--export", () => {
     ["EDITOR", { ...basics, EDITOR: "vi" }],
     ["EDITOR,X=1,MISSING", { ...basics, EDITOR: "vi", X: "1" }],
     ["ALL,X=a=b", { ...own, X: "a=b" }],
-    ["X='1,2',Y=3", { ...basics, X: "1,2", Y: "3" }],
+    ["all,X=1", { ...own, X: "1" }],
+    ["Nil", basics],
+    ["'X=1,2',Y=3", { ...basics, X: "1,2", Y: "3" }],
+    [`X="1,2",Y='3'`, { ...basics, X: '"1,2"', Y: "'3'" }],
   ])("%s", (text, expected) => expect(exportedEnvironment(text, own)).toEqual(expected));
 
   test("takes what a login shell sets, unless it takes all", () => {

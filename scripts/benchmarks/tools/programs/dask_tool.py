@@ -3,6 +3,7 @@
 import os
 import time
 
+import dask
 from dask.distributed import Client
 from dask_jobqueue import SLURMCluster
 
@@ -12,9 +13,13 @@ def square(number):
     return number * number
 
 
-# dask gives a task up once this many of its workers are gone, and a worker that is not back in time.
-os.environ["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = "100"
-os.environ["DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT"] = "10 min"
+# dask gives up a task once this many of its workers are gone, and a worker that is away too long.
+dask.config.set(
+    {
+        "distributed.scheduler.allowed-failures": 100,
+        "distributed.deploy.lost-worker-timeout": "10 min",
+    }
+)
 cluster = SLURMCluster(cores=1, memory="500MB", walltime="00:30:00", interface="lo")
 cluster.scale(4)
 with Client(cluster) as client:

@@ -141,7 +141,7 @@ export const batchOptions: readonly BatchOption[] = [
   valued("array", "a", "TASKS", "one task for each number: 0-7, 1,3,5, 0-15:4, 0-99%5", setArray),
   ...termOptions,
   valued("output", "o", "FILE", "standard output; %A, %a, %j … are expanded", (to, value, at) => {
-    to.stdoutPattern = filled(value, at);
+    to.stdoutPattern = fileName(value, at);
   }),
   valued(
     "error",
@@ -149,11 +149,11 @@ export const batchOptions: readonly BatchOption[] = [
     "FILE",
     "standard error (default: same file as standard output)",
     (to, value, at) => {
-      to.stderrPattern = filled(value, at);
+      to.stderrPattern = fileName(value, at);
     },
   ),
   valued("input", "i", "FILE", "standard input (default: /dev/null)", (to, value, at) => {
-    to.stdinPattern = filled(value, at);
+    to.stdinPattern = fileName(value, at);
   }),
   valued("open-mode", null, "MODE", "append to the output files, or truncate", (to, value, at) => {
     to.openMode = parseOpenMode(value, at);
@@ -257,8 +257,16 @@ function setArray(to: BatchSettings, value: string, where: string): void {
   if (mostRunning !== null) to.schedule = { ...to.schedule, mostRunning };
 }
 
-function setPropagate(to: BatchSettings, value: string): void {
-  const names = value.toLowerCase().split(",");
+const limits = "all none as core cpu data fsize memlock nofile nproc rss stack".split(" ");
+
+function setPropagate(to: BatchSettings, value: string, where: string): void {
+  const names = value.toLowerCase().replaceAll("rlimit_", "").split(",");
+  const unknown = value === "" ? undefined : names.find((name) => !limits.includes(name));
+  if (unknown !== undefined)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `${where}: invalid limit ${quoted(unknown)}: expected some of ${limits.join(", ")}`,
+    );
   to.propagate = value === "" || names.includes("all") ? null : names;
 }
 
@@ -272,6 +280,10 @@ function parseOpenMode(value: string, where: string): "append" | "truncate" {
     );
   return found;
 }
+
+/** As for sbatch, `none` is no file. */
+const fileName = (value: string, where: string): string =>
+  /^none$/i.test(value) ? "/dev/null" : filled(value, where);
 
 function filled(value: string, where: string): string {
   if (value === "" || value.includes("\0") || value.includes("\n"))

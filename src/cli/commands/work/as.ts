@@ -2,11 +2,14 @@
 
 import { type Command, CommanderError } from "commander";
 import { errorCodeOf, GleanerError } from "../../../model/errors.js";
+import { type OptionShape, parseOptions } from "../../batch/getopt.js";
+import { readShapes } from "../../batch/options/sbatch-options.js";
 import { scriptFromInput } from "../../batch/script.js";
 import type { Context, Define } from "../../context.js";
 import { complain, print } from "../../output.js";
 import { slurmCommands } from "../../slurm/commands.js";
 import { mayFallBack, namesJobs, runReal } from "../../slurm/real.js";
+import { readWords, usageOf } from "../../slurm/words.js";
 
 declare const GLEANER_VERSION: string;
 
@@ -32,12 +35,9 @@ export const define: Define = (command, run) => {
     .action(run(actAs));
 };
 
+const version = `slurm 24.05.0 (Gleaner ${GLEANER_VERSION})\n`;
+
 async function actAs(context: Context, name: string, words: string[]): Promise<number> {
-  const asksVersion = name === "scontrol" ? /^(-V|--version|version)$/ : /^(-V|--version)$/;
-  if (words.length === 1 && asksVersion.test(words[0]!)) {
-    print(`slurm 24.05.0 (Gleaner ${GLEANER_VERSION})\n`);
-    return 0;
-  }
   const starter = starters[name];
   if (starter !== undefined) return startAs(context, name, words, await starter());
   const entry = slurmCommands.find((each) => each.name === name);
@@ -48,6 +48,10 @@ async function actAs(context: Context, name: string, words: string[]): Promise<n
     );
   const { environment } = context;
   try {
+    const { has, operands } = readWords(name, words);
+    const asksVersion = name === "scontrol" && operands[0] === "version";
+    if (asksVersion || has("version")) return tell(version);
+    if (has("help") || has("usage")) return tell(usageOf(name));
     if (mayFallBack(environment) && namesJobs(name, words))
       return runReal(name, words, environment);
     const status = await (await entry.load())(context, words);
@@ -58,18 +62,33 @@ async function actAs(context: Context, name: string, words: string[]): Promise<n
   }
 }
 
+function tell(text: string): number {
+  print(text);
+  return 0;
+}
+
+interface Starter {
+  readonly define: Define;
+  readonly shapes: readonly OptionShape[];
+}
+
 /** What starts work is the same command of Gleaner's. */
-const starters: Readonly<Record<string, () => Promise<{ readonly define: Define }>>> = {
+const starters: Readonly<Record<string, () => Promise<Starter>>> = {
   sbatch: () => import("./batch.js"),
   srun: () => import("./run.js"),
 };
+
+const questions = readShapes("help/h usage version/V");
 
 async function startAs(
   context: Context,
   name: string,
   words: string[],
-  starter: { readonly define: Define },
+  starter: Starter,
 ): Promise<number> {
+  const { found } = parseOptions(words, [...starter.shapes, ...questions]);
+  const asks = (question: string) => found.some(({ shape }) => shape.name === question);
+  if (asks("version")) return tell(version);
   const { Command: New } = await import("commander");
   const command: Command = new New(name).exitOverride().configureOutput({ writeErr: () => {} });
   let status = 0;
@@ -77,13 +96,13 @@ async function startAs(
     status = await action(context, ...args);
   });
   try {
-    await command.parseAsync(words, { from: "user" });
+    await command.parseAsync(asks("usage") ? ["--help"] : words, { from: "user" });
     return status;
   } catch (thrown) {
     const fits = !(thrown instanceof Error) || errorCodeOf(thrown) !== "BAD_REQUEST";
     if (fits || !mayFallBack(context.environment)) {
       const status = failedAs(name, thrown);
-      return name === "sbatch" && isOfOptions(thrown) ? wrongOptions : status;
+      return name === "sbatch" && status !== 0 && isOfOptions(thrown) ? wrongOptions : status;
     }
     complain(`note: handed to Slurm: ${thrown.message.split("\n")[0]}`, name);
     return runReal(name, words, context.environment, scriptFromInput());

@@ -31,6 +31,9 @@ Examples:
   glean batch --wrap 'make check' -c 4 --mem 2G
   id=$(glean batch --parsable job.sh)`;
 
+/** All that sbatch knows. */
+export const shapes: readonly OptionShape[] = knownOptions;
+
 export const define: Define = (command, run) => {
   command
     .usage("[options] [SCRIPT [ARGUMENT...]]")

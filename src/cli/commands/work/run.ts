@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { GleanerError } from "../../../model/errors.js";
+import type { OptionShape } from "../../batch/getopt.js";
 import { fromCommandLine } from "../../command-line.js";
 import type { Context, Define } from "../../context.js";
 import { complain } from "../../output.js";
@@ -23,6 +24,9 @@ Examples:
   glean run -c 8 --mem 4G -t 10 make -j8
   glean run --input none -I ./now || ./here`;
 
+/** All that srun knows. */
+export const shapes: readonly OptionShape[] = knownWith(runOptions);
+
 export const define: Define = (command, run) => {
   command
     .usage("[options] COMMAND [ARGUMENT...]")
@@ -41,7 +45,7 @@ async function runCommand(
   command: Command,
 ): Promise<number> {
   const words = first === undefined ? others : [first, ...others];
-  const [given, argv] = fromCommandLine(command, words, knownWith(runOptions), "srun");
+  const [given, argv] = fromCommandLine(command, words, shapes, "srun");
   const { settings, notes } = settingsOf(given);
   for (const note of notes) complain(`note: ${note}`);
   if (argv.length === 0)

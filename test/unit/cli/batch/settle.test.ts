@@ -63,6 +63,20 @@ describe("the value that counts", () => {
 describe("sbatch's options", () => {
   test("--export= exports what NONE does", () =>
     expect(settle(given("--export=")).settings.exported).toBe("NONE"));
+  test("--export=all is the default, of which srun is not told", () => {
+    expect(settle(given("--export=all")).variables).not.toHaveProperty("SLURM_EXPORT_ENV");
+    expect(settle(given("--export=A")).variables).toMatchObject({ SLURM_EXPORT_ENV: "A" });
+  });
+  test("none as the name of a file is no file", () =>
+    expect(settings("--output=none", "--error=NONE", "--input=None")).toMatchObject({
+      stdoutPattern: "/dev/null",
+      stderrPattern: "/dev/null",
+      stdinPattern: "/dev/null",
+    }));
+  test("--propagate takes the limits that sbatch knows", () => {
+    expect(settings("--propagate=RLIMIT_NOFILE,stack").propagate).toEqual(["nofile", "stack"]);
+    expect(refusals("--propagate=NOFILES")[0]).toMatch(/invalid limit "nofiles": expected some of/);
+  });
 
   test("are all known: each has an effect or a verdict", () => {
     for (const { name } of sbatchOptions) {

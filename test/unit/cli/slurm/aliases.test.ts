@@ -334,6 +334,23 @@ test("ids of jobs alone go to Slurm, and lists have both, where that is asked fo
   expect((await as("squeue", "-j", "67108900", "-h", "-o", "%i")).stdout).toBe("67108900\n");
 });
 
+test.each([
+  ["sbatch", "--parsable", "-h"],
+  ["srun", "-n2", "--usage"],
+  ["squeue", "--help"],
+  ["sacct", "-h"],
+  ["scancel", "--usage"],
+  ["sinfo", "--help"],
+  ["scontrol", "-h"],
+])("%s %s %s prints how it is used, and does nothing", async (name, ...words) => {
+  const { status, stdout, stderr } = await as(name, ...words);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(stdout).toMatch(new RegExp(`^Usage: ${name} [^]*--[^]*`));
+  expect((await as(name, "-V")).stdout).toMatch(/^slurm \d+\.\d+/);
+  expect((await as(name, "-v", "--version")).stdout).toMatch(/^slurm \d+\.\d+/);
+  expect(world.requests).toEqual([]);
+});
+
 test("aliases are put in a folder of their own, and removed", async () => {
   const glean = (...args: string[]) => world.start(args).end;
   const names = ["sacct", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun"];
