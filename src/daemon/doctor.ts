@@ -1,6 +1,5 @@
 // glean doctor: checks everything on which safety and results depend.
 
-import { userInfo } from "node:os";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
 import { hookProblemOf } from "../core/capacity/hook-check.js";
@@ -12,6 +11,7 @@ import type { Node } from "../model/slurm/node.js";
 import type { ClusterFacts } from "../model/slurm/snapshot.js";
 import type { DoctorAnswer, DoctorCheck } from "../wire/api/types.js";
 import { checkEncryption } from "./auth/tls.js";
+import { checkFunctionUsers, checkNames, type Directories } from "./auth/users-check.js";
 import type { Capacity } from "./capacity/capacity.js";
 import { checkFederation, checkSalloc } from "./capacity/doctor-checks.js";
 import { gpuProblems } from "./capacity/gpu-problems.js";
@@ -30,6 +30,7 @@ export interface DoctorDependencies {
   readonly registry: Registry;
   readonly launching: Launching;
   readonly store: Store;
+  readonly accounts: Directories;
   readonly reserve: Pick<DiskReserve, "problem">;
   readonly drains: Pick<Drains, "distrusted">;
   /** null if executors are not jobs. */
@@ -58,6 +59,7 @@ export async function examine(deps: DoctorDependencies): Promise<DoctorAnswer> {
       : [checkPreemption(deps.pilots), checkFunctionUsers(), checkPilotTime(deps.config)]),
     await checkStore(deps),
     checkEncryption(deps.config.listen.tls, nowMs()),
+    ...(await checkNames(deps.accounts, deps.config.access)),
     ...checkFederation(deps.capacity),
     ...checkGpus(deps),
     ...checkBelief(deps.drains),
@@ -132,16 +134,6 @@ function checkPreemption({ problem }: Pilots): DoctorCheck {
   return problem === null
     ? { name, status: "ok", detail: "every other partition on their nodes preempts them at once" }
     : { name, status: "failed", detail: problem };
-}
-
-function checkFunctionUsers(): DoctorCheck {
-  const name = "users of functions";
-  const { uid, username } = userInfo();
-  const detail =
-    uid === 0
-      ? "of all users: gleanerd and its pilots run as root"
-      : `of ${username} only: gleanerd and its pilots run as that user`;
-  return { name, status: "ok", detail };
 }
 
 /** The default allows what scripts ask for, not what functions take. */

@@ -94,7 +94,7 @@ export async function apiServer(
       ...parts,
       version,
       store: readable,
-      examine: () => examine({ ...parts, config, version, store }),
+      examine: () => examine({ ...parts, config, version, store, accounts }),
     }),
     ...refusalHandlers({ store }),
     ...billingHandlers({ store: readable, accounts }),

@@ -58,6 +58,7 @@ export function functionHandlers(deps: FunctionRoutes): FunctionHandlers {
   return {
     deploy: async ({ caller, body, request }) => {
       await deps.access.require(caller);
+      if (body.sharing !== undefined) await deps.directory.requireGroup(body.sharing);
       const answer = await deploy(deps, caller, body);
       const detail = `version ${answer.version}${body.sharing ? `, shared: ${body.sharing}` : ""}`;
       request.act = { action: "deploy", subject: `${caller.user}/${body.name}`, detail };
@@ -112,6 +113,7 @@ function changes({
     },
     shareFunction: async ({ caller, params, body, request }) => {
       const record = await own(caller, params, "share");
+      await directory.requireGroup(body.sharing);
       await catalog.setSharing(record, body.sharing);
       request.act = { action: "share", subject: labelOf(record), detail: body.sharing };
       return body;

@@ -15,7 +15,8 @@ export interface Account {
 
 /** A network directory answers within milliseconds; a hung one must not delay requests. */
 const lookupTimeoutMs = 5_000;
-const maxOutputBytes = 256 * 1024;
+/** Enough for a group of all users, whose line lists them. */
+const maxOutputBytes = 8 * 1024 * 1024;
 /** An administrator's changes take effect within this time. */
 const keptMs = 60_000;
 /** The most users that ask within keptMs on a large site. */
@@ -55,6 +56,12 @@ export class Accounts {
     });
   }
 
+  /** The name of a group as the directories have it; null if they have no such group. */
+  async groupNamed(name: string): Promise<string | null> {
+    const { output, status } = await run("getent", ["group", "--", name], notFound);
+    return status === notFound ? null : (output.split(":")[0] ?? null);
+  }
+
   /** The number of a user's own group. */
   async gidOf({ name }: Account): Promise<number> {
     const { output } = await run("id", ["-g", "--", name]);
@@ -67,6 +74,14 @@ export class Accounts {
    */
   slurmAccountsOf({ name }: Account): Promise<readonly string[]> {
     return kept(this.slurmAccounts, name, () => slurmAccounts(this.sacctmgr, name));
+  }
+
+  /** Whether Slurm's accounting has the account. */
+  async hasSlurmAccount(name: string): Promise<boolean> {
+    if (!plainName.test(name)) return false;
+    const args = ["--noheader", "--parsable2", "show", "account", `where`, `name=${name}`];
+    const { output } = await run(this.sacctmgr, [...args, "format=Account"]);
+    return output.split("\n").includes(name);
   }
 }
 
@@ -121,7 +136,7 @@ function run(
           reject(
             new GleanerError(
               "UNREACHABLE",
-              `${program} could not look up a user (${messageOf(error).split("\n")[0]}): check the controller's user directories (nsswitch.conf) and Slurm's accounting`,
+              `${program} could not look up a name (${messageOf(error).split("\n")[0]}): check the controller's user directories (nsswitch.conf) and Slurm's accounting`,
               { cause: error },
             ),
           );

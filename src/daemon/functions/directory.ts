@@ -10,7 +10,7 @@ import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
 import type { FunctionRef, VersionSelector } from "../../model/functions/reference.js";
 import { shownVersion } from "../../model/functions/reference.js";
-import { groupOf } from "../../model/functions/settings.js";
+import { groupOf, type Sharing } from "../../model/functions/settings.js";
 import type { Identity } from "../../model/invocation.js";
 import { uidIn } from "../../model/user.js";
 import type { Accounts } from "../auth/accounts.js";
@@ -18,7 +18,7 @@ import type { Catalog } from "./catalog.js";
 
 export interface DirectoryDependencies {
   readonly catalog: Pick<Catalog, "find" | "version">;
-  readonly accounts: Pick<Accounts, "byName" | "byUid" | "groupsOf">;
+  readonly accounts: Pick<Accounts, "byName" | "byUid" | "groupsOf" | "groupNamed">;
   readonly store: Pick<Store, "uidNamed">;
 }
 
@@ -69,6 +69,20 @@ export class Directory {
   async groupsOf({ uid }: Pick<Identity, "uid">): Promise<readonly string[]> {
     const account = await this.deps.accounts.byUid(uid);
     return account === null ? [] : this.deps.accounts.groupsOf(account);
+  }
+
+  /** Throws NOT_FOUND if `sharing` names a group of which nobody can be a member. */
+  async requireGroup(sharing: Sharing): Promise<void> {
+    const group = groupOf(sharing);
+    if (group === null) return;
+    const known = await this.deps.accounts.groupNamed(group);
+    if (known === group) return;
+    throw new GleanerError(
+      "NOT_FOUND",
+      known === null
+        ? `there is no Unix group ${group} where gleanerd runs: check the name with id -Gn`
+        : `the Unix group ${group} has the name ${known}: share with group:${known}`,
+    );
   }
 
   private async maySee(caller: Identity, { owner, sharing }: FunctionRecord): Promise<boolean> {

@@ -37,6 +37,7 @@ const accounts = {
   byName: async (name: string) => accountOf(people.find(({ user }) => user === name)),
   byUid: async (uid: number) => accountOf(people.find((each) => each.uid === uid)),
   groupsOf: async () => [],
+  groupNamed: async () => null,
   gidOf: async ({ uid }: { readonly uid: number }) => uid,
 };
 

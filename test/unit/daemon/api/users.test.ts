@@ -82,3 +82,11 @@ test("the system's own users are found by name and uid, with their groups", asyn
   expect(await accounts.byName("--help")).toBeNull();
   expect(await accounts.byUid(3_999_999_999)).toBeNull();
 });
+
+test("the system's own groups are found under their own name", async () => {
+  const accounts = new Accounts();
+  expect(await accounts.groupNamed("nogroup")).toBe("nogroup");
+  expect(await accounts.groupNamed("0")).toBe("root");
+  expect(await accounts.groupNamed("no-such-group")).toBeNull();
+  expect(await accounts.groupNamed("--help")).toBeNull();
+});

@@ -44,6 +44,7 @@ beforeEach(() => {
       name === "ada" ? { name, uid: ada.uid, shell: "/bin/sh" } : null,
     byUid: async (uid: number) => ({ name: `u${uid}`, uid, shell: "/bin/sh" }),
     groupsOf: async () => groups ?? Promise.reject(new Error("no answer")),
+    groupNamed: async (name: string) => name,
   };
   directory = new Directory({ catalog, accounts, store });
 });

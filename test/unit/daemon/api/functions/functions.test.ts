@@ -157,6 +157,19 @@ describe("lists and sharing", () => {
     );
   });
 
+  test.each([
+    ["group:nosuch", /^there is no Unix group nosuch where gleanerd runs: check the name/],
+    ["group:HEP", /^the Unix group HEP has the name hep: share with group:hep$/],
+  ])("sharing with %s is refused, and changes nothing", async (sharing, message) => {
+    await site.deploy("tile", "x", { sharing: "group:hep" });
+    const refused = { status: 404, ...named("NOT_FOUND", message) };
+    const path = "/v1/functions/-/tile";
+    expect(await site.api.send("PUT", `${path}/sharing`, ada, { sharing })).toMatchObject(refused);
+    expect(await site.deploy("tile", "y", { sharing })).toMatchObject(refused);
+    const { body } = await show("tile");
+    expect([body.sharing, body.versions.length]).toEqual(["group:hep", 1]);
+  });
+
   test("a function that is shared can be seen, and changed only by its owner", async () => {
     await site.deploy("tile", "x");
     const path = "/v1/functions/u1000/tile";
