@@ -13,6 +13,7 @@ import { BundleCache } from "./bundle-cache.js";
 import { Payloads } from "./payloads/payloads.js";
 import { makePublicFolder } from "./public-folder.js";
 import { RuntimePrograms } from "./runtime-programs.js";
+import { FirstStart } from "./seats/first-start.js";
 import { ForkedStart, type StartEvents } from "./standby/forked-start.js";
 import { alone, type Origin, Parents } from "./standby/parents.js";
 import { environmentOfFunction, Spares } from "./standby/spares.js";
@@ -144,6 +145,7 @@ function openWorkers(
       const work = workOf(spec, { ...order, workingDirectory: directory }, command, opened);
       return spawner.start(work, opened.group, events);
     };
+    const first = new FirstStart();
     const worker: Worker = new Worker(opened, {
       settings: order.command.settings,
       code: async () => {
@@ -152,10 +154,12 @@ function openWorkers(
       },
       payloads,
       leases,
+      first,
       spawn: (directory, events) => {
         isStarted = true;
         return (
-          spare?.take(events, worker) ?? startFrom(origin, worker, directory, events, startAlone)
+          spare?.take(events, worker) ??
+          startFrom(origin, { worker, first }, directory, events, startAlone)
         );
       },
       environment: spare === null ? undefined : environmentOfFunction(order),
@@ -174,7 +178,7 @@ function openWorkers(
 /** Forks a worker of a parent, or starts it alone. */
 function startFrom(
   origin: Origin,
-  worker: Worker,
+  { worker, first }: { readonly worker: Worker; readonly first: FirstStart },
   directory: string,
   events: StartEvents,
   startAlone: (directory: string, events: StartEvents) => RunHandle,
@@ -191,9 +195,13 @@ function startFrom(
     events,
     onProtocol: (socket) => worker.connected(socket),
     onOutput: (socket) => worker.prints(socket),
-    print: (bytes) => worker.print(bytes),
+    print: (bytes, source) => {
+      first.note(bytes, source);
+      worker.print(bytes);
+    },
     retire: () => worker.retire(),
     startAlone: () => {
+      first.failed();
       if (parent.whyUnfit !== null) worker.print(notForked(parent.whyUnfit));
       return startAlone(directory, events);
     },

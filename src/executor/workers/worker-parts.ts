@@ -6,6 +6,7 @@ import type { WorkerSettings } from "../../wire/calls.js";
 import type { WorkerFailure } from "../../workers/worker-failure.js";
 import type { RunHandle } from "../runtimes/runtime.js";
 import type { Payloads } from "./payloads/payloads.js";
+import type { FirstStart } from "./seats/first-start.js";
 import type { StartEvents } from "./standby/forked-start.js";
 import type { Leases } from "./work/leases.js";
 
@@ -15,6 +16,8 @@ export interface WorkerParts {
   readonly code: () => Promise<string>;
   readonly payloads: Pick<Payloads, "inputOf" | "sinkFor" | "logs">;
   readonly leases: Pick<Leases, "open">;
+  /** What its parent printed for it. */
+  readonly first?: FirstStart;
   /** Starts the process in the group, from which `connected` and `prints` follow. */
   readonly spawn: (directory: string, events: StartEvents) => RunHandle;
   /** Variables that its process does not have yet. */

@@ -4,7 +4,7 @@
 import type { Socket } from "node:net";
 import { setImmediate } from "../../clock.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
-import { notLoaded, type Progress } from "../../workers/answers.js";
+import { notLoaded } from "../../workers/answers.js";
 import { loadOrderOf } from "../../workers/load-order.js";
 import { WorkerChannel } from "../../workers/worker-channel.js";
 import type { WorkerFailure } from "../../workers/worker-failure.js";
@@ -52,7 +52,7 @@ export class Worker {
     readonly opened: OpenedGroup,
     private readonly parts: WorkerParts,
   ) {
-    this.running = new Seats(parts.payloads.logs);
+    this.running = new Seats(parts.payloads.logs, parts.first);
     this.meter = new WorkerMeter(opened.group);
     this.concurrency = parts.settings.concurrency;
   }
@@ -149,7 +149,7 @@ export class Worker {
       return;
     }
     this.channel = new WorkerChannel(socket, {
-      onLog: ({ callId, bytes }) => this.running.print(bytes, callId),
+      onLog: ({ callId, bytes }) => this.running.print(bytes, callId, "report"),
       onFault: (breach) => this.retire(breach),
       onClosed: (failure) => this.disconnected(failure),
     });
@@ -159,7 +159,7 @@ export class Worker {
 
   /** The connection of its standard output and error. */
   prints(socket: Socket): void {
-    socket.on("data", (piece: Buffer) => this.print(piece));
+    socket.on("data", (piece: Buffer) => this.running.print(piece, null, "output"));
     socket.resume();
   }
 
@@ -233,6 +233,7 @@ export class Worker {
     const { work, events, metered } = seat;
     this.meter.holds(metered);
     seat.hasBegun = true;
+    this.parts.first?.end();
     const end = work.begin(this.channel!);
     // While the worker begins, which is billed but not waited for.
     this.meter.begins(metered);
@@ -282,18 +283,15 @@ export class Worker {
 
   private end(end: RunEnd): void {
     if (this.state === "ended") return;
-    const progress = this.progress(this.state === "loaded");
+    const { broken, hasRuntime, state } = this;
+    const { setup, python, image } = this.parts.settings;
+    const settings = { hasSetup: setup !== null, python, image };
+    const progress = { broken, hasRuntime, hasLoaded: state === "loaded", ...settings };
     this.state = "ended";
     this.channel?.close();
     const { starter, endedBy, meter, running } = this;
     endSeats(running.empty(), { end, progress, starter, endedBy, meter });
     this.meter.close();
     this.parts.onGone();
-  }
-
-  private progress(hasLoaded: boolean): Progress {
-    const { broken, hasRuntime } = this;
-    const { setup, python, image } = this.parts.settings;
-    return { broken, hasRuntime, hasLoaded, hasSetup: setup !== null, python, image };
   }
 }

@@ -3,8 +3,10 @@
 import type { CallAttemptOrder } from "../../../wire/messages.js";
 import type { RunEvents } from "../../runtimes/runtime.js";
 import type { RunningLogs } from "../payloads/running-logs.js";
+import type { PrintSource } from "../standby/parent-parts.js";
 import type { Work } from "../work/work.js";
 import { CallLog } from "./call-log.js";
+import type { FirstStart } from "./first-start.js";
 import { Seat } from "./seat.js";
 
 export class Seats {
@@ -12,7 +14,10 @@ export class Seats {
   /** What was printed while no call was there. */
   private log = new CallLog();
 
-  constructor(private readonly logs: Pick<RunningLogs, "open" | "close">) {}
+  constructor(
+    private readonly logs: Pick<RunningLogs, "open" | "close">,
+    private readonly first: FirstStart | undefined,
+  ) {}
 
   get all(): readonly Seat[] {
     return [...this.seats];
@@ -49,9 +54,11 @@ export class Seats {
 
   /**
    * What names no call that is there goes to the one that has been there for longest, or waits for
-   * the next one.
+   * the next one. `source`: of the process itself.
    */
-  print(bytes: Buffer, callId: number | null): void {
+  print(printed: Buffer, callId: number | null, source: PrintSource | null = null): void {
+    const bytes = source === null ? printed : (this.first?.newOf(printed, source) ?? printed);
+    if (bytes.length === 0) return;
     const { all } = this;
     const named = callId === null ? undefined : all.find(({ work }) => work.id === callId);
     const seat = named ?? all[0];

@@ -10,7 +10,7 @@ import { emptyPollMs } from "../../containment/emptying.js";
 import { peakMbOf } from "../../node/usage.js";
 import type { ProcessEnd, ProcessEvents, RunHandle, Termination } from "../../runtimes/runtime.js";
 import type { Parent } from "./parent.js";
-import type { Forked, ForkOrder } from "./parent-parts.js";
+import type { Forked, ForkOrder, PrintSource } from "./parent-parts.js";
 import { cpuMsOfGroup, endOf, oomKillsIn } from "./process-end.js";
 
 /** Its connection tells its end at once, unless a process that it left keeps it open. */
@@ -28,7 +28,7 @@ export interface ForkedParts {
   readonly events: StartEvents;
   onProtocol(socket: Socket): void;
   onOutput(socket: Socket): void;
-  print(bytes: Buffer): void;
+  print(bytes: Buffer, source: PrintSource): void;
   /** Ends the worker after its present call. */
   retire(): void;
   /** Starts the worker by itself. Never throws. */

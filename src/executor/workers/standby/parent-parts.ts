@@ -30,6 +30,9 @@ export interface Problem {
   readonly isLasting: boolean;
 }
 
+/** A process's own output, and what its runtime reports: neither waits for the other. */
+export type PrintSource = "output" | "report";
+
 /** A worker that waits for its fork. */
 export interface ForkOrder {
   readonly directory: string;
@@ -37,7 +40,7 @@ export interface ForkOrder {
   /** false once it was killed. */
   isWanted(): boolean;
   /** Takes what the module prints while it is imported. */
-  print(bytes: Buffer): void;
+  print(bytes: Buffer, source: PrintSource): void;
 }
 
 export interface Forked {

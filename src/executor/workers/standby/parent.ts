@@ -11,7 +11,14 @@ import { emptyPollMs } from "../../containment/emptying.js";
 import type { RunHandle } from "../../runtimes/runtime.js";
 import { adopt, frozen } from "./adoption.js";
 import { askFork, refuse } from "./fork.js";
-import type { Forked, ForkOrder, Member, ParentParts, Problem } from "./parent-parts.js";
+import type {
+  Forked,
+  ForkOrder,
+  Member,
+  ParentParts,
+  PrintSource,
+  Problem,
+} from "./parent-parts.js";
 import { sharedBytes } from "./shared-memory.js";
 import type { Standby } from "./standby.js";
 
@@ -104,7 +111,7 @@ export class Parent implements Standby {
       return;
     }
     this.channel = new ParentChannel(socket, {
-      onLog: (_stream, bytes) => this.print(bytes),
+      onLog: (_stream, bytes) => this.print(bytes, "report"),
       onChildEnded: (fork, end) => {
         if (this.ends.has(fork)) this.ends.set(fork, end);
       },
@@ -115,7 +122,7 @@ export class Parent implements Standby {
 
   /** The connection of its standard output and error. */
   prints(socket: Socket): void {
-    socket.on("data", (bytes: Buffer) => this.print(bytes));
+    socket.on("data", (bytes: Buffer) => this.print(bytes, "output"));
     socket.resume();
   }
 
@@ -262,8 +269,8 @@ export class Parent implements Standby {
     this.isFrozen = false;
   }
 
-  private print(bytes: Buffer): void {
-    for (const order of this.orders) order.print(bytes);
+  private print(bytes: Buffer, source: PrintSource): void {
+    for (const order of this.orders) order.print(bytes, source);
   }
 }
 

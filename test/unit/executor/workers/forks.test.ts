@@ -147,6 +147,14 @@ test("a module that cannot be imported fails its call in its own words", async (
   expect(report.reason).toMatch(/nothing_of_this_name/);
 });
 
+test("what a parent printed before it failed is in the log once, and what the second start adds", async () => {
+  const setup = 'echo "loading modules"; echo "in $$"';
+  const code = await python("print('importing')\nimport nothing_of_this_name", { setup });
+  const log = logOf(await at.call(code));
+  expect(log).toMatch(/^loading modules\nin \d+\n(importing\n)?in \d+\n(importing\n)?$/);
+  expect(log!.match(/importing/g)).toHaveLength(1);
+});
+
 describe("a worker", () => {
   test.each([
     ["exits", "os._exit(3)", /exited with status 3/],
