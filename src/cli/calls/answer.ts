@@ -16,10 +16,11 @@ export interface EndedCall {
 }
 
 type Client = Pick<GleanerClient, "functions">;
+type ClientWithLogs = Client & Pick<GleanerClient, "callLog">;
 
 /** Returns the exit status: 1 if there is no result. */
 export async function printAnswer(
-  { functions }: Client,
+  client: ClientWithLogs,
   { id, state, reason, answer }: EndedCall,
   asJson: boolean,
 ): Promise<number> {
@@ -27,12 +28,19 @@ export async function printAnswer(
   if (asJson) print(json({ id, state, answer }));
   else if (answer === null) complain(`call ${id}: ${whyNone(state, reason)}`);
   else if (isDone && answer.payload.blob !== undefined)
-    process.stdout.write(await functions.getBlob(answer.payload.blob));
+    process.stdout.write(await client.functions.getBlob(answer.payload.blob));
   else showAnswer(`call ${id}`, answer);
-  if (!asJson && endedWithItsProcess(state, answer))
+  if (!asJson && endedWithItsProcess(state, answer) && (await hasPrinted(client, String(id))))
     complain(`note: what it printed before: glean show ${id} --log`);
   return isDone ? exitStatus.done : exitStatus.failed;
 }
+
+/** Without its log there is nothing to point to, for whatever reason it cannot be had. */
+const hasPrinted = (client: ClientWithLogs, id: string): Promise<boolean> =>
+  client.callLog(id).then(
+    ({ text }) => text !== "",
+    () => false,
+  );
 
 /** Only what it printed may say more. */
 const endedWithItsProcess = (

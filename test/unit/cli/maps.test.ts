@@ -248,6 +248,21 @@ test("show --answer says why there is none", async () => {
   expectSentence(await glean(["show", "9", "--answer"]), 1, /call 9: it is RUNNING/);
 });
 
+test.each([
+  ["printed something", "going\n", "glean: note: what it printed before: glean show 9 --log\n"],
+  ["printed nothing, or never ran", "", ""],
+])("show --answer of a call that %s and has no answer", async (_what, text, note) => {
+  shown({ state: "FAILED", reason: "it was killed by signal 11" });
+  world.answers["GET /v1/invocations/9/answer"] = () => ({
+    body: { state: "FAILED", answer: null },
+  });
+  world.answers["GET /v1/invocations/9/log"] = () => ({
+    body: { text, next: text.length, attempt: 1, isOver: true },
+  });
+  const { stderr } = await glean(["show", "9", "--answer"]);
+  expect(stderr).toBe(`glean: call 9: it was killed by signal 11\n${note}`);
+});
+
 test("show --answer of a map prints a line for each answer, page by page", async () => {
   shown({ state: "COMPLETED", arrayJobId: 9, arrayTaskId: 0 });
   world.answers["GET /v1/invocations/9/answers"] = ({ url }) => {
