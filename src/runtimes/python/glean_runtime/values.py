@@ -62,6 +62,8 @@ def _output_of(result: object) -> tuple[bytes, bytes]:
     try:
         text = _ENCODER.encode(result)
     except (TypeError, ValueError, RecursionError) as error:
-        message = f"the result cannot be sent as JSON: {error}"
+        # The handler is no `async def`, so nobody awaits what it returned.
+        advice = ": declare the handler with async def" if hasattr(result, "__await__") else ""
+        message = f"the result cannot be sent as JSON: {error}{advice}"
         raise UserError("output", type(error).__name__, message) from None
     return b"application/json", text.encode("utf-8", "backslashreplace")

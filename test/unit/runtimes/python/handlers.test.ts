@@ -182,12 +182,14 @@ describe("results", () => {
       "1",
       /cannot be sent as JSON: Object of type set is not JSON serializable/,
     ],
+    ["output", "later()", "1", /: Object of type coroutine is not .*: declare .* with async def$/],
     ["output", "float('nan')", "1", /cannot be sent as JSON: Out of range float values/],
     ["output", "loop()", "1", /cannot be sent as JSON: Circular reference detected/],
     ["output", "bytes(1001)", "1", /has 1001 bytes; the limit is 1000/],
   ])("an error of the %s: %s", async (kind, value, input, message) => {
     const loop = "def loop():\n    a = []\n    a.append(a)\n    return a\n";
-    const runtime = await start(`${loop}def handler(event): return ${value}`, {
+    const later = "async def later(): pass\n";
+    const runtime = await start(`${loop}${later}def handler(event): return ${value}`, {
       outputLimitBytes: 1_000,
     });
     const end = await runtime.call({ input: Buffer.from(input) });
