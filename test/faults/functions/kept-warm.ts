@@ -4,7 +4,7 @@
 import type { Workers } from "../../../src/executor/workers/workers.js";
 import { workerKey } from "../../../src/model/call.js";
 import type { World } from "../site/world.js";
-import type { WorkerRun } from "./worker-run.js";
+import type { WorkerRun } from "./worker/run.js";
 
 export class KeptWarm {
   private wanted: ReadonlyMap<string, number> = new Map();

@@ -17,7 +17,7 @@ import type { World } from "../site/world.js";
 import type { Process } from "../timeline.js";
 import { KeptWarm } from "./kept-warm.js";
 import { NodeCode } from "./node-code.js";
-import { WorkerRun } from "./worker-run.js";
+import { WorkerRun } from "./worker/run.js";
 
 /** No client of a simulated lease connects. */
 const hostId = "0f3b7a52-9d0e-4c7e-8a55-0d2f6f1f3a10";

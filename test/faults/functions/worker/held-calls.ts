@@ -1,7 +1,7 @@
 // The calls in a simulated worker, as its executor counts them: since when each holds the worker's
 // cores, and what its part of the time is.
 
-import type { AttemptKey } from "../../../src/wire/messages.js";
+import type { AttemptKey } from "../../../../src/wire/messages.js";
 
 /** A call that runs in it, by its id on the connection. */
 export interface Call {

@@ -1,6 +1,6 @@
 // What a simulated worker writes: the frames of the worker protocol.
 
-import { encodeFrame, encodeHead } from "../../../src/wire/worker/frame.js";
+import { encodeFrame, encodeHead } from "../../../../src/wire/worker/frame.js";
 import {
   type ErrorKind,
   encodeContentType,
@@ -9,13 +9,13 @@ import {
   encodeLoaded,
   encodeLogStream,
   type Load,
-} from "../../../src/wire/worker/messages.js";
+} from "../../../../src/wire/worker/messages.js";
 import {
   encodeServing,
   encodeUsage,
   type ServeUsage,
   type Serving,
-} from "../../../src/wire/worker/serving.js";
+} from "../../../../src/wire/worker/serving.js";
 
 const resultType = "text/plain";
 

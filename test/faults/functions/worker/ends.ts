@@ -1,6 +1,6 @@
 // How a simulated worker ends, as its glean-spawn and its call have it.
 
-import type { RunEnd } from "../../../src/executor/runtimes/runtime.js";
+import type { RunEnd } from "../../../../src/executor/runtimes/runtime.js";
 
 type Failed = RunEnd & { readonly kind: "failed" };
 

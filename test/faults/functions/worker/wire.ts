@@ -3,8 +3,8 @@
 
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
-import type { World } from "../site/world.js";
-import type { Process } from "../timeline.js";
+import type { World } from "../../site/world.js";
+import type { Process } from "../../timeline.js";
 
 export interface WorkerEnd {
   /** The executor writes them; they arrive later, if the worker still lives. */

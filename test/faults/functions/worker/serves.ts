@@ -1,12 +1,12 @@
 // What a simulated worker is told to do, and how it serves the clients of a lease: until it is told
 // to stop, crashes or is killed.
 
-import type { InvocationId } from "../../../src/model/ids.js";
-import type { AttemptKey } from "../../../src/wire/messages.js";
-import { decodeCallHead } from "../../../src/wire/worker/messages.js";
-import { decodeServe } from "../../../src/wire/worker/serving.js";
-import type { World } from "../site/world.js";
-import * as says from "./worker-says.js";
+import type { InvocationId } from "../../../../src/model/ids.js";
+import type { AttemptKey } from "../../../../src/wire/messages.js";
+import { decodeCallHead } from "../../../../src/wire/worker/messages.js";
+import { decodeServe } from "../../../../src/wire/worker/serving.js";
+import type { World } from "../../site/world.js";
+import * as says from "./says.js";
 
 export interface ServingWorker {
   readonly world: World;
