@@ -2,19 +2,23 @@
 
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
-import { hookProblemOf } from "../core/capacity/hook-check.js";
 import { describeUnkillable } from "../core/explain/unkillable.js";
 import { describeReason } from "../core/explain/waiting.js";
 import type { Store } from "../core/ports/store.js";
-import { counted } from "../model/counted.js";
-import type { Node } from "../model/slurm/node.js";
-import type { ClusterFacts } from "../model/slurm/snapshot.js";
 import type { DoctorAnswer, DoctorCheck } from "../wire/api/types.js";
 import { checkEncryption } from "./auth/tls.js";
 import { checkFunctionUsers, checkNames, type Directories } from "./auth/users-check.js";
 import type { Capacity } from "./capacity/capacity.js";
-import { checkFederation, checkSalloc } from "./capacity/doctor-checks.js";
 import { gpuProblems } from "./capacity/gpu-problems.js";
+import {
+  checkFederation,
+  checkHookConfig,
+  checkMemory,
+  checkPinning,
+  checkSalloc,
+  checkSlurm,
+  checkVersion,
+} from "./capacity/slurm-checks.js";
 import type { Drains } from "./executors/drains.js";
 import type { Launching } from "./executors/launching.js";
 import type { Pilots } from "./executors/pilots.js";
@@ -37,9 +41,6 @@ export interface DoctorDependencies {
   readonly pilots: Pilots | null;
 }
 
-/** The oldest release on which the parsers were tested. */
-const oldestSlurm = 22.05;
-
 /** Further nodes of one kind are only counted. */
 const maxShownNodes = 5;
 
@@ -51,7 +52,7 @@ export async function examine(deps: DoctorDependencies): Promise<DoctorAnswer> {
     checkVersion(deps.capacity),
     ...(deps.pilots === null
       ? [
-          checkHookConfig(deps),
+          checkHookConfig(deps.capacity, deps.config.programs),
           ...checkSalloc(deps.capacity),
           checkMemory(deps.capacity),
           checkPinning(deps.capacity),
@@ -68,64 +69,6 @@ export async function examine(deps: DoctorDependencies): Promise<DoctorAnswer> {
     ...checkNodes(deps),
   ];
   return { checks };
-}
-
-function checkSlurm(capacity: Capacity): DoctorCheck {
-  const name = "slurmctld";
-  if (capacity.snapshot === null || capacity.stale)
-    return {
-      name,
-      status: "failed",
-      detail: capacity.problem ?? "gleanerd has not read Slurm yet: try again in a few seconds",
-    };
-  if (capacity.problem !== null)
-    return { name, status: "warning", detail: `the last read failed: ${capacity.problem}` };
-  const { nodes, facts, unreadable } = capacity.snapshot;
-  if (unreadable.length > 0)
-    return {
-      name,
-      status: "warning",
-      detail: `${counted(unreadable.length, "line")} could not be read, for example: ${unreadable[0]}`,
-    };
-  return {
-    name,
-    status: "ok",
-    detail: `cluster ${facts.clusterName}, ${counted(nodes.length, "node")}, read ${capacity.snapshotAgeMs} ms ago`,
-  };
-}
-
-function checkVersion(capacity: Capacity): DoctorCheck {
-  const name = "Slurm version";
-  const version = capacity.snapshot?.facts.version ?? "";
-  const release = Number.parseFloat(version);
-  if (Number.isNaN(release)) return { name, status: "warning", detail: "not yet known" };
-  return release >= oldestSlurm
-    ? { name, status: "ok", detail: version }
-    : {
-        name,
-        status: "warning",
-        detail: `${version} is older than ${oldestSlurm}, the oldest tested release`,
-      };
-}
-
-/** Whether slurmd has loaded the plugin is checked per node. */
-const hookConfigured = {
-  prolog: "Prolog, Epilog and PrologFlags=Alloc are set",
-  spank: "PrologFlags=Alloc is set; executors look for the plugin in plugstack.conf and in slurmd",
-} as const;
-
-function checkHookConfig({ capacity, config }: DoctorDependencies): DoctorCheck {
-  const name = "hook in slurm.conf";
-  if (capacity.snapshot === null)
-    return {
-      name,
-      status: "failed",
-      detail: "gleanerd has not read Slurm yet: try again in a few seconds",
-    };
-  const problem = hookProblemOf(capacity.snapshot.facts, config.programs);
-  return problem === null
-    ? { name, status: "ok", detail: hookConfigured[config.programs.hook] }
-    : { name, status: "failed", detail: problem };
 }
 
 /** The replacement for the hook: without it no pilot is submitted. */
@@ -152,67 +95,6 @@ function checkPilotTime(config: Config): DoctorCheck {
         status: "warning",
         detail: `functions that ask for more than ${most} are refused, though functions.maxTimeLimitMs is ${maxTimeLimitMs}: raise the one or lower the other`,
       };
-}
-
-function checkMemory(capacity: Capacity): DoctorCheck {
-  const name = "memory of jobs";
-  const facts = capacity.snapshot?.facts;
-  if (facts === undefined)
-    return {
-      name,
-      status: "warning",
-      detail: "gleanerd has not read Slurm yet: try again in a few seconds",
-    };
-  if (!facts.memoryIsConsumable)
-    return {
-      name,
-      status: "warning",
-      detail:
-        "Slurm does not count memory here (SelectTypeParameters), so functions get only the memory share of their cores: set CR_Core_Memory to show the memory that is really free",
-    };
-  if (facts.coreSpecIsHidden)
-    return {
-      name,
-      status: "warning",
-      detail:
-        "jobs may leave cores to the system (AllowSpecResourcesUsage), which Slurm before 23.02 does not report to the prolog, so each job that starts on a node evicts every function there",
-    };
-  if (facts.maxMemoryPerCoreMb === null)
-    return {
-      name,
-      status: "warning",
-      detail:
-        "slurm.conf sets no MaxMemPerCPU, so each job that starts on a node evicts every function there: set it to keep the others running",
-    };
-  return { name, status: "ok", detail: boundOfMemory(capacity.snapshot!.nodes, facts) };
-}
-
-function boundOfMemory(nodes: readonly Node[], { maxMemoryPerCoreMb }: ClusterFacts): string {
-  const withGres = nodes.filter(({ hasGres }) => hasGres).length;
-  const bound = `a job has at most ${maxMemoryPerCoreMb} MB for each of its CPUs (MaxMemPerCPU), unless it asks for --overcommit`;
-  if (withGres === 0) return bound;
-  const places =
-    withGres === nodes.length ? "on all nodes" : `on ${withGres} of ${nodes.length} nodes`;
-  return `${bound}; this does not hold ${places}, which have GPUs or other generic resources: each job that starts there evicts every function`;
-}
-
-/** Where this fails, glean explain gives each node's reason. */
-function checkPinning(capacity: Capacity): DoctorCheck {
-  const name = "idle rest of nodes";
-  const facts = capacity.snapshot?.facts;
-  if (facts === undefined)
-    return {
-      name,
-      status: "warning",
-      detail: "gleanerd has not read Slurm yet: try again in a few seconds",
-    };
-  return {
-    name,
-    status: "ok",
-    detail: facts.jobsArePinned
-      ? "used: jobs are pinned to cores (TaskPlugin), so gleanerd asks Slurm for each job's cores"
-      : "used: jobs are not pinned to particular cores",
-  };
 }
 
 /** The nodes for each reason; nothing if no node has GPUs. */
