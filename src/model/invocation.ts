@@ -43,14 +43,17 @@ export const isFinal = (state: InvocationState): boolean =>
  * billed until its eviction. Every other end is billed and final, except FAILED without a start,
  * which may be tried on another node.
  */
-export type AttemptEnd =
-  | "COMPLETED"
-  | "FAILED"
-  | "CANCELLED"
-  | "TIMEOUT"
-  | "OUT_OF_MEMORY"
-  | "EVICTED"
-  | "LOST";
+export const attemptEnds = [
+  "COMPLETED",
+  "FAILED",
+  "CANCELLED",
+  "TIMEOUT",
+  "OUT_OF_MEMORY",
+  "EVICTED",
+  "LOST",
+] as const;
+
+export type AttemptEnd = (typeof attemptEnds)[number];
 
 export type AttemptState = "RUNNING" | AttemptEnd;
 

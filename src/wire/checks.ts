@@ -4,7 +4,7 @@ import type { PressureReport } from "../model/capacity/pressure.js";
 import type { UnkillableProcess, UnkillableReport } from "../model/capacity/unkillable.js";
 import type { JobId } from "../model/ids.js";
 import {
-  type AttemptEnd,
+  attemptEnds,
   type Notice,
   type StartFailure,
   type StartStage,
@@ -112,15 +112,7 @@ export const budgetFields = {
 
 const report = object<AttemptReport>({
   ...attemptKeyFields,
-  end: oneOf<AttemptEnd>(
-    "COMPLETED",
-    "FAILED",
-    "CANCELLED",
-    "TIMEOUT",
-    "OUT_OF_MEMORY",
-    "EVICTED",
-    "LOST",
-  ),
+  end: oneOf(...attemptEnds),
   exitCode: orNull(integer(0, 255)),
   signal: orNull(signalNumber),
   wallMs: milliseconds,

@@ -1,6 +1,10 @@
 // Slurm's names of states and of reasons, for listings that programs read.
 
-import type { Invocation, InvocationState } from "../../model/invocation.js";
+import {
+  type Invocation,
+  type InvocationState,
+  invocationTransitions,
+} from "../../model/invocation.js";
 
 /** The partition of all invocations. */
 export const partition = "gleaner";
@@ -48,17 +52,11 @@ export function slurmState(word: string): string | null {
 export function ownStates(state: string): readonly InvocationState[] {
   if (state === "DEADLINE") return ["CANCELLED"];
   if (state === "PREEMPTED") return ["FAILED"];
-  const own: readonly string[] = [
-    "PENDING",
-    "RUNNING",
-    "COMPLETED",
-    "FAILED",
-    "CANCELLED",
-    "TIMEOUT",
-    "OUT_OF_MEMORY",
-  ];
-  return own.includes(state) ? [state as InvocationState] : [];
+  return isOwn(state) ? [state] : [];
 }
+
+const isOwn = (state: string): state is InvocationState =>
+  Object.hasOwn(invocationTransitions, state);
 
 /** As Slurm would call it: a missed deadline and an eviction without a requeue have own names. */
 export function stateOf({ state, reason }: Pick<Invocation, "state" | "reason">): string {

@@ -18,6 +18,7 @@ import { quoted } from "../../values.js";
 import { formatWhen } from "../../when.js";
 import { defineDeploy } from "./deploy.js";
 import { defineLogs } from "./logs.js";
+import { part } from "./part.js";
 import { defineTest } from "./test.js";
 
 interface Form {
@@ -57,13 +58,6 @@ export const define: Define = (command, run) => {
     .action(run(remove));
   command.helpCommand(false).addHelpText("after", notes);
 };
-
-const part = (parent: Command, name: string, summary: string): Command =>
-  parent
-    .command(name)
-    .summary(summary)
-    .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
-    .option("--json", "one JSON document");
 
 function defineList(parent: Command, run: Run): void {
   part(parent, "list", "list your functions, and those that are shared with you")

@@ -6,6 +6,7 @@ import type { LeaseView } from "../../../sdk/index.js";
 import { type Context, exitStatus, type Run } from "../../context.js";
 import { type Column, complain, json, print, printable, table } from "../../output.js";
 import { parseIds, quoted } from "../../values.js";
+import { part } from "./part.js";
 
 interface Form {
   readonly json?: boolean;
@@ -22,13 +23,6 @@ export function defineLeaseParts(parent: Command, run: Run): void {
     .argument("<lease...>", "the leases' ids")
     .action(run(end));
 }
-
-const part = (parent: Command, name: string, summary: string): Command =>
-  parent
-    .command(name)
-    .summary(summary)
-    .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
-    .option("--json", "one JSON document");
 
 const columns: readonly Column<LeaseView>[] = [
   { title: "LEASE", text: ({ id }) => String(id), right: true },

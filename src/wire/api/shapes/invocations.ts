@@ -1,7 +1,13 @@
 // Shapes for invocations: submit, list, show, wait, cancel.
 
 import { z } from "zod";
-import type { Attempt, AttemptState, Identity, Invocation } from "../../../model/invocation.js";
+import {
+  type Attempt,
+  type AttemptState,
+  attemptEnds,
+  type Identity,
+  type Invocation,
+} from "../../../model/invocation.js";
 import { submission, submissionRequest } from "../../../model/shapes/submission.js";
 import { maxIdsLength, maxListed, maxNamedIds, maxWaitMs } from "../limits.js";
 import {
@@ -58,16 +64,7 @@ const invocationFields = {
 
 export const invocation = shapeOf<Invocation>()(z.strictObject(invocationFields));
 
-const attemptState = z.enum([
-  "RUNNING",
-  "COMPLETED",
-  "FAILED",
-  "CANCELLED",
-  "TIMEOUT",
-  "OUT_OF_MEMORY",
-  "EVICTED",
-  "LOST",
-] satisfies AttemptState[]);
+const attemptState = z.enum(["RUNNING", ...attemptEnds] satisfies AttemptState[]);
 
 export const attempt = shapeOf<Attempt>()(
   z.strictObject({
