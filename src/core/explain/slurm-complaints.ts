@@ -21,9 +21,9 @@ export function whatToCheck(
 ): string {
   if (/Munge encode failed/.test(complaint))
     return "check that munged is running on this machine (munge -n | unmunge)";
-  // slurmctld closes the connection without an answer if it cannot check who asks.
+  // slurmctld closes the connection without an answer if it rejects the credential, or crashes.
   if (/authentication|Zero Bytes were transmitted/i.test(complaint))
-    return "slurmctld is up, and refused the credential of this machine: check that this machine and slurmctld's have the same time (date) and the same munge key";
+    return "look into slurmctld's log, and check that this machine and slurmctld's have the same time (date) and the same munge key";
   return otherwise;
 }
 
