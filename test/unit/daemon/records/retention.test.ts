@@ -8,6 +8,15 @@ import { Retention } from "../../../../src/daemon/records/retention.js";
 const dayMs = 86_400_000;
 const log = pino({ enabled: false });
 
+/** The store's learned values, in memory. */
+function keptValues() {
+  const kept = new Map<string, string>();
+  return {
+    loadLearned: async (name: string) => kept.get(name) ?? null,
+    saveLearned: async (name: string, json: string) => void kept.set(name, json),
+  };
+}
+
 function pruner(answers: (number | Error)[]) {
   const asked: [number, number][] = [];
   const prune = async (beforeMs: number, limit: number): Promise<number> => {
@@ -16,7 +25,8 @@ function pruner(answers: (number | Error)[]) {
     if (answer instanceof Error) throw answer;
     return answer;
   };
-  return { asked, store: { prune, pruneAudit: async () => 0, pruneAnswers: async () => 0 } };
+  const none = async () => 0;
+  return { asked, store: { prune, pruneAudit: none, pruneAnswers: none, ...keptValues() } };
 }
 
 test("the removal repeats until nothing older than the retained whole days is left", async () => {
