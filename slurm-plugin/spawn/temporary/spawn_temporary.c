@@ -128,6 +128,17 @@ void spawn_temporary_tell(struct spawn_request *request)
 		request->env_count++;
 }
 
+/* Opens a command's folder, also if the command has forbidden that to its owner. Only this process's
+ * former user may change what is in the base, so nothing else can have the name meanwhile. */
+static int open_to_empty(int base, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int folder = openat(base, name, flags);
+	if (folder < 0 && errno == EACCES && fchmodat(base, name, 0700, 0) == 0)
+		folder = openat(base, name, flags);
+	return folder;
+}
+
 /* Becomes the folder's owner at the lowest priority, and empties it; dies with its parent. */
 static _Noreturn void empty_as(uid_t uid, gid_t gid, int base, const char *name, pid_t parent)
 {
@@ -137,7 +148,7 @@ static _Noreturn void empty_as(uid_t uid, gid_t gid, int base, const char *name,
 	(void)cpu_weight_idle_io();
 	if (!spawn_after_become(uid, gid, parent))
 		_exit(1);
-	int folder = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int folder = open_to_empty(base, name);
 	if (folder < 0 || fstat(folder, &is) != 0 || is.st_uid != geteuid())
 		_exit(1);
 	if ((is.st_mode & 0700) != 0700)

@@ -3,6 +3,7 @@
 
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -61,6 +62,16 @@ test("what a dead executor of the node has left is swept, and that of others is 
   folder.close();
   expect(readdirSync(above)).toHaveLength(2);
   expect(said).toEqual([]);
+});
+
+test("what a command has forbidden to its own user is swept, too", async () => {
+  const left = open()!.next();
+  mkdirSync(join(left, "deep"), { recursive: true });
+  if (process.geteuid!() === 0)
+    for (const each of [left, join(left, "deep")]) chownSync(each, 65_534, 65_534);
+  for (const each of [join(left, "deep"), left]) chmodSync(each, 0);
+  open();
+  await until(() => !existsSync(join(left, "..")));
 });
 
 test("is made again after something else has removed it", () => {
