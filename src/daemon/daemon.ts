@@ -2,7 +2,6 @@
 
 import { mkdirSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
-import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Config } from "../config.js";
@@ -17,7 +16,7 @@ import { Overdue } from "./executors/overdue.js";
 import { Cleaning } from "./functions/cleaning.js";
 import { Retention } from "./records/retention.js";
 import { apiServer } from "./serve.js";
-import { adaptersOf } from "./startup/adapters.js";
+import { adaptersOf, databaseOf } from "./startup/adapters.js";
 import { assemble, type Parts } from "./startup/assemble.js";
 import { recover } from "./startup/recovery.js";
 import { closeApi, inTime } from "./startup/shutdown.js";
@@ -50,7 +49,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { tls = null } = adapters;
   const acceptors = new Acceptors(log);
   const store = await openStore(
-    join(config.stateDirectory, "gleaner.db"),
+    databaseOf(config),
     options.storeWorkerFile,
     adapters.secrets.ledgerKey(),
   );

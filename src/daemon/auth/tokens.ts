@@ -3,6 +3,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import {
   chmodSync,
+  existsSync,
   linkSync,
   readFileSync,
   rmSync,
@@ -23,14 +24,16 @@ export class Secrets {
 
   /**
    * Reads the key file, or creates it on the first start: 32 random bytes, readable only by its
-   * owner.
+   * owner. If the database is there, another key sealed its ledger, and none is created.
    */
-  static load(file: string): Secrets {
+  static load(file: string, database: string | null = null): Secrets {
     try {
       return new Secrets(readKey(file));
     } catch (cause) {
       if (errorCodeOf(cause) !== "ENOENT") throw cause;
     }
+    if (database !== null && existsSync(database))
+      throw new GleanerError("CONFIG", `${file} is missing, and ${database} is not: ${restoreKey}`);
     // Links the complete file into place: a crash leaves either no key or a valid one.
     const made = `${file}.${process.pid}`;
     rmSync(made, { force: true }); // left by a crashed daemon with our pid
@@ -118,13 +121,16 @@ export class Secrets {
 const notAToken = () =>
   new GleanerError("NOT_IDENTIFIED", "this gleanerd did not issue the token: request a new one");
 
+const restoreKey =
+  "put the key back from your backup; if there is none, make another (umask 077; head -c 32 /dev/urandom > FILE), and glean bill --verify will complain of all earlier postings";
+
 function readKey(file: string): Buffer {
   const key = readFileSync(file);
   const { mode } = statSync(file);
   if (key.length !== keyBytes)
     throw new GleanerError(
       "CONFIG",
-      `${file} has ${key.length} bytes instead of ${keyBytes}: remove it and restart gleanerd (which replaces all executors)`,
+      `${file} has ${key.length} bytes instead of ${keyBytes}: ${restoreKey}`,
     );
   if ((mode & 0o077) !== 0)
     throw new GleanerError(

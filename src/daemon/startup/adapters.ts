@@ -41,12 +41,15 @@ export interface Adapters {
   readonly newName: () => string;
 }
 
+export const databaseOf = ({ stateDirectory }: Config): string =>
+  join(stateDirectory, "gleaner.db");
+
 /**
  * The real ones, as configured. Throws CONFIG if the key file or an adapter's files are invalid.
  */
 export function adaptersOf(config: Config): Adapters {
   const bundle = bundleOf(config);
-  const secrets = Secrets.load(join(config.stateDirectory, "key"));
+  const secrets = Secrets.load(join(config.stateDirectory, "key"), databaseOf(config));
   return {
     cluster: createCluster(config),
     launcher: createLauncher(config, bundle, secrets),

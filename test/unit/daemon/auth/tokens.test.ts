@@ -40,9 +40,18 @@ test("the secret is created even if a process with the same pid crashed while cr
   expect(readdirSync(folder)).toEqual(["key"]);
 });
 
+test("no secret is created beside a database that another one has sealed", () => {
+  const database = join(folder, "gleaner.db");
+  writeFileSync(database, "");
+  expect(() => Secrets.load(file, database)).toThrow(
+    /key is missing, and .*gleaner.db is not: put the key back from your backup/,
+  );
+  expect(readdirSync(folder)).toEqual(["gleaner.db"]);
+});
+
 test.each([
   ["that others may read", 32, 0o640, /is readable by other users/],
-  ["of a wrong length", 31, 0o600, /has 31 bytes instead of 32: remove it/],
+  ["of a wrong length", 31, 0o600, /has 31 bytes instead of 32: put the key back from your backup/],
 ])("a secret %s is refused", (_what, bytes, mode, sentence) => {
   writeFileSync(file, Buffer.alloc(bytes));
   chmodSync(file, mode);
