@@ -128,8 +128,8 @@ void spawn_temporary_tell(struct spawn_request *request)
 		request->env_count++;
 }
 
-/* Opens a command's folder, also if the command has forbidden that to its owner. Only this process's
- * former user may change what is in the base, so nothing else can have the name meanwhile. */
+/* Opens a command's folder, also if the command has forbidden that to its owner. Only root, or the
+ * executor's user, may change what is in the base, so nothing else can get the name meanwhile. */
 static int open_to_empty(int base, const char *name)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;

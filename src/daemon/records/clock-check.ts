@@ -17,7 +17,7 @@ export class ClockCheck {
 
   /**
    * null if what is old may be removed; otherwise by how much the clock is later than it was. After
-   * a day of doubt the clock is believed: gleanerd was off for so long.
+   * a day of doubt the clock is believed: gleanerd was off for that time.
    */
   async jumpMs(): Promise<number | null> {
     const kept = await this.store.loadLearned(name);
