@@ -30,7 +30,7 @@ export class Liveness {
   expect(record: ExecutorRecord, withinMs: number): void {
     this.heard(record);
     const late = () =>
-      this.deps.late(record, `it did not connect within ${withinMs} ms${record.whyItWaits}`);
+      this.deps.late(record, `it did not connect within ${withinMs} ms: ${record.whyItWaits}`);
     this.timers.set(record.id, setTimeout(late, withinMs));
   }
 

@@ -199,9 +199,11 @@ export class ExecutorRecord implements Executor {
     return Math.max(0, nowMs() - this.startedAtMs);
   }
 
-  /** For a pilot that Slurm makes wait, the end of a sentence; else empty. */
+  /** The end of a sentence about an executor that does not connect. */
   get whyItWaits(): string {
-    return this.waitReason === null ? "" : `: Slurm makes its pilot wait (${this.waitReason})`;
+    if (this.waitReason !== null) return `Slurm makes its pilot wait (${this.waitReason})`;
+    const log = this.placement === "pilot" ? "pilot" : "executor";
+    return `look into ${log}-${this.node}.log on its node (logDirectory)`;
   }
 
   get usedCores(): number {
