@@ -1,6 +1,8 @@
-// Keeps a lease: renews it, and follows which workers it has, until it ends.
+// Keeps a lease: renews it, and follows which workers it has, until it ends. If calls still come
+// then, another lease takes its place.
 
 import { setTimeout as pause } from "node:timers/promises";
+import { monotonicMs } from "../../clock.js";
 import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { LeaseView } from "../../wire/api/types.js";
 import type { LeaseClient } from "../functions/lease-client.js";
@@ -12,6 +14,9 @@ const defaultWaitMs = 10_000;
 const renewalsPerTtl = 3;
 const followMs = 30_000;
 const pauseMs = 500;
+/** Between two requests for a lease in the place of one that has ended: twice as long each time. */
+const firstReplaceMs = 250;
+const longestReplaceMs = 8_000;
 
 /**
  * Requests a lease and keeps it; `onChange` is called with the grant first. Rejects with
@@ -44,8 +49,12 @@ export async function keepLease(
 }
 
 export class LeaseKeeper {
-  private readonly stopped = new AbortController();
-  private readonly done: Promise<unknown>;
+  /** Of the lease that is kept now. */
+  private over = new AbortController();
+  private done: Promise<unknown>;
+  private isStopped = false;
+  private askedAtMs = monotonicMs();
+  private replaceInMs = 0;
 
   constructor(
     private readonly client: LeaseClient,
@@ -54,7 +63,7 @@ export class LeaseKeeper {
     private readonly ttlMs: number,
     private readonly onChange: (lease: LeaseView) => void,
   ) {
-    this.done = Promise.all([this.follow(), this.renew()]);
+    this.done = this.keep();
   }
 
   get current(): LeaseView {
@@ -65,13 +74,25 @@ export class LeaseKeeper {
     return this.lease.state === "ENDED";
   }
 
+  /** A call has no worker: another lease is requested if this one has ended, but not too often. */
+  replace(): void {
+    const sinceMs = monotonicMs() - this.askedAtMs;
+    if (!this.isOver || this.isStopped || sinceMs < this.replaceInMs) return;
+    const nextMs = Math.min(longestReplaceMs, this.replaceInMs * 2);
+    this.replaceInMs = sinceMs > longestReplaceMs ? firstReplaceMs : nextMs || firstReplaceMs;
+    this.askedAtMs = monotonicMs();
+    this.done = this.keepAnother(this.done);
+    this.put({ ...this.lease, state: "PENDING", reason: null, workers: [] });
+  }
+
   /** Ends the lease. If gleanerd is away, it ends by itself once it was not renewed. */
   async end(): Promise<void> {
     const wasOver = this.isOver;
-    this.stopped.abort();
+    this.isStopped = true;
+    this.over.abort();
     await this.done;
     if (wasOver) return;
-    this.change({ ...this.lease, state: "ENDED", reason: "ended by its client", workers: [] });
+    this.put({ ...this.lease, state: "ENDED", reason: "ended by its client", workers: [] });
     try {
       await this.client.end(this.lease.id);
     } catch (error) {
@@ -80,8 +101,24 @@ export class LeaseKeeper {
     }
   }
 
+  private keep(): Promise<unknown> {
+    return Promise.all([this.follow(), this.renew()]);
+  }
+
+  private async keepAnother(before: Promise<unknown>): Promise<void> {
+    this.over = new AbortController();
+    const { signal } = this.over;
+    await before;
+    try {
+      this.change(await this.request(signal));
+    } catch (error) {
+      this.change({ ...this.lease, state: "ENDED", reason: messageOf(error) });
+    }
+    await this.keep();
+  }
+
   private async follow(): Promise<void> {
-    const { signal } = this.stopped;
+    const { signal } = this.over;
     await this.untilOver(async () => {
       const { id, revision } = this.lease;
       const lease = await this.client.follow(id, revision, followMs, signal).catch((error) => {
@@ -96,7 +133,7 @@ export class LeaseKeeper {
 
   private async renew(): Promise<void> {
     await this.untilOver(async () => {
-      await pause(this.ttlMs / renewalsPerTtl, undefined, { signal: this.stopped.signal });
+      await pause(this.ttlMs / renewalsPerTtl, undefined, { signal: this.over.signal });
       const { id } = this.lease;
       await this.client.renew(id, this.ttlMs).catch((error) => {
         // follow() learns why, and may get another lease.
@@ -107,7 +144,7 @@ export class LeaseKeeper {
 
   /** Workers serve on while gleanerd is away; a lease that it does not know has ended. */
   private async untilOver(step: () => Promise<void>): Promise<void> {
-    const { signal } = this.stopped;
+    const { signal } = this.over;
     while (!this.isOver && !signal.aborted) {
       try {
         await step();
@@ -122,8 +159,12 @@ export class LeaseKeeper {
 
   private change(lease: LeaseView): void {
     if (this.isOver) return;
+    if (lease.state === "ENDED") this.over.abort();
+    this.put(lease);
+  }
+
+  private put(lease: LeaseView): void {
     this.lease = lease;
-    if (this.isOver) this.stopped.abort();
     this.onChange(lease);
   }
 }

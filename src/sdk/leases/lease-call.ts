@@ -44,7 +44,6 @@ export class LeaseCall implements QueuedCall {
   readonly body: Uint8Array;
   readonly deadlineMs: number;
   attempt = 1;
-  waitsSinceMs = 0;
   private isEnded = false;
   /** Stops it where it went. */
   private elsewhere: AbortController | null = null;

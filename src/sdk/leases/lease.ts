@@ -53,13 +53,12 @@ export async function openLease(
   parts: LeaseParts,
   options: LeaseOptions & { readonly retry?: LeaseRetry },
 ): Promise<Lease> {
-  const lines = new Lines();
   let keeper: LeaseKeeper | null = null;
+  const lines = new Lines(() => keeper?.replace());
   try {
-    keeper = await keepLease(parts.leases, options, (lease) => {
-      if (lease.state === "ENDED") lines.end();
-      else lines.follow(lease.workers);
-    });
+    keeper = await keepLease(parts.leases, options, ({ workers, state }) =>
+      lines.follow(workers, state !== "ENDED"),
+    );
     await lines.tried();
     const ownMs = keeper.current.timeLimitMs;
     // gleanerd refuses a call that asks for more time than its function has.
@@ -98,12 +97,12 @@ export class Lease implements AsyncDisposable {
     };
   }
 
-  /** As `glean lease list` and `glean explain` know it. */
+  /** As `glean lease list` and `glean explain` know it; another one once it was replaced. */
   get id(): string {
     return String(this.keeper.current.id);
   }
 
-  /** ENDED if it was ended, by whomever: calls go through gleanerd then. */
+  /** ENDED if it was ended, by whomever: the next call asks for another one, PENDING until then. */
   get state(): LeaseState {
     return this.keeper.current.state;
   }

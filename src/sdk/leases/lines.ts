@@ -9,14 +9,13 @@ import { type DirectCall, DirectLine } from "./direct-line.js";
 
 /** A call while it waits for a worker. */
 export interface QueuedCall extends DirectCall {
-  waitsSinceMs: number;
   /** No worker of the lease can be reached; resolves once the call has ended another way. */
   noWorker(): Promise<void>;
   expire(): void;
 }
 
 const sweepMs = 100;
-/** A replacement is there by then, or the call goes another way. */
+/** A replacement is there by then, or calls go another way until it comes. */
 const replacementMs = 1_000;
 /** Calls through gleanerd at once: a program that sent thousands to its workers keeps the rest. */
 const maxElsewhere = 32;
@@ -50,8 +49,15 @@ export class Lines {
   private readonly waiting: QueuedCall[] = [];
   private readonly sweeps = setInterval(() => this.sweep(), sweepMs);
   private isOver = false;
+  /** There is a lease, whose workers may come. */
+  private isLeased = true;
+  /** Since when no worker could be reached; null while one can. */
+  private lackSinceMs: number | null = null;
   private elsewhere = 0;
   private onTried: (() => void) | null = null;
+
+  /** `onLack`: no worker can be reached, and a call waits. */
+  constructor(private readonly onLack: () => void) {}
 
   /** How many workers are connected. */
   get ready(): number {
@@ -61,7 +67,8 @@ export class Lines {
   }
 
   /** Connects to workers that are new, and leaves those that are gone. */
-  follow(endpoints: readonly LeaseEndpoint[]): void {
+  follow(endpoints: readonly LeaseEndpoint[], isLeased: boolean): void {
+    this.isLeased = isLeased;
     const there = new Set(endpoints.map(({ worker }) => worker));
     for (const [worker, link] of this.links)
       if (!there.has(worker)) {
@@ -72,6 +79,7 @@ export class Lines {
       }
     for (const endpoint of endpoints) this.keep(endpoint);
     this.pump();
+    if (!isLeased) this.sendElsewhere();
   }
 
   /** Resolves once each worker was connected, or could not be. */
@@ -85,7 +93,7 @@ export class Lines {
   submit(call: QueuedCall, nowMs: number): void {
     const line = this.waiting.length === 0 ? this.choose() : null;
     if (line !== null) line.send(call, nowMs);
-    else this.queue(call, nowMs);
+    else this.queue(call);
   }
 
   /** Nobody waits for it any more. */
@@ -98,17 +106,11 @@ export class Lines {
     }
   }
 
-  /** Calls go other ways from now on; those in workers may still be answered. */
-  end(): void {
-    this.isOver = true;
-    this.follow([]);
-    this.sendElsewhere();
-  }
-
-  /** Resolves nothing any more: calls in workers are lost. */
+  /** Calls go other ways from now on; nobody waits for those in workers. */
   close(): void {
     clearInterval(this.sweeps);
-    this.end();
+    this.isOver = true;
+    this.follow([], false);
   }
 
   /** Its calls may still be answered: a worker whose lease ends closes the connection itself. */
@@ -121,25 +123,32 @@ export class Lines {
     setTimeout(() => line.close("its lease ended, and no answer came"), leavingMs).unref();
   }
 
-  private queue(call: QueuedCall, nowMs: number): void {
-    call.waitsSinceMs = nowMs;
+  private queue(call: QueuedCall): void {
     this.waiting.push(call);
-    if (this.isOver) this.sendElsewhere();
+    this.sendElsewhere();
   }
 
-  /** The calls that have waited long enough for a replacement, as far as there is room. */
+  /** What has no worker, if a replacement does not come in time, as far as there is room. */
   private sendElsewhere(): void {
-    const untilMs = this.isOver ? Number.POSITIVE_INFINITY : monotonicMs() - replacementMs;
-    while (this.elsewhere < maxElsewhere && this.ready === 0) {
-      const [first] = this.waiting;
-      if (first === undefined || first.waitsSinceMs > untilMs) return;
-      this.waiting.shift();
+    if (this.ready > 0) this.lackSinceMs = null;
+    else {
+      this.lackSinceMs ??= monotonicMs();
+      if (this.waiting.length > 0) this.onLack();
+    }
+    while (this.mayLeaveLease && this.elsewhere < maxElsewhere) {
+      const first = this.waiting.shift();
+      if (first === undefined) return;
       this.elsewhere++;
       void first.noWorker().then(() => {
         this.elsewhere--;
         this.sendElsewhere();
       });
     }
+  }
+
+  private get mayLeaveLease(): boolean {
+    if (!this.isLeased) return true;
+    return this.lackSinceMs !== null && monotonicMs() - this.lackSinceMs >= replacementMs;
   }
 
   private pump(): void {

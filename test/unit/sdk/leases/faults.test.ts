@@ -114,6 +114,34 @@ test("a lease that a restarted gleanerd does not know is requested again, and ca
   expect(lease).toMatchObject({ id: "8", state: "ACTIVE" });
 });
 
+test("a lease that has ended is followed by another one as soon as a call needs it", async () => {
+  const [first, next] = [await scripted(good), await scripted(good, "8.1")];
+  const leasing = new Leasing([first.endpoint]);
+  lease = await leasing.open();
+  first.stop();
+  leasing.change([], "ENDED");
+  while (lease.state !== "ENDED") await new Promise(setImmediate);
+  expect(leasing.asked.filter((asked) => asked === "POST /v1/leases")).toHaveLength(1);
+  leasing.state = "ACTIVE";
+  leasing.forget([next.endpoint]);
+  await expect(lease.invoke(1)).resolves.toBe("1");
+  expect(lease).toMatchObject({ id: "8", state: "ACTIVE" });
+  expect(leasing.elsewhere).toEqual([]);
+  await lease.end();
+  expect(leasing.asked.at(-1)).toBe("POST /v1/leases/8/end");
+});
+
+test("without another lease calls go through gleanerd, which is not asked for one by each", async () => {
+  const worker = await scripted(good);
+  const leasing = new Leasing([worker.endpoint]);
+  lease = await leasing.open();
+  leasing.change([], "ENDED");
+  while (lease.state !== "ENDED") await new Promise(setImmediate);
+  for (let each = 0; each < 20; each++) await expect(lease.invoke(1)).resolves.toBe("by gleanerd");
+  expect(leasing.asked.filter((asked) => asked === "POST /v1/leases")).toHaveLength(2);
+  expect(lease.state).toBe("ENDED");
+});
+
 test("a call has a deadline, also one that nobody can run", async () => {
   const worker = await scripted(() => {});
   const leasing = new Leasing([worker.endpoint]);

@@ -159,6 +159,76 @@ with gleaner.connect() as site, site.lease("work") as lease:
     expect(urls).not.toContain("/v1/leases/9/end");
   });
 
+  test("gets another lease as soon as a call needs it, once the one that it had has ended", async () => {
+    const handler = { handler: "f.py:work" };
+    grant(await startServing(parts.command, code, { ...handler, worker: "9.1" }));
+    const { endpoint } = await startServing(parts.command, code, { ...handler, worker: "10.1" });
+    const { answers } = world;
+    const grantFirst = answers["POST /v1/leases"]!;
+    answers["POST /v1/leases"] = (request) => {
+      const ended = { ...granted, id: 9, state: "ENDED", revision: 2, workers: [] };
+      answers["GET /v1/leases/9"] = () => ({ body: ended });
+      answers["POST /v1/leases"] = () => refusal(503, "LEASE_NOT_GRANTED", "there is no room");
+      return grantFirst(request);
+    };
+    answers["POST /v1/leases/10/renew"] = () => ({ body: { expiresInMs: 9_000, revision: 1 } });
+    answers["POST /v1/leases/10/end"] = () => ({ body: { state: "ENDED" } });
+    const again = () => ({ body: { ...granted, id: 10, workers: [endpoint] } });
+    let calls = 0;
+    answers["POST /v1/calls"] = () => {
+      // There is room then.
+      if (++calls === 20)
+        Object.assign(answers, { "POST /v1/leases": again, "GET /v1/leases/10": again });
+      return { body: { id: 7, invocation: null, answer: null } };
+    };
+    const found = await run(`
+import json, time, gleaner
+with gleaner.connect() as site, site.lease("work") as lease:
+    while lease.state != "ENDED":
+        time.sleep(0.01)
+    over_gleanerd = [lease.invoke(n) for n in range(20)]
+    while lease.id == "9":
+        lease.invoke(1)
+        time.sleep(0.01)
+    print(json.dumps([over_gleanerd, lease.state, lease.invoke(4)[0]]))`);
+    expect(found).toEqual([Array(20).fill("over gleanerd"), "ACTIVE", 4]);
+    const asked = world.requests.filter(({ url }) => url === "/v1/leases");
+    expect(asked.length).toBeLessThanOrEqual(5);
+    expect(world.requests.map(({ url }) => url)).toContain("/v1/leases/10/end");
+  });
+
+  test.each([
+    [
+      "is left to the parent by a forked process that leaves its block",
+      `
+with gleaner.connect() as site, site.lease("work") as lease:
+    child = os.fork()
+    if child == 0:
+        sys.exit(0)
+    os.waitpid(child, 0)
+    print(json.dumps([lease.state, lease.invoke(3)[0]]), flush=True)`,
+    ],
+    [
+      "ends if its program forgets it",
+      `
+site = gleaner.connect()
+site.lease("work", ttl=0.3).invoke(1)
+while not any(each.name == "gleaner-lease" for each in threading.enumerate()):
+    time.sleep(0.01)
+while any(each.name == "gleaner-lease" for each in threading.enumerate()):
+    time.sleep(0.01)
+print(json.dumps(["ACTIVE", 3]))`,
+    ],
+  ])("a lease %s, and is ended once", async (_how, program) => {
+    grant(await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" }));
+    expect(await run(`import json, os, sys, threading, time, gleaner\n${program}`)).toEqual([
+      "ACTIVE",
+      3,
+    ]);
+    const ends = world.requests.filter(({ url }) => url === "/v1/leases/9/end");
+    expect(ends).toHaveLength(1);
+  });
+
   test("does not repeat a call that may have run, if its caller says so", async () => {
     grant(await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" }));
     const found = await run(`

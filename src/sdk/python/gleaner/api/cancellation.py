@@ -59,10 +59,11 @@ def pause(seconds: float, cancellation: Optional[Cancellation]) -> None:
 def holding(lock: threading.Lock, cancellation: Optional[Cancellation]) -> Iterator[None]:
     """With the lock; raises CANCELLED if the call is cancelled while others have it."""
     if cancellation is None:
-        lock.acquire()
-    else:
-        while not lock.acquire(timeout=_LOOK_S):
-            cancellation.check()
+        with lock:
+            yield
+        return
+    while not lock.acquire(timeout=_LOOK_S):
+        cancellation.check()
     try:
         yield
     finally:

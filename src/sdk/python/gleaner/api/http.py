@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
 import select
 import socket
@@ -15,6 +14,7 @@ import time
 from email.message import Message
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
+from .. import forks
 from ..errors import BrokenOffError, GleanerError, RefusedForNowError
 from .cancellation import Cancellation
 from .settings import Address
@@ -54,8 +54,8 @@ class Http:
         self.address = address
         self._lock = threading.Lock()
         self._idle: List[Tuple[http.client.HTTPConnection, float]] = []
-        self._pid = os.getpid()
         self._tls: Optional[ssl.SSLContext] = None
+        forks.watch(self)
 
     def send(self, request: Request, token: Optional[str] = None) -> Any:
         """The JSON or the bytes of the answer. Raises gleanerd's own error, UNREACHABLE if nothing
@@ -116,11 +116,12 @@ class Http:
         for connection, _ in idle:
             connection.close()
 
+    def begin_anew(self) -> None:
+        self._lock = threading.Lock()
+        self._idle = []
+
     def _take(self) -> Optional[http.client.HTTPConnection]:
         with self._lock:
-            if self._pid != os.getpid():
-                # Forked: they belong to the parent.
-                self._pid, self._idle = os.getpid(), []
             while self._idle:
                 connection, since = self._idle.pop()
                 if time.monotonic() - since < _IDLE_S and not _has_ended(connection):

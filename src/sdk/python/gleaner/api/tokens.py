@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any, Optional, Tuple
 
+from .. import forks
 from .cancellation import Cancellation, holding
 from .http import Http, Request
 from .munge import credential_payload, make_credential
@@ -36,6 +37,10 @@ class Tokens:
         self._key = json.dumps(key, separators=(",", ":"), ensure_ascii=False)
         self._lock = threading.Lock()
         self._current: Optional[str] = None
+        forks.watch(self)
+
+    def begin_anew(self) -> None:
+        self._lock = threading.Lock()
 
     def get(self, cancellation: Optional[Cancellation]) -> str:
         with holding(self._lock, cancellation):

@@ -1,5 +1,5 @@
-"""Keeps a lease: renews it and follows which workers it has, in a thread of its own, until its
-end."""
+"""Keeps a lease: renews it and follows which workers it has, in a thread of its own, until its end.
+If calls still come then, another lease takes its place."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 import uuid
 from typing import Any, Callable, Dict, Sequence
 
+from .. import forks
 from ..api.client import Api
 from ..errors import GleanerError
 
@@ -15,6 +16,10 @@ _RENEWALS_IN_TTL = 3
 _TERMINAL = ("TERMINATING", "ENDED")
 #: A lease ends by itself once it is not renewed.
 _GONE = ("UNREACHABLE", "NOT_FOUND")
+
+#: Between two requests for a lease in the place of one that has ended: twice as long each time.
+_FIRST_REPLACE_S = 0.25
+_LONGEST_REPLACE_S = 8.0
 
 #: Hears the endpoints that a lease has now.
 Update = Callable[[Sequence[Dict[str, Any]]], None]
@@ -26,31 +31,92 @@ class Keeper:
         self._asked = asked
         self._ttl_ms = int(asked["ttlMs"])
         self._update = update
+        self.state: Dict[str, Any] = {}
+        self.id = ""
+        self._asked_at = time.monotonic()
+        self._replace_in_s = 0.0
+        self._is_own = True
+        #: Nothing refers to its lease any more, which nobody has ended.
+        self.is_abandoned = False
         self._lock = threading.Lock()
         self._has_ended = threading.Event()
         self._change(self._begin())
-        threading.Thread(target=self._follow, name="gleaner-lease", daemon=True).start()
+        self._start(self._follow)
+        forks.watch(self)
 
     @property
     def is_over(self) -> bool:
         return self._has_ended.is_set() or self.state["state"] in _TERMINAL
+
+    def replace(self, now: float) -> None:
+        """A call has no worker: another lease is requested if this one has ended, but not too
+        often."""
+        with self._lock:
+            if self._has_ended.is_set() or self._thread.is_alive():
+                return
+            if not self._is_own:
+                # The parent renews it, and has another one then.
+                if self.state["state"] != "ENDED":
+                    self._start(self._follow)
+                return
+            if self.state["state"] != "ENDED":
+                return
+            since_s = now - self._asked_at
+            if since_s < self._replace_in_s:
+                return
+            next_s = min(_LONGEST_REPLACE_S, self._replace_in_s * 2)
+            is_first = since_s > _LONGEST_REPLACE_S or next_s == 0
+            self._replace_in_s = _FIRST_REPLACE_S if is_first else next_s
+            self._asked_at = now
+            self.state = {**self.state, "state": "PENDING", "workers": []}
+            self._start(self._follow_another)
 
     def end(self) -> None:
         with self._lock:
             if self._has_ended.is_set():
                 return
             self._has_ended.set()
+            was_over = self.state["state"] == "ENDED"
             self.state = self._ended("its program ended it")
-        self._end(self.id)
+        if self._is_own and not was_over:
+            self._end(self.id)
+
+    def begin_anew(self) -> None:
+        """In a forked process, which follows the lease from the first call on that needs it."""
+        self._is_own = False
+        self._lock = threading.Lock()
+        has_ended = self._has_ended.is_set()
+        self._has_ended = threading.Event()
+        if has_ended:
+            self._has_ended.set()
+
+    def _start(self, run: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=run, name="gleaner-lease", daemon=True)
+        self._thread.start()
+
+    def _follow_another(self) -> None:
+        try:
+            state = self._begin()
+        except GleanerError as error:
+            self._change(self._ended(str(error)))
+            return
+        if self._change(state):
+            self._follow()
+        else:
+            # The program ended it meanwhile.
+            self._end(str(state["id"]))
 
     def _follow(self) -> None:
         wait_ms = max(100, self._ttl_ms // _RENEWALS_IN_TTL)
         renew_at = 0.0
         while self.state["state"] != "ENDED":
             try:
+                if self.is_abandoned:
+                    self.end()
+                    return
                 state = self._next(wait_ms)
-                is_due = time.monotonic() >= renew_at and not self._has_ended.is_set()
-                if is_due and state["state"] not in _TERMINAL:
+                is_wanted = self._is_own and not self._has_ended.is_set()
+                if is_wanted and time.monotonic() >= renew_at and state["state"] not in _TERMINAL:
                     renew_at = time.monotonic() + wait_ms / 2000
                     self._renew(str(state["id"]))
             except GleanerError as error:
@@ -68,7 +134,7 @@ class Keeper:
         try:
             return self._api.lease(self.id, int(self.state["revision"]), wait_ms)
         except GleanerError as error:
-            if error.code != "NOT_FOUND" or self._has_ended.is_set():
+            if error.code != "NOT_FOUND" or self._has_ended.is_set() or not self._is_own:
                 raise
         # gleanerd was killed before the lease was on record.
         self._change({**self.state, "state": "PENDING", "workers": []})

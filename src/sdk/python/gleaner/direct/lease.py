@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import weakref
 from typing import Any, Callable, Dict, Generator, Iterable, List, Optional
 
 from ..api.cancellation import Cancellation
@@ -26,7 +27,7 @@ from .channel import Channel
 from .keeper import Keeper
 from .workers import AVOID_S, Worker, Workers
 
-#: How long a call waits for a worker in place of one that is gone.
+#: How long calls wait for a worker in place of those that are gone.
 _REPLACEMENT_S = 1.0
 #: A call waits for its answer this much longer than the function may run.
 _SLACK_S = 30.0
@@ -63,16 +64,19 @@ class Lease(Closing):
         self._heads: Dict[object, bytes] = {}
         self._workers = Workers()
         self._keeper = keeper = Keeper(api, asked, self._workers.update)
+        weakref.finalize(self, _abandon, keeper).atexit = False
         own_s = int(keeper.state["timeLimitMs"]) / 1000 + _SLACK_S
         self._timeout = own_s if timeout is None else timeout
 
     @property
     def id(self) -> str:
-        """Another one once gleanerd, after a restart, did not know the lease."""
+        """Another one once the lease was replaced."""
         return self._keeper.id
 
     @property
     def state(self) -> str:
+        """ENDED if it was ended, by whomever: the next call asks for another one, PENDING until
+        then."""
         return str(self._keeper.state["state"])
 
     @property
@@ -105,7 +109,6 @@ class Lease(Closing):
         while True:
             if cancellation is not None:
                 cancellation.check()
-            asked_at = now
             taken = workers.take(now) if attempt <= _MAX_LOST else None
             answer = None
             if taken is not None:
@@ -133,11 +136,12 @@ class Lease(Closing):
                         raise failure
             now = time.monotonic()
             # To find that no worker can be reached may have taken long enough.
-            patience = patience or _Patience(asked_at if taken is None else now)
+            patience = patience or _Patience(workers.lacking_since or now)
             limit_s = until - now
             if limit_s <= 0:
                 raise _late()
             if taken is None:
+                self._keeper.replace(now)
                 if attempt > _MAX_LOST or self._keeper.is_over or patience.is_over(now):
                     return self._elsewhere(content, limit_s, cancellation)
                 workers.wait(patience.pause_s(now))
@@ -217,6 +221,11 @@ class Lease(Closing):
         error = frames.decode_fields(payload)
         stack = error.get("stack") or None
         return FunctionError(self._call_id(name), error.get("type", ""), error.get("message", ""), stack)
+
+
+def _abandon(keeper: Keeper) -> None:
+    """Its thread ends the lease: whoever collects garbage may hold any lock."""
+    keeper.is_abandoned = True
 
 
 class _Patience:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-import weakref
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from .. import forks
 from . import frames
 from .channel import Channel
 
@@ -38,8 +37,10 @@ class Workers:
         #: give it back without the lock. It counts as one with a call.
         self._resting: List[Taken] = []
         self._has_one = False
+        #: Since when no worker could be reached; None while one can.
+        self.lacking_since: Optional[float] = None
         self.begin_anew()
-        _all.add(self)
+        forks.watch(self)
 
     def update(self, endpoints: Sequence[Dict[str, Any]]) -> None:
         """What the lease has now."""
@@ -82,6 +83,7 @@ class Workers:
             with self._lock:
                 worker = self._least_busy(now)
                 if worker is None:
+                    self.lacking_since = self.lacking_since or now
                     return None
                 worker.in_flight += 1
                 channel = worker.idle.pop() if worker.idle else None
@@ -90,7 +92,9 @@ class Workers:
                     return worker, channel
                 channel.close()
             try:
-                return worker, Channel(worker.endpoint)
+                channel = Channel(worker.endpoint)
+                self.lacking_since = None
+                return worker, channel
             except (OSError, EOFError, frames.FrameError):
                 self.give_back(worker, None, AVOID_S)
             except BaseException:
@@ -145,14 +149,3 @@ class Workers:
             for channel in worker.idle:
                 channel.close()
             worker.idle = []
-
-
-_all: "weakref.WeakSet[Workers]" = weakref.WeakSet()
-
-
-def _begin_all_anew() -> None:
-    for workers in list(_all):
-        workers.begin_anew()
-
-
-os.register_at_fork(after_in_child=_begin_all_anew)
