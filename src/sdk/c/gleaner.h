@@ -95,7 +95,7 @@ typedef struct gleaner_endpoint {
 
 /* Gets a lease, which `glean lease hold` holds and renews, and connects to its workers. While none
  * can be reached, calls are made through gleanerd. A lease that has ended is followed by another
- * one. */
+ * one with the next call. */
 gleaner_error gleaner_lease_open(const gleaner_options *options, gleaner_lease **lease);
 /* The same for workers that are already leased; what is no longer there is not replaced. */
 gleaner_error gleaner_connect_endpoint(const gleaner_endpoint *endpoints, size_t count,

@@ -16,7 +16,8 @@
 
 #define MAX_ARGUMENTS 32
 #define NUMBER_BYTES 16
-#define END_MS 2000
+/* A process that was killed is gone by then, unless the kernel keeps it. */
+#define KILLED_MS 1000
 /* Calls through gleanerd at once: the others wait for a worker. */
 #define MOST_IN_FLIGHT 32
 
@@ -26,7 +27,7 @@ struct hold {
 	pid_t pid;
 	/* Its standard input and output. */
 	struct connection line;
-	bool was_granted, is_active, has_ended;
+	bool was_granted, is_active, is_over;
 };
 
 struct arguments {
@@ -89,6 +90,11 @@ bool hold_is_active(const struct hold *hold)
 	return hold->is_active;
 }
 
+bool hold_is_over(const struct hold *hold)
+{
+	return hold->is_over;
+}
+
 bool hold_was_granted(const struct hold *hold)
 {
 	return hold->was_granted;
@@ -120,7 +126,7 @@ static bool take_lease(gleaner_lease *lease, struct hold *hold, const char *data
 		return false;
 	hold->was_granted = true;
 	hold->is_active = strcmp(state, "ACTIVE") == 0;
-	hold->has_ended = strcmp(state, "ENDED") == 0 || strcmp(state, "TERMINATING") == 0;
+	hold->is_over = strcmp(state, "ENDED") == 0 || strcmp(state, "TERMINATING") == 0;
 	for (size_t at = 0; at < lease->count; at++)
 		lease->connections[at]->is_leased = false;
 	if (reason != NULL && reason[0] != '\0')
@@ -192,36 +198,41 @@ bool hold_read(gleaner_lease *lease, struct hold *hold, int wait_ms)
 		if (!connection_receive(lease, line, false))
 			return false;
 		/* Endpoints follow their lease. */
-		if (hold->has_ended || (hold->is_active && lease->count > 0))
+		if (hold->is_over || (hold->is_active && lease->count > 0))
 			wait_ms = 0;
 	}
-	/* Calls that were made through gleanerd go on without the lease. */
-	return !hold->has_ended || hold_has_calls(hold);
+	return true;
 }
 
-static bool has_exited(pid_t pid, int flags)
+/* Whether it has by then. No event tells that on all kernels. */
+static bool exits_by(pid_t pid, long until)
 {
 	pid_t exited;
-	do
-		exited = waitpid(pid, NULL, flags);
-	while (exited < 0 && errno == EINTR);
+	for (int pause_ms = 1; (exited = waitpid(pid, NULL, WNOHANG)) == 0 && now_ms() < until; pause_ms = 10)
+		(void)poll(NULL, 0, pause_ms);
 	return exited != 0;
 }
 
-void lease_end_hold(gleaner_lease *lease)
+void lease_end_hold(gleaner_lease *lease, long patience_ms)
 {
 	struct hold *hold = lease->hold;
 	struct pollfd closed = { hold->line.fd, POLLIN, 0 };
 	char rest[256];
-	const long until = now_ms() + END_MS;
+	const long until = now_ms() + patience_ms;
 	lease->hold = NULL;
 	shutdown(closed.fd, SHUT_WR);
-	for (long left = END_MS; left > 0 && poll(&closed, 1, (int)left) == 1; left = until - now_ms())
-		if (read(closed.fd, rest, sizeof rest) <= 0)
+	for (long left = patience_ms; left > 0; left = until - now_ms()) {
+		int ready = poll(&closed, 1, (int)left);
+		if (ready < 0 && errno == EINTR)
+			continue;
+		const ssize_t got = ready == 1 ? read(closed.fd, rest, sizeof rest) : 0;
+		if (got == 0 || (got < 0 && errno != EINTR))
 			break;
+	}
 	lease_give_up(lease, &hold->line);
-	if (!has_exited(hold->pid, WNOHANG) && now_ms() >= until)
+	if (!exits_by(hold->pid, until)) {
 		kill(hold->pid, SIGKILL);
-	has_exited(hold->pid, 0);
+		(void)exits_by(hold->pid, now_ms() + KILLED_MS);
+	}
 	free(hold);
 }

@@ -231,6 +231,8 @@ HIDDEN struct hold *hold_start(const gleaner_options *options);
  * once it is gone. */
 HIDDEN bool hold_read(gleaner_lease *lease, struct hold *hold, int wait_ms);
 HIDDEN bool hold_is_active(const struct hold *hold);
+/* Its lease has ended: it asks for another one with the next call. */
+HIDDEN bool hold_is_over(const struct hold *hold);
 /* It has a lease, or had one. */
 HIDDEN bool hold_was_granted(const struct hold *hold);
 /* Calls are made through gleanerd, or their outputs still come. */
@@ -241,7 +243,8 @@ HIDDEN struct connection *hold_line(struct hold *hold);
 HIDDEN void hold_breaks_off(struct hold *hold);
 /* Handles a frame that is no output; false if it is gone. */
 HIDDEN bool hold_takes_frame(gleaner_lease *lease, const struct frame_header *header, const char *payload);
-/* Ends it, and with it the lease; calls that it has go elsewhere. */
-HIDDEN void lease_end_hold(gleaner_lease *lease);
+/* Ends it, and with it the lease; calls that it has go elsewhere. It is killed if it does not exit in
+ * time. */
+HIDDEN void lease_end_hold(gleaner_lease *lease, long patience_ms);
 
 #endif

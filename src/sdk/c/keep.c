@@ -63,7 +63,8 @@ void lease_keep(gleaner_lease *lease, long now)
 	else if (!hold_read(lease, lease->hold, 0)) {
 		for (size_t at = 0; at < lease->count; at++)
 			lease->connections[at]->is_leased = false;
-		lease_end_hold(lease);
+		/* It has exited, or says what no glean does. */
+		lease_end_hold(lease, 0);
 	} else if (hold_was_granted(lease->hold))
 		lease->hold_pause_ms = lease->hold_at_ms = 0;
 	if (lease->asked.function != NULL)

@@ -7,6 +7,8 @@
 #include "internal.h"
 
 #define DEFAULT_DEADLINE_MS 60000
+/* In which `glean lease hold` ends the lease. */
+#define END_MS 2000
 /* How long a worker that was busy gets no call. */
 #define LEAST_REST_MS 1
 #define MOST_REST_MS 64
@@ -218,7 +220,8 @@ gleaner_error gleaner_lease_open(const gleaner_options *options, gleaner_lease *
 		return GLEANER_NO_MEMORY;
 	}
 	made->hold = hold_start(&made->asked);
-	while (made->hold != NULL && !hold_is_active(made->hold) && hold_read(made, made->hold, -1))
+	while (made->hold != NULL && !hold_is_active(made->hold) && !hold_is_over(made->hold) &&
+	       hold_read(made, made->hold, -1))
 		;
 	if (made->hold != NULL && hold_is_active(made->hold)) {
 		*lease = made;
@@ -281,7 +284,7 @@ void gleaner_lease_close(gleaner_lease *lease)
 	}
 	lease->count = 0;
 	if (lease->hold != NULL)
-		lease_end_hold(lease);
+		lease_end_hold(lease, END_MS);
 	for (gleaner_call *call = lease->first; call != NULL; call = lease->first) {
 		lease->first = call->next;
 		call_end(call, GLEANER_LEASE_LOST);

@@ -29,6 +29,8 @@ struct connection *lease_least_busy(const gleaner_lease *lease)
 
 static bool waits_for_worker(const gleaner_lease *lease)
 {
+	if (lease->hold != NULL && hold_is_over(lease->hold))
+		return false;
 	return lease->no_worker_since_ms == 0 || lease->now_ms - lease->no_worker_since_ms < REPLACEMENT_MS;
 }
 

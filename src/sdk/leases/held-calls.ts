@@ -34,12 +34,7 @@ export class HeldCalls {
     private readonly client: GleanerClient,
     private readonly name: string,
     private readonly output: Writable,
-    private readonly onEnd: () => void,
   ) {}
-
-  get count(): number {
-    return this.underWay.size;
-  }
 
   /**
    * Answers a call's frame with one of its id: a result, an error, or that it did not run. Throws
@@ -59,7 +54,6 @@ export class HeldCalls {
       .then((answer) => {
         this.output.write(answer);
         this.underWay.delete(id);
-        this.onEnd();
       });
     this.underWay.set(id, { stop, done });
   }

@@ -13,8 +13,8 @@ import { keepLease } from "./keeper.js";
 import type { LeaseOptions } from "./options.js";
 
 /**
- * Resolves at a bye, at the end of the input, or once the lease has ended by itself and no call is
- * under way. Rejects with PROTOCOL if the input is not frames.
+ * Resolves at a bye or at the end of the input. If the lease has ended by itself, the next call asks
+ * for another one. Rejects with PROTOCOL if the input is not frames.
  */
 export async function holdLease(
   client: GleanerClient,
@@ -22,28 +22,24 @@ export async function holdLease(
   input: Readable,
   output: Writable,
 ): Promise<void> {
-  let onEnded: () => void = () => {};
-  const ended = new Promise<void>((resolve) => {
-    onEnded = resolve;
+  let onBye: () => void = () => {};
+  const bye = new Promise<void>((resolve) => {
+    onBye = resolve;
   });
-  let isOver = false;
-  const endIfIdle = () => {
-    if (isOver && calls.count === 0) onEnded();
-  };
-  const calls = new HeldCalls(client, options.function, output, endIfIdle);
+  const calls = new HeldCalls(client, options.function, output);
   const keeper = await keepLease(client.leases, options, (lease) => {
     calls.timeLimitMs = lease.timeLimitMs;
     output.write(Buffer.concat(framesOf(lease)));
-    isOver = lease.state === "ENDED";
-    endIfIdle();
   });
   const left = readFrames(input, (frame) => {
-    if (frame.type === "bye") onEnded();
-    else if (frame.type === "call") calls.make(frame);
-    else if (frame.type === "cancel") calls.cancel(frame.id);
+    if (frame.type === "bye") onBye();
+    else if (frame.type === "call") {
+      calls.make(frame);
+      keeper.replace();
+    } else if (frame.type === "cancel") calls.cancel(frame.id);
   });
   try {
-    await Promise.race([ended, left]);
+    await Promise.race([bye, left]);
   } finally {
     input.destroy();
     await Promise.all([calls.cancelAll(), keeper.end()]);

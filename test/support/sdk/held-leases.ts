@@ -3,7 +3,7 @@
 
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GleanerClient } from "../../../src/sdk/client.js";
@@ -11,9 +11,14 @@ import { holdLease } from "../../../src/sdk/leases/hold.js";
 import { FakeCalls, json, result } from "./fake-calls.js";
 import type { Leasing } from "./leasing.js";
 
-const bridge = (port: number) => `#!${process.execPath}
+/** `stays`: it closes its output, but never exits. */
+const bridge = (port: number, stays: boolean) => `#!${process.execPath}
 const socket = require("node:net").connect(${port});
 process.stdin.pipe(socket).pipe(process.stdout);
+if (${stays}) {
+  setInterval(() => {}, 1_000_000);
+  socket.on("close", () => require("node:fs").closeSync(1));
+}
 `;
 
 export class HeldLeases {
@@ -21,6 +26,7 @@ export class HeldLeases {
   readonly calls = new FakeCalls();
   /** Each settles at the end of a `glean lease hold`. */
   readonly holds: Promise<void>[] = [];
+  private readonly sockets: Socket[] = [];
   private readonly folder = mkdtempSync(join(tmpdir(), "gleaner-held-"));
   /** To be run in the place of glean. */
   readonly glean = join(this.folder, "glean");
@@ -33,18 +39,24 @@ export class HeldLeases {
     server.on("connection", (socket) => {
       const client = { ...this.calls, leases: leasing.client() } as unknown as GleanerClient;
       const held = holdLease(client, { function: "echo" }, socket, socket);
+      this.sockets.push(socket);
       this.holds.push(held.finally(() => socket.destroySoon()));
     });
   }
 
-  static async start(leasing: Leasing): Promise<HeldLeases> {
+  static async start(leasing: Leasing, { stays = false } = {}): Promise<HeldLeases> {
     const server = createServer({ allowHalfOpen: true });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const made = new HeldLeases(server, leasing);
-    writeFileSync(made.glean, bridge((server.address() as AddressInfo).port));
+    writeFileSync(made.glean, bridge((server.address() as AddressInfo).port, stays));
     chmodSync(made.glean, 0o755);
     return made;
+  }
+
+  /** The output of each ends, as when it has died. */
+  die(): void {
+    for (const socket of this.sockets) socket.end();
   }
 
   stop(): void {

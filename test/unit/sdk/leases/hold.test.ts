@@ -49,12 +49,14 @@ test.each(["bye", "the end of its input"])("tells the workers, and ends with %s"
 
 test("tells a lease that has ended, and that its input is not frames", async () => {
   const leasing = new Leasing([endpoint]);
-  const { output, done } = hold(leasing);
+  const { input, output, done } = hold(leasing);
   await new Promise((resolve) => output.once("readable", resolve));
   output.read();
   leasing.change([], "ENDED");
-  await done;
+  await new Promise((resolve) => output.once("readable", resolve));
   expect(framesIn(output.read())).toEqual([[50, { revision: "2", state: "ENDED", workers: "0" }]]);
+  input.end();
+  await done;
   const other = hold(new Leasing([endpoint]));
   other.input.write("this is no frame of any kind");
   await expect(other.done).rejects.toMatchObject({ code: "PROTOCOL" });
@@ -78,6 +80,33 @@ test.each([
   const answer = output.read() as Buffer;
   expect(holdFormat.checkHeader(answer)).toMatchObject({ id: 1 });
   expect(answer.readUInt8(4)).toBe(type);
+  input.end();
+  await done;
+});
+
+test("asks for another lease with the call that follows the end of the first one", async () => {
+  const leasing = new Leasing([endpoint]);
+  const { input, output, done } = hold(leasing, { call: refuse });
+  await new Promise((resolve) => output.once("readable", resolve));
+  leasing.change([], "ENDED");
+  await new Promise((resolve) => output.once("readable", resolve));
+  output.read();
+  leasing.state = "ACTIVE";
+  leasing.forget([endpoint]);
+  const call = { deadlineMs: 0, attempt: 1, contentType: "text/plain", name: "" };
+  input.write(holdFormat.encodeHead("call", 1, encodeCallHead(call), 0));
+  let written = Buffer.alloc(0);
+  const said = () => framesIn(written).filter(([type]) => type >= 50);
+  while (said().length < 3) {
+    await new Promise((resolve) => output.once("readable", resolve));
+    written = Buffer.concat([written, output.read() ?? Buffer.alloc(0)]);
+  }
+  expect(said().map(([type, { state }]) => [type, state])).toEqual([
+    [50, "PENDING"],
+    [50, "ACTIVE"],
+    [51, "serving"],
+  ]);
+  expect(leasing.asked.filter((asked) => asked === "POST /v1/leases")).toHaveLength(2);
   input.end();
   await done;
 });
