@@ -149,7 +149,7 @@ static bool take_endpoint(gleaner_lease *lease, const char *data, size_t length)
 		return false;
 	struct connection *known = lease_find(lease, endpoint.worker);
 	if (known == NULL)
-		(void)lease_add_endpoint(lease, &endpoint);
+		(void)lease_know_endpoint(lease, &endpoint);
 	else
 		known->is_leased = true;
 	return true;

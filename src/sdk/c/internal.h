@@ -71,6 +71,14 @@ struct connection {
 	struct endpoint endpoint;
 	/* -1 if it is not open. */
 	int fd;
+	/* While it is made without waiting: its descriptor. */
+	bool is_dialled, has_said_hello, is_local;
+	int dialled;
+	/* Until when the worker may take for its answer. */
+	long until_ms;
+	struct challenge challenge;
+	/* What did not work is not tried again: the unix socket; rings or libfabric. */
+	bool has_no_socket, is_plain;
 	/* It leads to `glean lease hold`, which makes calls through gleanerd. */
 	bool is_hold;
 	/* Its worker is still one of the lease: it is connected again if it breaks. */
@@ -142,8 +150,16 @@ HIDDEN long now_ms(void);
 /* connection/connect.c: connects and shakes hands; false if the worker cannot be reached or does
  * not prove itself. */
 HIDDEN bool connection_open(struct connection *connection, gleaner_transport transport, uint32_t ring_bytes);
+/* Begins the same without waiting, and goes on with it; whoever has answered is waited for a
+ * moment. After DIAL_FAILED it begins again. */
+enum dialling { DIAL_WAITS, DIAL_OPEN, DIAL_FAILED };
+HIDDEN bool connection_dial(struct connection *connection, gleaner_transport transport);
+HIDDEN enum dialling connection_goes_on(struct connection *connection, gleaner_transport transport,
+					uint32_t ring_bytes);
 /* The client's half of the handshake. */
 HIDDEN bool connection_shakes_hands(struct connection *connection);
+/* Exactly that many bytes, whatever signals come; false if they have not come by then. */
+HIDDEN bool connection_hears(int fd, void *data, size_t bytes, long until);
 /* The next frame of a handshake. */
 HIDDEN bool connection_say(struct connection *connection, uint8_t type, struct fields *fields);
 /* Its fields; 0 bytes if it is another one, or none comes. */
@@ -194,7 +210,7 @@ HIDDEN bool call_moves_input(gleaner_call *call);
 /* Gives back all that it uses. */
 HIDDEN void call_release(gleaner_call *call);
 
-/* keep.c: connects again to workers, and gets a new lease if calls wait for one. */
+/* keep.c: connects to workers, and starts `glean lease hold` again if calls wait for one. */
 HIDDEN void lease_keep(gleaner_lease *lease, long now);
 
 /* pump.c: sends and receives what can be for all calls of a lease; may wait until there is
@@ -215,6 +231,10 @@ HIDDEN bool connection_takes_frame(gleaner_lease *lease, struct connection *conn
 				   const struct frame_header *header, const uint8_t *payload);
 HIDDEN gleaner_lease *lease_make(const gleaner_options *options);
 HIDDEN bool lease_connect(gleaner_lease *lease, struct connection *connection);
+/* Says why. */
+HIDDEN void lease_not_connected(gleaner_lease *lease, const struct connection *connection);
+/* Not connected; NULL if there is no memory. */
+HIDDEN struct connection *lease_know_endpoint(gleaner_lease *lease, const struct endpoint *endpoint);
 HIDDEN bool lease_add_endpoint(gleaner_lease *lease, const struct endpoint *endpoint);
 /* NULL if it is not known. */
 HIDDEN struct connection *lease_find(const gleaner_lease *lease, const char *worker);
@@ -243,8 +263,8 @@ HIDDEN struct connection *hold_line(struct hold *hold);
 HIDDEN void hold_breaks_off(struct hold *hold);
 /* Handles a frame that is no output; false if it is gone. */
 HIDDEN bool hold_takes_frame(gleaner_lease *lease, const struct frame_header *header, const char *payload);
-/* Ends it, and with it the lease; calls that it has go elsewhere. It is killed if it does not exit in
- * time. */
+/* Ends it, and with it the lease; calls that it has go elsewhere. It is killed if it does not exit
+ * in time. */
 HIDDEN void lease_end_hold(gleaner_lease *lease, long patience_ms);
 
 #endif

@@ -1,5 +1,6 @@
-/* Keeps a lease in workers: connects again to those whose connection broke, forgets those that have
- * left, and gets a new lease in place of one that has ended once a call waits for a worker. */
+/* Keeps a lease in workers: connects to those that are new or whose connection broke, without
+ * waiting for them, forgets those that have left, and starts `glean lease hold` again once a call
+ * waits for a worker. */
 #include <string.h>
 
 #include "internal.h"
@@ -14,19 +15,42 @@ static long longer(long pause_ms)
 	return 2 * pause_ms < LONGEST_PAUSE_MS ? 2 * pause_ms : LONGEST_PAUSE_MS;
 }
 
-static void connect_again(gleaner_lease *lease, struct connection *connection, long now)
+static void forget_connection(struct connection *connection)
 {
 	const struct endpoint endpoint = connection->endpoint;
-	if (now < connection->connect_at_ms)
-		return;
-	const long pause_ms = longer(connection->connect_pause_ms);
+	const long pause_ms = connection->connect_pause_ms;
+	const bool has_no_socket = connection->has_no_socket, is_plain = connection->is_plain;
 	memset(connection, 0, sizeof *connection);
-	connection->endpoint = endpoint;
+	connection->fd = -1;
 	connection->is_leased = true;
-	if (lease_connect(lease, connection))
-		return;
+	connection->endpoint = endpoint;
 	connection->connect_pause_ms = pause_ms;
-	connection->connect_at_ms = now_ms() + pause_ms;
+	connection->has_no_socket = has_no_socket;
+	connection->is_plain = is_plain;
+}
+
+static void connect_to(gleaner_lease *lease, struct connection *connection, long now)
+{
+	if (!connection->is_dialled) {
+		if (now < connection->connect_at_ms)
+			return;
+		forget_connection(connection);
+	}
+	enum dialling dialling = DIAL_FAILED;
+	const bool had_no_socket = connection->has_no_socket, was_plain = connection->is_plain;
+	if (connection->is_dialled || connection_dial(connection, lease->transport))
+		dialling = connection_goes_on(connection, lease->transport, lease->ring_bytes);
+	if (dialling == DIAL_OPEN)
+		connection->connect_pause_ms = 0;
+	if (dialling != DIAL_FAILED)
+		return;
+	lease_not_connected(lease, connection);
+	/* There is another way, which is tried at once. */
+	if (connection->has_no_socket != had_no_socket || connection->is_plain != was_plain)
+		return;
+	connection->connect_pause_ms = longer(connection->connect_pause_ms);
+	connection->connect_at_ms = now + connection->connect_pause_ms;
+	connection->has_no_socket = connection->is_plain = false;
 }
 
 static void keep_workers(gleaner_lease *lease, long now)
@@ -36,9 +60,10 @@ static void keep_workers(gleaner_lease *lease, long now)
 		if (each->fd >= 0)
 			continue;
 		if (each->is_leased) {
-			connect_again(lease, each, now);
+			connect_to(lease, each, now);
 			continue;
 		}
+		connection_close(each);
 		connection_free(each);
 		lease->connections[at] = lease->connections[--lease->count];
 	}

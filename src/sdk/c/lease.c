@@ -52,17 +52,22 @@ void connection_free(struct connection *connection)
 	free(connection);
 }
 
+void lease_not_connected(gleaner_lease *lease, const struct connection *connection)
+{
+	lease_say(lease, connection->problem[0] != '\0'
+				 ? connection->problem
+				 : "a worker cannot be reached, or did not prove that it is the leased one");
+}
+
 bool lease_connect(gleaner_lease *lease, struct connection *connection)
 {
 	if (connection_open(connection, lease->transport, lease->ring_bytes))
 		return true;
-	lease_say(lease, connection->problem[0] != '\0'
-				 ? connection->problem
-				 : "a worker cannot be reached, or did not prove that it is the leased one");
+	lease_not_connected(lease, connection);
 	return false;
 }
 
-bool lease_add_endpoint(gleaner_lease *lease, const struct endpoint *endpoint)
+struct connection *lease_know_endpoint(gleaner_lease *lease, const struct endpoint *endpoint)
 {
 	struct connection *made = calloc(1, sizeof *made);
 	struct connection **grown = realloc(lease->connections, (lease->count + 1) * sizeof(struct connection *));
@@ -70,13 +75,19 @@ bool lease_add_endpoint(gleaner_lease *lease, const struct endpoint *endpoint)
 		lease->connections = grown;
 	if (made == NULL || grown == NULL) {
 		free(made);
-		return false;
+		return NULL;
 	}
 	made->endpoint = *endpoint;
 	made->is_leased = true;
+	made->fd = -1;
+	return lease->connections[lease->count++] = made;
+}
+
+bool lease_add_endpoint(gleaner_lease *lease, const struct endpoint *endpoint)
+{
 	/* One that cannot be reached is remembered as such. */
-	lease->connections[lease->count++] = made;
-	return lease_connect(lease, made);
+	struct connection *made = lease_know_endpoint(lease, endpoint);
+	return made != NULL && lease_connect(lease, made);
 }
 
 gleaner_call *connection_take_call(struct connection *connection, uint64_t id)
@@ -224,6 +235,8 @@ gleaner_error gleaner_lease_open(const gleaner_options *options, gleaner_lease *
 	       hold_read(made, made->hold, -1))
 		;
 	if (made->hold != NULL && hold_is_active(made->hold)) {
+		for (size_t at = 0; at < made->count; at++)
+			(void)lease_connect(made, made->connections[at]);
 		*lease = made;
 		return GLEANER_OK;
 	}

@@ -139,6 +139,8 @@ static void wait_for_any(gleaner_lease *lease)
 	bool is_empty = true;
 	for (at = 0; at < lease->count && count + 1 < 2 * MAX_POLLED; at++) {
 		struct connection *each = lease->connections[at];
+		if (each->fd < 0 && each->is_dialled && watches_hold(lease))
+			polled[count++] = (struct pollfd){ each->dialled, each->has_said_hello ? POLLIN : POLLOUT, 0 };
 		if (each->fd < 0)
 			continue;
 		polled[count++] = (struct pollfd){ each->fd, POLLIN | (connection_has_unsent(each) ? POLLOUT : 0), 0 };

@@ -13,8 +13,8 @@ import { keepLease } from "./keeper.js";
 import type { LeaseOptions } from "./options.js";
 
 /**
- * Resolves at a bye or at the end of the input. If the lease has ended by itself, the next call asks
- * for another one. Rejects with PROTOCOL if the input is not frames.
+ * Resolves at a bye or at the end of the input. If the lease has ended by itself, the next call
+ * asks for another one. Rejects with PROTOCOL if the input is not frames.
  */
 export async function holdLease(
   client: GleanerClient,

@@ -49,7 +49,7 @@ export async function keepLease(
 }
 
 export class LeaseKeeper {
-  /** Of the lease that is kept now. */
+  /** Ends the loops of the lease that is kept now. */
   private over = new AbortController();
   private done: Promise<unknown>;
   private isStopped = false;

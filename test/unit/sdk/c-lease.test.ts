@@ -4,6 +4,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { afterEach, beforeAll, expect, test } from "@jest/globals";
@@ -20,6 +21,8 @@ let program = "";
 let leasing: Leasing;
 let held: HeldLeases;
 const workers: ScriptedWorker[] = [];
+/** What the last call took, or its longest step. */
+let longestMs = 0;
 let child: ChildProcessByStdio<Writable, Readable, null>;
 
 beforeAll(() => {
@@ -42,17 +45,26 @@ async function worker(name: string, breaks = 0): Promise<ScriptedWorker> {
   return made;
 }
 
+interface How {
+  /** Its glean closes its output, but never exits. */
+  readonly stays: boolean;
+  /** It never waits in the library. */
+  readonly polls: boolean;
+}
+
 /** Returns what a call of the program ends with: its error and its output, or why it has none. */
-async function start(retry: "evicted" | "never", deadlineMs = 20_000, stays = false) {
-  held = await HeldLeases.start(leasing, { stays });
-  const args = [held.glean, "echo", retry, String(deadlineMs)];
+async function start(retry: "evicted" | "never", deadlineMs = 20_000, how: Partial<How> = {}) {
+  held = await HeldLeases.start(leasing, { stays: how.stays ?? false });
+  const polls = how.polls === true ? ["poll"] : [];
+  const args = [held.glean, "echo", retry, String(deadlineMs), ...polls];
   child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   expect((await lines.next()).value).toBe("0 open");
   return async (): Promise<[number, string]> => {
     child.stdin.write("x\n");
     const said = String((await lines.next()).value);
-    const [, error, output] = /^(\d+) \d+ (.*)$/.exec(said)!;
+    const [, error, ms, output] = /^(\d+) (\d+) (.*)$/.exec(said)!;
+    longestMs = Number(ms);
     return [Number(error), output!];
   };
 }
@@ -98,6 +110,28 @@ test("connects again to a worker whose connection broke", async () => {
   expect(await call()).toEqual([0, "1.1"]);
   await end();
   expect(held.holds).toHaveLength(1);
+}, 30_000);
+
+test("does not wait for a worker that does not answer, in a program that only polls", async () => {
+  const silent = createServer(() => {});
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as AddressInfo;
+  const one = await worker("1.1", 1);
+  leasing = new Leasing([one.endpoint]);
+  const call = await start("evicted", 20_000, { polls: true });
+  const gone = { ...one.endpoint, worker: "2.1", port };
+  leasing.change([gone]);
+  expect(await call()).toEqual([0, '"by gleanerd"']);
+  expect(longestMs).toBeLessThan(500);
+  const next = await worker("3.1");
+  leasing.change([gone, next.endpoint]);
+  let answer = await call();
+  while (answer[1] === '"by gleanerd"') answer = await call();
+  expect(answer).toEqual([0, "3.1"]);
+  expect(longestMs).toBeLessThan(500);
+  await end();
+  silent.close();
 }, 30_000);
 
 test("makes a call through gleanerd that has cost three workers", async () => {
@@ -152,7 +186,7 @@ test("calls go through gleanerd at once if the lease has ended and there is no o
 
 test("a program ends although its glean does not", async () => {
   leasing = new Leasing([(await worker("1.1")).endpoint]);
-  const call = await start("evicted", 20_000, true);
+  const call = await start("evicted", 20_000, { stays: true });
   expect(await call()).toEqual([0, "1.1"]);
   await end();
 }, 30_000);

@@ -12,6 +12,9 @@
 
 void connection_close(struct connection *connection)
 {
+	if (connection->is_dialled)
+		close(connection->dialled);
+	connection->is_dialled = false;
 	if (connection->fd >= 0)
 		close(connection->fd);
 	connection->fd = -1;

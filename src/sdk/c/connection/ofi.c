@@ -52,8 +52,8 @@ bool ofi_connect(struct connection *connection)
 	struct ofi *ofi = open_endpoint(connection, token, &open);
 	if (ofi == NULL)
 		return false;
-	struct pollfd answer = { connection->fd, POLLIN, 0 };
-	size_t length = connection_say(connection, DIRECT_OFI_OPEN, &open) && poll(&answer, 1, ANSWER_MS) == 1
+	connection->until_ms = now_ms() + ANSWER_MS;
+	size_t length = connection_say(connection, DIRECT_OFI_OPEN, &open)
 				? connection_hear(connection, DIRECT_OFI_ACCEPTED, fields)
 				: 0;
 	const char *address = fields_find(fields, length, "address");

@@ -23,8 +23,7 @@ static bool read_answer(int fd, uint8_t type)
 {
 	uint8_t head[FRAME_HEADER_BYTES];
 	struct frame_header header;
-	struct pollfd ready = { fd, POLLIN, 0 };
-	return poll(&ready, 1, ANSWER_MS) == 1 && recv(fd, head, sizeof head, MSG_WAITALL) == (ssize_t)sizeof head &&
+	return connection_hears(fd, head, sizeof head, now_ms() + ANSWER_MS) &&
 	       frame_decode_direct(head, &header) && header.type == type && header.payload_bytes == 0;
 }
 

@@ -1,10 +1,14 @@
 /* Leases one worker of a function, calls it with each line of its standard input, and prints how
- * each call ended, after how many ms, and its output:
- * lease GLEAN FUNCTION never|evicted DEADLINE_MS. */
+ * each call ended, how many ms the longest step took, and its output:
+ * lease GLEAN FUNCTION never|evicted DEADLINE_MS [poll]. It is sent a signal each ms,
+ * unless it polls. */
 #include <gleaner.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 
 static long now_ms(void)
@@ -14,12 +18,42 @@ static long now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+static void start_signals(void)
+{
+	const struct sigaction action = { .sa_handler = ignore, .sa_flags = SA_RESTART };
+	const struct itimerval each_ms = { { 0, 1000 }, { 0, 1000 } };
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &each_ms, NULL);
+}
+
+/* Without waiting in the library; returns how many ms its longest step took. */
+static long poll_for(gleaner_call *call, gleaner_error *ended)
+{
+	long longest = 0;
+	for (;;) {
+		const long began = now_ms();
+		*ended = gleaner_poll(call);
+		if (now_ms() - began > longest)
+			longest = now_ms() - began;
+		if (*ended != GLEANER_RUNNING)
+			return longest;
+		(void)poll(NULL, 0, 1);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static char line[256], output[256];
 	gleaner_lease *lease;
-	if (argc != 5)
+	if (argc != 5 && argc != 6)
 		return 2;
+	if (argc == 5)
+		start_signals();
 	const gleaner_options options = {
 		.glean = argv[1],
 		.function = argv[2],
@@ -30,11 +64,18 @@ int main(int argc, char **argv)
 	printf("%d open\n", error);
 	fflush(stdout);
 	while (error == GLEANER_OK && fgets(line, sizeof line, stdin) != NULL) {
-		size_t got = 0;
 		const long began = now_ms();
-		const gleaner_error ended = gleaner_invoke(lease, line, strcspn(line, "\n"), output, sizeof output, &got);
+		gleaner_error ended;
+		gleaner_call *call = gleaner_submit(lease, line, strcspn(line, "\n"), output, sizeof output);
+		long longest = argc == 6 ? poll_for(call, &ended) : 0;
+		if (argc == 5) {
+			ended = gleaner_wait(call);
+			longest = now_ms() - began;
+		}
 		const char *said = ended == GLEANER_OK ? output : gleaner_lease_message(lease);
-		printf("%d %ld %.*s\n", ended, now_ms() - began, ended == GLEANER_OK ? (int)got : 255, said);
+		const int bytes = ended == GLEANER_OK ? (int)gleaner_call_output_bytes(call) : 255;
+		printf("%d %ld %.*s\n", ended, longest, bytes, said);
+		gleaner_call_free(call);
 		fflush(stdout);
 	}
 	gleaner_lease_close(lease);

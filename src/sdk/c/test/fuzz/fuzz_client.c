@@ -46,6 +46,7 @@ static void shake_hands(struct steps *steps, struct connection *connection, int 
 	for (int frames = 0; frames < 3; frames++)
 		send_to(peer, frame, next_frame(steps, frame));
 	shutdown(peer, SHUT_WR);
+	connection->until_ms = now_ms() + 1000;
 	if (connection_shakes_hands(connection) && connection->max_in_flight < 1)
 		abort();
 }

@@ -12,6 +12,26 @@ bool connection_open(struct connection *connection, gleaner_transport transport,
 	return false;
 }
 
+bool connection_dial(struct connection *connection, gleaner_transport transport)
+{
+	return connection_open(connection, transport, 0);
+}
+
+enum dialling connection_goes_on(struct connection *connection, gleaner_transport transport, uint32_t ring_bytes)
+{
+	(void)connection_open(connection, transport, ring_bytes);
+	return DIAL_FAILED;
+}
+
+bool connection_hears(int fd, void *data, size_t bytes, long until)
+{
+	(void)fd;
+	(void)data;
+	(void)bytes;
+	(void)until;
+	return false;
+}
+
 bool connection_say(struct connection *connection, uint8_t type, struct fields *fields)
 {
 	(void)connection;
