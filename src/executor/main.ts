@@ -14,6 +14,7 @@ import { takePriority } from "./containment/priority.js";
 import { Unkillable } from "./containment/unkillable.js";
 import { Conversation, ownOrder } from "./conversation.js";
 import { Executor } from "./executor.js";
+import { watchFolder } from "./hook/folder-watch.js";
 import { NodeFolder } from "./hook/node-folder.js";
 import { findPlugin } from "./hook/plugin-probe.js";
 import { probeHook } from "./hook/probe.js";
@@ -85,7 +86,8 @@ function stepsHere({ spoolFolder, node }: LaunchSpec, executor: Executor, log: L
   return watchSteps(spoolFolder, node, (job) => void executor.stepBegan(job), trouble);
 }
 
-function heedSignals(executor: Executor): void {
+function heedReasonsToLeave(executor: Executor, folder: NodeFolder): void {
+  watchFolder(folder, (problem) => void executor.leave(problem));
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.on(signal, () => void executor.leave(`it received ${signal}`));
   // Its ssh session may end; the executor lives as long as the daemon's connection.
@@ -162,7 +164,7 @@ async function run(spec: LaunchSpec): Promise<void> {
     log("left", { reason });
     process.exit(0);
   };
-  heedSignals(executor);
+  heedReasonsToLeave(executor, folder);
 
   executor.setHookProblem(await hookProblemHere(spec));
   session.start();

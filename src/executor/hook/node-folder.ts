@@ -182,6 +182,17 @@ export class NodeFolder {
     });
   }
 
+  /**
+   * Why the hook would not find this executor here, or not believe what it finds; null if it does.
+   */
+  get problem(): string | null {
+    for (const directory of [dirname(this.directory), this.directory])
+      if (!isOwnDirectory(directory)) return notOwn(directory);
+    return parsePidFile(readSmall(this.pidFile) ?? "")?.pid === process.pid
+      ? null
+      : `${this.pidFile} was removed or replaced`;
+  }
+
   /** Removes the socket first: while the claim stands, no other executor creates its own. */
   leave(): void {
     rmSync(this.socketPath, { force: true });
@@ -197,13 +208,16 @@ function makeOwnDirectory(directory: string): void {
   } catch (thrown) {
     if (errorCodeOf(thrown) !== "EEXIST") throw thrown;
   }
-  const is = lstatSync(directory);
-  if (!is.isDirectory() || is.uid !== process.geteuid!() || (is.mode & 0o022) !== 0)
-    throw new GleanerError(
-      "LAUNCH",
-      `${directory} must be a directory that only uid ${process.geteuid!()} owns and may write to`,
-    );
+  if (!isOwnDirectory(directory)) throw new GleanerError("LAUNCH", notOwn(directory));
 }
+
+function isOwnDirectory(directory: string): boolean {
+  const is = lstatSync(directory, { throwIfNoEntry: false });
+  return is?.isDirectory() === true && is.uid === process.geteuid!() && (is.mode & 0o022) === 0;
+}
+
+const notOwn = (directory: string): string =>
+  `${directory} must be a directory that only uid ${process.geteuid!()} owns and may write to`;
 
 function tryLink(from: string, to: string): boolean {
   try {

@@ -16,6 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { watchFolder } from "../../../../src/executor/hook/folder-watch.js";
 import { NodeFolder } from "../../../../src/executor/hook/node-folder.js";
 import { executorId, jobId, nodeName } from "../../../../src/model/ids.js";
 
@@ -157,5 +158,37 @@ describe("files that the hook left", () => {
     expect(readdirSync(join(folder, node, "unkillable"))).toEqual([
       expect.stringMatching(new RegExp(`^${process.pid}\\.\\d{2,}$`)),
     ]);
+  });
+});
+
+describe("the hook does not find the executor any more", () => {
+  const changes: readonly [string, () => void, RegExp][] = [
+    ["the folder is opened to others", () => chmodSync(join(folder, node), 0o777), /must be a dir/],
+    [
+      "the run directory is opened to others",
+      () => chmodSync(folder, 0o770),
+      /must be a directory/,
+    ],
+    [
+      "the folder is removed",
+      () => rmSync(join(folder, node), { recursive: true }),
+      /must be a dir/,
+    ],
+    ["the claim is removed", () => rmSync(pidFile()), /was removed or replaced/],
+    ["the claim is another's", () => writeFileSync(pidFile(), "pid=1\n"), /removed or replaced/],
+  ];
+
+  test.each(changes)("if %s", (_what, change, reason) => {
+    const claimed = claim();
+    expect(claimed.problem).toBeNull();
+    change();
+    expect(claimed.problem).toMatch(reason);
+  });
+
+  test("and the executor hears of it once", async () => {
+    const claimed = claim();
+    const lost = new Promise<string>((resolve) => watchFolder(claimed, resolve));
+    rmSync(pidFile());
+    expect(await lost).toMatch(/was removed or replaced/);
   });
 });
