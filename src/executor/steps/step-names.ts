@@ -2,7 +2,7 @@
 // function's PATH.
 
 import { randomBytes } from "node:crypto";
-import { chmodSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../model/errors.js";
 import { defaultPath } from "../../model/functions/settings.js";
@@ -62,12 +62,23 @@ export const stepVariables = (
 export function stepsIn(
   cache: string,
   explain: (why: string) => void,
-): { readonly steps?: (environment: Readonly<Record<string, string>>) => Record<string, string> } {
-  try {
-    const folder = placeStepNames(cache);
-    return { steps: (environment) => stepVariables(folder, environment) };
-  } catch (thrown) {
-    explain(`functions have no srun: ${messageOf(thrown)}`);
-    return {};
-  }
+): { readonly steps: (environment: Readonly<Record<string, string>>) => Record<string, string> } {
+  let folder: string | null = null;
+  /** Whenever it is missing: somebody may have emptied the cache. */
+  const place = (): string | null => {
+    try {
+      if (folder === null || !existsSync(folder)) folder = placeStepNames(cache);
+      return folder;
+    } catch (thrown) {
+      explain(`functions have no srun: ${messageOf(thrown)}`);
+      return null;
+    }
+  };
+  place();
+  return {
+    steps: (environment) => {
+      const at = place();
+      return at === null ? {} : stepVariables(at, environment);
+    },
+  };
 }

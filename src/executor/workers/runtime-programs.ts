@@ -45,7 +45,8 @@ export class RuntimePrograms {
   }
 
   private get folder(): string {
-    this.installed ??= this.install();
+    // Somebody may have emptied the cache.
+    if (this.installed === null || !existsSync(this.installed)) this.installed = this.install();
     return this.installed;
   }
 

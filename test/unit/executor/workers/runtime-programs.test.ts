@@ -16,17 +16,27 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const python = { runtime: "python", python: null, setup: null, image: null } as WorkerSettings;
 const inner = "glean-runtime-python/package/module.py";
 
-function folderWith(text: string): string {
+function programsWith(text: string): RuntimePrograms {
   const source = mkdtempSync(join(folder, "source-"));
   mkdirSync(dirname(join(source, inner)), { recursive: true });
   writeFileSync(join(source, inner), text);
   writeFileSync(join(source, "glean-spawn"), "");
-  const programs = new RuntimePrograms(join(folder, "cache"), source);
-  return programs.commandOf(python, "/code").at(-1)!;
+  return new RuntimePrograms(join(folder, "cache"), source);
 }
+
+const programOf = (programs: RuntimePrograms) => programs.commandOf(python, "/code").at(-1)!;
+const folderWith = (text: string): string => programOf(programsWith(text));
 
 test("a runtime of several folders is copied whole", () => {
   const program = folderWith("1");
+  expect(readFileSync(join(program, "package/module.py"), "utf8")).toBe("1");
+});
+
+test("the copy is made again after the cache was removed", () => {
+  const programs = programsWith("1");
+  const program = programOf(programs);
+  rmSync(join(folder, "cache"), { recursive: true });
+  expect(programOf(programs)).toBe(program);
   expect(readFileSync(join(program, "package/module.py"), "utf8")).toBe("1");
 });
 
