@@ -5,7 +5,8 @@ import { scriptHead } from "./script-head.js";
 
 /** `@{` stands for a dollar and a brace. */
 const text = `
-n= c= nodes=1 perNode= label= out= err= input= folder= exported= mpi= overcommit= quiet= multi=
+n= c= nodes=1 perNode= out= err= input= folder= exported= mpi= overcommit= quiet= multi=
+only= label=@{SLURM_LABELIO:-} mode=@{SLURM_OPEN_MODE:-}
 bad=@{SLURM_KILL_BAD_EXIT:-0} patience=@{SLURM_WAIT:-0}
 set_option() { # NAME VALUE
   case $1 in
@@ -18,7 +19,9 @@ set_option() { # NAME VALUE
     O | overcommit) overcommit=1 ;;
     o | output) out=$2 ;;
     e | error) err=$2 ;;
-    i | input) input=$2 ;;
+    i | input) if [[ $2 =~ ^[0-9]+$ ]]; then only=$2 input=; else only= input=$2; fi ;;
+    open-mode) mode=$2 ;;
+    test-only) echo "srun: the step would start now on $SLURMD_NODENAME" >&2; exit ;;
     D | chdir) folder=$2 ;;
     J | job-name) export SLURM_JOB_NAME=$2 ;;
     export) exported=$2 ;;
@@ -27,23 +30,46 @@ set_option() { # NAME VALUE
     K | kill-on-bad-exit) bad=@{2:-1} ;;
     W | wait) patience=$2 ;;
     het-group | bcast) fail "--$1 is not possible inside a function: submit a batch job" ;;
+    h | help | usage) echo "Usage: srun [options] COMMAND [ARGUMENT...]"; exit ;;
     V | version) echo "slurm 24.05.0 (Gleaner)"; exit ;;
   esac
 }
 flags=" label unbuffered exact overlap overcommit oversubscribe pty quiet verbose no-kill contiguous
  disable-status hold multi-prog preserve-env reboot spread-job use-min-nodes version exclusive
  kill-on-bad-exit immediate propagate resv-ports quit-on-interrupt no-allocate bcast compress
- interactive whole stepmgr send-libs nice "
+ interactive whole stepmgr send-libs nice test-only wait-for-children x11 debugger-test external
+ consolidate-segments spread-segments get-user-env requeue help usage "
+values=" account acctg-freq bb bbf begin chdir cluster-constraint clusters comment constraint
+ container container-id context core-spec cores-per-socket cpu-bind cpu-freq cpus-per-gpu
+ cpus-per-task deadline delay-boot dependency distribution epilog error exclude export export-file
+ extra extra-node-info gid gpu-bind gpu-freq gpus gpus-per-node gpus-per-socket gpus-per-task gres
+ gres-flags het-group hint input job-name jobid licenses mail-type mail-user mcs-label mem mem-bind
+ mem-per-cpu mem-per-gpu mincpus mpi msg-timeout network nodefile nodelist nodes ntasks
+ ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket ntasks-per-tres oom-kill-step
+ open-mode output partition power prefer priority profile prolog qos relative reservation segment
+ signal slurmd-debug sockets-per-node switches task-epilog task-prolog tasks-per-node thread-spec
+ threads threads-per-core time time-min tmp tree-width treewidth tres-bind tres-per-task uid wait
+ wckey "
+resolve() { # NAME: sets name to the option that it begins, as getopt does
+  local each found=()
+  for each in $flags $values; do
+    [ "$each" != "$1" ] || { name=$1; return; }
+    [[ $each != "$1"* ]] || found+=("$each")
+  done
+  [ @{#found[@]} -gt 0 ] || fail "unrecognized option '--$1'"
+  [ @{#found[@]} = 1 ] || fail "option '--$1' is ambiguous: @{found[*]}"
+  name=@{found[0]}
+}
 while [ $# -gt 0 ]; do
   case $1 in
     --) shift; break ;;
-    --*=*) name=@{1%%=*}; set_option "@{name#--}" "@{1#*=}"; shift ;;
-    --*) name=@{1#--}
+    --*=*) given=@{1%%=*}; resolve "@{given#--}"; set_option "$name" "@{1#*=}"; shift ;;
+    --*) resolve "@{1#--}"
       if [[ $flags =~ [[:space:]]$name[[:space:]] ]]; then set_option "$name" ""; shift
       else [ $# -gt 1 ] || fail "option '$1' requires an argument"; set_option "$name" "$2"; shift 2; fi ;;
-    -[lOusvQHkEXVK]) set_option "@{1#-}" ""; shift ;;
+    -[lOusvQHkEXVKZIh]) set_option "@{1#-}" ""; shift ;;
     -?) [ $# -gt 1 ] || fail "option '$1' requires an argument"; set_option "@{1#-}" "$2"; shift 2 ;;
-    -[lOusvQHkEXV]*) set_option "@{1:1:1}" ""; rest=-@{1:2}; shift; set -- "$rest" "$@" ;;
+    -[lOusvQHkEXVZ]*) set_option "@{1:1:1}" ""; rest=-@{1:2}; shift; set -- "$rest" "$@" ;;
     -?*) set_option "@{1:1:1}" "@{1:2}"; shift ;;
     *) break ;;
   esac
@@ -76,7 +102,7 @@ name_of() { # PATTERN TASK: as srun expands file names
   text=@{text//%x/$SLURM_JOB_NAME}; text=@{text//%u/$SLURM_JOB_USER}; text=@{text//%N/$SLURMD_NODENAME}
   text=@{text//%n/0}; text=@{text//%t/$2}; echo "$text"
 }
-case $SLURM_OPEN_MODE in a*) keep=1 ;; *) keep= ;; esac
+case $mode in a*) keep=1 ;; *) keep= ;; esac
 begin_file() { [ -n "$keep" ] || [ "$1" = /dev/null ] || : > "$1" || exit 1; }
 
 case $exported in
@@ -116,9 +142,10 @@ run_task() { # TASK COMMAND...: becomes the command, with the task's files and v
   [ -z "$label" ] || exec > >(sed -u "s/^/$task: /") 2> >(sed -u "s/^/$task: /" >&2)
   # Signals that scancel sends are for what has it in its environment.
   export SLURM_STEP_ID=0 SLURM_STEPID=0
+  [ "@{only:-$task}" = "$task" ] || exec < /dev/null
   [ -z "$input" ] || exec < "$(name_of "$input" $task)" || exit 1
   [ -z "$multi" ] || { pick $task "$1"; set -- "@{words[@]}"; }
-  export -fn run_task name_of pick 2>/dev/null; export -n out err input label codes multi bad
+  export -fn run_task name_of pick 2>/dev/null; export -n out err input only label codes multi bad
   case $1 in */*) path=$1 ;; *) path=$(type -P "$1") ;; esac
   [ -e "$path" ] || { echo "srun: error: execve(): $1: No such file or directory" >&2; exit 2; }
   [ -f "$path" ] && [ -x "$path" ] || { echo "srun: error: execve(): $1: Permission denied" >&2; exit 13; }
@@ -175,7 +202,7 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
   # Tasks of one MPI program have to know each other: the installed MPI starts them. It would end
   # all when one fails, which srun does not, so each leaves its exit code in a file.
   codes=$(mktemp -d) || exit 1
-  export out err input label codes multi bad
+  export out err input only label codes multi bad
   export -f run_task name_of pick
   # All on this node: it must ask no Slurm, and start nothing elsewhere.
   export OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm OMPI_MCA_plm_rsh_agent=/bin/false
@@ -210,7 +237,7 @@ else
     set -m
   fi
   for ((task = 0; task < n; task++)); do
-    if [ "$n" = 1 ]; then exec 4<&3; else exec 4< /dev/null; fi
+    if [ "$n" = 1 ] || [ "$only" = $task ]; then exec 4<&3; else exec 4< /dev/null; fi
     (exec <&4 3<&- 4<&-; $run $task "$@") &
     pids+=($!)
     [ -z "$group" ] || echo "+ $!" >&9

@@ -50,6 +50,40 @@ async function bash(script: string) {
 }
 const lines = (text: string) => text.trim().split("\n").toSorted();
 
+test("options are resolved as getopt does; flags take no word of the command", async () => {
+  expect((await bash("srun -n1 --lab --unbuf --cpu-b=none echo hi")).stdout).toBe("0: hi\n");
+  expect((await bash("srun -I -n1 echo now; srun -Z -n1 --x11 echo flags")).stdout).toBe(
+    "now\nflags\n",
+  );
+  const unknown = await bash("srun -n1 --bogus echo hi");
+  expect(unknown).toMatchObject({
+    stdout: "",
+    stderr: "srun: error: unrecognized option '--bogus'\n",
+  });
+  expect((await bash("srun --ntasks-per=1 echo hi")).stderr).toMatch(
+    /^srun: error: option '--ntasks-per' is ambiguous: ntasks-per-core /,
+  );
+});
+
+test("--test-only runs nothing", async () =>
+  expect(await bash("srun --test-only -n1 echo ran")).toEqual({
+    status: 0,
+    stdout: "",
+    stderr: "srun: the step would start now on n1\n",
+  }));
+
+test("a number after -i names the task that gets standard input", async () => {
+  const { stdout } = await bash("echo in | srun --mpi=none -n2 -l -i 1 cat");
+  expect(stdout).toBe("1: in\n");
+  expect((await bash("echo in | srun -n1 -i 0 cat")).stdout).toBe("in\n");
+});
+
+test("$SLURM_LABELIO labels lines, and --open-mode keeps what files have", async () => {
+  expect((await bash("SLURM_LABELIO=1 srun -n1 echo hi")).stdout).toBe("0: hi\n");
+  await bash("for i in 1 2; do srun -n1 --open-mode=append -o kept echo $i; done");
+  expect(readFileSync(join(home, "kept"), "utf8")).toBe("1\n2\n");
+});
+
 describe("the other tasks of a step", () => {
   const failing = `'[ $SLURM_PROCID != 1 ] || exit 3; echo up >&2; sleep 1000'`;
 
