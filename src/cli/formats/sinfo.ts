@@ -60,10 +60,15 @@ function countsOf(group: Group): readonly number[] {
   return [count("alloc", "mix"), count("idle"), count("drain", "down"), group.length];
 }
 
-const cpusOf = ({ cores, hole }: NodeInfo): string => {
-  const idle = hole?.free.cores ?? 0;
-  return `${cores - idle}/${idle}/0/${cores}`;
-};
+/** Cores that have no place for functions, that have, of nodes that take none, and all of them. */
+function cpusOf(group: Group): string {
+  const sum = (of: (node: NodeInfo) => number) => group.reduce((all, node) => all + of(node), 0);
+  const takesNone = (node: NodeInfo) => ["drain", "down"].includes(stateOf(node));
+  const total = sum(({ cores }) => cores);
+  const others = sum((node) => (takesNone(node) ? node.cores : 0));
+  const idle = sum((node) => (takesNone(node) ? 0 : (node.hole?.free.cores ?? 0)));
+  return `${total - idle - others}/${idle}/${others}/${total}`;
+}
 
 const fields: Readonly<Record<string, Field>> = {
   P: fixed("PARTITION", `${partition}*`),
@@ -75,7 +80,7 @@ const fields: Readonly<Record<string, Field>> = {
   c: number("CPUS", ({ cores }) => cores),
   m: number("MEMORY", ({ memoryMb }) => memoryMb),
   e: number("FREE_MEM", ({ memoryMb, allocatedMemoryMb }) => memoryMb - allocatedMemoryMb),
-  C: field("CPUS(A/I/O/T)", cpusOf, "0/0/0/0"),
+  C: ofAll("CPUS(A/I/O/T)", cpusOf),
   E: field(
     "REASON",
     ({ drainedBy }) => (drainedBy === null ? "none" : `drained by ${drainedBy}`),

@@ -36,8 +36,12 @@ test("info prints nodes as sinfo does", async () => {
     "n1             1  gleaner* idle  \nn2             1  gleaner* alloc \n",
   );
   expect((await glean("info", "-o", "%N %C")).stdout).toBe(
-    "NODELIST CPUS(A/I/O/T)\nn2 8/0/0/8\nn[1,3] 4/4/0/8\n",
+    "NODELIST CPUS(A/I/O/T)\nn[1-3] 16/8/0/24\n",
   );
+  expect((await glean("info", "-h", "-o", "%t %C")).stdout).toBe("alloc 8/0/0/8\nidle 8/8/0/16\n");
+  const drained = { ...node("n4", null), drainedBy: "root" };
+  world.answers["GET /v1/info"] = () => ({ body: { ...site().body, nodes: [drained] } });
+  expect((await glean("info", "-h", "-o", "%C")).stdout).toBe("0/0/8/8\n");
 });
 
 test("sinfo chooses by state, takes fields by name, and sorts", async () => {
