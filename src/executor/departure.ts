@@ -5,6 +5,7 @@ import type { Attempts } from "./attempts/attempts.js";
 import type { CheckpointRemover } from "./attempts/checkpoints.js";
 import { withinMs } from "./attempts/timing.js";
 import type { Outbox } from "./connection/outbox.js";
+import type { Orders } from "./orders.js";
 import type { Spawning } from "./runtimes/spawner.js";
 
 /** The executor waits no longer for killed processes that hang in the kernel. */
@@ -14,6 +15,7 @@ const leaveReportMs = 2_000;
 
 export interface LeavingParts {
   readonly attempts: Pick<Attempts, "running" | "keys" | "ask" | "part" | "evict">;
+  readonly orders: Pick<Orders, "giveAllBack">;
   readonly remover: Pick<CheckpointRemover, "stop">;
   /** Its processes must be gone before the groups can be removed. */
   readonly spawner: Pick<Spawning, "close">;
@@ -38,8 +40,11 @@ export class Departure {
     if (this.mode === "leaving") return;
     this.mode = "leaving";
     this.reason = reason;
-    const { attempts, remover, spawner, outbox } = this.parts;
+    const { attempts, orders, remover, spawner, outbox } = this.parts;
     this.parts.onLeaving(reason);
+    // Sent before the ends of its attempts: gleanerd would fill their places again.
+    outbox.sayNow({ type: "departing", reason });
+    orders.giveAllBack(reason);
     if (graceMs > 0) await attempts.part(reason, graceMs);
     const evicted = attempts.evict(attempts.keys, reason, nothing).ended;
     const ended = Promise.all([evicted, remover.stop()]);
@@ -57,6 +62,7 @@ export class Departure {
     if (this.mode !== "serving") return;
     this.mode = "draining";
     this.reason = reason;
+    this.parts.orders.giveAllBack(reason);
     void this.parts.attempts.ask(reason);
     this.leaveIfDrained();
   }

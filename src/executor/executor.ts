@@ -67,9 +67,9 @@ export class Executor implements HookHandlers {
     const removed = (invocation: InvocationId, problem: string | null) =>
       this.outbox.sayNow({ type: "checkpointRemoved", invocation, problem });
     this.remover = new CheckpointRemover(containment, spawner, removed);
-    const { attempts, remover, outbox } = this;
+    const { attempts, orders, remover, outbox } = this;
     const onLeaving = (reason: string) => log("leaving", { reason });
-    this.departure = new Departure({ attempts, remover, spawner, outbox, onLeaving, gone });
+    this.departure = new Departure({ attempts, orders, remover, spawner, outbox, onLeaving, gone });
   }
 
   /** Reads the jobs from before; called once the hook's socket listens, to miss none. */
@@ -145,7 +145,6 @@ export class Executor implements HookHandlers {
         this.forget(message.jobs);
         break;
       case "drain":
-        this.orders.giveAllBack(message.reason);
         this.departure.drain(message.reason);
         break;
       case "foresee":
@@ -217,7 +216,6 @@ export class Executor implements HookHandlers {
 
   /** A second call changes nothing. */
   leave(reason: string, graceMs = 0): Promise<void> {
-    this.orders.giveAllBack(reason);
     return this.departure.leave(reason, graceMs);
   }
 

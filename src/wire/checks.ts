@@ -251,6 +251,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     evicted: list(report, maxAttempts),
   }),
   beat: object({ type: type("beat") }),
+  departing: object({ type: type("departing"), reason }),
   leaving: object({ type: type("leaving"), reason }),
 });
 

@@ -239,6 +239,8 @@ export type ExecutorMessage =
       readonly evicted: readonly AttemptReport[];
     }
   | { readonly type: "beat" }
+  /** It gives back every order from now on; `leaving` follows once its reports are recorded. */
+  | { readonly type: "departing"; readonly reason: string }
   | { readonly type: "leaving"; readonly reason: string };
 
 /**

@@ -49,7 +49,6 @@ export interface ExecutorsDependencies extends CallSources {
   readonly leaveAlone: (node: NodeName, what: string) => void;
 }
 
-/** The part of a connection used here. */
 export type ExecutorConnection = Pick<
   Connection<DaemonMessage, ExecutorMessage>,
   "send" | "close" | "listen"
@@ -77,7 +76,6 @@ export class Executors {
     });
   }
 
-  /** A launch is in progress. */
   expect(record: ExecutorRecord, withinMs: number): void {
     this.liveness.expect(record, withinMs);
   }
@@ -157,6 +155,9 @@ export class Executors {
         break;
       case "checkpointRemoved":
         this.deps.checkpoints.removed(record.id, message.invocation, message.problem);
+        break;
+      case "departing":
+        record.retire("drain", message.reason);
         break;
       case "leaving":
         void this.gone(record, message.reason);

@@ -55,7 +55,11 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   const outside = { ...functions, gone, pass, spawner, attachProgram: attach, ...steps };
   const executor: Executor = new Executor(own, noMarks, pilotGroups, log, outside);
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
-    onConnected: (connection) => executor.onConnected((...said) => connection.send(...said)),
+    onConnected: (connection) => {
+      // Before, nobody could give it work.
+      workedAtMs = monotonicMs();
+      executor.onConnected((...said) => connection.send(...said));
+    },
     onMessage: (message) => {
       if (message.type === "start" || message.type === "recorded") workedAtMs = monotonicMs();
       if (message.type !== "budget") executor.onMessage(message);

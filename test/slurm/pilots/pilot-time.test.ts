@@ -14,7 +14,9 @@ jest.setTimeout(180_000);
 let at: TestSite;
 
 beforeAll(async () => {
-  at = await pilotSite({ daemonUser: user, pilot: { timeLimitMs: 120_000 } });
+  // No pilot leaves for want of work: on a loaded machine, the next command may come late.
+  const pilot = { timeLimitMs: 120_000, idleMs: 60_000 };
+  at = await pilotSite({ daemonUser: user, pilot });
 });
 afterAll(() => at?.site.stop());
 

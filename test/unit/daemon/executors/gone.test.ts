@@ -31,13 +31,16 @@ beforeEach(() => {
       forget: (id: string) => void asked.push(`forget ${id}`),
     },
     dispatcher: { kick: () => {} },
+    tellIfDrained: () => {},
     store: { saveExecutor: async () => {} },
     log: pino({ enabled: false }),
     events: state.events,
+    live: state.live,
   } as unknown as ExecutorsDependencies);
 });
 
-test("an executor that leaves by itself is forgotten", async () => {
+/** Connects the executor; returns how it says something. */
+function connect(): (message: Exclude<ExecutorMessage, Beat>) => void {
   let says: (message: Exclude<ExecutorMessage, Beat>) => void = () => {};
   executors.connected(record.id, {
     send: () => true,
@@ -46,10 +49,30 @@ test("an executor that leaves by itself is forgotten", async () => {
       says = onMessage;
     },
   });
+  return (message) => says(message);
+}
+
+test("an executor that leaves by itself is forgotten", async () => {
+  const says = connect();
   says({ type: "leaving", reason: "there was no work" });
   await record.whenGone;
   expect(asked).toEqual([`forget ${record.id}`]);
   expect(registry.all()).toEqual([]);
+});
+
+test("an executor that departs is given no more work", () => {
+  const says = connect();
+  const budget = { cores: 4, memoryMb: 4_000, gpus: [] };
+  record.order(budget);
+  says({
+    type: "ready",
+    ...{ pid: 1, hostName: "n1", hookProblem: null, containment: "cgroup2", budget },
+    ...{ answersFor: [], markedJobs: [], hookSequence: 0 },
+  });
+  expect(record.takesWork).toBe(true);
+  says({ type: "departing", reason: "it had no work for 10000 ms" });
+  expect(record.takesWork).toBe(false);
+  executors.close();
 });
 
 test("an executor that is given up is withdrawn before it is forgotten", async () => {

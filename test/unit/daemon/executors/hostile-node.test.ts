@@ -168,6 +168,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
     preempted: { type: "preempted", job, lostCoreMs: 0, evicted: [{ ...held, ...end }] },
     unkillable: { type: "unkillable", report: { count: 1, processes: [hanging], held: budget } },
     beat: { type: "beat" },
+    departing: { type: "departing", reason: "no work" },
     leaving: { type: "leaving", reason: "no work" },
   };
 }
