@@ -18,11 +18,9 @@ import { openLog } from "../log.js";
 import { Spawner } from "../runtimes/spawner.js";
 import { TemporaryFolder } from "../runtimes/temporary-folder.js";
 import { stepsIn } from "../steps/step-names.js";
+import { IdleTime } from "./idle-time.js";
 import { readPilotJob } from "./pilot.js";
 import { pilotGroups, pilotWorkers } from "./workers.js";
-
-/** How many times an idle pilot checks its clock before it leaves. */
-const idleLooks = 4;
 
 /** A pilot has no hook, so there are no marks. */
 const noMarks: JobMarks = { readMarks: () => [], removeMarks: () => {}, takeKillNotes: () => [] };
@@ -40,7 +38,7 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   // Slurm confines the job to its allocation; the daemon's view of the node was the reason to
   // request it, not a limit.
   const own = { ...spec, budget: { budget: job.budget, seenHookSequence: 0, knownJobs: [] } };
-  let workedAtMs = monotonicMs();
+  const idle = new IdleTime(idleMs);
   const preemptSignal = new PreemptSignal();
   const gone = (why: string) => void leave(why);
   const { pass } = preemptSignal;
@@ -57,11 +55,11 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
     onConnected: (connection) => {
       // Before, nobody could give it work.
-      workedAtMs = monotonicMs();
+      idle.worked();
       executor.onConnected((...said) => connection.send(...said));
     },
     onMessage: (message) => {
-      if (message.type === "start" || message.type === "recorded") workedAtMs = monotonicMs();
+      if (message.type === "start" || message.type === "recorded") idle.worked();
       if (message.type !== "budget") executor.onMessage(message);
     },
     onLost: () => executor.onLost(),
@@ -85,11 +83,7 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
 
   executor.setHookProblem(null);
   session.start();
-  setInterval(() => {
-    if (executor.running.length > 0) workedAtMs = monotonicMs();
-    if (monotonicMs() - workedAtMs >= idleMs)
-      void executor.leave(`it had no work for ${idleMs} ms`);
-  }, idleMs / idleLooks);
+  idle.watch(executor);
   log("started", { budget: job.budget });
 }
 

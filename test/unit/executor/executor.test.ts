@@ -419,16 +419,6 @@ describe("leaving", () => {
     expect(gone).toEqual(["the hole closes"]);
     expect(logged.join()).toMatch(/leaving .*the hole closes/);
   });
-
-  test("is told before the first attempt is given back", async () => {
-    start(1);
-    const left = executor.leave("it had no work for 10 s");
-    start(2);
-    await left;
-    const types = told.map(({ type }) => type).filter((type) => type !== "ready");
-    expect(types.indexOf("departing")).toBeLessThan(types.indexOf("ended"));
-    expect(of("departing")).toEqual([{ type: "departing", reason: "it had no work for 10 s" }]);
-  });
 });
 
 describe("a checkpoint's removal", () => {
