@@ -38,7 +38,7 @@ export function fromCommandLine(
     option,
     value,
     where: text,
-    ignorable: false,
+    source: "line" as const,
   }));
   return [given, [...rest]];
 }

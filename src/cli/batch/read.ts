@@ -23,9 +23,7 @@ export function readSettings(
 ): Settled {
   const read = readDirectives(body, shown, { GLEAN: knownOptions, SBATCH: sbatchOptions });
   const of = (kind: DirectiveKind): Given[] =>
-    read.known
-      .filter((each) => each.kind === kind)
-      .map((each) => ({ ...each, ignorable: kind === "SBATCH" }));
+    read.known.filter((each) => each.kind === kind).map((each) => ({ ...each, source: kind }));
   const all = [
     ...of("SBATCH"),
     ...readVariables(environment, knownOptions),

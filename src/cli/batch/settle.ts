@@ -15,9 +15,14 @@ export interface Given {
   readonly value: string;
   /** Names it in messages: `job.sh:3: #SBATCH --mem`. */
   readonly where: string;
-  /** Whether `--ignore` leaves it out. */
-  readonly ignorable: boolean;
+  readonly source: Source;
 }
+
+/** A directive of the script by its word, a variable of the environment, or the command line. */
+export type Source = "SBATCH" | "variable" | "GLEAN" | "line";
+
+/** Whether `--ignore` leaves it out. */
+const isIgnorable = ({ source }: Given): boolean => source === "SBATCH" || source === "variable";
 
 export interface Settled {
   readonly settings: BatchSettings;
@@ -36,9 +41,14 @@ export function settle(given: readonly Given[], problems: readonly string[] = []
   );
   const counting = new Map<string, Given>();
   for (const each of given)
-    if (!(each.ignorable && ignored.has(each.option))) count(counting, each);
+    if (!(isIgnorable(each) && ignored.has(each.option))) count(counting, each);
   const wrong = [...problems];
   const refused: string[] = [];
+  const twice = settleMemory(counting);
+  if (twice !== null) {
+    wrong.push(twice);
+    refused.push("mem");
+  }
   const notes = new Map<string, string[]>();
   const set: Given[] = [];
   for (const each of counting.values()) {
@@ -94,6 +104,29 @@ function count(counting: Map<string, Given>, each: Given): void {
   counting.set(group, each);
 }
 
+const memoryOptions = ["mem", "mem-per-cpu", "mem-per-gpu"];
+
+/**
+ * Keeps one of the options that say how much memory there is. As for sbatch, one of a variable
+ * does not count beside the script's and the command line's, and these exclude each other; but
+ * #GLEAN replaces #SBATCH. Returns what is wrong, or null.
+ */
+function settleMemory(counting: Map<string, Given>): string | null {
+  const all = memoryOptions.flatMap((option) => counting.get(option) ?? []);
+  const isOurs = all.some(({ source }) => source === "GLEAN");
+  const explicit = all.filter(
+    ({ source }) => source !== "variable" && !(isOurs && source === "SBATCH"),
+  );
+  const kept = explicit.length > 0 ? explicit : all;
+  for (const each of all) if (!kept.includes(each)) counting.delete(each.option);
+  if (kept.length < 2) return null;
+  const places = kept.map(({ where }) => where).join(" and ");
+  const ignored = kept.find(isIgnorable);
+  const instead =
+    ignored === undefined ? "give one" : `leave one out, as with ${overrideOf(ignored.option)}`;
+  return `${places} exclude each other: ${instead}`;
+}
+
 const namesGpus = (gres: string): boolean => /(^|,)((gres[:/])?gpu([:=,]|$)|none$|0$)/i.test(gres);
 
 /** As for sbatch, tasks per node do not count then. */
@@ -103,15 +136,17 @@ const oneNode = /^\s*0*1(-0*1)?\s*$/;
 const isOneTask = (counting: ReadonlyMap<string, Given>, nodes: string): boolean =>
   /^\d+$/.test(nodes) && /^0*1$/.test(counting.get("ntasks")?.value ?? "");
 
-function refusal({ option, value, where, ignorable }: Given, why: string): string {
+function refusal(given: Given, why: string): string {
+  const { option, value, where } = given;
   const shown = value === "" ? where : `${where} ${quoted(value)}`;
-  const instead = ignorable
+  const instead = isIgnorable(given)
     ? `override it with ${overrideOf(option)}, or submit the script with sbatch`
     : "omit it, or submit the script with sbatch";
   return `${shown}: ${why}: ${instead}`;
 }
 
-function invalid({ option, ignorable }: Given, thrown: unknown): string {
+function invalid(given: Given, thrown: unknown): string {
   if (!(thrown instanceof GleanerError)) throw thrown;
-  return ignorable ? `${thrown.message} (override it with --${option})` : thrown.message;
+  const { message } = thrown;
+  return isIgnorable(given) ? `${message} (override it with --${given.option})` : message;
 }

@@ -18,7 +18,7 @@ export function readVariables(
       const shape = shapes.find((each) => each.name === option);
       if (shape?.takes === "nothing" && /^(0|no|false)$/i.test(value)) continue;
       const isFlag = shape?.takes !== "value" && /^(1|yes|true)?$/i.test(value);
-      given.push({ option, value: isFlag ? "" : value, where: `$${name}`, ignorable: true });
+      given.push({ option, value: isFlag ? "" : value, where: `$${name}`, source: "variable" });
     }
   return given;
 }

@@ -164,6 +164,8 @@ const invalid = `
 --kill-on-invalid-dep=maybe
 --export-file=nowhere | --frob
 --ntasks-per-node=two
+--mem=1G | --mem-per-cpu=2G
+--mem-per-cpu=2G | --mem=1G
 `;
 
 /** What sbatch refuses, and what is clear nevertheless. */
@@ -171,8 +173,6 @@ const lenient = `
 --time={1h30m;90s;"2 hours";500ms}
 --signal={@60;B:} | --time=30
 --requeue=x | --hint=fast
---mem=1G | --mem-per-cpu=2G
---mem-per-cpu=2G | --mem=1G
 `;
 
 export interface Script {

@@ -69,9 +69,6 @@ judged(refuse("a function is a script"), "external");
 
 /** Options of which one stands for the other's opposite, or for the same amount. */
 const groups: Readonly<Record<string, string>> = {
-  mem: "memory",
-  "mem-per-cpu": "memory",
-  "mem-per-gpu": "memory",
   gpus: "gpus",
   gres: "gpus",
   "gpus-per-node": "gpus",

@@ -14,7 +14,7 @@ const given = (...words: string[]): Given[] =>
   words.map((word, at) => {
     const [option, value = ""] = word.replace(/^!?--/, "").split("=");
     const where = word.startsWith("!") ? `--${option}` : `job.sh:${at + 2}: #SBATCH --${option}`;
-    return { option: option!, value, where, ignorable: !word.startsWith("!") };
+    return { option: option!, value, where, source: word.startsWith("!") ? "line" : "SBATCH" };
   });
 const settings = (...words: string[]) => settle(given(...words)).settings;
 const refusals = (...words: string[]): string[] => {
@@ -28,13 +28,8 @@ const refusals = (...words: string[]): string[] => {
 
 describe("the value that counts", () => {
   test("is the last one, also of options that replace each other", () => {
-    const last = settings(
-      "--mem=1G",
-      "--mem-per-cpu=100",
-      "--cpus-per-task=2",
-      "!--cpus-per-task=3",
-    );
-    expect(sizesOf(last)).toMatchObject({ memoryMb: null, memoryPerCoreMb: 100, cores: 3 });
+    const last = settings("--gpus=1", "--cpus-per-task=2", "!--cpus-per-task=3", "--gres=gpu:2");
+    expect(sizesOf(last)).toMatchObject({ gpus: 2, cores: 3 });
   });
   test("is the only one that is judged", () => {
     expect(refusals("--mem=lots", "--nodes=4", "--uid=0", "!--mem=1G", "!--nodes=1")).toEqual([
@@ -121,9 +116,8 @@ describe("tasks on one node", () => {
 
 test("the variables of sbatch's options are those of the values that count", () =>
   expect(
-    settle(
-      given("--ntasks-per-node=2", "--mem=1G", "--mem-per-cpu=2G", "--gpus=a100:1", "--gres=gpu:2"),
-    ).variables,
+    settle(given("--ntasks-per-node=2", "--mem-per-cpu=2G", "--gpus=a100:1", "--gres=gpu:2"))
+      .variables,
   ).toEqual({ SLURM_NTASKS_PER_NODE: "2", SLURM_MEM_PER_CPU: "2048" }));
 
 test("--gres replaces all of an earlier one, and GPUs given otherwise only its GPUs", () => {
@@ -165,8 +159,8 @@ test("variables are those of sbatch; GLEAN_ counts more, and no is no", () => {
     SBATCH_FOO: "x",
   };
   expect(readVariables(environment, sbatchOptions)).toEqual([
-    { option: "time", value: "5", where: "$SBATCH_TIMELIMIT", ignorable: true },
-    { option: "wait", value: "", where: "$SBATCH_WAIT", ignorable: true },
-    { option: "time", value: "6", where: "$GLEAN_TIMELIMIT", ignorable: true },
+    { option: "time", value: "5", where: "$SBATCH_TIMELIMIT", source: "variable" },
+    { option: "wait", value: "", where: "$SBATCH_WAIT", source: "variable" },
+    { option: "time", value: "6", where: "$GLEAN_TIMELIMIT", source: "variable" },
   ]);
 });

@@ -17,7 +17,7 @@ function read(words: readonly string[], options = runOptions) {
     option: shape.name,
     value,
     where: text,
-    ignorable: false,
+    source: "line" as const,
   }));
   return { ...settingsOf(given), rest, problems };
 }
