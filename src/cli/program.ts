@@ -71,6 +71,12 @@ export const entries: readonly Entry[] = [
     load: () => import("./commands/work/release.js"),
   },
   {
+    name: "update",
+    group: users,
+    summary: "change what waits, as scontrol update does",
+    load: () => import("./commands/work/update.js"),
+  },
+  {
     name: "show",
     group: users,
     summary: "show one invocation and its attempts",

@@ -38,6 +38,7 @@ import { Directory } from "./functions/directory.js";
 import { CallIds, recordingFirst } from "./invocations/call-records.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
 import type { Rounds } from "./records/rounds.js";
+import { Changes } from "./scheduling/changes.js";
 import type { Parts } from "./startup/assemble.js";
 import { warmAfterMs, warmRounds } from "./warm.js";
 
@@ -82,7 +83,7 @@ export async function apiServer(
   const common = { ...parts, ...limits, store: readable, accounts, callIds, bundleChecks };
   const handlers: Omit<Handlers, "challenge" | "token" | "openApi"> = {
     ...invocationHandlers({ ...common, log }),
-    ...holdHandlers(common),
+    ...holdHandlers({ ...common, changes: new Changes({ ...parts, store, admission }) }),
     ...callHandlers(common),
     ...mapHandlers(common),
     ...leaseHandlers({ ...common, leasePolicy: config.leases }),

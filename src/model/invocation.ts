@@ -8,6 +8,7 @@ import type { ResourceRequest } from "./resources.js";
 import type { Shaped } from "./shaped.js";
 import type { mail, schedule, where } from "./shapes/schedule.js";
 import type {
+  change,
   command,
   notice,
   requestedNotice,
@@ -118,6 +119,9 @@ export type Command = Shaped<typeof command>;
 
 /** A user's request: checked once on admission (core/submission/admission.ts), then trusted. */
 export type Submission = Shaped<typeof submission>;
+
+/** What is to change of a submission; null takes a part away. */
+export type Change = Shaped<typeof change>;
 
 /** As received: its shape is checked, its values are not; null means the default. */
 export type RequestedSubmission = Shaped<typeof submissionRequest>;

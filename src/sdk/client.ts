@@ -47,6 +47,7 @@ import type {
   RouteNameOf,
   SubmitAnswer,
   SubmitRequest,
+  UpdateRequest,
 } from "../wire/api/types.js";
 import { FunctionsClient } from "./functions/client.js";
 import { LeaseClient } from "./functions/lease-client.js";
@@ -178,6 +179,11 @@ export class GleanerClient {
   /** Keeps invocations and arrays that wait from starting, or lets them start again. */
   hold(request: HoldRequest): Promise<HoldAnswer> {
     return this.post<"hold">("/v1/hold", request);
+  }
+
+  /** Changes what has not ended, such as its time limit. */
+  update(request: UpdateRequest): Promise<HoldAnswer> {
+    return this.post<"update">("/v1/update", request);
   }
 
   /** Ends running attempts; their invocations wait again. */

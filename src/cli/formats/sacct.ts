@@ -100,6 +100,7 @@ const fields: Readonly<Record<string, Text>> = {
 const submissionFields: Readonly<
   Record<string, (submission: Submission, each: Invocation) => string>
 > = {
+  Comment: ({ comment = "" }) => comment,
   WorkDir: ({ workingDirectory }) => workingDirectory,
   StdErr: errorFileOf,
   StdIn: inputFileOf,
@@ -123,7 +124,7 @@ const ofSubmission =
 /** sacct's other fields, of which Gleaner has nothing. */
 const others = `
 Account AdminComment AssocID AveCPU AveCPUFreq AveDiskRead AveDiskWrite AvePages AveVMSize BlockID
-Cluster Comment Constraints ConsumedEnergy ConsumedEnergyRaw Container DBIndex Exclusive Extra
+Cluster Constraints ConsumedEnergy ConsumedEnergyRaw Container DBIndex Exclusive Extra
 FailedNode Layout Licenses MaxDiskRead MaxDiskReadNode MaxDiskReadTask MaxDiskWrite MaxDiskWriteNode
 MaxDiskWriteTask MaxPages MaxPagesNode MaxPagesTask MaxRSSNode MaxRSSTask MaxVMSize MaxVMSizeNode
 MaxVMSizeTask McsLabel MinCPU MinCPUNode MinCPUTask OriginalSLUID OverSubscribe PlannedCPU

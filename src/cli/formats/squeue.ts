@@ -101,7 +101,7 @@ export const fields: Readonly<Record<string, Field>> = {
   s: fixed("", ""),
   Z: ofSubmission("WORK_DIR", ({ workingDirectory }) => workingDirectory),
   h: fixed("OVER_SUBSCRIBE", "OK"),
-  k: fixed("COMMENT", "(null)"),
+  k: ofSubmission("COMMENT", ({ comment = "(null)" }) => comment),
   n: fixed("REQ_NODES", ""),
   y: fixed("NICE", "0"),
   H: fixed("SOCKETS_PER_NODE", "*"),

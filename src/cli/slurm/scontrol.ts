@@ -1,5 +1,5 @@
-// Acts as scontrol, as far as users of functions need it: show, hold and release, and what scripts
-// ask of host lists.
+// Acts as scontrol, as far as users of functions need it: show, hold, release and update, and what
+// scripts ask of host lists.
 
 import { writeFileSync } from "node:fs";
 import { nowMs } from "../../clock.js";
@@ -15,6 +15,7 @@ import { parseIds, quoted } from "../values.js";
 import { functionText } from "./show-function.js";
 import { jobText } from "./show-job.js";
 import { keptMs, own } from "./site.js";
+import { updateAll } from "./updating.js";
 import { readWords, type Words } from "./words.js";
 
 type Action = (context: Context, operands: readonly string[], words: Words) => Promise<number>;
@@ -24,6 +25,7 @@ const actions: Readonly<Record<string, Action>> = {
   hold: (context, ids) => changeHold(context, ids, true),
   uhold: (context, ids) => changeHold(context, ids, true),
   release: (context, ids) => changeHold(context, ids, false),
+  update,
   requeue,
   requeuehold: async (context, given) => {
     const status = await changeHold(context, given, true);
@@ -40,7 +42,6 @@ const actions: Readonly<Record<string, Action>> = {
 /** What Slurm does with jobs and Gleaner does not with functions: what to do instead. */
 const instead = new Map(
   Object.entries({
-    update: "what was submitted stays as it is: cancel it, and submit it with other options",
     suspend: "functions are not suspended: hold one that waits, or stop one by scancel -f -s STOP",
     resume: "functions are not suspended: let one go on by scancel -f -s CONT",
     notify: "functions have no terminal for a message: send a signal by scancel -s",
@@ -65,6 +66,22 @@ export async function scontrol(context: Context, given: readonly string[]): Prom
 function wordBegunBy(start: string, known: readonly string[]): string | undefined {
   const lower = start.toLowerCase();
   return known.find((word) => word === lower || (lower.length >= 3 && word.startsWith(lower)));
+}
+
+/** `update JobId=42 TimeLimit=5`, or `update job 42 TimeLimit=5`. */
+async function update(context: Context, operands: readonly string[]): Promise<number> {
+  const at = operands.findIndex((word) => /^job(id)?(=.*)?$/i.test(word));
+  if (at < 0)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      "only jobs can be updated: name one, as in update JobId=42 TimeLimit=2:00:00",
+    );
+  const [, joined] = operands[at]!.split("=");
+  const ids = joined ?? operands[at + 1] ?? "";
+  const changes = operands.filter(
+    (_, index) => index < at || index > at + (joined === undefined ? 1 : 0),
+  );
+  return told(await updateAll(await context.client(), ids, changes));
 }
 
 async function requeue(context: Context, given: readonly string[]): Promise<number> {

@@ -66,6 +66,7 @@ function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): P
     { StdErr: errorFileOf(submission, invocation) },
     { StdIn: inputFileOf(submission) },
     { StdOut: outputFileOf(submission, invocation) },
+    ...(submission.comment === undefined ? [] : [{ Comment: submission.comment }]),
   ];
 }
 

@@ -10,7 +10,6 @@ import type {
   Identity,
   Invocation,
   InvocationState,
-  Schedule,
   Submission,
   SubmissionDigest,
 } from "../../model/invocation.js";
@@ -30,6 +29,7 @@ import type { FunctionStore } from "./functions.js";
 import type { Heat, LeaseStore } from "./leases.js";
 import type { MapStore, PackedInputs } from "./maps.js";
 import type { RefusalStore } from "./refusals.js";
+import type { SubmissionStore } from "./submissions.js";
 
 /** A submission as recorded. */
 export interface NewInvocations {
@@ -143,11 +143,9 @@ export interface Submitted {
 }
 
 /** The only durable record. A write resolves once it is on disk; writes are committed in groups. */
-export interface Store extends FunctionStore, MapStore, LeaseStore, RefusalStore {
+export interface Store extends FunctionStore, MapStore, LeaseStore, RefusalStore, SubmissionStore {
   /** `isNew` is false if an earlier request had the same id. */
   submit(request: NewInvocations): Promise<Submitted>;
-  /** Changes when the invocations of a submission may start. */
-  saveSchedule(submission: InvocationId, schedule: Schedule): Promise<void>;
   /** Returns the first of `count` ids in a row, which only recordCall() gives to invocations. */
   reserveIds(count: number): Promise<InvocationId>;
   /** All of it at once. Returns false, and changes nothing, if its request is on record. */
@@ -165,10 +163,6 @@ export interface Store extends FunctionStore, MapStore, LeaseStore, RefusalStore
    */
   scanInvocations(filter: ScanFilter, afterId: number): Promise<Scan>;
   listAttempts(invocation: InvocationId): Promise<readonly Attempt[]>;
-  submissionOf(invocation: InvocationId): Promise<Submission | null>;
-  /** Finds a submission by its own id for an order; it never waits behind a list. */
-  submissionToRun(submission: InvocationId): Promise<Submission | null>;
-
   /** The input of a call that is about to run; null for a command. */
   inputToRun(invocation: InvocationId): Promise<Payload | null>;
   /** null once it was removed for its age, too. */

@@ -180,7 +180,7 @@ export function whyTooLarge(
   return null;
 }
 
-function whyMalformed(submission: Submission, policy: AdmissionPolicy): string | null {
+export function whyMalformed(submission: Submission, policy: AdmissionPolicy): string | null {
   const { command, environment, arrayTasks } = submission;
   if (submission.cores < 1) return "a function needs at least 1 core: set -c to 1 or more";
   if (submission.memoryMb < 1) return "a function needs at least 1 MB: set --mem to 1M or more";

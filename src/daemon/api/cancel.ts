@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
-import { submissionIdOf } from "../../model/invocation.js";
+import { type Change, submissionIdOf } from "../../model/invocation.js";
 import type { AskedOf, CancelAnswer, HoldAnswer } from "../../wire/api/types.js";
 import {
   type Chosen,
@@ -18,7 +18,7 @@ import {
 import type { Executors } from "../executors/executors.js";
 import { DesertedRuns } from "../invocations/ends/deserted-runs.js";
 import type { Waiters } from "../invocations/waiters.js";
-import type { Scheduler } from "../scheduling/scheduler.js";
+import type { Changes } from "../scheduling/changes.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { LiveRun } from "../state/live-run.js";
@@ -143,10 +143,10 @@ const matches = ({ owner, state, name }: Live, filter: CancelFilter): boolean =>
   (filter.name === undefined || name === filter.name);
 
 export interface HoldRoutes extends CancelRoutes {
-  readonly scheduler: Pick<Scheduler, "setHeld" | "setTaskHeld">;
+  readonly changes: Pick<Changes, "setHeld" | "setTaskHeld" | "update">;
 }
 
-export const holdHandlers = (deps: HoldRoutes): Pick<Handlers, "hold" | "requeue"> => ({
+export const holdHandlers = (deps: HoldRoutes): Pick<Handlers, "hold" | "requeue" | "update"> => ({
   requeue: async ({ caller, body: { ids }, request }) => {
     request.act = { action: "cancel", subject: ids.join(","), detail: "to be run again" };
     return { problems: await problemsOf(ids, (id) => requeue(deps, caller, id)) };
@@ -155,20 +155,40 @@ export const holdHandlers = (deps: HoldRoutes): Pick<Handlers, "hold" | "requeue
     request.act = { action: body.held ? "hold" : "release", subject: body.ids.join(",") };
     return hold(deps, caller, body);
   },
+  update: async ({ caller, body: { ids, ...change }, request }) => {
+    const detail = JSON.stringify(change);
+    request.act = { action: "update", subject: ids.join(","), detail };
+    return { problems: await problemsOf(ids, (id) => update(deps, caller, id, change)) };
+  },
 });
+
+async function update(
+  { store, changes }: HoldRoutes,
+  caller: Caller,
+  id: string,
+  change: Change,
+): Promise<void> {
+  const found = await theirs(store, caller, id, "change");
+  if (id.includes("_"))
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `${id} is a task, and the tasks of an array have these in common: name ${id.split("_")[0]}`,
+    );
+  await changes.update(submissionIdOf(found), change);
+}
 
 /** What has ended is left alone. */
 async function hold(
-  { store, scheduler }: HoldRoutes,
+  { store, changes }: HoldRoutes,
   caller: Caller,
   { ids, held }: AskedOf<"hold", "body">,
 ): Promise<HoldAnswer> {
   const change = async (id: string): Promise<void> => {
     const found = await theirs(store, caller, id, held ? "hold" : "release");
     const submission = submissionIdOf(found);
-    const { id: task, arrayTaskId } = found;
-    if (arrayTaskId === null || !id.includes("_")) await scheduler.setHeld(submission, held);
-    else await scheduler.setTaskHeld(submission, arrayTaskId, task, held);
+    const { arrayTaskId } = found;
+    if (arrayTaskId === null || !id.includes("_")) await changes.setHeld(submission, held);
+    else await changes.setTaskHeld(submission, arrayTaskId, held);
   };
   return { problems: await problemsOf(ids, change) };
 }

@@ -20,7 +20,8 @@ import type { Events } from "../state/events.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live, LiveSubmission } from "../state/live-invocation.js";
 import type { LiveRun } from "../state/live-run.js";
-import { allowedIn, rangeOf, withTask } from "./releasing.js";
+import { type OpenPart, openOf, submissionOf } from "./open.js";
+import { allowedIn, rangeOf } from "./releasing.js";
 import { Standings } from "./standings.js";
 
 /** setTimeout's limit is 24 days. */
@@ -39,6 +40,8 @@ export interface SchedulerDependencies {
 export class Scheduler {
   /** Submissions with a schedule that have not ended, with how many conditions are being read. */
   private readonly scheduled = new Map<InvocationId, { unread: number }>();
+  /** Those that are about to change. */
+  private readonly kept = new Set<InvocationId>();
   private readonly dirty = new Set<InvocationId>();
   private readonly timers = new Map<InvocationId, Timer>();
   private readonly standings: Standings;
@@ -63,55 +66,41 @@ export class Scheduler {
     });
   }
 
-  /**
-   * Holds or releases a submission that has not ended: what runs goes on. Resolves once that is
-   * durable.
-   */
-  async setHeld(id: InvocationId, held: boolean): Promise<void> {
-    const submission = this.submissionOf(id);
-    if (submission === null) return;
-    const { held: _, heldTasks: _tasks, ...others } = submission.schedule ?? {};
-    await this.change(id, submission, held ? { ...others, held } : others);
-    if (held) this.defer(id);
-  }
-
-  /** The same for one task of an array, by its number and its id. */
-  async setTaskHeld(id: InvocationId, number: number, task: InvocationId, held: boolean) {
-    const submission = this.submissionOf(id);
-    if (submission === null) return;
-    await this.change(id, submission, withTask(submission.schedule ?? {}, number, held));
-    const singles = this.openOf(id).singles.filter((each) => each.id === task);
-    if (held) this.deps.live.room.defer(singles, [task, task]);
-  }
-
-  private async change(id: InvocationId, submission: LiveSubmission, schedule: Schedule) {
-    await this.deps.store.saveSchedule(id, schedule);
-    submission.schedule = schedule;
-    this.take(id);
-  }
-
-  /** Everything that waits of it waits for more than a place from now on. */
-  private defer(id: InvocationId): void {
+  /** Keeps what waits of it from starting until `reread`: it is about to change. */
+  keep(id: InvocationId): void {
+    this.kept.add(id);
     const { singles, ids } = this.openOf(id);
     this.deps.live.room.defer(singles, ids);
+  }
+
+  /** Goes by its schedule as it is now. */
+  reread(id: InvocationId): void {
+    this.kept.delete(id);
+    this.forget(id);
+    this.take(id);
+    this.touchSingletons(this.submissionOf(id)?.requested.owner.uid);
   }
 
   private take(id: InvocationId): void {
     if (!this.scheduled.has(id)) {
       const on = this.submissionOf(id)?.schedule?.dependency?.on ?? [];
-      this.scheduled.set(id, { unread: on.length });
-      for (const condition of on) void this.watch(condition, id);
+      const entry = { unread: on.length };
+      this.scheduled.set(id, entry);
+      for (const condition of on) void this.watch(condition, id, entry);
     }
     this.touch([id]);
   }
 
-  private async watch(condition: Condition, id: InvocationId): Promise<void> {
+  private async watch(
+    condition: Condition,
+    id: InvocationId,
+    entry: { unread: number },
+  ): Promise<void> {
     for (;;)
       try {
         await this.standings.watch(condition, id);
-        const entry = this.scheduled.get(id);
-        if (entry === undefined) this.standings.unwatch(id);
-        else entry.unread--;
+        entry.unread--;
+        if (!this.scheduled.has(id)) this.standings.unwatch(id);
         return this.touch([id]);
       } catch (cause) {
         this.complain("cannot read what an invocation depends on", cause);
@@ -133,7 +122,7 @@ export class Scheduler {
     });
   }
 
-  private touchSingletons(uid: number): void {
+  private touchSingletons(uid: number | undefined): void {
     for (const id of this.scheduled.keys())
       if (this.isSingleton(id) && this.submissionOf(id)?.requested.owner.uid === uid)
         this.touch([id]);
@@ -151,7 +140,7 @@ export class Scheduler {
       return;
     }
     const { schedule } = submission;
-    if (schedule === null) return;
+    if (schedule === null || this.kept.has(id)) return;
     const last = lastStartMs(schedule, submission.requested);
     if (last !== null && nowMs() > last) {
       void this.end(id, "DeadLine: it could no longer end before its deadline");
@@ -267,16 +256,11 @@ export class Scheduler {
 
   /** null once all of it has ended. */
   private submissionOf(id: InvocationId): LiveSubmission | null {
-    const { live } = this.deps;
-    return (live.hasArray(id) ? live.oneOf(id) : live.get(id))?.submission ?? null;
+    return submissionOf(this.deps.live, id);
   }
 
-  private openOf(id: InvocationId): { readonly singles: readonly Live[]; readonly ids: IdRange } {
-    const { live } = this.deps;
-    const tasks = live.tasksOf(id);
-    if (tasks !== null) return { singles: [...tasks.singles], ids: tasks.ids };
-    const single = live.get(id);
-    return { singles: single === undefined ? [] : [single], ids: [id, id] };
+  private openOf(id: InvocationId): OpenPart {
+    return openOf(this.deps.live, id);
   }
 
   private deferredOf(id: InvocationId): {

@@ -18,7 +18,7 @@ import { invocationWith } from "../../model/records/invocation.js";
 
 /** What all tasks of an array have in common; an invocation of no array has one of its own. */
 export class LiveSubmission {
-  readonly requested: Omit<Requested, "id" | "arrayTaskId">;
+  requested: Omit<Requested, "id" | "arrayTaskId">;
   /** The user for fair share. */
   readonly user: string;
   /** The kind of worker that a call needs; null for a command. */

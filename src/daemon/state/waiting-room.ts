@@ -105,6 +105,15 @@ export class WaitingRoom implements RunCounter<LiveRun> {
         this.queue.addRun(run.as({ isDeferred: false }));
   }
 
+  /** `change` changes what deferred ones with these ids have in common. */
+  change(singles: readonly Live[], range: IdRange, change: () => void): void {
+    const waiting = singles.filter(({ id }) => this.deferred.remove(id));
+    const runs = this.deferred.removeRuns(...range);
+    change();
+    for (const live of waiting) this.deferred.add(live);
+    for (const run of runs) this.deferred.addRun(run);
+  }
+
   /** They wait for more than a place again. */
   defer(singles: readonly Live[], range: IdRange): void {
     for (const live of singles)

@@ -5,6 +5,7 @@ export const auditActions = [
   "cancel",
   "hold",
   "release",
+  "update",
   "drain",
   "resume",
   "token",

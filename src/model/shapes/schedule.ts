@@ -34,18 +34,23 @@ const condition = z.strictObject({
     .describe("For after: how long after the start; if omitted, 0"),
 });
 
+const dependency = z.strictObject({
+  any: z.boolean().describe("Whether one of the conditions is enough"),
+  on: z.array(condition).min(1).max(maxConditions),
+  endIfNever: z
+    .boolean()
+    .exactOptional()
+    .describe("Whether it is cancelled once the dependency can never be satisfied"),
+});
+
+const mostRunning = z
+  .int()
+  .min(1)
+  .max(2 ** 31 - 1);
+
 export const schedule = z
   .strictObject({
-    dependency: z
-      .strictObject({
-        any: z.boolean().describe("Whether one of the conditions is enough"),
-        on: z.array(condition).min(1).max(maxConditions),
-        endIfNever: z
-          .boolean()
-          .exactOptional()
-          .describe("Whether it is cancelled once the dependency can never be satisfied"),
-      })
-      .exactOptional(),
+    dependency: dependency.exactOptional(),
     beginAtMs: atMs.exactOptional().describe("Does not start earlier"),
     deadlineAtMs: atMs.exactOptional().describe("Is cancelled once it could not end in time"),
     held: z.boolean().exactOptional().describe("Waits until it is released"),
@@ -54,10 +59,7 @@ export const schedule = z
       .max(1_000)
       .exactOptional()
       .describe("Tasks of the array that wait until they are released"),
-    mostRunning: z
-      .int()
-      .min(1)
-      .max(2 ** 31 - 1)
+    mostRunning: mostRunning
       .exactOptional()
       .describe("The most tasks of the array that run at once"),
     retries: z
@@ -69,6 +71,14 @@ export const schedule = z
     once: z.boolean().exactOptional().describe("An eviction ends it, instead of a new attempt"),
   })
   .describe("When it may start; if omitted, as soon as there is a place");
+
+/** Parts of it that may change after the submission; null takes one away. */
+export const scheduleChange = {
+  dependency: dependency.nullable().exactOptional(),
+  beginAtMs: atMs.nullable().exactOptional(),
+  deadlineAtMs: atMs.nullable().exactOptional(),
+  mostRunning: mostRunning.nullable().exactOptional(),
+};
 
 export const mail = z
   .strictObject({

@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 import { functionSettings } from "./function.js";
-import { mail, schedule, where } from "./schedule.js";
+import { mail, schedule, scheduleChange, where } from "./schedule.js";
 
 const count = z
   .int()
@@ -107,6 +107,11 @@ export const taskRange = z
   .describe("from, from + step and so on, up to `to`");
 export const arrayTasks = z.array(z.union([count, taskRange]));
 
+const name = z.string().min(1).max(256);
+/** Longer ones are for nobody's eyes. */
+const maxComment = 1_024;
+const comment = z.string().max(maxComment);
+
 /** As Slurm propagates them, except core: functions write no core files. */
 const limit = z
   .string()
@@ -133,7 +138,7 @@ const fromShell = {
 };
 
 export const submission = z.strictObject({
-  name: z.string().min(1).max(256),
+  name,
   command,
   cores: count,
   memoryMb: count,
@@ -182,6 +187,15 @@ export const submission = z.strictObject({
   schedule: schedule.exactOptional(),
   where: where.exactOptional(),
   mail: mail.exactOptional(),
+  comment: comment.min(1).exactOptional().describe("The user's words, shown in listings"),
+});
+
+/** What may change of a submission that has not ended. */
+export const change = z.strictObject({
+  name: name.exactOptional(),
+  comment: comment.exactOptional().describe("Empty: none"),
+  timeLimitMs: count.exactOptional().describe("While nothing of it runs"),
+  ...scheduleChange,
 });
 
 export const submissionRequest = submission.extend({

@@ -11,7 +11,7 @@ const threadOf = {
   submit: "write",
   reserveIds: "write",
   recordCall: "write",
-  saveSchedule: "write",
+  saveTerms: "write",
   endPending: "write",
   submittedWith: "write",
   submissionToRun: "write",

@@ -121,6 +121,18 @@ export const routes = {
     maxBytes: maxCancelBytes,
     answer: invocations.holdAnswer,
   },
+  update: {
+    method: "POST",
+    path: "/v1/update",
+    subject: "invocations",
+    who: "user",
+    does: "change invocations that have not ended",
+    description:
+      "The name, comment, time limit, begin, deadline, dependency, or how many tasks run at once. null takes a part away.",
+    body: invocations.updateRequest,
+    maxBytes: maxCancelBytes,
+    answer: invocations.holdAnswer,
+  },
   ...functionRoutes,
   ...leaseRoutes,
   ...callRoutes,

@@ -22,7 +22,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     ports: [],
     explain: ["accounting"],
     placement: ["forecast"],
-    scheduling: [],
+    scheduling: ["submission"],
     submission: ["forecast"],
     capacity: ["forecast", "placement", "explain"],
   },

@@ -19,6 +19,7 @@ import { termOptions } from "./term-options.js";
 
 const unsaid: Readonly<BatchSettings> = {
   name: null,
+  comment: "",
   coresPerTask: null,
   tasks: null,
   tasksPerNode: null,
@@ -52,6 +53,9 @@ const unsaid: Readonly<BatchSettings> = {
   testOnly: false,
 };
 
+/** gleanerd's limit. */
+const maxComment = 1_024;
+
 export const batchOptions: readonly BatchOption[] = [
   valued(
     "job-name",
@@ -62,6 +66,9 @@ export const batchOptions: readonly BatchOption[] = [
       to.name = value === "" ? null : filled(value, at);
     },
   ),
+  valued("comment", null, "TEXT", "words for listings", (to, value) => {
+    to.comment = value.slice(0, maxComment);
+  }),
   valued("cpus-per-task", "c", "N", "cores for each task (default: 1)", (to, value, at) => {
     to.coresPerTask = parseCores(value, at);
   }),

@@ -36,7 +36,7 @@ function judged(judge: Judge, names: string): void {
 
 judged(oneNode, "nodes");
 judged(distribution, "distribution");
-judged(silent, "partition account qos comment wckey extra nice priority time-min acctg-freq");
+judged(silent, "partition account qos wckey extra nice priority time-min acctg-freq");
 judged(silent, "profile mcs-label requeue quiet verbose oversubscribe");
 judged(silent, "ignore-pbs wait-all-nodes no-kill oom-kill-step delay-boot");
 judged(silent, "contiguous spread-job use-min-nodes switches segment spread-segments");

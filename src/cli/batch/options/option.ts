@@ -7,6 +7,7 @@ import type { OptionShape } from "../getopt.js";
 /** The settings of a submission; null stands for the default of the site or of sbatch. */
 export interface BatchSettings {
   name: string | null;
+  comment: string;
   coresPerTask: number | null;
   tasks: number | null;
   tasksPerNode: number | null;

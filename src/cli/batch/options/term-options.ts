@@ -134,8 +134,8 @@ function nodeNames(value: string, where: string): string {
 /** The parts of a submission that these options make; what is said of a dependency needs one. */
 export function termsOf(
   settings: BatchSettings,
-): Partial<Pick<Submission, "schedule" | "where" | "mail">> {
-  const { schedule, where, endIfNever, mail, mailTo } = settings;
+): Partial<Pick<Submission, "schedule" | "where" | "mail" | "comment">> {
+  const { schedule, where, endIfNever, mail, mailTo, comment } = settings;
   const { dependency, ...others } = schedule;
   const full =
     dependency !== undefined && endIfNever
@@ -144,6 +144,7 @@ export function termsOf(
   return {
     ...(Object.keys(full).length > 0 && { schedule: full }),
     ...(Object.keys(where).length > 0 && { where }),
+    ...(comment !== "" && { comment }),
     ...(mail !== null &&
       mailTo !== nobody && { mail: { ...mail, ...(mailTo !== null && { to: mailTo }) } }),
   };

@@ -52,14 +52,20 @@ interface LiveRow extends InvocationRow {
 
 export function invocationWrites(
   database: Connection,
-): Operations<"submit" | "saveSchedule" | "endPending" | "submissionToRun"> {
-  const changeTerms = database.prepare<{ id: number; schedule: string }>(
-    "UPDATE submission SET terms = json_set(terms, '$.schedule', json(@schedule)) WHERE id = @id",
+): Operations<"submit" | "saveTerms" | "endPending" | "submissionToRun"> {
+  const changeTerms = database.prepare(
+    `UPDATE submission SET name = coalesce(@name, name),
+       time_limit_ms = coalesce(@timeLimitMs, time_limit_ms),
+       terms = json_patch(json_set(terms, '$.schedule', json(@schedule)), @others)
+     WHERE id = @id`,
   );
   return {
     submit: submit(database),
-    saveSchedule: (id, schedule) =>
-      void changeTerms.run({ id, schedule: JSON.stringify(schedule) }),
+    saveTerms(id, { schedule, ...others }) {
+      const { name = null, timeLimitMs = null } = others;
+      const texts = { schedule: JSON.stringify(schedule), others: JSON.stringify(others) };
+      changeTerms.run({ id, name, timeLimitMs, ...texts });
+    },
     endPending: endPending(database),
     // Read on the writing thread: it must not wait behind a list.
     submissionToRun: submissionReader(database),

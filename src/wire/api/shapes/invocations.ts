@@ -8,7 +8,7 @@ import {
   type Identity,
   type Invocation,
 } from "../../../model/invocation.js";
-import { submission, submissionRequest } from "../../../model/shapes/submission.js";
+import { change, submission, submissionRequest } from "../../../model/shapes/submission.js";
 import { maxIdsLength, maxListed, maxNamedIds, maxWaitMs } from "../limits.js";
 import {
   askedTime,
@@ -219,6 +219,9 @@ export const holdRequest = z.strictObject({
 });
 export const requeueRequest = z.strictObject({
   ids: z.array(idText).min(1).max(maxNamedIds).describe("Invocations, arrays or tasks"),
+});
+export const updateRequest = change.extend({
+  ids: z.array(idText).min(1).max(maxNamedIds).describe("Invocations or arrays"),
 });
 export const holdAnswer = z.strictObject({
   problems: z.array(z.string()).describe("A sentence for each id that could not be changed"),

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { readSettings } from "../../../../src/cli/batch/read.js";
 import { sizesOf } from "../../../../src/cli/batch/sizes.js";
 
-/** `#SBATCH --mem=1G` and so on are lines of the script, `NAME=value` variables, others the line. */
+/** `#SBATCH --mem=1G` is a line of the script, `NAME=value` a variable, others are the line. */
 function memoryOf(...words: string[]) {
   const lines = words.filter((word) => word.startsWith("#"));
   const variables = words.filter((word) => /^[A-Z]/.test(word)).map((word) => word.split("="));

@@ -238,11 +238,6 @@ test.each([
 });
 
 test("scontrol says what to do in place of what it cannot, and requeuehold holds first", async () => {
-  const { status, stderr } = await as("scontrol", "update", "JobId=42", "TimeLimit=5");
-  expect({ status, stderr }).toMatchObject({
-    stderr:
-      "scontrol: error: what was submitted stays as it is: cancel it, and submit it with other options\n",
-  });
   expect((await as("scontrol", "suspend", "42")).stderr).toMatch(/scancel -f -s STOP/);
   expect((await as("scontrol", "constructor")).stderr).toMatch(
     /"constructor" is not for functions/,
@@ -253,6 +248,24 @@ test("scontrol says what to do in place of what it cannot, and requeuehold holds
   expect((await as("scontrol", "requeuehold", "job=42")).status).toBe(0);
   const urls = world.requests.map(({ url }) => url).filter((url) => /hold|requeue/.test(url));
   expect(urls).toEqual(["/v1/hold", "/v1/requeue"]);
+});
+
+test("scontrol update changes the jobs that it names, wherever their name stands", async () => {
+  world.answers["POST /v1/update"] = () => ({ body: { problems: ["42 has ended"] } });
+  for (const words of [
+    ["JobId=42", "TimeLimit=5"],
+    ["job", "42", "TimeLimit=5"],
+    ["TimeLimit=5", "jobid=42"],
+  ]) {
+    world.requests.length = 0;
+    const { status, stderr } = await as("scontrol", "update", ...words);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: "scontrol: error: 42 has ended\n" });
+    const sent = world.requests.find(({ url }) => url === "/v1/update");
+    expect(sent!.body).toEqual({ ids: ["42"], timeLimitMs: 300_000 });
+  }
+  expect((await as("scontrol", "update", "NodeName=n1", "State=DRAIN")).stderr).toMatch(
+    /only jobs can be updated/,
+  );
 });
 
 test("scontrol shows a job in pairs, and expands host lists", async () => {

@@ -264,6 +264,7 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   audit: () => [{}, { path: "/v1/audit?action=submit&limit=1" }],
   requeue: () => [{ body: { ids: ["999"] } }],
   hold: () => [{ body: { ids: [String(running), "999_7"], held: true } }],
+  update: () => [{ body: { ids: [String(running), "999_7"], name: "sum", beginAtMs: null } }],
   cancel: () => [{ body: { ids: [String(running), "999"] } }],
   revokeTokens: () => [{ body: { user: "77" } }],
 };

@@ -5,8 +5,10 @@ import { beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import { nowMs } from "../../../../src/clock.js";
 import type { Store } from "../../../../src/core/ports/store.js";
+import type { AdmissionPolicy } from "../../../../src/core/submission/admission.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { newTasks } from "../../../../src/core/submission/new-tasks.js";
+import { Changes } from "../../../../src/daemon/scheduling/changes.js";
 import { Scheduler } from "../../../../src/daemon/scheduling/scheduler.js";
 import type { Events } from "../../../../src/daemon/state/events.js";
 import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
@@ -16,17 +18,30 @@ import {
   invocationId,
   nodeName,
 } from "../../../../src/model/ids.js";
-import type { AttemptEnd, Schedule } from "../../../../src/model/invocation.js";
+import type { AttemptEnd, Change, Schedule } from "../../../../src/model/invocation.js";
 import { newState } from "../../../support/daemon/state.js";
 import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
+
+const policy: AdmissionPolicy = {
+  defaultMemoryPerCoreMb: 100,
+  defaultTimeLimitMs: 60_000,
+  maxTimeLimitMs: 3_600_000,
+  maxArrayTasks: 10,
+  maxPending: 100,
+  maxPendingEntries: 100,
+  maxDocumentsMb: 1,
+  maxScriptBytes: 1_000,
+  maxEnvironmentBytes: 1_000,
+  allowRootFunctions: false,
+};
 
 const owner = { uid: 1_000, gid: 100, user: "ada" };
 
 let store: Store;
 let live: LiveInvocations;
 let events: Events;
-let scheduler: Scheduler;
+let changes: Changes;
 let kicked: () => void;
 storeForEachTest((opened) => {
   store = opened;
@@ -37,7 +52,9 @@ function start(): void {
   ({ live, events } = newState());
   kicked = () => undefined;
   const dispatcher = { kick: () => kicked() };
-  scheduler = new Scheduler({ live, store, events, dispatcher, log: pino({ level: "silent" }) });
+  const log = pino({ level: "silent" });
+  const scheduler = new Scheduler({ live, store, events, dispatcher, log });
+  changes = new Changes({ live, store, scheduler, admission: policy });
 }
 beforeEach(start);
 
@@ -180,9 +197,9 @@ test("each task of an array may follow the same task of another", async () => {
 test("what is held starts when it is released, and both outlive a restart", async () => {
   const [held, queued] = [await submit({ held: true }), await submit(null)];
   await until(() => reasonOf(held) === "JobHeldUser");
-  await scheduler.setHeld(queued, true);
+  await changes.setHeld(queued, true);
   expect(isReady(queued)).toBe(false);
-  await scheduler.setHeld(held, false);
+  await changes.setHeld(held, false);
   await until(() => isReady(held) && reasonOf(queued) === "JobHeldUser");
   await restart();
   await until(() => isReady(held) && reasonOf(queued) === "JobHeldUser");
@@ -191,14 +208,14 @@ test("what is held starts when it is released, and both outlive a restart", asyn
 test("one task of an array is held, and the others start; both outlive a restart", async () => {
   const array = await submit(null, { tasks: [0, 1, 2, 3] });
   const id = (task: number) => invocationId(array + task);
-  await scheduler.setTaskHeld(array, 2, id(2), true);
+  await changes.setTaskHeld(array, 2, true);
   const ready = () => [0, 1, 2, 3].filter((task) => isReady(id(task)));
-  await until(() => reasonOf(id(2)) === "JobHeldUser");
-  expect(ready()).toEqual([0, 1, 3]);
+  await until(() => ready().length > 0);
+  expect([ready(), reasonOf(id(2))]).toEqual([[0, 1, 3], "JobHeldUser"]);
   await restart();
   await until(() => ready().length > 0);
   expect([ready(), reasonOf(id(2))]).toEqual([[0, 1, 3], "JobHeldUser"]);
-  await scheduler.setTaskHeld(array, 2, id(2), false);
+  await changes.setTaskHeld(array, 2, false);
   await until(() => isReady(id(2)));
 });
 
@@ -209,7 +226,7 @@ test("it begins at its time, and is cancelled when it could not end before its d
   const late = await submit({ deadlineAtMs: nowMs() + 60_000 + 80 });
   await until(() => isReady(late));
   await until(() => !live.room.has(late));
-  await scheduler.setHeld(late, true);
+  await changes.setHeld(late, true);
   const [found] = await store.listInvocations({ ids: [late], limit: 1 });
   expect(found?.reason).toMatch(/^DeadLine/);
 });
@@ -219,7 +236,7 @@ test("a held task waits also behind a task that was tried again", async () => {
   const id = (task: number) => invocationId(array + task - 1);
   await until(() => isReady(id(1)));
   await begin(id(1));
-  await scheduler.setTaskHeld(array, 2, id(2), true);
+  await changes.setTaskHeld(array, 2, true);
   live.requeue(live.get(id(1))!, "it failed");
   await until(() => isReady(id(1)));
   expect(isReady(id(2))).toBe(false);
@@ -229,4 +246,87 @@ test("a held task waits also behind a task that was tried again", async () => {
   await until(() => reasonOf(id(2)) === "JobHeldUser");
   await new Promise((done) => setImmediate(done));
   expect(isReady(id(2))).toBe(false);
+});
+
+test("name, time limit and comment change, and outlive a restart", async () => {
+  const id = await submit(null);
+  await changes.update(id, { name: "better", timeLimitMs: 5_000, comment: "why" });
+  await until(() => isReady(id));
+  expect(live.get(id)!.invocation).toMatchObject({ name: "better", timeLimitMs: 5_000 });
+  await restart();
+  await until(() => isReady(id));
+  expect(live.get(id)!.invocation).toMatchObject({ name: "better", timeLimitMs: 5_000 });
+  const terms = { name: "better", timeLimitMs: 5_000, comment: "why" };
+  expect(await store.submissionOf(id)).toMatchObject(terms);
+  await changes.update(id, { comment: "" });
+  expect(await store.submissionOf(id)).not.toHaveProperty("comment");
+  expect(await store.listInvocations({ ids: [id], limit: 1 })).toMatchObject([{ name: "better" }]);
+});
+
+test("all tasks of an array change, also those that wait for a place", async () => {
+  const array = await submit(null, { tasks: [0, 1, 2] });
+  await changes.update(array, { timeLimitMs: 7_000, mostRunning: 1 });
+  await until(() => isReady(array));
+  const tasks = [0, 1, 2].map((task) => invocationId(array + task));
+  expect(tasks.map(isReady)).toEqual([true, false, false]);
+  expect(tasks.map((id) => live.get(id)?.timeLimitMs)).toEqual([7_000, 7_000, 7_000]);
+  await changes.update(array, { mostRunning: null });
+  await until(() => tasks.every(isReady));
+});
+
+test("a begin, a deadline and a dependency are set and taken away", async () => {
+  const [first, id] = [await submit(null), await submit(null)];
+  await changes.update(id, { beginAtMs: nowMs() + 3_600_000 });
+  await until(() => reasonOf(id) === "BeginTime");
+  await changes.update(id, { beginAtMs: null, ...after("afterok", first) });
+  await until(() => reasonOf(id) === "Dependency");
+  await restart();
+  await until(() => reasonOf(id) === "Dependency");
+  await changes.update(id, { dependency: null, deadlineAtMs: nowMs() + 60_000 + 80 });
+  await until(() => isReady(id));
+  await until(() => !live.room.has(id));
+});
+
+test("one dependency takes the place of another", async () => {
+  const [first, second] = [await submit(null), await submit(null)];
+  const id = await submit(after("afterok", first));
+  await until(() => reasonOf(id) === "Dependency");
+  await changes.update(id, after("afterok", second));
+  await begin(first);
+  await end(first);
+  await begin(second);
+  expect(isReady(id)).toBe(false);
+  await end(second);
+  await until(() => isReady(id));
+});
+
+test("nothing starts while a change is written, and changes follow one another", async () => {
+  const id = await submit(null);
+  const both = [changes.setHeld(id, true), changes.update(id, { name: "b" })];
+  expect(isReady(id)).toBe(false);
+  await Promise.all(both);
+  await until(() => reasonOf(id) === "JobHeldUser");
+  expect(live.get(id)!.name).toBe("b");
+});
+
+test("what is refused changes nothing", async () => {
+  const [id, other, running] = [await submit(null), await submit(null), await submit(null)];
+  await begin(running);
+  const refused = (of: InvocationId, change: Change, why: RegExp) =>
+    expect(changes.update(of, change)).rejects.toThrow(why);
+  await refused(id, { timeLimitMs: 7_200_000 }, /exceeds the site's limit/);
+  await refused(id, { timeLimitMs: 0 }, /above zero/);
+  await refused(id, { mostRunning: 2 }, /no array/);
+  await refused(id, { deadlineAtMs: nowMs() + 5_000 }, /does not fit before the deadline/);
+  await refused(id, after("afterok", id), /would wait for itself/);
+  await changes.update(other, after("afterok", id));
+  await refused(id, after("afterok", other), /would wait for itself/);
+  await refused(running, { timeLimitMs: 1_000 }, /goes by the time limit that it began with/);
+  await refused(running, { beginAtMs: nowMs() + 5_000 }, /runs already/);
+  await changes.update(running, { name: "renamed" });
+  expect(live.get(running)).toMatchObject({ name: "renamed", state: "RUNNING" });
+  await end(running);
+  await refused(running, { name: "late" }, /has ended/);
+  await until(() => isReady(id));
+  expect(live.get(id)!.timeLimitMs).toBe(60_000);
 });

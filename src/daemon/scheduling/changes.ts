@@ -1,0 +1,122 @@
+// Changes submissions that have not ended: holds and releases them, and gives them another name,
+// time limit, comment or schedule. What they ask is durable before anything starts by it.
+
+import { nowMs } from "../../clock.js";
+import type { Store } from "../../core/ports/store.js";
+import type { ChangedTerms } from "../../core/ports/submissions.js";
+import { changedSubmission, isOfSchedule, waitsForItself } from "../../core/scheduling/change.js";
+import type { AdmissionPolicy } from "../../core/submission/admission.js";
+import { KeyedSemaphores } from "../../limits/semaphore.js";
+import { GleanerError } from "../../model/errors.js";
+import type { InvocationId } from "../../model/ids.js";
+import type { Change } from "../../model/invocation.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { LiveSubmission } from "../state/live-invocation.js";
+import { openOf, submissionOf } from "./open.js";
+import { withTask } from "./releasing.js";
+import type { Scheduler } from "./scheduler.js";
+
+export interface ChangesDependencies {
+  readonly live: LiveInvocations;
+  readonly store: Pick<Store, "saveTerms" | "submissionToRun">;
+  readonly scheduler: Pick<Scheduler, "keep" | "reread">;
+  readonly admission: AdmissionPolicy;
+}
+
+/** All of it resolves once it is durable. */
+export class Changes {
+  /** One change of a submission at a time: each goes out from the one before. */
+  private readonly turns = new KeyedSemaphores<InvocationId>(1);
+
+  constructor(private readonly deps: ChangesDependencies) {}
+
+  /** Holds or releases a submission that has not ended: what runs goes on. */
+  async setHeld(id: InvocationId, held: boolean): Promise<void> {
+    await this.change(id, async ({ schedule }) => {
+      const { held: _, heldTasks: _tasks, ...others } = schedule ?? {};
+      return { schedule: held ? { ...others, held } : others };
+    });
+  }
+
+  /** The same for one task of an array, by its number. */
+  async setTaskHeld(id: InvocationId, number: number, held: boolean): Promise<void> {
+    await this.change(id, async ({ schedule }) => ({
+      schedule: withTask(schedule ?? {}, number, held),
+    }));
+  }
+
+  /** Throws BAD_REQUEST if it has ended, or may not be changed so. */
+  async update(id: InvocationId, asked: Change): Promise<void> {
+    const isOpen = await this.change(id, async (submission) => {
+      this.requireChangeable(id, submission, asked);
+      const sent = await this.deps.store.submissionToRun(id);
+      const { name, comment, timeLimitMs, schedule } = changedSubmission(
+        { ...sent!, schedule: submission.schedule ?? {} },
+        asked,
+        this.deps.admission,
+        nowMs(),
+      );
+      return { schedule: schedule!, name, timeLimitMs, comment: comment ?? null };
+    });
+    if (!isOpen) throw new GleanerError("BAD_REQUEST", `${id} has ended, and stays as it was`);
+  }
+
+  private requireChangeable(id: InvocationId, { digest }: LiveSubmission, asked: Change): void {
+    const { live } = this.deps;
+    if (digest.lease !== undefined)
+      throw new GleanerError("BAD_REQUEST", `${id} is a lease: end it, and ask for another one`);
+    const isSingle = !live.hasArray(id);
+    const runs = openOf(live, id).singles.some(({ state }) => state === "RUNNING");
+    if (runs && asked.timeLimitMs !== undefined)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `${id} runs, and its node goes by the time limit that it began with: cancel it, or let it end`,
+      );
+    if (runs && isSingle && isOfSchedule(asked))
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `${id} runs already: only its name and its comment can change`,
+      );
+    const dependencyOf = (other: InvocationId) => submissionOf(live, other)?.schedule?.dependency;
+    if (waitsForItself(id, asked.dependency ?? null, dependencyOf))
+      throw new GleanerError("BAD_REQUEST", `${id} would wait for itself: name another dependency`);
+  }
+
+  /** Returns whether the submission is open; nothing of it starts meanwhile. */
+  private change(
+    id: InvocationId,
+    termsFor: (submission: LiveSubmission) => Promise<ChangedTerms>,
+  ): Promise<boolean> {
+    return this.turns.run(id, async () => {
+      const { live, store, scheduler } = this.deps;
+      const submission = submissionOf(live, id);
+      if (submission === null) return false;
+      submission.schedule ??= {};
+      scheduler.keep(id);
+      try {
+        const terms = await termsFor(submission);
+        await store.saveTerms(id, terms);
+        this.apply(id, submission, terms);
+      } finally {
+        scheduler.reread(id);
+      }
+      return true;
+    });
+  }
+
+  private apply(id: InvocationId, submission: LiveSubmission, terms: ChangedTerms): void {
+    const { live } = this.deps;
+    const { schedule, name, timeLimitMs } = terms;
+    const { singles, ids } = openOf(live, id);
+    live.room.change(singles, ids, () => {
+      submission.schedule = schedule;
+      // What kept it back before may not be in the new schedule.
+      submission.barrier = null;
+      submission.requested = {
+        ...submission.requested,
+        ...(name !== undefined && { name }),
+        ...(timeLimitMs !== undefined && { timeLimitMs }),
+      };
+    });
+  }
+}
