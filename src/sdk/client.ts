@@ -3,6 +3,7 @@
 
 import type { PredictionReport } from "../model/capacity/prediction.js";
 import { GleanerError } from "../model/errors.js";
+import type { InvocationId } from "../model/ids.js";
 import type { LedgerCheck } from "../model/records/account.js";
 import type { Utilization } from "../model/records/utilization.js";
 import { framesType } from "../wire/api/input-frames.js";
@@ -45,6 +46,7 @@ import type {
   RevokeAnswer,
   RevokeRequest,
   RouteNameOf,
+  SubmissionList,
   SubmitAnswer,
   SubmitRequest,
   UpdateRequest,
@@ -107,6 +109,10 @@ export class GleanerClient {
 
   list(query: InvocationQuery): Promise<InvocationList> {
     return this.get<"list">("/v1/invocations", query);
+  }
+  /** What was submitted, of the caller's own among these; an operator sees everybody's. */
+  submissions(ids: readonly InvocationId[]): Promise<SubmissionList> {
+    return this.get<"submissions">("/v1/submissions", { ids: ids.join(",") });
   }
   detail(id: string): Promise<InvocationDetail> {
     return this.get<"detail">(`/v1/invocations/${encodeURIComponent(id)}`);

@@ -49,6 +49,15 @@ export const invocation = ({ id = 42, arrayJobId, ...change }: Change = {}): Inv
     ...change,
   });
 export const listOf = (...invocations: object[]) => ({ body: { invocations, truncated: false } });
+/** By their ids. */
+export const submissionsOf = (submissions: Readonly<Record<number, object>> = {}) => ({
+  body: {
+    submissions: Object.entries(submissions).map(([id, submission]) => ({
+      id: Number(id),
+      submission,
+    })),
+  },
+});
 export const refusal = (status: number, code: string, message: string) => ({
   status,
   body: { error: { code, message } },
@@ -89,6 +98,7 @@ export class GleanWorld {
     let tokens = 0;
     this.requests.length = 0;
     this.answers = {
+      "GET /v1/submissions": () => submissionsOf(),
       "GET /v1/challenge": () => ({ body: { instance: "0123abcd", nonce: "once" } }),
       "POST /v1/token": () => ({
         body: { token: `token-${++tokens}`, validMs: 60_000, user: "ada", operator: false },

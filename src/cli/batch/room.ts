@@ -2,6 +2,7 @@
 
 import { expandHostList } from "../../model/hostlist.js";
 import type { Where } from "../../model/invocation.js";
+import { gresFit, gresText } from "../../model/slurm/gres-counts.js";
 import type { InfoAnswer, NodeInfo, SubmitAnswer } from "../../sdk/index.js";
 import { formatWhen } from "../when.js";
 
@@ -23,21 +24,27 @@ export function roomText(
       !excluded.has(each.node) &&
       (where.node ?? each.node) === each.node &&
       each.drainedBy === null &&
-      hasRoom(each, takes),
+      hasRoom(each, takes, where),
   );
+  const counted = where.gres === undefined ? "" : `, ${gresText(where.gres)}`;
   if (found === undefined)
-    return `it would wait: no node has ${cores} cores and ${memoryMb} MB for functions at present`;
+    return `it would wait: no node has ${cores} cores${counted} and ${memoryMb} MB for functions at present`;
   const isNamed = where.constraint === undefined && where.gpuType === undefined;
   const place = isNamed ? `on nodes ${found.node}` : "on the first node that has what it names";
   return `Job 0 to start at ${formatWhen(nowMs)} using ${cores} processors ${place} in partition gleaner`;
 }
 
-/** An executor that runs nothing has all of its memory. */
-function hasRoom({ hole, executor }: NodeInfo, { cores, memoryMb, gpus }: Takes): boolean {
+/** An executor that runs nothing has all of its memory and of what Slurm counts. */
+function hasRoom(
+  { hole, executor }: NodeInfo,
+  { cores, memoryMb, gpus }: Takes,
+  { gres }: Where,
+): boolean {
   const free =
     executor === null
       ? hole?.free
       : { ...executor.budget, cores: executor.budget.cores - executor.usedCores };
   if (free === undefined) return false;
-  return free.cores >= cores && free.memoryMb >= memoryMb && free.gpus.length >= gpus;
+  const fits = free.cores >= cores && free.memoryMb >= memoryMb && free.gpus.length >= gpus;
+  return fits && gresFit(gres, free.gres);
 }

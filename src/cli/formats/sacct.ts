@@ -10,7 +10,14 @@ import { formatClock, formatWhen } from "../when.js";
 import { cutTo, fill } from "../width.js";
 import { memoryText, type Units, wholeUnits } from "./amounts.js";
 import { partition, reasonOf, stateOf } from "./states.js";
-import { errorFileOf, inputFileOf, outputFileOf, type Submission } from "./submissions.js";
+import {
+  accountOf,
+  errorFileOf,
+  inputFileOf,
+  outputFileOf,
+  qosOf,
+  type Submission,
+} from "./submissions.js";
 
 /** sacct's `exit:signal`. */
 export const exitOf = ({ exitCode, signal }: Invocation): string =>
@@ -100,6 +107,8 @@ const fields: Readonly<Record<string, Text>> = {
 const submissionFields: Readonly<
   Record<string, (submission: Submission, each: Invocation) => string>
 > = {
+  Account: (of) => accountOf(of) ?? "",
+  QOS: (of) => qosOf(of) ?? "",
   Comment: ({ comment = "" }) => comment,
   WorkDir: ({ workingDirectory }) => workingDirectory,
   StdErr: errorFileOf,
@@ -123,12 +132,12 @@ const ofSubmission =
 
 /** sacct's other fields, of which Gleaner has nothing. */
 const others = `
-Account AdminComment AssocID AveCPU AveCPUFreq AveDiskRead AveDiskWrite AvePages AveVMSize BlockID
+AdminComment AssocID AveCPU AveCPUFreq AveDiskRead AveDiskWrite AvePages AveVMSize BlockID
 Cluster Constraints ConsumedEnergy ConsumedEnergyRaw Container DBIndex Exclusive Extra
 FailedNode Layout Licenses MaxDiskRead MaxDiskReadNode MaxDiskReadTask MaxDiskWrite MaxDiskWriteNode
 MaxDiskWriteTask MaxPages MaxPagesNode MaxPagesTask MaxRSSNode MaxRSSTask MaxVMSize MaxVMSizeNode
 MaxVMSizeTask McsLabel MinCPU MinCPUNode MinCPUTask OriginalSLUID OverSubscribe PlannedCPU
-PlannedCPURAW QOS QOSRAW QOSREQ ReqCPUFreq ReqCPUFreqGov ReqCPUFreqMax ReqCPUFreqMin ReqNodes
+PlannedCPURAW QOSRAW QOSREQ ReqCPUFreq ReqCPUFreqGov ReqCPUFreqMax ReqCPUFreqMin ReqNodes
 ReqReservation Reservation ReservationId Reserved ResvCPU ResvCPURAW SegmentSize SLUID SubmitLine
 SystemComment SystemCPU TRESUsageInAve TRESUsageInMax TRESUsageInMaxNode TRESUsageInMaxTask
 TRESUsageInMin TRESUsageInMinNode TRESUsageInMinTask TRESUsageInTot TRESUsageOutAve TRESUsageOutMax

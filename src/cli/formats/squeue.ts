@@ -2,11 +2,12 @@
 
 import { dependencyText } from "../../model/dependency.js";
 import type { Invocation } from "../../model/invocation.js";
+import { type GresCounts, gresText } from "../../model/slurm/gres-counts.js";
 import { formatSpan, formatWhen } from "../when.js";
 import { memoryText } from "./amounts.js";
 import { comparing, type FormatPart, partsOf, rowOf, type Titled } from "./format-parts.js";
 import { codeOf, endReasonOf, isShownByReason, partition, stateOf } from "./states.js";
-import { commandOf, type Submission } from "./submissions.js";
+import { accountOf, commandOf, qosOf, type Submission } from "./submissions.js";
 
 /** One line: an invocation, or tasks of an array that wait, under the id that stands for them. */
 export interface Line {
@@ -14,6 +15,8 @@ export interface Line {
   readonly id: string;
   /** Known if a field of the format is about it. */
   readonly submission?: Submission;
+  /** The name of its owner's group, where the format asks for it and there is one. */
+  readonly group?: string;
 }
 
 export interface Field extends Titled {
@@ -46,6 +49,12 @@ export function runningMs({ state, startedAtMs, endedAtMs }: Invocation, nowMs: 
 export function placeOf({ state, node, reason }: Invocation): string {
   if (state === "PENDING") return `(${reason ?? "waiting for a hole"})`;
   return node ?? (reason === null ? "" : `(${reason})`);
+}
+
+/** As in `gres/gpu:a100:2,gres/nvme:1`. */
+function tresPerNode(gpus: number, counts: GresCounts = {}, gpuType?: string): string {
+  const gpu = gpuType === undefined ? "gpu" : `gpu:${gpuType}`;
+  return gresText({ ...(gpus > 0 && { [gpu]: gpus }), ...counts }) || "N/A";
 }
 
 /** Slurm gives what its owner holds no priority. */
@@ -84,8 +93,8 @@ export const fields: Readonly<Record<string, Field>> = {
   e: field("END_TIME", ({ first }) => whenOr(first.endedAtMs ?? limitEndMs(first))),
   V: field("SUBMIT_TIME", ({ first }) => formatWhen(first.submittedAtMs)),
   P: fixed("PARTITION", partition),
-  a: fixed("ACCOUNT", "(null)"),
-  q: fixed("QOS", "(null)"),
+  a: ofSubmission("ACCOUNT", (of) => accountOf(of) ?? "(null)"),
+  q: ofSubmission("QOS", (of) => qosOf(of) ?? "(null)"),
   E: ofSubmission("DEPENDENCY", ({ schedule = {} }) => dependencyText(schedule) || "(null)"),
   f: fixed("FEATURES", "(null)"),
   v: fixed("RESERVATION", "(null)"),
@@ -106,8 +115,10 @@ export const fields: Readonly<Record<string, Field>> = {
   y: fixed("NICE", "0"),
   H: fixed("SOCKETS_PER_NODE", "*"),
   z: fixed("S:C:T", "*:*:*"),
-  g: field("GROUP", ({ first }) => String(first.owner.gid)),
-  b: field("TRES_PER_NODE", ({ first }) => (first.gpus > 0 ? `gres/gpu:${first.gpus}` : "N/A")),
+  g: field("GROUP", ({ first, group }) => group ?? String(first.owner.gid)),
+  b: ofSubmission("TRES_PER_NODE", ({ where = {} }, { gpus }) =>
+    tresPerNode(gpus, where.gres, where.gpuType),
+  ),
   O: fixed("CONTIGUOUS", "0"),
   W: fixed("LICENSES", "(null)"),
   w: fixed("WCKEY", "(null)"),

@@ -5,6 +5,12 @@ import type { InvocationDetail } from "../../sdk/index.js";
 
 export type Submission = InvocationDetail["submission"];
 
+/** What the script said, as nobody is billed by it. */
+export const accountOf = ({ optionVariables }: Submission): string | undefined =>
+  optionVariables?.SLURM_JOB_ACCOUNT;
+export const qosOf = ({ optionVariables }: Submission): string | undefined =>
+  optionVariables?.SLURM_JOB_QOS;
+
 /** Scripts look for their own file here. */
 export function commandOf({ command, scriptPath = "(null)" }: Submission): string {
   const words = wordsOf(command);

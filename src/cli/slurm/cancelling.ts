@@ -8,7 +8,8 @@ import { type CancelRequest, type GleanerClient, maxNamedIds } from "../../sdk/i
 import { parseStates } from "../filters.js";
 import { newestOf } from "../newest.js";
 import { parseIds, quoted, signalNumber } from "../values.js";
-import { isOurPartition } from "./site.js";
+import { isOurPartition, listOrNone } from "./site.js";
+import { ofAccounts } from "./submissions.js";
 
 /** More do not fit on a command line. */
 const mostIds = 1_000_000;
@@ -20,13 +21,14 @@ export interface Choice {
   readonly name?: string;
   readonly state?: string;
   readonly nodelist?: string;
+  readonly account?: string;
   readonly partition?: string;
   readonly signal?: string;
   /** Only the script gets the signal. */
   readonly batch?: boolean;
   /** The script gets it, too, and all that it started. */
   readonly full?: boolean;
-  /** Whether an account, QOS, reservation or the like is named, of which invocations have none. */
+  /** Whether a QOS, reservation or the like is named, of which invocations have none. */
   readonly isForeign: boolean;
 }
 
@@ -43,19 +45,22 @@ export async function cancelChosen(
   choice: Choice,
   none: string,
 ): Promise<Cancelled> {
-  const { user, name, state, nodelist, partition, isForeign } = choice;
+  const { user, name, state, nodelist, account, partition, isForeign } = choice;
   const named = namedIn(choice);
   const states = state === undefined ? [undefined] : parseStates(state, "-t").own;
   const filter = { ...(user !== undefined && { user }), ...(name !== undefined && { name }) };
-  const isFiltered = [user, name, state, nodelist, partition].some((each) => each !== undefined);
+  const isFiltered = [user, name, state, nodelist, account, partition].some(
+    (each) => each !== undefined,
+  );
   if (choice.ids.length === 0 && !isFiltered && !isForeign)
     throw new GleanerError("BAD_REQUEST", none);
   if (isForeign || !isOurPartition(partition)) return { cancelled: 0, problems: [] };
   const connected = await client();
   const answer = { cancelled: 0, problems: [] as string[] };
   for (const { ids, signal } of named) {
-    const selected = nodelist === undefined ? ids : await onNodes(connected, nodelist, ids);
-    if (nodelist !== undefined && selected.length === 0) continue;
+    const isLooked = nodelist !== undefined || account !== undefined;
+    const selected = isLooked ? await lookedFor(connected, choice, ids) : ids;
+    if (isLooked && selected.length === 0) continue;
     for (const state of states)
       for (const some of portionsOf(selected)) {
         const request = {
@@ -114,20 +119,23 @@ function numberOf(text: string): number {
   );
 }
 
-/** The ids of what runs on some nodes. */
-async function onNodes(
+/** The ids of what runs on some nodes, or was submitted under an account. */
+async function lookedFor(
   client: GleanerClient,
-  nodelist: string,
+  { nodelist, account, user }: Choice,
   ids: readonly string[],
 ): Promise<string[]> {
-  const nodes = new Set<string>(expandHostList(nodelist));
   const { invocations } = await newestOf(client, {
     ...(ids.length > 0 && { ids: ids.join(",") }),
-    states: "RUNNING",
+    ...(user !== undefined && { user }),
+    states: nodelist === undefined ? "PENDING,RUNNING" : "RUNNING",
   });
-  return invocations
-    .filter(({ node }) => node !== null && nodes.has(node))
-    .map(({ id }) => String(id));
+  const nodes = nodelist === undefined ? null : new Set<string>(expandHostList(nodelist));
+  const there = invocations.filter(
+    ({ node }) => nodes === null || (node !== null && nodes.has(node)),
+  );
+  const found = await ofAccounts(client, there, listOrNone(account));
+  return found.map(({ id }) => String(id));
 }
 
 /** As many ids as one request may name; one empty portion if there are none. */

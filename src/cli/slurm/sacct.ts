@@ -11,7 +11,7 @@ import { bare, json, print } from "../output.js";
 import { parseIds } from "../values.js";
 import { midnightBefore } from "../when.js";
 import { isOurPartition, listOrNone, own } from "./site.js";
-import { columnsFor } from "./submissions.js";
+import { columnsFor, ofAccounts } from "./submissions.js";
 import { readWords, type Words } from "./words.js";
 
 const rootUid = "0";
@@ -63,14 +63,15 @@ async function chosen(context: Context, words: Words): Promise<readonly Invocati
   const nodes: readonly (string | null)[] | null = listOrNone(words.get("nodelist"));
   const isNarrowed = users !== null || ids !== undefined || nodes !== null;
   const isAnybodys = words.has("allusers") || isNarrowed || own.user === rootUid;
-  const list = await newestOf(await context.client(), {
+  const client = await context.client();
+  const list = await newestOf(client, {
     ...(!isAnybodys && own),
     ...(ids !== undefined && { ids: ids.join(",") }),
     ...(states !== null && { states: states.own.join(",") }),
     ...(period.fromMs !== undefined && { sinceMs: period.fromMs }),
   });
   const names = listOrNone(words.get("name") ?? words.get("jobname"));
-  return list.invocations.filter(
+  const matching = list.invocations.filter(
     (each) =>
       each.submittedAtMs <= (period.toMs ?? Number.POSITIVE_INFINITY) &&
       (states === null || states.has(each)) &&
@@ -78,4 +79,5 @@ async function chosen(context: Context, words: Words): Promise<readonly Invocati
       (nodes === null || nodes.includes(each.node)) &&
       (users === null || users.includes(each.owner.user) || users.includes(`${each.owner.uid}`)),
   );
+  return ofAccounts(client, matching, listOrNone(words.get("accounts") ?? words.get("account")));
 }

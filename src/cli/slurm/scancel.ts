@@ -24,11 +24,12 @@ export async function scancel(context: Context, given: readonly string[]): Promi
       ...optional("name", words.get("jobname") ?? words.get("name")),
       ...optional("state", words.get("state")),
       ...optional("nodelist", words.get("nodelist")),
+      ...optional("account", words.get("account")),
       ...optional("partition", words.get("partition")),
       ...optional("signal", words.get("signal")),
       batch: words.has("batch"),
       full: words.has("full"),
-      isForeign: ["account", "qos", "reservation", "wckey", "cron"].some(words.has),
+      isForeign: ["qos", "reservation", "wckey", "cron"].some(words.has),
     },
     "No job identification provided",
   );

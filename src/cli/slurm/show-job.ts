@@ -7,7 +7,14 @@ import type { InvocationDetail } from "../../sdk/index.js";
 import { memoryText } from "../formats/amounts.js";
 import { elapsedMs, exitOf } from "../formats/sacct.js";
 import { endReasonOf, partition, stateOf } from "../formats/states.js";
-import { commandOf, errorFileOf, inputFileOf, outputFileOf } from "../formats/submissions.js";
+import {
+  accountOf,
+  commandOf,
+  errorFileOf,
+  inputFileOf,
+  outputFileOf,
+  qosOf,
+} from "../formats/submissions.js";
 import { printable } from "../output.js";
 import { formatClock, formatWhen } from "../when.js";
 
@@ -32,7 +39,12 @@ function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): P
   return [
     { JobId: id, ...array, ...limit, JobName: name },
     { UserId: `${owner.user}(${owner.uid})`, GroupId: owner.gid, MCS_label: "N/A" },
-    { Priority: schedule.held ? 0 : 1, Nice: 0, Account: "(null)", QOS: "(null)" },
+    {
+      Priority: schedule.held ? 0 : 1,
+      Nice: 0,
+      Account: accountOf(submission) ?? "(null)",
+      QOS: qosOf(submission) ?? "(null)",
+    },
     {
       JobState: stateOf(invocation),
       Reason: endReasonOf(invocation),

@@ -23,7 +23,7 @@ import { json, print } from "../output.js";
 import { parseIds } from "../values.js";
 import { iterated } from "./iterated.js";
 import { dateLine, isOurPartition, keptMs, listOrNone, own } from "./site.js";
-import { withSubmissions } from "./submissions.js";
+import { ofAccounts, withSubmissions } from "./submissions.js";
 import { readWords, type Words } from "./words.js";
 
 export async function squeue(context: Context, given: readonly string[]): Promise<number> {
@@ -73,18 +73,20 @@ async function chosen(context: Context, words: Words): Promise<InvocationList> {
     ...(ids === undefined && { states: states.own.join(","), sinceMs: nowMs() - keptMs }),
     ...(words.has("me") && own),
   };
-  const list = await newestOf(await context.client(), query);
+  const client = await context.client();
+  const list = await newestOf(client, query);
   if (ids?.length === 1 && list.invocations.length === 0)
     throw new GleanerError("NOT_FOUND", "Invalid job id specified");
   const users = listOrNone(words.get("user") ?? words.get("users"));
   const names = listOrNone(words.get("name"));
   const nodes: readonly (string | null)[] | null = listOrNone(words.get("nodelist"));
-  const invocations = list.invocations.filter(
+  const matching = list.invocations.filter(
     (each) =>
       states.has(each) &&
       (users === null || users.includes(each.owner.user) || users.includes(`${each.owner.uid}`)) &&
       (names === null || names.includes(each.name)) &&
       (nodes === null || nodes.includes(each.node)),
   );
-  return { ...list, invocations };
+  const accounts = listOrNone(words.get("account"));
+  return { ...list, invocations: [...(await ofAccounts(client, matching, accounts))] };
 }

@@ -2,38 +2,63 @@
 
 import type { InvocationId } from "../../model/ids.js";
 import { type Invocation, submissionIdOf } from "../../model/invocation.js";
-import type { GleanerClient } from "../../sdk/index.js";
+import { type GleanerClient, maxNamedIds } from "../../sdk/index.js";
 import { type Units, wholeUnits } from "../formats/amounts.js";
+import { groupNames } from "../formats/groups.js";
 import { isOfSubmission, sacctColumns } from "../formats/sacct.js";
-import type { Line, SqueuePart } from "../formats/squeue.js";
-import type { Submission } from "../formats/submissions.js";
+import { fields, type Line, type SqueuePart } from "../formats/squeue.js";
+import { accountOf, type Submission } from "../formats/submissions.js";
 import type { Column } from "../output.js";
 
-/** Asks for each once. */
+/** What is known of each; an answer has as many as a request may name. */
 async function submissionsOf(
   client: GleanerClient,
   invocations: readonly Invocation[],
 ): Promise<ReadonlyMap<InvocationId, Submission>> {
+  const ids = [...new Set(invocations.map(submissionIdOf))];
   const known = new Map<InvocationId, Submission>();
-  for (const each of invocations) {
-    const id = submissionIdOf(each);
-    if (!known.has(id)) known.set(id, (await client.detail(String(each.id))).submission);
+  for (let at = 0; at < ids.length; at += maxNamedIds) {
+    const { submissions } = await client.submissions(ids.slice(at, at + maxNamedIds));
+    for (const { id, submission } of submissions) known.set(id, submission);
   }
   return known;
 }
 
-/** The lines with their submissions, if the format needs them. */
+/** Those that were submitted under one of these accounts; null: all. */
+export async function ofAccounts<Each extends Invocation>(
+  client: GleanerClient,
+  invocations: readonly Each[],
+  accounts: readonly string[] | null,
+): Promise<readonly Each[]> {
+  if (accounts === null) return invocations;
+  const known = await submissionsOf(client, invocations);
+  return invocations.filter((each) => {
+    const submission = known.get(submissionIdOf(each));
+    return submission !== undefined && accounts.includes(accountOf(submission) ?? "");
+  });
+}
+
+/** The lines with their submissions and groups, if the format needs them. */
 export async function withSubmissions(
   client: GleanerClient,
   parts: readonly SqueuePart[],
   lines: readonly Line[],
 ): Promise<readonly Line[]> {
-  if (!parts.some((part) => typeof part !== "string" && part.field.isOfSubmission)) return lines;
-  const known = await submissionsOf(
-    client,
-    lines.map(({ first }) => first),
-  );
-  return lines.map((line) => ({ ...line, submission: known.get(submissionIdOf(line.first))! }));
+  const shown = parts.flatMap((part) => (typeof part === "string" ? [] : [part.field]));
+  const all = lines.map(({ first }) => first);
+  const known = shown.some(({ isOfSubmission }) => isOfSubmission)
+    ? await submissionsOf(client, all)
+    : null;
+  const groups = shown.includes(fields.g!) ? groupNames(all.map(({ owner }) => owner.gid)) : null;
+  return lines.map((line) => {
+    const submission = known?.get(submissionIdOf(line.first));
+    const group = groups?.get(line.first.owner.gid);
+    return {
+      ...line,
+      ...(submission !== undefined && { submission }),
+      ...(group !== undefined && { group }),
+    };
+  });
 }
 
 /** sacctColumns() for these invocations, with their submissions if the format needs them. */
@@ -44,7 +69,12 @@ export async function columnsFor(
   nowMs: number,
   units: Units = wholeUnits,
 ): Promise<Column<Invocation>[]> {
-  const columns = sacctColumns(format, nowMs, units);
-  if (!columns.some(isOfSubmission)) return columns;
-  return sacctColumns(format, nowMs, units, await submissionsOf(client, invocations));
+  const plain = sacctColumns(format, nowMs, units);
+  const columns = plain.some(isOfSubmission)
+    ? sacctColumns(format, nowMs, units, await submissionsOf(client, invocations))
+    : plain;
+  if (!columns.some(({ title }) => title === "Group")) return columns;
+  const groups = groupNames(invocations.map(({ owner }) => owner.gid));
+  const text = ({ owner: { gid } }: Invocation) => groups.get(gid) ?? String(gid);
+  return columns.map((each) => (each.title === "Group" ? { ...each, text } : each));
 }

@@ -3,6 +3,12 @@
 import type { InvocationId } from "../../model/ids.js";
 import type { Schedule, Submission } from "../../model/invocation.js";
 
+/** Without the environment, and without the text of a script. */
+export interface DescribedSubmission {
+  readonly id: InvocationId;
+  readonly submission: Omit<Submission, "environment">;
+}
+
 /** What changes of a submission. */
 export interface ChangedTerms {
   readonly schedule: Schedule;
@@ -17,6 +23,11 @@ export interface SubmissionStore {
   /** Changes a submission that has not ended. */
   saveTerms(submission: InvocationId, terms: ChangedTerms): Promise<void>;
   submissionOf(invocation: InvocationId): Promise<Submission | null>;
+  /** Submissions by their own ids, of one owner or of all, without what may be large. */
+  describeSubmissions(
+    ids: readonly InvocationId[],
+    uid: number | null,
+  ): Promise<readonly DescribedSubmission[]>;
   /** Finds a submission by its own id for an order; it never waits behind a list. */
   submissionToRun(submission: InvocationId): Promise<Submission | null>;
 }

@@ -68,7 +68,10 @@ export interface InvocationRoutes extends UserNames {
   readonly wholeNode?: (need: ResourceRequest, where?: Where) => ResourceRequest | null;
 }
 
-type InvocationHandlers = Pick<Handlers, "submit" | "list" | "detail" | "wait" | "cancel">;
+type InvocationHandlers = Pick<
+  Handlers,
+  "submit" | "list" | "detail" | "submissions" | "wait" | "cancel"
+>;
 
 export function invocationHandlers(
   deps: InvocationRoutes & DesertedRoutes & { readonly secrets: Pick<Secrets, "ofRun"> },
@@ -95,6 +98,9 @@ export function invocationHandlers(
       return listings.send(caller, reply, pieces, query.limit);
     },
     detail: ({ caller, params: { id } }) => detail(deps, caller, id),
+    submissions: async ({ caller: { uid, operator }, query: { ids } }) => ({
+      submissions: await deps.store.describeSubmissions(ids, operator ? null : uid),
+    }),
     wait: async ({ caller, params: { id }, query: { timeoutMs }, reply }) => {
       const pieces = await wait({ ...deps, deserted }, caller, id, timeoutMs, reply);
       return listings.send(caller, reply, pieces, maxListed);

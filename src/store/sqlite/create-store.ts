@@ -53,6 +53,7 @@ const threadOf = {
   scanInvocations: "read",
   listAttempts: "read",
   submissionOf: "read",
+  describeSubmissions: "read",
   inputOf: "read",
   answerOf: "read",
   callLogOf: "read",

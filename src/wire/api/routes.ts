@@ -76,6 +76,16 @@ export const routes = {
     answer: invocations.invocationDetail,
     errors: ["NOT_ALLOWED", "NOT_FOUND"],
   },
+  submissions: {
+    method: "GET",
+    path: "/v1/submissions",
+    subject: "invocations",
+    who: "user",
+    does: "show what was submitted, of several invocations and arrays",
+    description: "Without those that do not exist, and without those of others.",
+    query: invocations.submissionQuery,
+    answer: invocations.submissionList,
+  },
   wait: {
     method: "GET",
     path: "/v1/invocations/:id/wait",

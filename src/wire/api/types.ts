@@ -55,6 +55,7 @@ export type InvocationQuery = QueryOf<"list">;
 export type InvocationList = AnswerOf<"list">;
 export type InvocationDetail = AnswerOf<"detail">;
 export type RequeueRequest = BodyOf<"requeue">;
+export type SubmissionList = AnswerOf<"submissions">;
 export type UpdateRequest = BodyOf<"update">;
 export type HoldRequest = BodyOf<"hold">;
 export type HoldAnswer = AnswerOf<"hold">;

@@ -53,9 +53,6 @@ const unsaid: Readonly<BatchSettings> = {
   testOnly: false,
 };
 
-/** gleanerd's limit. */
-const maxComment = 1_024;
-
 export const batchOptions: readonly BatchOption[] = [
   valued(
     "job-name",
@@ -66,9 +63,6 @@ export const batchOptions: readonly BatchOption[] = [
       to.name = value === "" ? null : filled(value, at);
     },
   ),
-  valued("comment", null, "TEXT", "words for listings", (to, value) => {
-    to.comment = value.slice(0, maxComment);
-  }),
   valued("cpus-per-task", "c", "N", "cores for each task (default: 1)", (to, value, at) => {
     to.coresPerTask = parseCores(value, at);
   }),

@@ -1,4 +1,5 @@
-// The options of `glean batch` that say when an invocation may start, and on which nodes.
+// The options of `glean batch` that say when an invocation may start, on which nodes, and who is
+// told what of it.
 
 import { nowMs } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
@@ -10,8 +11,9 @@ import { parseWhen } from "../../when.js";
 import { parseDependency } from "./dependency.js";
 import { type BatchOption, type BatchSettings, flag, valued } from "./option.js";
 
-/** gleanerd's limit. */
+/** gleanerd's limits. */
 const maxRetries = 100;
+const maxComment = 1_024;
 
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
@@ -36,6 +38,9 @@ export const termOptions: readonly BatchOption[] = [
       to.endIfNever = /^yes$/i.test(value);
     },
   ),
+  valued("comment", null, "TEXT", "words for listings", (to, value) => {
+    to.comment = value.slice(0, maxComment);
+  }),
   valued("mail-type", null, "EVENTS", "mails at BEGIN, END, FAIL, ALL; ARRAY_TASKS", setMail),
   valued("mail-user", null, "USER", "who gets the mails (default: you)", setMailTo),
   valued("begin", "b", "TIME", "not before: 18:00, now+1hour, 2030-01-31", (to, value, at) => {

@@ -70,8 +70,12 @@ function summary(answer: InfoAnswer): string {
   return lines.join("\n");
 }
 
-const amount = ({ cores, memoryMb, gpus }: Resources): string =>
-  `${cores}c/${memoryMb}M${gpus.length === 0 ? "" : `/${gpus.length}g`}`;
+const amount = ({ cores, memoryMb, gpus, gres = {} }: Resources): string =>
+  [
+    `${cores}c/${memoryMb}M`,
+    ...(gpus.length === 0 ? [] : [`${gpus.length}g`]),
+    ...Object.entries(gres).map(([name, count]) => printable(`${name}:${count}`)),
+  ].join("/");
 
 const busy = ({ executor }: NodeInfo): string =>
   executor === null ? "-" : `${executor.usedCores}/${executor.budget.cores}`;

@@ -11,7 +11,7 @@ import { hasFailed } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
 import { bare, type Column, complain, json, print, table } from "../../output.js";
 import { isOurPartition, listOrNone } from "../../slurm/site.js";
-import { columnsFor } from "../../slurm/submissions.js";
+import { columnsFor, ofAccounts } from "../../slurm/submissions.js";
 import { parseIds } from "../../values.js";
 import { formatElapsed, formatWhen, midnightBefore } from "../../when.js";
 
@@ -31,6 +31,7 @@ interface Options {
   readonly name?: string;
   readonly nodelist?: string;
   readonly partition?: string;
+  readonly accounts?: string;
   readonly noheader?: boolean;
   readonly units?: string;
   readonly noconvert?: boolean;
@@ -63,6 +64,7 @@ export const define: Define = (command, run) => {
     .option("--noconvert", "memory in megabytes")
     .option("--name <NAMES>", "only with these names")
     .option("-N, --nodelist <NODES>", "only on these nodes: n1,n2")
+    .option("-A, --accounts <NAMES>", "only what was submitted under these accounts")
     .option("-r, --partition <NAMES>", "accepted as by sacct: all is in gleaner")
     .option("-n, --noheader", "omit the header")
     .option("--json", "one JSON document")
@@ -84,7 +86,7 @@ async function acct(context: Context, options: Options): Promise<number> {
   const list = await newestOf(client, query);
   const untilMs = period.toMs ?? Number.POSITIVE_INFINITY;
   const [names, nodes] = [listOrNone(options.name), listOrNone(options.nodelist)];
-  const invocations = list.invocations.filter(
+  const matching = list.invocations.filter(
     (each) =>
       each.submittedAtMs <= untilMs &&
       (states === null || states.has(each)) &&
@@ -92,6 +94,7 @@ async function acct(context: Context, options: Options): Promise<number> {
       (nodes === null || (each.node !== null && nodes.includes(each.node))) &&
       isOurPartition(options.partition),
   );
+  const invocations = await ofAccounts(client, matching, listOrNone(options.accounts));
   if (options.json) print(json({ ...list, invocations }));
   else print(await shown(client, invocations, options));
   if (list.truncated && !options.json)

@@ -32,7 +32,7 @@ export const define: Define = (command, run) => {
     .option("-n, --name <NAME>", "only with this name")
     .option("-w, --nodelist <NODES>", "only what runs on these nodes: n1,n[3-5]")
     .option("-p, --partition <NAME>", "only in this partition: all are in gleaner")
-    .option("-A, --account <NAME>", "selects nothing: invocations have no account")
+    .option("-A, --account <NAME>", "only what was submitted under this account")
     .option("-s, --signal <SIGNAL>", "send this to what srun started in scripts; KILL cancels")
     .option("-b, --batch", "send the signal, or KILL, to the script alone")
     .option("-f, --full", "send the signal to the script and to all that it started")
@@ -46,10 +46,10 @@ export const define: Define = (command, run) => {
 };
 
 async function cancel(context: Context, ids: string[], options: Options): Promise<number> {
-  const { user: _, me: __, account, quiet = false, json: asJson, ...choice } = options;
+  const { user: _, me: __, quiet = false, json: asJson, ...choice } = options;
   const answer = await cancelChosen(
     () => context.client(),
-    { ids, ...choice, ...chosenUser(options), isForeign: account !== undefined },
+    { ids, ...choice, ...chosenUser(options), isForeign: false },
     "nothing selected to cancel: give ids, -u, -t, -n or -w",
   );
   if (asJson) print(json(answer));

@@ -21,8 +21,8 @@ import { squeuePartsNamed } from "../../formats/squeue-names.js";
 import { codeOf, hasFailed } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
 import { type Column, complain, json, print, table } from "../../output.js";
-import { isOurPartition } from "../../slurm/site.js";
-import { withSubmissions } from "../../slurm/submissions.js";
+import { isOurPartition, listOrNone } from "../../slurm/site.js";
+import { ofAccounts, withSubmissions } from "../../slurm/submissions.js";
 import { parseIds } from "../../values.js";
 import { formatSpan } from "../../when.js";
 
@@ -41,6 +41,7 @@ interface Options {
   readonly name?: string;
   readonly nodelist?: string;
   readonly partition?: string;
+  readonly account?: string;
   readonly iterate?: string;
   readonly json?: boolean;
 }
@@ -68,6 +69,7 @@ export const define: Define = (command, run) => {
     .option("-l, --long", "squeue's long format")
     .option("-n, --name <NAMES>", "only with these names")
     .option("-w, --nodelist <NODES>", "only on these nodes: n1,n2")
+    .option("-A, --account <NAMES>", "only what was submitted under these accounts")
     .option("-p, --partition <NAMES>", "accepted as by squeue: all is in gleaner")
     .option(
       "-i, --iterate <SECONDS>",
@@ -100,8 +102,12 @@ async function listOnce(context: Context, options: Options): Promise<void> {
     ...(!options.array && !options.json && { tasks: "runs" as const }),
   };
   const all = await newestOf(client, query);
-  const invocations = all.invocations.filter((each) => states.has(each));
-  const list = chosenFrom({ ...all, invocations }, options);
+  const invocations = await ofAccounts(
+    client,
+    all.invocations.filter((each) => states.has(each)),
+    listOrNone(options.account),
+  );
+  const list = chosenFrom({ ...all, invocations: [...invocations] }, options);
   if (options.json) {
     print(json(list));
     return;

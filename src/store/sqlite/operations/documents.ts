@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import type { InvocationId } from "../../../model/ids.js";
 import type { Submission } from "../../../model/invocation.js";
 import type { Connection } from "../database.js";
+import type { Operations } from "../signatures.js";
 
 type Terms = Omit<Submission, "command" | "environment">;
 
@@ -65,4 +66,29 @@ export function submissionReader(database: Connection): (id: InvocationId) => Su
     const environment = JSON.parse(row.environment) as Submission["environment"];
     return { ...terms, command, environment };
   };
+}
+
+/** A script's text may be large, and a list shows none of it. */
+export function submissionDescriber(
+  database: Connection,
+): Operations<"describeSubmissions">["describeSubmissions"] {
+  const select = database.prepare<
+    { ids: string; uid: number | null },
+    { id: InvocationId; terms: string; command: string }
+  >(
+    `SELECT s.id, s.terms,
+       CASE json_extract(c.body, '$.kind') WHEN 'script' THEN json_set(c.body, '$.body', '')
+       ELSE c.body END AS command
+     FROM submission AS s JOIN document AS c ON c.id = s.command
+     WHERE s.id IN (SELECT value FROM json_each(@ids)) AND s.owner_uid = coalesce(@uid, s.owner_uid)
+     ORDER BY s.id`,
+  );
+  return (ids, uid) =>
+    select.all({ ids: JSON.stringify(ids), uid }).map(({ id, terms, command }) => {
+      const given = JSON.parse(terms) as Terms;
+      return {
+        id,
+        submission: { ...given, command: JSON.parse(command) as Submission["command"] },
+      };
+    });
 }

@@ -21,7 +21,7 @@ import {
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
 import { inputKeeper, packedKeeper } from "./calls.js";
-import { documentKeeper, submissionReader } from "./documents.js";
+import { documentKeeper, submissionDescriber, submissionReader } from "./documents.js";
 import { columns, type InvocationRow, invocationOf, tables } from "./rows/invocation-rows.js";
 import { pendingEndNoter } from "./rows/maps.js";
 import { matchingLister } from "./rows/matching.js";
@@ -212,7 +212,9 @@ function endPending(database: Connection): Operations<"endPending">["endPending"
 
 export function invocationReads(
   database: Connection,
-): Operations<"loadLive" | "listInvocations" | "scanInvocations" | "submissionOf"> {
+): Operations<
+  "loadLive" | "listInvocations" | "scanInvocations" | "submissionOf" | "describeSubmissions"
+> {
   const selectSubmissionId = database
     .prepare<{ id: InvocationId }, InvocationId>(
       `SELECT submission FROM invocation WHERE id = @id
@@ -234,6 +236,7 @@ export function invocationReads(
         .map(invocationOf);
     },
     scanInvocations: invocationScanner(database),
+    describeSubmissions: submissionDescriber(database),
     submissionOf(id) {
       const submission = selectSubmissionId.get({ id });
       return submission === undefined ? null : readSubmission(submission);

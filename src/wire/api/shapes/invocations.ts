@@ -192,6 +192,22 @@ export const invocationDetail = z.strictObject({
   attempts: z.array(attempt),
 });
 
+export const submissionQuery = z.strictObject({
+  ids: commaSeparated
+    .pipe(z.array(z.coerce.number<string>().pipe(invocationId)).max(maxNamedIds))
+    .describe("Comma-separated ids of invocations and arrays: 42,43"),
+});
+export const submissionList = z.strictObject({
+  submissions: z.array(
+    z.strictObject({
+      id: invocationId,
+      submission: submission
+        .omit({ environment: true })
+        .describe("Without the environment, and a script without its text"),
+    }),
+  ),
+});
+
 export const waitQuery = z.strictObject({
   timeoutMs: z.coerce.number<number>().int().min(0).max(maxWaitMs).default(maxWaitMs),
 });

@@ -121,7 +121,7 @@ describe("batch", () => {
     const nodes = [
       { ...node, node: "n1", hole: null },
       { ...node, node: "n2", hole: free(2) },
-      { ...node, node: "n3", hole: free(4) },
+      { ...node, node: "n3", hole: { free: { ...free(4).free, gres: { nvme: 2 } } } },
     ];
     world.answers["GET /v1/info"] = () => ({ body: { nodes } });
     const tested = (...words: string[]) => glean("batch", "--test-only", ...words, "--wrap", "id");
@@ -135,6 +135,10 @@ describe("batch", () => {
       stdout: "",
       stderr: "glean: it would wait: no node has 2 cores and 100 MB for functions at present\n",
     });
+    expect((await tested("-c1", "--gres=nvme:2")).stderr).toMatch(/on nodes n3 in/);
+    expect((await tested("-c1", "--gres=nvme:3")).stderr).toMatch(
+      /no node has 1 cores, gres\/nvme:3 and 100 MB/,
+    );
   });
 
   test("tells all refusals of a script at once, a line each", async () => {

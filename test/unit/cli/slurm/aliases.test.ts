@@ -1,10 +1,10 @@
 // Slurm's names in PATH: what tools parse is printed as Slurm prints it, with its exit statuses,
 // and what Gleaner cannot do goes to Slurm where that is asked for.
 
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { gleanWorld, invocation, listOf } from "../../../support/glean.js";
+import { gleanWorld, invocation, listOf, submissionsOf } from "../../../support/glean.js";
 
 const world = gleanWorld();
 const as = (...args: string[]) => world.start(["as", ...args]).end;
@@ -64,21 +64,30 @@ describe("squeue", () => {
   });
   test("asks for the submissions of what it lists, each once, if a field is about them", async () => {
     world.answers["GET /v1/invocations"] = () => listOf(waits(2), waits(1));
-    world.answers["GET /v1/invocations/67108911"] = () => ({
-      body: {
-        invocation: waits(1),
-        submission: {
-          command: { kind: "script", body: "true", args: [] },
+    world.answers["GET /v1/submissions"] = () =>
+      submissionsOf({
+        67108910: {
+          command: { kind: "script", body: "", args: [] },
           scriptPath: "/w/job.sh",
           workingDirectory: "/w",
           stdoutPattern: null,
           schedule: { dependency: { any: false, on: [{ kind: "afterok", of: "42" }] } },
+          where: { gres: { nvme: 2 }, gpuType: "a100" },
         },
-        attempts: [],
-      },
-    });
+      });
     const { stdout } = await as("squeue", "-h", "-r", "-o", "%i %Z %o %E");
     expect(stdout).toBe("67108910_1 /w /w/job.sh afterok:42\n67108910_2 /w /w/job.sh afterok:42\n");
+    const asked = world.requests.filter(({ url }) => url.startsWith("/v1/submissions"));
+    expect(asked.map(({ url }) => url)).toEqual(["/v1/submissions?ids=67108910"]);
+    const [folder] = world.environment.PATH!.split(":");
+    writeFileSync(join(folder!, "getent"), "#!/bin/sh\necho physics:x:$2:\n", { mode: 0o755 });
+    expect((await as("squeue", "-h", "-r", "-o", "%g,%G")).stdout.split("\n")[0]).toBe(
+      "physics,1000",
+    );
+    rmSync(join(folder!, "getent"));
+    expect((await as("squeue", "-h", "-r", "-o", "%b %a %q")).stdout.split("\n")[0]).toBe(
+      "gres/nvme:2 (null) (null)",
+    );
     const files = await as("squeue", "-h", "-r", "-O", "WorkDir:4,StdOut:30,StdIn");
     expect(files.stdout.split("\n")[0]).toBe(
       "/w  /w/slurm-67108910_1.out       /dev/null           ",
@@ -157,12 +166,10 @@ describe("sacct", () => {
   });
   test("asks for the submissions of what it lists, if a field is about them", async () => {
     world.answers["GET /v1/invocations"] = () => listOf(runs);
-    world.answers["GET /v1/invocations/67108900"] = () => ({
-      body: {
-        invocation: runs,
-        submission: { workingDirectory: "/w", stdoutPattern: "out.log", stderrPattern: null },
-      },
-    });
+    world.answers["GET /v1/submissions"] = () =>
+      submissionsOf({
+        67108900: { workingDirectory: "/w", stdoutPattern: "out.log", stderrPattern: null },
+      });
     const words = ["-n", "-P", "-o", "jobid,workdir,stdout"];
     expect((await as("sacct", ...words)).stdout).toBe("67108900|/w|/w/out.log\n");
     expect((await world.start(["acct", ...words]).end).stdout).toBe("67108900|/w|/w/out.log\n");
@@ -210,9 +217,36 @@ test("scancel is silent, and fails with one line for each id that is none", asyn
   expect((await as("scancel")).stderr).toMatch(/^scancel: error: No job identification/);
   expect((await as("scancel", "-i", "67108900")).stderr).toMatch(/does not ask/);
   world.requests.length = 0;
-  expect((await as("scancel", "--me", "-A", "lab")).status).toBe(0);
+  expect((await as("scancel", "--me", "-q", "long")).status).toBe(0);
   expect((await as("scancel", "--me", "-p", "batch")).status).toBe(0);
   expect(world.requests).toEqual([]);
+});
+
+test("-A chooses by the account that the script names", async () => {
+  world.answers["GET /v1/invocations"] = () => listOf(runs, cancelled);
+  const of = (account: string) => ({ optionVariables: { SLURM_JOB_ACCOUNT: account } });
+  world.answers["GET /v1/submissions"] = () =>
+    submissionsOf({ 67108900: of("lab"), 67108920: of("else") });
+  world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
+  const listed = async (...words: string[]) => (await as(...words)).stdout;
+  expect(await listed("squeue", "-h", "-t", "all", "-A", "lab,x", "-o", "%i %a")).toBe(
+    "67108900 lab\n",
+  );
+  expect(await listed("squeue", "-h", "-A", "none", "-o", "%i")).toBe("");
+  expect(await listed("sacct", "-n", "-P", "-A", "else", "-o", "jobid,account")).toBe(
+    "67108920|else\n",
+  );
+  expect((await world.start(["queue", "-h", "-A", "lab", "-o", "%i"]).end).stdout).toBe(
+    "67108900\n",
+  );
+  expect((await world.start(["acct", "-n", "-P", "-A", "lab", "-o", "jobid"]).end).stdout).toBe(
+    "67108900\n",
+  );
+  expect((await as("scancel", "-A", "lab")).status).toBe(0);
+  expect(world.requests.at(-1)!.body).toEqual({ ids: ["67108900"] });
+  world.requests.length = 0;
+  expect((await as("scancel", "-A", "none")).status).toBe(0);
+  expect(world.requests.some(({ url }) => url === "/v1/cancel")).toBe(false);
 });
 
 test.each([

@@ -197,6 +197,7 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
     })),
   list: () => [{}, { path: `/v1/invocations?ids=${ended},${running}&states=COMPLETED,RUNNING` }],
   detail: () => [ended, running].map((id) => ({ path: `/v1/invocations/${id}` })),
+  submissions: () => [{ path: `/v1/submissions?ids=${ended},${running},999` }],
   wait: () => [
     { path: `/v1/invocations/${ended}/wait` },
     { path: `/v1/invocations/${running}/wait?timeoutMs=0` },

@@ -102,9 +102,17 @@ describe("submit", () => {
 
   test("returns the submission unchanged for each task", async () => {
     const request = sampleRequest("whole", { tasks: [0, 1] });
-    const [, last] = await submitTo(store, request);
+    const [first, last] = await submitTo(store, request);
     expect(await store.submissionOf(last!.id)).toEqual(request.submission);
     expect(await store.submissionOf(invocationId(99))).toBeNull();
+    const { environment: _, ...described } = request.submission;
+    const ofOwner = (uid: number | null) =>
+      store.describeSubmissions([first!.id, invocationId(99)], uid);
+    expect(await ofOwner(null)).toEqual([
+      { id: first!.id, submission: { ...described, command: expect.anything() } },
+    ]);
+    expect(await ofOwner(request.owner.uid)).toHaveLength(1);
+    expect(await ofOwner(request.owner.uid + 1)).toEqual([]);
   });
 
   test("rejects only the submission that the database refuses", async () => {
