@@ -11,18 +11,22 @@ import {
 import {
   type AdmissionPolicy,
   longestMs,
-  whyMalformed,
+  whyBadTexts,
   whyTooLarge,
+  whyUntimely,
 } from "../submission/admission.js";
 import { whyBadTerms } from "../submission/terms.js";
 
+/** The environment may be large, and never changes. */
+type Described = Omit<Submission, "environment">;
+
 /** Throws BAD_REQUEST if the changed submission could not be submitted. */
 export function changedSubmission(
-  submission: Submission,
+  submission: Described,
   change: Change,
   policy: AdmissionPolicy,
   nowMs: number,
-): Submission {
+): Described {
   const { schedule = {} } = submission;
   const { comment: _, ...others } = submission;
   const comment = change.comment ?? submission.comment ?? "";
@@ -30,7 +34,7 @@ export function changedSubmission(
     change.timeLimitMs === undefined
       ? submission.timeLimitMs
       : limitFor(change.timeLimitMs, policy);
-  const changed: Submission = {
+  const changed: Described = {
     ...others,
     name: change.name ?? submission.name,
     timeLimitMs,
@@ -40,7 +44,8 @@ export function changedSubmission(
   const problem =
     whyNoThrottle(submission, change) ??
     (change.timeLimitMs === undefined ? null : whyTooLarge(changed, null, policy)) ??
-    whyMalformed(changed, policy) ??
+    whyUntimely(changed) ??
+    whyBadTexts({ ...changed, environment: {} }) ??
     whyBadTerms(changed, nowMs, policy);
   if (problem !== null) throw new GleanerError("BAD_REQUEST", problem);
   return changed;
@@ -64,7 +69,7 @@ function changedSchedule(schedule: Schedule, change: Change): Schedule {
   return Object.fromEntries([...kept, ...set]) as Schedule;
 }
 
-const whyNoThrottle = ({ arrayTasks }: Submission, { mostRunning }: Change): string | null =>
+const whyNoThrottle = ({ arrayTasks }: Described, { mostRunning }: Change): string | null =>
   mostRunning === undefined || arrayTasks !== null
     ? null
     : "it is no array, of which few tasks could run at once: omit ArrayTaskThrottle";

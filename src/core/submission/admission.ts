@@ -180,13 +180,12 @@ export function whyTooLarge(
   return null;
 }
 
-export function whyMalformed(submission: Submission, policy: AdmissionPolicy): string | null {
+function whyMalformed(submission: Submission, policy: AdmissionPolicy): string | null {
   const { command, environment, arrayTasks } = submission;
   if (submission.cores < 1) return "a function needs at least 1 core: set -c to 1 or more";
   if (submission.memoryMb < 1) return "a function needs at least 1 MB: set --mem to 1M or more";
-  if (submission.timeLimitMs < 1) return "the time limit must be above zero: set -t to 1 or more";
-  if (submission.notice != null && submission.notice.leadMs >= submission.timeLimitMs)
-    return `a notice ${submission.notice.leadMs} ms before a time limit of ${submission.timeLimitMs} ms would precede the start: set a shorter --signal time or a longer -t`;
+  const untimely = whyUntimely(submission);
+  if (untimely !== null) return untimely;
   if (!submission.workingDirectory.startsWith("/"))
     return `the working directory ${submission.workingDirectory} is not absolute: set -D to a path that starts with /`;
   if (command.kind === "script") {
@@ -207,10 +206,22 @@ export function whyMalformed(submission: Submission, policy: AdmissionPolicy): s
     return `the environment is larger than ${policy.maxEnvironmentBytes} bytes: submit with --export=NONE or fewer variables`;
   if (Object.keys(environment).length > maxVariables)
     return `the environment has more than ${maxVariables} variables: submit with --export=NONE or fewer of them`;
-  return (
-    holdsNul(submission) ?? whyTooLong(submission) ?? whyBadArray(arrayTasks, policy.maxArrayTasks)
-  );
+  return whyBadTexts(submission) ?? whyBadArray(arrayTasks, policy.maxArrayTasks);
 }
+
+export function whyUntimely({
+  notice,
+  timeLimitMs,
+}: Pick<Submission, "notice" | "timeLimitMs">): string | null {
+  if (timeLimitMs < 1) return "the time limit must be above zero: set -t to 1 or more";
+  if (notice != null && notice.leadMs >= timeLimitMs)
+    return `a notice ${notice.leadMs} ms before a time limit of ${timeLimitMs} ms would precede the start: set a shorter --signal time or a longer -t`;
+  return null;
+}
+
+/** Names, paths, arguments and variables. */
+export const whyBadTexts = (submission: Submission): string | null =>
+  holdsNul(submission) ?? whyTooLong(submission);
 
 /**
  * Rejects arguments and paths beyond the kernel's limits: no executor could run them, and some

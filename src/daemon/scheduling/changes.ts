@@ -18,7 +18,7 @@ import type { Scheduler } from "./scheduler.js";
 
 export interface ChangesDependencies {
   readonly live: LiveInvocations;
-  readonly store: Pick<Store, "saveTerms" | "submissionToRun">;
+  readonly store: Pick<Store, "saveTerms" | "describeSubmissions">;
   readonly scheduler: Pick<Scheduler, "keep" | "reread">;
   readonly admission: AdmissionPolicy;
 }
@@ -49,9 +49,9 @@ export class Changes {
   async update(id: InvocationId, asked: Change): Promise<void> {
     const isOpen = await this.change(id, async (submission) => {
       this.requireChangeable(id, submission, asked);
-      const sent = await this.deps.store.submissionToRun(id);
+      const [sent] = await this.deps.store.describeSubmissions([id], null);
       const { name, comment, timeLimitMs, schedule } = changedSubmission(
-        { ...sent!, schedule: submission.schedule ?? {} },
+        { ...sent!.submission, schedule: submission.schedule ?? {} },
         asked,
         this.deps.admission,
         nowMs(),
