@@ -35,7 +35,8 @@ export const define: Define = (command, run) => {
     .action(run(actAs));
 };
 
-const version = `slurm 24.05.0 (Gleaner ${GLEANER_VERSION})\n`;
+/** Not when it is loaded: programs that read the commands have no version. */
+const version = (): string => `slurm 24.05.0 (Gleaner ${GLEANER_VERSION})\n`;
 
 async function actAs(context: Context, name: string, words: string[]): Promise<number> {
   const starter = starters[name];
@@ -50,7 +51,7 @@ async function actAs(context: Context, name: string, words: string[]): Promise<n
   try {
     const { has, operands } = readWords(name, words);
     const asksVersion = name === "scontrol" && operands[0] === "version";
-    if (asksVersion || has("version")) return tell(version);
+    if (asksVersion || has("version")) return tell(version());
     if (has("help") || has("usage")) return tell(usageOf(name));
     if (mayFallBack(environment) && namesJobs(name, words))
       return runReal(name, words, environment);
@@ -88,7 +89,7 @@ async function startAs(
 ): Promise<number> {
   const { found } = parseOptions(words, [...starter.shapes, ...questions]);
   const asks = (question: string) => found.some(({ shape }) => shape.name === question);
-  if (asks("version")) return tell(version);
+  if (asks("version")) return tell(version());
   const { Command: New } = await import("commander");
   const command: Command = new New(name).exitOverride().configureOutput({ writeErr: () => {} });
   let status = 0;
