@@ -3,6 +3,7 @@
 import { constants } from "node:os";
 import { GleanerError } from "../model/errors.js";
 import { unlimitedMs } from "../model/invocation.js";
+import { maxGpus } from "../model/resources.js";
 import { maxNamedIds } from "../sdk/index.js";
 
 /** The site's limit (functions.maxArrayTasks) may be lower. */
@@ -13,7 +14,6 @@ const maxArrayTaskId = 4_000_000;
 const maxMemoryMb = 1024 * 1024 * 1024;
 /** More than any node has. */
 const maxCores = 65_535;
-const maxGpus = 64;
 
 const secondMs = 1_000;
 const minuteMs = 60 * secondMs;

@@ -29,6 +29,9 @@ export interface ResourceRequest {
   readonly gpus: number;
 }
 
+/** More GPUs than any node has, and than the hook's protocol can express. */
+export const maxGpus = 64;
+
 export const nothing: Resources = { cores: 0, memoryMb: 0, gpus: [] };
 
 /** The same amount with the number of GPUs instead of their indices. */

@@ -1,6 +1,7 @@
 // Parses a node's generic resources: GPUs, declared as `gpu:a100:2(S:0-1)` and used as
 // `gpu:a100:2(IDX:0,2-3)`, and those that Slurm only counts.
 
+import { maxGpus } from "../model/resources.js";
 import { type GresCounts, gresSum, gresWithout } from "../model/slurm/gres-counts.js";
 import type { Node } from "../model/slurm/node.js";
 
@@ -16,8 +17,6 @@ export interface GresEntry {
 
 /** More than any machine has; bounds the cost of long lists of indices. */
 const maxIndices = 1_024;
-/** The node hook names only GPUs with lower indices; Gleaner does not use others. */
-const maxGpus = 64;
 /** Slurm's units of large counts, in powers of 1024. */
 const units: Readonly<Record<string, number>> = { "": 0, K: 1, M: 2, G: 3, T: 4, P: 5 };
 
@@ -84,6 +83,7 @@ export function readGpus(
 ): NodeGpus {
   const declared = readGres(gresText).filter(isGpu);
   const sliced = whyNotWhole(declared);
+  // The node hook names no GPUs with higher indices.
   const gpuCount = sliced === null ? Math.min(maxGpus, countOf(declared)) : 0;
   const none = { gpuCount, allocatedGpus: [], untoldGpuCount: null, gpuProblem: sliced };
   if (gpuCount === 0) return none;

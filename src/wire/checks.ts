@@ -10,7 +10,7 @@ import {
   type StartStage,
   startStages,
 } from "../model/invocation.js";
-import type { Resources } from "../model/resources.js";
+import { maxGpus, type Resources } from "../model/resources.js";
 import { attemptKey, attemptKeyFields } from "./attempt-key.js";
 import {
   answer,
@@ -54,9 +54,8 @@ import {
   truth,
 } from "./shape.js";
 
-/** Cores, GPUs, running attempts and jobs of one node: more than any has. */
+/** Cores, running attempts and jobs of one node: more than any has. */
 export const maxCores = 65_536;
-export const maxGpus = 64;
 /** Generic resources that Slurm counts: more than any site has. */
 const maxGresNames = 256;
 /** Linux's limit. */

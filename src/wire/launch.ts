@@ -2,11 +2,11 @@
 
 import type { PressureLimits } from "../model/capacity/pressure.js";
 import type { ExecutorId, NodeName } from "../model/ids.js";
+import { maxGpus } from "../model/resources.js";
 import {
   budgetFields,
   factsFields,
   maxCores,
-  maxGpus,
   maxTimerMs,
   milliseconds,
   path,

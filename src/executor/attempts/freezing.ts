@@ -87,13 +87,15 @@ export async function freezeAll(
   }
 }
 
-/** Returns false if it was not frozen. A group that is gone has nothing to resume. */
+/** Returns false if it was not frozen. */
 export function thaw({ group, frozen, handle }: Freezable): boolean {
   if (!frozen.isOn) return false;
   frozen.end();
   handle?.stopped?.(false);
   try {
     group.freeze(false);
-  } catch {}
+  } catch {
+    // A group that is gone has nothing to resume.
+  }
   return true;
 }

@@ -2,6 +2,7 @@
 // model/invocation.ts are inferred from it.
 
 import { z } from "zod";
+import { maxGpus } from "../resources.js";
 import { functionSettings } from "./function.js";
 import { mail, schedule, scheduleChange, where } from "./schedule.js";
 
@@ -10,8 +11,6 @@ const count = z
   .min(0)
   .max(2 ** 31 - 1);
 const path = z.string().min(1).max(4_096);
-/** More than any node has, and than the hook's protocol can express. */
-const maxGpus = 64;
 const gpus = z.int().min(0).max(maxGpus);
 const words = z.array(z.string());
 /** Arguments and words of a command. */
