@@ -95,6 +95,18 @@ export function findings(u: Utilization): readonly string[] {
     ...(u.idleCoreMs > 0 ? [harvestFinding(u)] : []),
     ...leaseFinding(u),
     evictionFinding(u),
+    ...unobservedFinding(u),
+  ];
+}
+
+/** A restart of gleanerd, or the seconds since Slurm was read, are not worth a sentence. */
+const mentionedMs = 60_000;
+
+function unobservedFinding({ unobservedMs, fromMs, toMs }: Utilization): readonly string[] {
+  if (unobservedMs < mentionedMs) return [];
+  const part = `${duration(unobservedMs)} of this period (${percent(unobservedMs, toMs - fromMs)})`;
+  return [
+    `Nothing is on record for ${part}, in which gleanerd did not run, could not read Slurm, or found no node in service: the figures leave that time out.`,
   ];
 }
 

@@ -15,6 +15,7 @@ import { evictionFigures } from "./eviction-figures.js";
 import { addIdle, addIdleSums, codeOf, noIdle, Waits, withoutZeros } from "./idle.js";
 import { leasedIn } from "./leased.js";
 import { heldOnce, type WorkSpan } from "./shared-workers.js";
+import { unobservedIn } from "./unobserved.js";
 
 /** The most points in the series: a plot on a screen cannot show more. */
 export const maxSeriesPoints = 200;
@@ -100,6 +101,7 @@ export function computeUtilization(input: UtilizationInput): Utilization {
   return {
     fromMs,
     toMs,
+    unobservedMs: unobservedIn(input.nodeSpans, fromMs, toMs),
     nodes: perNode.length,
     ...coreMs(total),
     ...leasedIn(input.leased, fromMs, toMs),

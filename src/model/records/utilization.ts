@@ -151,6 +151,8 @@ export interface NodeUtilization extends LeasedTime {
 export interface Utilization extends LeasedTime {
   readonly fromMs: number;
   readonly toMs: number;
+  /** The part of the period in which no node was seen in service; it is in no other figure. */
+  readonly unobservedMs: number;
   readonly nodes: number;
   readonly availableCoreMs: number;
   readonly allocatedCoreMs: number;

@@ -179,6 +179,7 @@ export class Figures implements WorkSink {
     return {
       fromMs: this.trace.fromMs,
       toMs: this.trace.toMs,
+      unobservedMs: 0,
       nodes: this.trace.nodes.length,
       ...coreMs(total),
       idleParts: { ...noIdle(), ...partsOf(total) },

@@ -23,6 +23,7 @@ const utilization: Utilization = {
   ...coreMs,
   fromMs: 1_700_000_000_000,
   toMs: 1_700_003_600_000,
+  unobservedMs: 0,
   nodes: 1,
   coverage: 0.83,
   goodput: 0.55,

@@ -144,6 +144,22 @@ describe("text", () => {
     expect(renderUtilizationCsv(unmeasured).trim().split("\r\n").at(-1)).toMatch(/,$/);
   });
 
+  test("says for how long nothing was observed, unless that is less than a minute", () => {
+    const input = harvest(["n1"]);
+    const without = (ms: number) =>
+      computeUtilization({
+        ...input,
+        nodeSpans: input.nodeSpans.map((each) => ({ ...each, fromMs: each.fromMs + ms })),
+      });
+    const gap = without(9 * 60_000);
+    for (const shown of [renderUtilizationText(gap), renderUtilizationHtml(gap, "gap")])
+      expect(shown.replace(/\s+/g, " ")).toContain(
+        "Nothing is on record for 9 min of this period (10.0 %), in which gleanerd did not run",
+      );
+    for (const ms of [0, 59_000])
+      expect(renderUtilizationText(without(ms))).not.toContain("on record");
+  });
+
   test("has a sentence for no node, no idle core and no eviction", () => {
     const input = harvest(["n1"]);
     const none = renderUtilizationText(

@@ -76,6 +76,9 @@ export const utilization = shapeOf<Utilization>()(
   z.strictObject({
     fromMs: time,
     toMs: time,
+    unobservedMs: duration.describe(
+      "The part of the period in which no node was seen in service; it is in no other figure",
+    ),
     nodes: whole,
     ...coreTimes,
     ...leasedTimes,

@@ -296,6 +296,40 @@ describe("the series", () => {
   });
 });
 
+test.each([
+  ["all of it", [[0, 60_000]], 0],
+  ["nothing of it", [], 60_000],
+  [
+    "its middle, from two nodes at once",
+    [
+      [20_000, 50_000],
+      [10_000, 30_000],
+    ],
+    20_000,
+  ],
+  [
+    "two parts of it, beyond its ends",
+    [
+      [-5_000, 10_000],
+      [40_000, 99_000],
+    ],
+    30_000,
+  ],
+  [
+    "a part within another",
+    [
+      [10_000, 50_000],
+      [20_000, 30_000],
+    ],
+    20_000,
+  ],
+])("a period of which nodes were seen during %s", (_what, seen, unobservedMs) => {
+  const nodeSpans = seen.map(([fromMs, toMs], index) =>
+    span(index === 0 ? n1 : n2, 8, fromMs!, toMs!),
+  );
+  expect(computeUtilization(input({ nodeSpans })).unobservedMs).toBe(unobservedMs);
+});
+
 test("a period that ends before it starts, or is too long to sum, is refused in a sentence", () => {
   expect(() => computeUtilization(input({ fromMs: 2, toMs: 1 }))).toThrow(/ends before it starts/);
   const toMs = 2 ** 51;
