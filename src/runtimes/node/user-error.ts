@@ -15,6 +15,8 @@ export class UserError extends Error {
 }
 
 const maxCauses = 4;
+/** Of an AggregateError, such as that of Promise.any. */
+const maxParts = 5;
 const maxShownLength = 1_000;
 /** The file of this program, as stacks name it. */
 const ownFile = __filename;
@@ -45,13 +47,18 @@ function stackOf(error: Error, causesLeft: number): string {
     .split("\n")
     .filter((line) => !/^\s+at /.test(line) || !(line.includes(ownFile) || /\bnode:/.test(line)))
     .join("\n");
+  if (causesLeft === 0) return own;
+  const below = (under: unknown): string =>
+    types.isNativeError(under) || under instanceof Error
+      ? stackOf(under, causesLeft - 1)
+      : shown(under);
   const { cause } = error;
-  if (cause === undefined || causesLeft === 0) return own;
-  const below =
-    types.isNativeError(cause) || cause instanceof Error
-      ? stackOf(cause, causesLeft - 1)
-      : shown(cause);
-  return `${own}\nCaused by: ${below}`;
+  const parts = error instanceof AggregateError ? [...error.errors] : [];
+  return [
+    own,
+    ...parts.slice(0, maxParts).map((part, at) => `${at + 1} of ${parts.length}: ${below(part)}`),
+    ...(cause === undefined ? [] : [`Caused by: ${below(cause)}`]),
+  ].join("\n");
 }
 
 const shown = (value: unknown): string =>

@@ -28,7 +28,7 @@ export function writeOutput(result: unknown, limitBytes: number): Output {
   const { length } = output.bytes;
   if (length <= limitBytes) return output;
   const message = `the result has ${length} bytes; the limit is ${limitBytes}`;
-  throw new UserError("output", "RangeError", message);
+  throw new UserError("output", "OutputTooLarge", message);
 }
 
 function outputOf(result: unknown): Output {
@@ -54,7 +54,14 @@ function jsonOf(result: unknown): string {
     const message = `the result cannot be sent as JSON: ${reason}`;
     throw new UserError("output", "TypeError", message);
   }
-  if (text !== undefined) return text;
-  const message = `the result is a ${typeof result}, which JSON does not have: return bytes, a string or a JSON value`;
+  if (text !== undefined && (text !== "{}" || isPlain(result))) return text;
+  const what = Object.prototype.toString.call(result).slice("[object ".length, -1);
+  const message = `the result is of the type ${what}, which JSON does not have: return bytes, a string or a JSON value`;
   throw new UserError("output", "TypeError", message);
+}
+
+/** JSON makes {} of a Map, a generator or an error, of which nothing would be left. */
+function isPlain(result: unknown): boolean {
+  const prototype: unknown = Object.getPrototypeOf(result);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

@@ -148,7 +148,9 @@ describe("inputs and outputs", () => {
       "1",
       /cannot be sent as JSON: Do not know how to serialize a BigInt/,
     ],
-    ["output", "() => () => 1", "1", /is a function, which JSON does not have/],
+    ["output", "() => () => 1", "1", /of the type Function, which JSON does not have/],
+    ["output", "() => new Map([[1, 2]])", "1", /of the type Map, which JSON does not have/],
+    ["output", "() => (function* () {})()", "1", /of the type Generator, which/],
     ["output", "() => Buffer.alloc(1001)", "1", /has 1001 bytes; the limit is 1000/],
   ])("an error of the %s: %s", async (kind, body, input, message) => {
     const runtime = await start(body, { outputLimitBytes: 1_000 });
@@ -182,6 +184,19 @@ describe("inputs and outputs", () => {
 });
 
 describe("exceptions", () => {
+  test("of several promises have the stack of each", async () => {
+    const runtime = await start(
+      "() => Promise.any([Promise.reject(new TypeError('a')), Promise.reject('b')])",
+    );
+    const end = await runtime.call();
+    expect(end).toMatchObject({
+      error: {
+        type: "AggregateError",
+        stack: expect.stringMatching(/1 of 2: TypeError: a\n {4}at .*\n2 of 2: 'b'$/),
+      },
+    });
+  });
+
   test("have their type, message and the user's stack, without the runtime's", async () => {
     const runtime = await loadedRuntime(command, {
       "index.mjs":
