@@ -2,12 +2,12 @@
 
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { StringDecoder } from "node:string_decoder";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { Content, type GleanerClient } from "../../sdk/index.js";
 import { complain } from "../output.js";
 import { quoted } from "../values.js";
 import { contentOf, keptContent } from "./content.js";
+import { BadLine, linesIn } from "./lines.js";
 
 export interface Source {
   readonly inputs: AsyncIterable<Content> | Iterable<Content>;
@@ -63,29 +63,13 @@ async function* linesOf(stream: NodeJS.ReadableStream, name: string): AsyncGener
       yield new Content("application/json", line);
     }
   } catch (cause) {
+    const what = shownName(name);
+    if (cause instanceof BadLine)
+      throw bad(`--inputs: line ${cause.number} of ${what} ${cause.message}`, cause);
     if (cause instanceof SyntaxError)
-      throw bad(
-        `--inputs: line ${number} of ${shownName(name)} is not JSON (${messageOf(cause)})`,
-        cause,
-      );
-    throw bad(`--inputs: ${shownName(name)} cannot be read: ${messageOf(cause)}`, cause);
+      throw bad(`--inputs: line ${number} of ${what} is not JSON (${messageOf(cause)})`, cause);
+    throw bad(`--inputs: ${what} cannot be read: ${messageOf(cause)}`, cause);
   }
-}
-
-/** A tenth of the time that node:readline takes. */
-async function* linesIn(stream: NodeJS.ReadableStream): AsyncGenerator<string> {
-  const decoder = new StringDecoder("utf8");
-  let rest = "";
-  for await (const chunk of stream) {
-    const text = rest + decoder.write(chunk as Buffer);
-    let at = 0;
-    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", at)) {
-      yield text.slice(at, text[end - 1] === "\r" ? end - 1 : end);
-      at = end + 1;
-    }
-    rest = text.slice(at);
-  }
-  yield rest + decoder.end();
 }
 
 function folderSource(folder: string): Source {

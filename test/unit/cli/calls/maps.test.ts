@@ -4,7 +4,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "@jest/globals";
-import type { PayloadText } from "../../../src/wire/api/types.js";
+import type { PayloadText } from "../../../../src/wire/api/types.js";
 import {
   type Answer,
   expectSentence,
@@ -12,7 +12,7 @@ import {
   invocation,
   type Request,
   streamedMap,
-} from "../../support/glean.js";
+} from "../../../support/glean.js";
 
 const world = gleanWorld();
 const json = (value: unknown) => ({ contentType: "application/json", text: JSON.stringify(value) });
