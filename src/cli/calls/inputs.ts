@@ -1,9 +1,19 @@
 // The inputs of `glean map`: lines of JSON, the files of a folder, or those of calls that failed.
 
-import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { isUtf8 } from "node:buffer";
+import {
+  accessSync,
+  constants,
+  createReadStream,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  type Stats,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { GleanerError, messageOf } from "../../model/errors.js";
-import { Content, type GleanerClient } from "../../sdk/index.js";
+import { Content, type GleanerClient, maxPayloadBytes } from "../../sdk/index.js";
 import { complain } from "../output.js";
 import { quoted } from "../values.js";
 import { contentOf, keptContent } from "./content.js";
@@ -46,6 +56,12 @@ export async function sourceOf(name: string): Promise<Source> {
     );
   if (statSync(name).isDirectory()) return folderSource(name);
   const open = () => linesOf(createReadStream(name), name);
+  // A pipe, as of a shell's <(…), can be read once only.
+  if (!statSync(name).isFile())
+    return {
+      ...{ inputs: open(), total: null, labelOf: () => ({}) },
+      reading: { window: maxStreamedInputs },
+    };
   let total = 0;
   for await (const _ of open()) total++;
   if (total === 0)
@@ -73,18 +89,22 @@ async function* linesOf(stream: NodeJS.ReadableStream, name: string): AsyncGener
 }
 
 function folderSource(folder: string): Source {
-  const seen = readdirSync(folder, { withFileTypes: true });
-  const entries = seen.filter(({ name }) => !name.startsWith("."));
-  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  const [first] = folders;
+  const names: string[] = [];
+  const folders: string[] = [];
+  for (const bytes of readdirSync(folder, { encoding: "buffer" })) {
+    const name = bytes.toString();
+    if (name.startsWith(".")) continue;
+    if (!isUtf8(bytes)) throw unfit(folder, name, "its name is not UTF-8: rename it");
+    const found = entryOf(folder, name);
+    if (found.isDirectory()) folders.push(name);
+    else names.push(name);
+  }
+  const [first] = folders.sort();
   if (first !== undefined)
     complain(
       `note: folders in ${quoted(folder)} are not read, such as ${first}: give each to a map of its own`,
     );
-  const names = entries
-    .filter((entry) => !entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
+  names.sort();
   if (names.length === 0) throw bad(`--inputs: the folder ${quoted(folder)} has no files`);
   function* contents() {
     for (const name of names) yield contentOf(readFileSync(join(folder, name)));
@@ -92,6 +112,29 @@ function folderSource(folder: string): Source {
   const labelOf = (at: number) => ({ input: names[at]! });
   return { inputs: contents(), total: names.length, labelOf, reading: whole };
 }
+
+/** Throws for what is neither a folder nor a file that can be an input. */
+function entryOf(folder: string, name: string): Stats {
+  let found: Stats;
+  try {
+    found = statSync(join(folder, name));
+    accessSync(join(folder, name), constants.R_OK);
+  } catch (cause) {
+    throw unfit(folder, name, `it cannot be read (${messageOf(cause)}): remove it`, cause);
+  }
+  if (found.isDirectory()) return found;
+  if (!found.isFile()) throw unfit(folder, name, "it is no regular file: remove it");
+  if (found.size > maxPayloadBytes)
+    throw unfit(
+      folder,
+      name,
+      `it has ${found.size} bytes and the limit of an input is ${maxPayloadBytes}: keep the data on a shared file system, and name it in an input`,
+    );
+  return found;
+}
+
+const unfit = (folder: string, name: string, why: string, cause?: unknown): GleanerError =>
+  bad(`--inputs: ${quoted(name)} in ${quoted(folder)} is no input, since ${why}`, cause);
 
 /** The ids of the calls of these maps that have ended without a result. */
 export async function failedIn(

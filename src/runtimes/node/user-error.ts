@@ -15,7 +15,7 @@ export class UserError extends Error {
 }
 
 const maxCauses = 4;
-/** Of an AggregateError, such as that of Promise.any. */
+/** An AggregateError, such as that of Promise.any, may have many. */
 const maxParts = 5;
 const maxShownLength = 1_000;
 /** The file of this program, as stacks name it. */

@@ -1,7 +1,15 @@
 // glean map and the answers of calls, beside a made-up daemon: inputs of each kind, results in
 // order, failures that are called again, interruption.
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "@jest/globals";
 import type { PayloadText } from "../../../../src/wire/api/types.js";
@@ -94,6 +102,37 @@ test("reads a folder by name, and writes one file for each result", async () => 
   const out = join(world.home, "out");
   expect(readdirSync(out).sort()).toEqual(["a.json", "b.json.error.json", "c.bin"]);
   expect(readFileSync(join(out, "c.bin"))).toEqual(Buffer.from([255, 0]));
+});
+
+test.each<[string, string, (path: string) => void]>([
+  ["a pipe", "it is no regular file", (path) => execFileSync("mkfifo", [path])],
+  ["a link to nothing", "it cannot be read (ENOENT", (path) => symlinkSync("nowhere", path)],
+  ["a device", "it is no regular file", (path) => symlinkSync("/dev/zero", path)],
+  [
+    "a file that is too large",
+    "it has 67108865 bytes and the limit of an input is 67108864",
+    (path) => {
+      writeFileSync(path, "");
+      truncateSync(path, 64 * 1024 * 1024 + 1);
+    },
+  ],
+])("a folder with %s is refused before the first call", async (_what, why, make) => {
+  mkdirSync(join(world.home, "odd"));
+  writeFileSync(join(world.home, "odd/good"), "1");
+  make(join(world.home, "odd/wrong"));
+  const { status, stderr } = await glean(["map", "f", "--inputs", "odd"]);
+  expect(status).toBe(2);
+  expect(stderr).toContain(`--inputs: "wrong" in "odd" is no input, since ${why}`);
+  expect(maps).toEqual([]);
+});
+
+test("a file whose name is not UTF-8 is refused in a sentence", async () => {
+  const folder = Buffer.from(`${join(world.home, "odd")}/`);
+  mkdirSync(folder);
+  writeFileSync(Buffer.concat([folder, Buffer.from([0xff])]), "1");
+  const { status, stderr } = await glean(["map", "f", "--inputs", "odd"]);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/in "odd" is no input, since its name is not UTF-8: rename it/);
 });
 
 test("says how many failed, and how they are called again", async () => {
