@@ -1,5 +1,5 @@
-// The lines of a stream, of any number and with a limit each: a tenth of the time that node:readline
-// takes.
+// The lines of a stream, as many as there are and with a limit each: a tenth of the time that
+// node:readline takes.
 
 import { isUtf8 } from "node:buffer";
 import { maxPayloadBytes } from "../../sdk/index.js";
@@ -21,7 +21,7 @@ export class BadLine extends Error {
 /** Rejects with BadLine. */
 export async function* linesIn(stream: AsyncIterable<string | Buffer>): AsyncGenerator<string> {
   let number = 1;
-  /** Of the line whose end has not come. */
+  /** The line whose end has not come. */
   let pieces: Buffer[] = [];
   let bytes = 0;
   const textOf = (whole: Buffer): string => {

@@ -1,5 +1,5 @@
-// The part of a period of which nothing is on record: gleanerd did not run, could not read Slurm, or
-// no node was in service.
+// The part of a period of which nothing is on record: gleanerd did not run, could not read Slurm,
+// or no node was in service.
 
 interface Span {
   readonly fromMs: number;
