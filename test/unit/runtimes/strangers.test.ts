@@ -1,10 +1,13 @@
-// A stranger who opens many connections to a leased worker, and a client from another address that
-// has not proven itself yet.
+// Strangers who open many connections to a leased worker, and clients that have not proven
+// themselves yet: one from another address, and the owner's from the same.
 
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
+import { DirectLine } from "../../../src/sdk/leases/direct-line.js";
+import type { LeaseEndpoint } from "../../../src/wire/api/types.js";
 import { encodeDirectFrame } from "../../../src/wire/direct/frame.js";
 import { encodeClientHello } from "../../../src/wire/direct/messages.js";
 import { compileLibrary } from "../../support/runtimes/c-runtimes.js";
@@ -56,4 +59,59 @@ test.each(["node", "python", "native"] as const)(
     expect(answer[4]).toBe(workerHello);
   },
   30_000,
+);
+
+/** Opens connections all the time and keeps the last 400, as another user if it may. */
+const flood = `
+const { connect } = require("node:net");
+if (process.getuid() === 0) process.setuid(65_534);
+const kept = [];
+const open = () => {
+  const socket = connect(JSON.parse(process.argv[1]));
+  const next = () => {
+    kept.push(socket);
+    if (kept.length > 400) kept.shift().destroy();
+    if (kept.length === 400) console.log("full");
+    setImmediate(open);
+  };
+  socket.once("connect", next).once("error", () => setImmediate(open)).on("error", () => {});
+};
+for (let each = 0; each < 8; each++) open();
+`;
+
+const proven = (endpoint: LeaseEndpoint, where: NetConnectOpts): Promise<boolean> =>
+  new Promise((resolve) => {
+    const line = new DirectLine(endpoint, where, {
+      onReady: () => {
+        resolve(true);
+        line.bye();
+      },
+      onRoom: () => {},
+      onClosed: () => resolve(false),
+    });
+  });
+
+test.each(
+  (["node", "python", "native"] as const).flatMap((runtime) => [
+    [runtime, "TCP"] as const,
+    [runtime, "the unix socket"] as const,
+  ]),
+)(
+  "who flood a worker in %s over %s keep its owner's client out for a moment at most",
+  async (runtime, over) => {
+    const { endpoint } = await startServing(runtime, bundle(runtime));
+    const tcp = { host: "127.0.0.1", port: endpoint.port };
+    const where = over === "TCP" ? tcp : { path: `\0${endpoint.socket}` };
+    const stranger = spawn(process.execPath, ["-e", flood, JSON.stringify(where)]);
+    await once(stranger.stdout, "data");
+    const lease = { ...endpoint, node: "n1", terminatingInMs: null } as unknown as LeaseEndpoint;
+    let [tries, proofs] = [0, 0];
+    while (proofs < 10 && tries < 100) {
+      tries++;
+      if (await proven(lease, where)) proofs++;
+    }
+    stranger.kill("SIGKILL");
+    expect(proofs).toBe(10);
+  },
+  60_000,
 );
