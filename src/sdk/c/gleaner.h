@@ -1,7 +1,8 @@
 /* libgleaner: calls functions on leased workers over the direct path of Gleaner.
  *
  * A lease and all of its calls belong to one thread at a time: use one lease for each thread, or a
- * lock of your own. Nothing here starts threads or handles signals. Every call ends: with its
+ * lock of your own. A forked process may close the lease of its parent, which goes on there, and do
+ * nothing else with it. Nothing here starts threads or handles signals. Every call ends: with its
  * output, or with an error by its deadline.
  *
  * Buffers stay the caller's: an input must not change, and an output must stay, until the call has

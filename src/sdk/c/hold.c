@@ -25,6 +25,8 @@ extern char **environ;
 
 struct hold {
 	pid_t pid;
+	/* Whose child it is. */
+	pid_t parent;
 	/* Its standard input and output. */
 	struct connection line;
 	bool was_granted, is_active, is_over;
@@ -77,6 +79,7 @@ struct hold *hold_start(const gleaner_options *options)
 	struct hold *hold = calloc(1, sizeof *hold);
 	if (hold == NULL)
 		return NULL;
+	hold->parent = getpid();
 	hold->line.is_hold = true;
 	hold->line.max_in_flight = MOST_IN_FLIGHT;
 	if (start(hold, program, arguments.list))
@@ -218,9 +221,14 @@ void lease_end_hold(gleaner_lease *lease, long patience_ms)
 	struct hold *hold = lease->hold;
 	struct pollfd closed = { hold->line.fd, POLLIN, 0 };
 	char rest[256];
-	const long until = now_ms() + patience_ms;
 	lease->hold = NULL;
-	shutdown(closed.fd, SHUT_WR);
+	/* A forked process leaves the lease to its parent. */
+	const bool is_own = hold->parent == getpid();
+	if (is_own)
+		shutdown(closed.fd, SHUT_WR);
+	else
+		patience_ms = 0;
+	const long until = now_ms() + patience_ms;
 	for (long left = patience_ms; left > 0; left = until - now_ms()) {
 		int ready = poll(&closed, 1, (int)left);
 		if (ready < 0 && errno == EINTR)
@@ -230,7 +238,7 @@ void lease_end_hold(gleaner_lease *lease, long patience_ms)
 			break;
 	}
 	lease_give_up(lease, &hold->line);
-	if (!exits_by(hold->pid, until)) {
+	if (is_own && !exits_by(hold->pid, until)) {
 		kill(hold->pid, SIGKILL);
 		(void)exits_by(hold->pid, now_ms() + KILLED_MS);
 	}

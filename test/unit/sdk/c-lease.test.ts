@@ -60,8 +60,8 @@ async function start(retry: "evicted" | "never", deadlineMs = 20_000, how: Parti
   child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   expect((await lines.next()).value).toBe("0 open");
-  return async (): Promise<[number, string]> => {
-    child.stdin.write("x\n");
+  return async (line = "x"): Promise<[number, string]> => {
+    child.stdin.write(`${line}\n`);
     const said = String((await lines.next()).value);
     const [, error, ms, output] = /^(\d+) (\d+) (.*)$/.exec(said)!;
     longestMs = Number(ms);
@@ -189,4 +189,18 @@ test("a program ends although its glean does not", async () => {
   const call = await start("evicted", 20_000, { stays: true });
   expect(await call()).toEqual([0, "1.1"]);
   await end();
+}, 30_000);
+
+test("a lease that is closed in a forked process goes on in its parent", async () => {
+  const one = await worker("1.1");
+  leasing = new Leasing([one.endpoint]);
+  const call = await start("evicted");
+  expect(await call("fork")).toEqual([0, "1.1"]);
+  expect(await call()).toEqual([0, "1.1"]);
+  expect(leasing.asked.filter((asked) => asked.endsWith("/end"))).toEqual([]);
+  one.stop();
+  leasing.change([]);
+  expect(await call()).toEqual([0, '"by gleanerd"']);
+  await end();
+  expect(held.holds).toHaveLength(1);
 }, 30_000);

@@ -1,7 +1,7 @@
 /* Leases one worker of a function, calls it with each line of its standard input, and prints how
  * each call ended, how many ms the longest step took, and its output:
- * lease GLEAN FUNCTION never|evicted DEADLINE_MS [poll]. It is sent a signal each ms,
- * unless it polls. */
+ * lease GLEAN FUNCTION never|evicted DEADLINE_MS [poll]. With the line "fork", a forked process
+ * closes the lease first. It is sent a signal each ms, unless it polls. */
 #include <gleaner.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static long now_ms(void)
 {
@@ -46,6 +48,16 @@ static long poll_for(gleaner_call *call, gleaner_error *ended)
 	}
 }
 
+static void close_in_a_fork(gleaner_lease *lease)
+{
+	const pid_t child = fork();
+	if (child == 0) {
+		gleaner_lease_close(lease);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
 	static char line[256], output[256];
@@ -64,6 +76,8 @@ int main(int argc, char **argv)
 	printf("%d open\n", error);
 	fflush(stdout);
 	while (error == GLEANER_OK && fgets(line, sizeof line, stdin) != NULL) {
+		if (strcmp(line, "fork\n") == 0)
+			close_in_a_fork(lease);
 		const long began = now_ms();
 		gleaner_error ended;
 		gleaner_call *call = gleaner_submit(lease, line, strcspn(line, "\n"), output, sizeof output);
