@@ -1,6 +1,7 @@
 // One call over a lease: from worker to worker until it has ended, then through gleanerd.
 
 import { clearTimeout, monotonicMs, setTimeout } from "../../clock.js";
+import { errorCodeOf } from "../../model/errors.js";
 import type { ReceivedFrame } from "../../wire/direct/reader.js";
 import { decodeText } from "../../wire/worker/fields.js";
 import type { HandlerError } from "../../wire/worker/messages.js";
@@ -96,8 +97,8 @@ export class LeaseCall implements QueuedCall {
     else void this.noWorker();
   }
 
-  async noWorker(): Promise<void> {
-    if (!this.isEnded) await this.goElsewhere();
+  noWorker(): Promise<boolean> {
+    return this.isEnded ? Promise.resolve(true) : this.goElsewhere();
   }
 
   expire(): void {
@@ -112,7 +113,7 @@ export class LeaseCall implements QueuedCall {
     this.onError(error);
   }
 
-  private async goElsewhere(): Promise<void> {
+  private async goElsewhere(): Promise<boolean> {
     const leftMs = Math.max(1, Math.ceil(this.deadlineMs - monotonicMs()));
     const stop = new AbortController();
     const timer = setTimeout(() => this.expire(), Math.min(maxTimerMs, leftMs));
@@ -122,8 +123,10 @@ export class LeaseCall implements QueuedCall {
       const limits = { timeLimitMs: leftMs, signal: stop.signal };
       const value = await this.ways.elsewhere(input, limits);
       if (this.leave()) this.onResult(value);
+      return true;
     } catch (error) {
       if (this.leave()) this.onError(error);
+      return errorCodeOf(error) !== "UNREACHABLE";
     } finally {
       clearTimeout(timer);
     }

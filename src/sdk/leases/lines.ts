@@ -9,8 +9,11 @@ import { type DirectCall, DirectLine } from "./direct-line.js";
 
 /** A call while it waits for a worker. */
 export interface QueuedCall extends DirectCall {
-  /** No worker of the lease can be reached; resolves once the call has ended another way. */
-  noWorker(): Promise<void>;
+  /**
+   * No worker of the lease can be reached; resolves once the call has ended another way, with false
+   * if gleanerd could not be reached either.
+   */
+  noWorker(): Promise<boolean>;
   expire(): void;
 }
 
@@ -139,8 +142,10 @@ export class Lines {
       const first = this.waiting.shift();
       if (first === undefined) return;
       this.elsewhere++;
-      void first.noWorker().then(() => {
+      void first.noWorker().then((isReached) => {
         this.elsewhere--;
+        // The next ones wait again, for workers as for gleanerd.
+        if (!isReached && this.lackSinceMs !== null) this.lackSinceMs = monotonicMs();
         this.sendElsewhere();
       });
     }

@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
+import { GleanerError } from "../../../../src/model/errors.js";
 import type { Lease } from "../../../../src/sdk/leases/lease.js";
 import { encodeContentType } from "../../../../src/wire/worker/messages.js";
 import { Leasing } from "../../../support/sdk/leasing.js";
@@ -140,6 +141,21 @@ test("without another lease calls go through gleanerd, which is not asked for on
   for (let each = 0; each < 20; each++) await expect(lease.invoke(1)).resolves.toBe("by gleanerd");
   expect(leasing.asked.filter((asked) => asked === "POST /v1/leases")).toHaveLength(2);
   expect(lease.state).toBe("ENDED");
+});
+
+test("calls that reach neither a worker nor gleanerd fail, after a second each", async () => {
+  const worker = await scripted(good);
+  const leasing = new Leasing([worker.endpoint]);
+  leasing.invoke = async () => {
+    throw new GleanerError("UNREACHABLE", "gleanerd does not answer");
+  };
+  lease = await leasing.open();
+  worker.stop();
+  leasing.change([]);
+  const began = performance.now();
+  for (let each = 0; each < 3; each++)
+    await expect(lease.invoke(1)).rejects.toMatchObject({ code: "UNREACHABLE" });
+  expect(performance.now() - began).toBeGreaterThan(2_500);
 });
 
 test("a call has a deadline, also one that nobody can run", async () => {

@@ -143,7 +143,7 @@ class Lease(Closing):
             if taken is None:
                 self._keeper.replace(now)
                 if attempt > _MAX_LOST or self._keeper.is_over or patience.is_over(now):
-                    return self._elsewhere(content, limit_s, cancellation)
+                    return self._over_gleanerd(content, limit_s, cancellation)
                 workers.wait(patience.pause_s(now))
             elif answer is None:
                 attempt += 1
@@ -177,6 +177,17 @@ class Lease(Closing):
         self._workers.close()
 
     close = end
+
+    def _over_gleanerd(
+        self, content: Content, limit_s: float, cancellation: Optional[Cancellation]
+    ) -> Any:
+        try:
+            return self._elsewhere(content, limit_s, cancellation)
+        except GleanerError as error:
+            # The next ones wait again, for workers as for gleanerd.
+            if error.code == "UNREACHABLE" and self._workers.lacking_since is not None:
+                self._workers.lacking_since = time.monotonic()
+            raise
 
     def _broke(
         self,
