@@ -1,12 +1,12 @@
 // Reads the script of a submission up to a maximum size and refuses what sbatch refuses.
 
 import { isUtf8 } from "node:buffer";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { maxScriptBytes } from "../../sdk/index.js";
+import { readAtMost } from "../bounded-read.js";
 
 const standardInput = 0;
-const chunkBytes = 64 * 1024;
 
 /** A script that came by standard input, which can be read once only. */
 let inputRead: string | null = null;
@@ -44,30 +44,17 @@ function readFile(path: string, shown: string): Buffer {
 }
 
 function readBounded(file: number, shown: string): Buffer {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for (;;) {
-    const chunk = Buffer.allocUnsafe(chunkBytes);
-    const count = readChunk(file, chunk, shown);
-    if (count === 0) return Buffer.concat(chunks, length);
-    length += count;
-    if (length > maxScriptBytes)
-      throw bad(
-        `${shown} is larger than ${maxScriptBytes} bytes: move its data into separate files`,
-      );
-    chunks.push(chunk.subarray(0, count));
-  }
-}
-
-function readChunk(file: number, chunk: Buffer, shown: string): number {
+  let bytes: Buffer | null;
   try {
-    return readSync(file, chunk);
+    bytes = readAtMost(file, maxScriptBytes);
   } catch (error) {
     throw bad(
       `cannot read the script ${shown} (${messageOf(error)}): check that it is a regular file`,
       error,
     );
   }
+  if (bytes !== null) return bytes;
+  throw bad(`${shown} is larger than ${maxScriptBytes} bytes: move its data into separate files`);
 }
 
 /** Makes sbatch's checks, in sbatch's words where it has any; null for a valid script. */

@@ -1,8 +1,9 @@
 // The input of one call as it is given on a command line.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync } from "node:fs";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { type Content, maxPayloadBytes } from "../../sdk/index.js";
+import { readAtMost } from "../bounded-read.js";
 import { complain } from "../output.js";
 import { contentOf } from "./content.js";
 
@@ -38,9 +39,13 @@ function bytesOf(input: string | undefined): Buffer {
     return Buffer.from(input);
   }
   try {
-    const { size } = input === "-" ? { size: 0 } : statSync(input);
-    if (size > maxPayloadBytes) throw tooLarge(input, size);
-    return readFileSync(input === "-" ? 0 : input);
+    if (input === "-") return readInput(0, "standard input");
+    const file = openSync(input, "r");
+    try {
+      return readInput(file, input);
+    } finally {
+      closeSync(file);
+    }
   } catch (cause) {
     if (cause instanceof GleanerError) throw cause;
     throw new GleanerError("BAD_REQUEST", `${input} cannot be read: ${messageOf(cause)}`, {
@@ -49,11 +54,19 @@ function bytesOf(input: string | undefined): Buffer {
   }
 }
 
+function readInput(file: number, shown: string): Buffer {
+  const { size } = fstatSync(file);
+  if (size > maxPayloadBytes) throw tooLarge(shown, `${size}`);
+  const bytes = readAtMost(file, maxPayloadBytes);
+  if (bytes === null) throw tooLarge(shown, `more than ${maxPayloadBytes}`);
+  return bytes;
+}
+
 /** `photo.jpg` and `../in/7`, but no number, no JSON and no sentence. */
 const isLikeName = (input: string): boolean =>
   /^[\w.~/+-]+$/.test(input) && /\/|\.[a-z]\w{0,7}$/i.test(input);
 
-const tooLarge = (name: string, bytes: number): GleanerError =>
+const tooLarge = (name: string, bytes: string): GleanerError =>
   new GleanerError(
     "LIMIT_REACHED",
     `${name} has ${bytes} bytes and the limit of an input is ${maxPayloadBytes}: keep the data on a shared file system, and name it in the input`,

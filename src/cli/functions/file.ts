@@ -1,12 +1,15 @@
 // Reads function.yaml beside the code: its keys are the long options of `glean function deploy`.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { nearest } from "../../model/nearest.js";
+import { readAtMost } from "../bounded-read.js";
 import { deployOptions, type Given } from "./options.js";
 
 const fileName = "function.yaml";
+/** Variables of the environment may be long; all options together are far shorter. */
+const maxFileBytes = 1_048_576;
 
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
@@ -15,15 +18,26 @@ export async function readFunctionFile(path: string): Promise<Given[]> {
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   const file = join(isFolder ? path : dirname(path), fileName);
   if (!existsSync(file)) return [];
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw bad(`cannot read ${file} (${messageOf(cause)})`);
-  }
+  const text = textIn(file);
   // YAML is in a bundle of its own, since it slows the start.
   const { parseYaml } = await import("../../config.js");
   return optionsIn(parseYaml(text, file), file);
+}
+
+function textIn(file: string): string {
+  let bytes: Buffer | null;
+  try {
+    const opened = openSync(file, "r");
+    try {
+      bytes = readAtMost(opened, maxFileBytes);
+    } finally {
+      closeSync(opened);
+    }
+  } catch (cause) {
+    throw bad(`cannot read ${file} (${messageOf(cause)})`);
+  }
+  if (bytes !== null) return bytes.toString();
+  throw bad(`${file} has more than ${maxFileBytes} bytes: keep data in other files of the folder`);
 }
 
 /** Throws BAD_REQUEST, naming the key, for what is no option or has no value of one. */

@@ -114,13 +114,13 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     node: [],
   },
   cli: {
-    batch: ["batch/options", "values", "when"],
+    batch: ["batch/options", "bounded-read", "values", "when"],
     "batch/options": ["batch", "values", "when"],
     formats: ["filters", "output", "values", "when", "width"],
-    calls: ["context", "output", "values", "wait"],
+    calls: ["bounded-read", "context", "output", "values", "wait"],
     simulation: ["output", "values"],
     run: ["batch", "batch/options", "command-line", "context", "output", "values"],
-    functions: ["calls", "context", "output", "values", "wait"],
+    functions: ["bounded-read", "calls", "context", "output", "values", "wait"],
     setup: [],
     slurm: [
       "batch",
