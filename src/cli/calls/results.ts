@@ -2,8 +2,16 @@
 // folder.
 
 import { once } from "node:events";
-import { createWriteStream, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  createWriteStream,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { GleanerError } from "../../model/errors.js";
 import type { EndedResult } from "./ends.js";
 
 export interface ResultWriter {
@@ -13,12 +21,27 @@ export interface ResultWriter {
 
 type Label = { readonly input?: string; readonly retryOf?: string };
 
-/** A folder if it is one or ends with a slash; if omitted, standard output. */
-export function writerOf(output: string | undefined): ResultWriter {
+/**
+ * A folder if it is one or ends with a slash; if omitted, standard output. Throws BAD_REQUEST if it
+ * is where the inputs are, which results would replace.
+ */
+export function writerOf(output: string | undefined, inputs?: string): ResultWriter {
   if (output === undefined) return new Lines(process.stdout);
+  if (inputs !== undefined && isSameFile(output, inputs))
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `--output ${output} is where the inputs are, and results would replace them: name another one`,
+    );
   if (output.endsWith("/") || (existsSync(output) && statSync(output).isDirectory()))
     return new Files(output);
   return new Lines(createWriteStream(output));
+}
+
+/** Whatever names lead there; a terminal may be both. */
+function isSameFile(output: string, inputs: string): boolean {
+  const to = statSync(output, { throwIfNoEntry: false });
+  const from = inputs === "-" ? fstatSync(0) : statSync(inputs, { throwIfNoEntry: false });
+  return to?.isCharacterDevice() === false && to.dev === from?.dev && to.ino === from.ino;
 }
 
 /** As a line of the output has it: a result in JSON keeps its digits. */

@@ -101,14 +101,14 @@ async function submit({ client, called, source, timeLimit }: Job): Promise<numbe
 
 async function collect(
   { client, called, source, timeLimit }: Job,
-  { output, asCompleted }: Options,
+  { inputs, output, asCompleted }: Options,
 ): Promise<number> {
   const aborter = new AbortController();
   const abort = (): void => aborter.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, abort);
   const progress = new MapProgress(source.total);
   const failures = new Failures();
-  const writer = writerOf(output);
+  const writer = writerOf(output, inputs);
   const order = asCompleted ? "ended" : "input";
   const how = { ...timeLimit, ...source.reading, order, signal: aborter.signal } as const;
   try {

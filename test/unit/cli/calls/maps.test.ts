@@ -126,6 +126,23 @@ test.each<[string, string, (path: string) => void]>([
   expect(maps).toEqual([]);
 });
 
+test("results do not replace the inputs, by whatever name", async () => {
+  mkdirSync(join(world.home, "photos"));
+  writeFileSync(join(world.home, "photos/a"), "1");
+  symlinkSync("photos", join(world.home, "same"));
+  writeFileSync(join(world.home, "lines"), "1\n2\n");
+  for (const [inputs, output] of [
+    ["photos", "same/"],
+    ["lines", "./lines"],
+  ] as const) {
+    const refused = await glean(["map", "f", "--inputs", inputs, "--output", output]);
+    expectSentence(refused, 2, /is where the inputs are, and results would replace them/);
+  }
+  expect(readFileSync(join(world.home, "photos/a"), "utf8")).toBe("1");
+  expect(readFileSync(join(world.home, "lines"), "utf8")).toBe("1\n2\n");
+  expect(maps).toEqual([]);
+});
+
 test("a file whose name is not UTF-8 is refused in a sentence", async () => {
   const folder = Buffer.from(`${join(world.home, "odd")}/`);
   mkdirSync(folder);
