@@ -1,54 +1,21 @@
 // Invocations and their submissions: accepted, listed, loaded, and ended while they wait.
 
-import type { LiveInvocation, NewInvocations } from "../../../core/ports/store.js";
+import type { NewInvocations } from "../../../core/ports/store.js";
 import { digestOf } from "../../../core/submission/digest.js";
 import { type NewTasks, newTasks, taskCountOf } from "../../../core/submission/new-tasks.js";
 import { assert, GleanerError } from "../../../model/errors.js";
-import type { LeaseDigest } from "../../../model/functions/lease.js";
-import {
-  type BlobHash,
-  type InvocationId,
-  maxInvocationId,
-  type VersionId,
-} from "../../../model/ids.js";
-import {
-  type Mail,
-  type Schedule,
-  type SubmissionDigest,
-  submissionIdOf,
-  type Where,
-} from "../../../model/invocation.js";
+import { type InvocationId, maxInvocationId } from "../../../model/ids.js";
+import { submissionIdOf } from "../../../model/invocation.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
 import { inputKeeper, packedKeeper } from "./calls.js";
 import { documentKeeper, submissionDescriber, submissionReader } from "./documents.js";
-import { columns, type InvocationRow, invocationOf, tables } from "./rows/invocation-rows.js";
+import { invocationOf } from "./rows/invocation-rows.js";
+import { liveLoader } from "./rows/live.js";
 import { pendingEndNoter } from "./rows/maps.js";
 import { matchingLister } from "./rows/matching.js";
 import { invocationScanner } from "./rows/scan.js";
-import {
-  firstAt,
-  type RunRow,
-  runEnder,
-  runInserter,
-  runLister,
-  selectRuns,
-} from "./rows/task-runs.js";
-
-interface LiveRow extends InvocationRow {
-  readonly function_key: string;
-  readonly checkpoint_in: string | null;
-  readonly document_bytes: number;
-  readonly input_bytes: number;
-  readonly version: VersionId | null;
-  readonly packed_inputs: BlobHash | null;
-  readonly ran_ms: number;
-  /** JSON. */
-  readonly schedule: string | null;
-  readonly place: string | null;
-  readonly mail: string | null;
-  readonly lease: string | null;
-}
+import { firstAt, runEnder, runInserter, runLister } from "./rows/task-runs.js";
 
 export function invocationWrites(
   database: Connection,
@@ -241,59 +208,5 @@ export function invocationReads(
       const submission = selectSubmissionId.get({ id });
       return submission === undefined ? null : readSubmission(submission);
     },
-  };
-}
-
-/** The tasks of an array share one digest, even after passing between threads. */
-function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
-  const digestColumns = `s.function_key, s.checkpoint_in, s.document_bytes, s.input_bytes, s.version, s.packed_inputs,
-     json_extract(s.terms, '$.schedule') AS schedule, json_extract(s.terms, '$.where') AS place,
-     json_extract(s.terms, '$.mail') AS mail,
-     (SELECT json_set(json_extract(d.body, '$.lease'), '$.callLimitMs',
-        json_extract(d.body, '$.settings.timeLimitMs'))
-      FROM document AS d WHERE d.id = s.command) AS lease`;
-  const selectLive = database.prepare<[number, number], LiveRow>(
-    `SELECT ${columns}, ${digestColumns},
-       (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
-        WHERE a.invocation = i.id AND a.state = 'EVICTED' AND a.hot_ms IS NULL) AS ran_ms
-     FROM ${tables} WHERE i.ended_at_ms IS NULL AND i.id > ? ORDER BY i.id LIMIT ?`,
-  );
-  const selectRunsLive = database.prepare<[number, number], LiveRow & RunRow>(
-    `${selectRuns(`, ${digestColumns}, 0 AS ran_ms`)}
-     WHERE r.ended_at_ms IS NULL AND r.first_id > ? ORDER BY r.first_id LIMIT ?`,
-  );
-  return (afterId, limit) => {
-    const digests = new Map<InvocationId, SubmissionDigest>();
-    const digestIn = (row: LiveRow) => {
-      const digest = digests.get(row.submission) ?? {
-        functionKey: row.function_key,
-        checkpointIn: row.checkpoint_in,
-        documentBytes: row.document_bytes,
-        inputBytes: row.input_bytes,
-        version: row.version,
-        packedInputs: row.packed_inputs,
-        ...(row.schedule !== null && { schedule: JSON.parse(row.schedule) as Schedule }),
-        ...(row.mail !== null && { mail: JSON.parse(row.mail) as Mail }),
-        ...(row.place !== null && { where: JSON.parse(row.place) as Where }),
-        ...(row.lease !== null && { lease: JSON.parse(row.lease) as LeaseDigest }),
-      };
-      digests.set(row.submission, digest);
-      return digest;
-    };
-    const single = (row: LiveRow): LiveInvocation => ({
-      invocation: invocationOf(row),
-      digest: digestIn(row),
-      ranMs: row.ran_ms,
-    });
-    const run = (row: LiveRow & RunRow): LiveInvocation => ({
-      ...single(row),
-      run: { count: row.last_id - row.id + 1, step: row.step },
-    });
-    return [
-      ...selectLive.all(afterId, limit).map(single),
-      ...selectRunsLive.all(afterId, limit).map(run),
-    ]
-      .sort((left, right) => left.invocation.id - right.invocation.id)
-      .slice(0, limit);
   };
 }
