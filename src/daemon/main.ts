@@ -13,9 +13,10 @@ import { requireTrustedPaths } from "./startup/trusted-paths.js";
 
 /**
  * The latest exit after SIGTERM, whatever is in progress: executors wait longer for the next
- * gleanerd.
+ * gleanerd. Within 5 s it is gone, as the turn of the event loop and the statements of the database
+ * that run at that moment end first.
  */
-const exitMs = 4_500;
+const exitMs = 4_000;
 
 /**
  * The queue stays in memory and everything else is collected soon: V8 would otherwise let the heap
