@@ -106,6 +106,12 @@ const crash = {
   reason: "signal 11",
 } as const;
 
+/** gleanerd believes no run to be longer than the time since its order. */
+async function crashes(order: AttemptOrder): Promise<void> {
+  await pause(crash.wallMs);
+  node.ends(order, crash);
+}
+
 /** A lease of two workers that serve. */
 async function granted(change: object = {}): Promise<LeaseView> {
   const answer = request({ atLeast: 2, ...change });
@@ -265,8 +271,7 @@ test.each([
     "its workers crash",
     "3 of its workers crashed in a row: signal 11",
     async () => {
-      for (let crashes = 1; crashes <= 3; crashes++)
-        node.ends((await node.ordered(crashes)).at(-1)!, crash);
+      for (const count of [1, 2, 3]) await crashes((await node.ordered(count)).at(-1)!);
     },
   ],
   [
@@ -347,18 +352,18 @@ test("a crash is acknowledged once it is on record, although the disk was full",
 test("a worker that crashes is replaced; the third crash in a row ends the lease with its words", async () => {
   const { id } = await granted();
   const [first, other] = node.orders;
-  node.ends(first!, crash);
+  await crashes(first!);
   const second = (await node.ordered(3))[2]!;
   expect(second).toMatchObject({ invocation: first!.invocation, attempt: 2 });
   // An end that is no crash begins a new row.
   node.ends(other!, { end: "EVICTED", exitCode: null, wallMs: 5 });
   const third = (await node.ordered(4))[3]!;
   for (const [at, order] of [second, third].entries()) {
-    node.ends(order, crash);
+    await crashes(order);
     await node.ordered(5 + at);
   }
   const [one, last] = node.orders.slice(-2);
-  node.ends(one!, crash);
+  await crashes(one!);
   await node.until(() => node.heard.some(({ type }) => type === "cancel"));
   node.ends(last!, { reason: "it was cancelled", wallMs: 5 });
   await recorded(6);
