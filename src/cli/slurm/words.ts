@@ -47,8 +47,8 @@ const summaries: Readonly<Record<string, readonly [string, string]>> = {
   sinfo: ["", "Lists the nodes and what they have for functions, as Slurm's sinfo lists them."],
   scontrol: [
     " COMMAND [ARGUMENT...]",
-    "Shows functions and nodes, and holds, releases and requeues functions (show, hold, release,\n" +
-      "requeue, requeuehold, write batch_script, ping, version).",
+    "Shows functions and nodes, and holds, releases, updates and requeues functions (show, hold,\n" +
+      "release, update, requeue, requeuehold, write batch_script, ping, version).",
   ],
 };
 
