@@ -7,7 +7,7 @@ import { isCharged } from "../../src/core/accounting/metering.js";
 import type { Store } from "../../src/core/ports/store.js";
 import { type InvocationId, invocationId } from "../../src/model/ids.js";
 import {
-  type AttemptEnd,
+  attemptEnds,
   type InvocationState,
   invocationTransitions,
 } from "../../src/model/invocation.js";
@@ -22,16 +22,6 @@ beforeAll(async () => {
   store = await folder.open(folder.newFile());
 });
 afterAll(() => folder.remove());
-
-const ends: readonly AttemptEnd[] = [
-  "COMPLETED",
-  "FAILED",
-  "CANCELLED",
-  "TIMEOUT",
-  "OUT_OF_MEMORY",
-  "EVICTED",
-  "LOST",
-];
 
 /** Numbers pick one of what the run submitted; attempts are taken as they come, also wrong ones. */
 const step = fc.oneof(
@@ -50,7 +40,7 @@ const step = fc.oneof(
     do: fc.constant("end" as const),
     pick: fc.nat(),
     attempt: fc.integer({ min: 1, max: 4 }),
-    end: fc.constantFrom(...ends),
+    end: fc.constantFrom(...attemptEnds),
     wallMs: fc.nat(10_000_000),
     cpuMs: fc.nat(30_000_000),
     /** Of a lease. */
