@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checks } from "./checks.mjs";
+import { failuresIn } from "./test-failures.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /**
@@ -69,6 +70,8 @@ const plans = {
 const plan = narrowed(plans[which] ?? { checks: [build], stages: [[runOn(which)]] });
 
 const total = { passed: 0, failed: 0 };
+/** What failed, in the words of the checks and of jest. */
+const failures = [];
 let jestTests = 0;
 const running = new Set();
 let interruptedBy = null;
@@ -91,6 +94,7 @@ for (const check of plan.checks) {
   announce(check.title);
   const ok = await runStep(check.args);
   total[ok ? "passed" : "failed"] += 1;
+  if (!ok) failures.push(check.title);
 }
 const results = mkdtempSync(join(tmpdir(), "gleaner-test-"));
 try {
@@ -107,6 +111,7 @@ if (jestTests === 0 && !isOver()) {
 }
 if (interruptedBy !== null) process.exitCode = 128 + interruptedBy;
 else if (total.failed > 0) process.exitCode = 1;
+for (const failure of failures) console.log(`FAILED ${failure}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 
 function announce(title) {
@@ -172,7 +177,7 @@ async function runStage([first, ...others], results) {
 }
 
 /** `results` is a path that the names of this run's files begin with. */
-async function runJest({ args, within = [], environment = {} }, results, output = 2) {
+async function runJest({ title, args, within = [], environment = {} }, results, output = 2) {
   const jest = [
     "--experimental-vm-modules",
     "--disable-warning=ExperimentalWarning",
@@ -191,6 +196,7 @@ async function runJest({ args, within = [], environment = {} }, results, output 
     result = JSON.parse(readFileSync(resultFile, "utf8"));
   } catch {
     total.failed += 1; // jest itself broke, was stopped, or had no machine to run on
+    failures.push(`${title}: jest wrote no result`);
     jestTests += 1;
     return;
   }
@@ -198,6 +204,8 @@ async function runJest({ args, within = [], environment = {} }, results, output 
   const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
   total.passed += result.numPassedTests;
   total.failed += ok ? failed : Math.max(1, failed);
+  failures.push(...failuresIn(result, root).map((failure) => `${title}: ${failure}`));
+  if (!ok && failed === 0) failures.push(`${title}: jest failed, but none of its tests`);
 }
 
 /**

@@ -159,9 +159,8 @@ export class GleanWorld {
   }
 
   private async serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk as Buffer);
-    const bytes = Buffer.concat(chunks);
+    const bytes = await bodyOf(incoming);
+    if (bytes === null) return;
     const isJson = bytes.length > 0 && incoming.headers["content-type"] === "application/json";
     const request = {
       method: incoming.method!,
@@ -188,6 +187,18 @@ export class GleanWorld {
     outgoing.writeHead(status, { ...headers, ...length, ...later });
     outgoing.end(text);
   }
+}
+
+/** Null for a request that the client gives up in the middle: it waits for no answer. */
+async function bodyOf(incoming: IncomingMessage): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ECONNRESET") return null;
+    throw error;
+  }
+  return Buffer.concat(chunks);
 }
 
 /** A world for the tests of one file. */

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { afterPatience, Patience } from "../../../scripts/lib/patience.mjs";
+import { failuresIn } from "../../../scripts/lib/test-failures.mjs";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 let folder: string;
@@ -33,25 +34,56 @@ describe("patience", () => {
   });
 });
 
+/** A jest of its own, in a folder with one test file; the shell has its command as "$@". */
+function runOwnJest(shell: string, file: string, text: string, config: object = {}): void {
+  mkdirSync(join(folder, "test"));
+  writeFileSync(join(folder, "test", file), text);
+  const jest = [
+    join(root, "node_modules/jest/bin/jest.js"),
+    `--config=${JSON.stringify({ rootDir: folder, ...config })}`,
+  ];
+  const environment = { ...process.env, GLEANER_TEST_RUNNING: join(folder, "running") };
+  const command = ["-c", shell, "sh", process.execPath, ...jest, "--runInBand"];
+  spawnSync("sh", command, { env: environment, stdio: "ignore" });
+}
+
 describe("a stopped run", () => {
-  /** A jest of its own, in a folder whose only test never ends, stopped once it runs. */
   test("names the running test", () => {
-    const running = join(folder, "running");
-    mkdirSync(join(folder, "test"));
-    writeFileSync(
-      join(folder, "test/hangs.test.ts"),
+    runOwnJest(
+      `"$@" & until grep -q never "$GLEANER_TEST_RUNNING" 2>/dev/null; do sleep 0.1; done; kill -9 $!`,
+      "hangs.test.ts",
       'test("never ends", () => new Promise(() => {}));',
+      { reporters: [join(root, "scripts/lib/running-tests.mjs")] },
     );
-    const config = { rootDir: folder, reporters: [join(root, "scripts/lib/running-tests.mjs")] };
-    const jest = [
-      join(root, "node_modules/jest/bin/jest.js"),
-      `--config=${JSON.stringify(config)}`,
-    ];
-    const script = `"$@" & until grep -q never "$GLEANER_TEST_RUNNING" 2>/dev/null; do sleep 0.1; done; kill -9 $!`;
-    const environment = { ...process.env, GLEANER_TEST_RUNNING: running };
-    const command = ["-c", script, "sh", process.execPath, ...jest, "--runInBand"];
-    spawnSync("sh", command, { env: environment, stdio: "ignore" });
-    expect(JSON.parse(readFileSync(running, "utf8"))).toEqual(["test/hangs.test.ts › never ends"]);
+    expect(JSON.parse(readFileSync(join(folder, "running"), "utf8"))).toEqual([
+      "test/hangs.test.ts › never ends",
+    ]);
+  });
+});
+
+describe("a run with failures", () => {
+  const failuresOf = (file: string, text: string): string[] => {
+    const results = join(folder, "results.json");
+    runOwnJest(`exec "$@" --json --outputFile=${results}`, file, text);
+    return failuresIn(JSON.parse(readFileSync(results, "utf8")), folder);
+  };
+
+  test("repeats the failed tests with the first lines of their errors", () => {
+    const [failure, ...others] = failuresOf(
+      "some.test.ts",
+      `test("passes", () => undefined);
+       describe("a sum", () => { test("is right", () => expect(1 + 1).toBe(3)) });`,
+    );
+    expect(others).toEqual([]);
+    expect(failure).toMatch(/^test\/some\.test\.ts: a sum is right\n/);
+    expect(failure).toMatch(/^ {4}Expected: 3$/m);
+    expect(failure!.split("\n").length).toBeLessThanOrEqual(13);
+  });
+
+  test("names a file that cannot be loaded", () => {
+    const [failure] = failuresOf("broken.test.ts", `throw new Error("no cluster");`);
+    expect(failure).toMatch(/^test\/broken\.test\.ts\n {4}/);
+    expect(failure).toContain("no cluster");
   });
 });
 
