@@ -120,8 +120,10 @@ test("cancels what its caller gives up, by time, by the future or by leaving the
   const outcomes = await run(`
 import json, threading, gleaner
 site = gleaner.connect()
+# Has a token and a connection from here on, so that the next call is accepted before its timeout
+# and there is one to cancel.
+site.submit("sum")
 try:
-    # Long enough for the call to be accepted, so that there is one to cancel.
     site.invoke("sum", timeout=1.5)
 except TimeoutError as error:
     late = error.code
