@@ -112,6 +112,9 @@ test("connects again to a worker whose connection broke", async () => {
   expect(held.holds).toHaveLength(1);
 }, 30_000);
 
+/** A step that waited would last the 5 s for which a client waits for a worker. */
+const waitedMs = 4_500;
+
 test("does not wait for a worker that does not answer, in a program that only polls", async () => {
   const silent = createServer(() => {});
   silent.listen(0, "127.0.0.1");
@@ -123,13 +126,13 @@ test("does not wait for a worker that does not answer, in a program that only po
   const gone = { ...one.endpoint, worker: "2.1", port };
   leasing.change([gone]);
   expect(await call()).toEqual([0, '"by gleanerd"']);
-  expect(longestMs).toBeLessThan(500);
+  expect(longestMs).toBeLessThan(waitedMs);
   const next = await worker("3.1");
   leasing.change([gone, next.endpoint]);
   let answer = await call();
   while (answer[1] === '"by gleanerd"') answer = await call();
   expect(answer).toEqual([0, "3.1"]);
-  expect(longestMs).toBeLessThan(500);
+  expect(longestMs).toBeLessThan(waitedMs);
   await end();
   silent.close();
 }, 30_000);
