@@ -1,7 +1,7 @@
 // Strangers who open many connections to a leased worker, and clients that have not proven
 // themselves yet: one from another address, and the owner's from the same.
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, type NetConnectOpts, type Socket } from "node:net";
@@ -15,7 +15,9 @@ import { bundleOf } from "../../support/runtimes/runtime-process.js";
 import { startServing, stopServing } from "../../support/runtimes/serving.js";
 
 const sockets: Socket[] = [];
+const strangers: ChildProcess[] = [];
 afterEach(async () => {
+  for (const stranger of strangers.splice(0)) stranger.kill("SIGKILL");
   for (const socket of sockets.splice(0)) socket.destroy();
   await stopServing();
 });
@@ -103,15 +105,11 @@ test.each(
     const tcp = { host: "127.0.0.1", port: endpoint.port };
     const where = over === "TCP" ? tcp : { path: `\0${endpoint.socket}` };
     const stranger = spawn(process.execPath, ["-e", flood, JSON.stringify(where)]);
+    strangers.push(stranger);
     await once(stranger.stdout, "data");
     const lease = { ...endpoint, node: "n1", terminatingInMs: null } as unknown as LeaseEndpoint;
-    let [tries, proofs] = [0, 0];
-    while (proofs < 10 && tries < 100) {
-      tries++;
-      if (await proven(lease, where)) proofs++;
-    }
-    stranger.kill("SIGKILL");
-    expect(proofs).toBe(10);
+    // How many tries one proof takes depends on the machine; without any the test never ends.
+    for (let proofs = 0; proofs < 10; ) if (await proven(lease, where)) proofs++;
   },
   60_000,
 );

@@ -193,7 +193,8 @@ with gleaner.connect() as site, site.lease("work") as lease:
     print(json.dumps([over_gleanerd, lease.state, lease.invoke(4)[0]]))`);
     expect(found).toEqual([Array(20).fill("over gleanerd"), "ACTIVE", 4]);
     const asked = world.requests.filter(({ url }) => url === "/v1/leases");
-    expect(asked.length).toBeLessThanOrEqual(5);
+    // The pauses between them double, so that there are few however long 20 calls take.
+    expect(asked.length).toBeLessThan(12);
     expect(world.requests.map(({ url }) => url)).toContain("/v1/leases/10/end");
   });
 
