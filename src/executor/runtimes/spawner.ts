@@ -33,8 +33,7 @@ export class Spawner implements Spawning {
   start(order: SpawnOrder, group: AttemptGroup, events: ProcessEvents): RunHandle {
     this.server ??= this.launch();
     const own = order.command.kind === "removeCheckpoint" ? null : this.temporary;
-    const work = own === null ? order : { ...order, temporaryPath: own.next() };
-    return this.server.start(work, group, events);
+    return this.server.start(own === null ? order : within(own.next(), order), group, events);
   }
 
   async close(): Promise<void> {
@@ -47,4 +46,10 @@ export class Spawner implements Spawning {
     });
     return server;
   }
+}
+
+/** Under a name of our own, too: scripts set TMPDIR to other folders. */
+function within(temporaryPath: string, order: SpawnOrder): SpawnOrder {
+  const environment = { ...order.environment, GLEANER_TMPDIR: temporaryPath };
+  return { ...order, environment, temporaryPath };
 }

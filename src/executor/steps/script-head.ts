@@ -1,7 +1,8 @@
 // How the programs of a function that have the names of Slurm's begin: outside of a function, such
-// as in a job that a function has submitted, they are Slurm's.
+// as in a job that a function has submitted, they are Slurm's. With -p bash leaves functions, and
+// options of the shell, that their caller exports to what they start.
 
-export const scriptHead = (name: string): string => `#!/bin/bash
+export const scriptHead = (name: string): string => `#!/bin/bash -p
 self=$(readlink -f "$0")
 real=
 while IFS= read -r path; do

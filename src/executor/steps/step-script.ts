@@ -5,7 +5,8 @@ import { scriptHead } from "./script-head.js";
 
 /** `@{` stands for a dollar and a brace. */
 const text = `
-n= c= nodes=1 perNode= out= err= input= folder= exported= mpi= overcommit= quiet= multi=
+_caller=$$
+n= c= nodes=1 perNode= out= err= input= folder= _exported= mpi= overcommit= quiet= multi=
 only= label=@{SLURM_LABELIO:-} mode=@{SLURM_OPEN_MODE:-}
 bad=@{SLURM_KILL_BAD_EXIT:-0} patience=@{SLURM_WAIT:-0}
 set_option() { # NAME VALUE
@@ -24,7 +25,7 @@ set_option() { # NAME VALUE
     test-only) echo "srun: the step would start now on $SLURMD_NODENAME" >&2; exit ;;
     D | chdir) folder=$2 ;;
     J | job-name) export SLURM_JOB_NAME=$2 ;;
-    export) exported=$2 ;;
+    export) _exported=$2 ;;
     mpi) mpi=$2 ;;
     multi-prog) multi=1 ;;
     K | kill-on-bad-exit) bad=@{2:-1} ;;
@@ -95,24 +96,32 @@ fi
 [ -z "$folder" ] || cd "$folder" || exit 1
 [ -z "$multi" ] || [ -r "$1" ] || fail "Could not open multi_prog config file $1"
 
+# Steps are counted as in a job; without a folder of the function's own, all are 0.
+step=0
+if [ -n "$GLEANER_TMPDIR" ] && { exec 8<> "$GLEANER_TMPDIR/.next-step"; } 2>/dev/null; then
+  flock 8
+  read -r step < "$GLEANER_TMPDIR/.next-step"
+  [[ $step =~ ^[0-9]{1,9}$ ]] || step=0
+  echo $((step + 1)) > "$GLEANER_TMPDIR/.next-step"
+  exec 8>&-
+fi
+
 name_of() { # PATTERN TASK: as srun expands file names
   local text=$1
   text=@{text//%A/@{SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}}; text=@{text//%a/$SLURM_ARRAY_TASK_ID}
-  text=@{text//%j/$SLURM_JOB_ID}; text=@{text//%J/$SLURM_JOB_ID.0}; text=@{text//%s/0}
+  text=@{text//%j/$SLURM_JOB_ID}; text=@{text//%J/$SLURM_JOB_ID.$step}; text=@{text//%s/$step}
   text=@{text//%x/$SLURM_JOB_NAME}; text=@{text//%u/$SLURM_JOB_USER}; text=@{text//%N/$SLURMD_NODENAME}
   text=@{text//%n/0}; text=@{text//%t/$2}; echo "$text"
 }
 case $mode in a*) keep=1 ;; *) keep= ;; esac
 begin_file() { [ -n "$keep" ] || [ "$1" = /dev/null ] || : > "$1" || exit 1; }
 
-case $exported in
-  "" | ALL) ;;
-  NONE) for variable in $(compgen -e); do
-      case $variable in SLURM* | GLEANER* | PATH | HOME | USER | TMPDIR) ;; *) unset "$variable" ;; esac
-    done ;;
-  *) IFS=, read -ra items <<< "@{exported#ALL,}"
-    for item in "@{items[@]}"; do [[ $item == *=* ]] && export "$item"; done ;;
-esac
+is_chosen() { # NAME: whether --export lets a task have this variable
+  case $_exported in "" | ALL | ALL,*) return ;; esac
+  case $1 in SLURM* | GLEANER* | PATH | HOME | USER | TMPDIR) return ;; esac
+  [[ ,$_exported, == *,$1,* ]]
+}
+for variable in $(compgen -e); do is_chosen "$variable" || unset "$variable"; done
 export SLURM_NTASKS=$n SLURM_NPROCS=$n SLURM_STEP_NUM_TASKS=$n SLURM_STEP_NUM_NODES=1
 export SLURM_STEP_TASKS_PER_NODE=$n SLURM_TASKS_PER_NODE=$n
 export SLURM_STEP_NODELIST=$SLURMD_NODENAME SLURM_NODEID=0 SLURM_LAUNCH_NODE_IPADDR=127.0.0.1
@@ -141,14 +150,19 @@ run_task() { # TASK COMMAND...: becomes the command, with the task's files and v
   if [ -n "$errors" ]; then exec 2>> "$errors"; elif [ -n "$file" ]; then exec 2>&1; fi
   [ -z "$label" ] || exec > >(sed -u "s/^/$task: /") 2> >(sed -u "s/^/$task: /" >&2)
   # Signals that scancel sends are for what has it in its environment.
-  export SLURM_STEP_ID=0 SLURM_STEPID=0
+  export SLURM_STEP_ID=$step SLURM_STEPID=$step
   [ "@{only:-$task}" = "$task" ] || exec < /dev/null
   [ -z "$input" ] || exec < "$(name_of "$input" $task)" || exit 1
   [ -z "$multi" ] || { pick $task "$1"; set -- "@{words[@]}"; }
-  export -fn run_task name_of pick 2>/dev/null; export -n out err input only label codes multi bad
+  export -fn run_task name_of pick is_chosen 2>/dev/null; export -n $_ours _ours _caller _exported
   case $1 in */*) path=$1 ;; *) path=$(type -P "$1") ;; esac
   [ -e "$path" ] || { echo "srun: error: execve(): $1: No such file or directory" >&2; exit 2; }
   [ -f "$path" ] && [ -x "$path" ] || { echo "srun: error: execve(): $1: Permission denied" >&2; exit 13; }
+  while IFS= read -r -d ""; do
+    [[ $_ours == *" @{REPLY%%=*} "* ]] && is_chosen "@{REPLY%%=*}" || continue
+    unset -v "@{REPLY%%=*}"; export "$REPLY"
+  done < "/proc/$_caller/environ"
+  while IFS= read -r -d ,; do [[ $REPLY != *=* ]] || export "$REPLY"; done <<< "$_exported,"
   exec "$@"
 }
 for ((task = 0; task < n; task++)); do
@@ -179,7 +193,7 @@ watch_tasks() {
       kill -KILL -- "@{groups[@]}" 2>/dev/null; return
     elif [ "$bad" != 0 ] && [ "$value" != 0 ] && [ -z "$ending" ]; then
       ending=1 until=$((SECONDS + 30))
-      echo "srun: Terminating StepId=$SLURM_JOB_ID.0" >&2
+      echo "srun: Terminating StepId=$SLURM_JOB_ID.$step" >&2
       kill -TERM -- "@{groups[@]}" 2>/dev/null
     elif [ "$patience" != 0 ]; then until=@{until:-$((SECONDS + patience))}; fi
   done
@@ -202,8 +216,8 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
   # Tasks of one MPI program have to know each other: the installed MPI starts them. It would end
   # all when one fails, which srun does not, so each leaves its exit code in a file.
   codes=$(mktemp -d) || exit 1
-  export out err input only label codes multi bad
-  export -f run_task name_of pick
+  export out err input only label codes multi bad step _exported _caller _ours
+  export -f run_task name_of pick is_chosen
   # All on this node: it must ask no Slurm, and start nothing elsewhere.
   export OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm OMPI_MCA_plm_rsh_agent=/bin/false
   export PRTE_MCA_ras=^slurm PRTE_MCA_plm=^slurm PRTE_MCA_plm_ssh_agent=/bin/false
@@ -258,4 +272,14 @@ done
 exit $status
 `;
 
-export const stepScript = scriptHead("srun") + text.replaceAll("@{", "${");
+/**
+ * The caller may export variables of the names that the script uses: they are the task's, which
+ * gets them back.
+ */
+const head = scriptHead("srun");
+const ours = [...new Set(`${head}${text}`.match(/\b[a-z]\w*/g))].join(" ");
+const forget = `
+_ours=" ${ours} "
+for REPLY in $_ours; do unset -v $REPLY; done`;
+
+export const stepScript = head + forget + text.replaceAll("@{", "${");

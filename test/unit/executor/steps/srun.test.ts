@@ -48,6 +48,12 @@ async function bash(script: string) {
   const [status] = await once(child, "close");
   return { status, stdout, stderr };
 }
+/** It starts two ranks, one after the other. */
+function placeMpirun(): void {
+  const text = '#!/bin/bash\nshift 2; for RANK in 0 1; do OMPI_COMM_WORLD_RANK=$RANK "$@"; done\n';
+  writeFileSync(join(home, "slurm/mpirun"), text);
+  chmodSync(join(home, "slurm/mpirun"), 0o755);
+}
 const lines = (text: string) => text.trim().split("\n").toSorted();
 
 test("options are resolved as getopt does; flags take no word of the command", async () => {
@@ -186,10 +192,7 @@ describe("a step", () => {
     expect({ status, stdout }).toEqual({ status: 5, stdout: "told\n" });
   });
   test("is started by the installed MPI if it has several tasks", async () => {
-    const mpirun =
-      '#!/bin/bash\nshift 2; for rank in 0 1; do OMPI_COMM_WORLD_RANK=$rank "$@"; done\n';
-    writeFileSync(join(home, "slurm/mpirun"), mpirun);
-    chmodSync(join(home, "slurm/mpirun"), 0o755);
+    placeMpirun();
     const { stdout } = await bash("srun -n2 sh -c 'echo $OMPI_COMM_WORLD_RANK $SLURM_PROCID'");
     expect(lines(stdout)).toEqual(["0 0", "1 1"]);
     const failing =
@@ -238,4 +241,43 @@ test("a bash that sets PATH itself finds it too, and outside of a function Slurm
   expect((await bash(reset)).stdout).toBe("here\n");
   delete environment.GLEANER_INVOCATION_ID;
   expect((await bash("srun -n1 hostname")).stdout).toBe("Slurm runs -n1 hostname\n");
+});
+
+test("tasks have the variables that their caller exports, whatever the names in the script", async () => {
+  const names = [...new Set(readFileSync(join(folder, "srun"), "utf8").match(/\b[a-z]\w*/g))];
+  const theirs = Object.fromEntries(names.map((name) => [name, `the caller's ${name}`]));
+  environment = { ...environment, ...theirs, "BASH_FUNC_fail%%": "() { echo theirs; }" };
+  placeMpirun();
+  for (const options of ["-n1", "-n2 --mpi=none", "-n2 -K --mpi=none", "-n2"]) {
+    const { status, stdout } = await bash(
+      `command srun ${options} bash -c 'fail; env -0 > seen.$SLURM_PROCID'`,
+    );
+    expect({ status, said: lines(stdout)[0] }).toEqual({ status: 0, said: "theirs" });
+    const all = readFileSync(join(home, "seen.0"), "utf8").split("\0");
+    expect(names.filter((name) => !all.includes(`${name}=${theirs[name]}`))).toEqual([]);
+  }
+  rmSync(join(home, "slurm/mpirun"));
+});
+
+test("--export without ALL lets a task have what it lists, and what every task needs", async () => {
+  environment = { ...environment, n: "7", FOO: "bar", OTHER: "x" };
+  const show = `sh -c 'echo "[$n] [$FOO] [$OTHER]"'`;
+  const { stdout } = await bash(
+    `srun -n1 --export=FOO ${show}; srun -n1 --export=NONE ${show}
+     srun -n1 --export=n,FOO=2 ${show}; srun -n1 --export=ALL,n=3 ${show}`,
+  );
+  expect(stdout).toBe("[] [bar] []\n[] [] []\n[7] [2] []\n[3] [bar] [x]\n");
+});
+
+test("steps are counted, also those that begin at once; without a folder all are 0", async () => {
+  const own = mkdtempSync(join(home, "own-"));
+  const show = `sh -c 'echo $SLURM_STEP_ID $SLURM_STEPID'`;
+  expect((await bash(`srun -n1 ${show}; srun -n1 ${show}`)).stdout).toBe("0 0\n0 0\n");
+  environment = { ...environment, GLEANER_TMPDIR: own };
+  const { stdout } = await bash(
+    `for at in 1 2 3 4 5 6; do srun -n1 ${show} & done; wait; srun -n1 -o %s-%J.txt true; ls 6-*`,
+  );
+  expect(lines(stdout)).toEqual(
+    [..."012345"].map((at) => `${at} ${at}`).concat("6-67108864.6.txt"),
+  );
 });
