@@ -130,12 +130,16 @@ export class GleanerClient {
    */
   call(request: CallRequest, signal?: AbortSignal): Promise<CalledAnswer> {
     const timeoutMs = (request.waitMs ?? 0) + waitSlackMs;
-    return repeated(async (isAgain) => {
-      const asked = { ...request, fresh: request.fresh === true && !isAgain };
-      const limits = { timeoutMs, signal, keepsConnection: true };
-      const answered = await this.lines?.call(asked, limits);
-      return answered ?? this.post<"call">("/v1/calls", asked, limits);
-    }, unsure("call"));
+    return repeated(
+      async (isAgain) => {
+        const asked = { ...request, fresh: request.fresh === true && !isAgain };
+        const limits = { timeoutMs, signal, keepsConnection: true };
+        const answered = await this.lines?.call(asked, limits);
+        return answered ?? this.post<"call">("/v1/calls", asked, limits);
+      },
+      unsure("call"),
+      signal,
+    );
   }
   /** Calls a function once for each input; the tasks are numbered as the inputs are. */
   map(request: MapRequest): Promise<MapAnswer> {
@@ -274,12 +278,13 @@ export class GleanerClient {
   /** Renews a rejected token once: the daemon may have restarted with new keys. */
   private async send(what: Exchange): Promise<unknown> {
     const { address } = this.options;
-    const token = await this.tokens.get();
+    const { signal } = what;
+    const token = await this.tokens.get(signal);
     try {
       return await exchange(address, { ...what, token });
     } catch (error) {
       if (!(error instanceof GleanerError) || error.code !== "NOT_IDENTIFIED") throw error;
-      return exchange(address, { ...what, token: await this.tokens.renew() });
+      return exchange(address, { ...what, token: await this.tokens.renew(signal) });
     }
   }
 }

@@ -22,11 +22,12 @@ export interface MungeOptions {
 
 /**
  * Creates a new credential with `payload`. Rejects with NOT_IDENTIFIED if munge is missing or
- * munged does not answer.
+ * munged does not answer, or with the signal's reason.
  */
 export async function makeCredential(
   { socket, daemonUser }: MungeOptions,
   payload: string,
+  signal?: AbortSignal,
 ): Promise<string> {
   // Imported here because a cached token needs no program.
   const { execFile } = await import("node:child_process");
@@ -36,11 +37,11 @@ export async function makeCredential(
     const child = execFile(
       "munge",
       args,
-      { timeout: mungeTimeoutMs, maxBuffer: maxCredentialBytes, killSignal: "SIGKILL" },
+      { timeout: mungeTimeoutMs, maxBuffer: maxCredentialBytes, killSignal: "SIGKILL", signal },
       (error, stdout, stderr) => {
         const credential = stdout.trim();
         if (error === null && credential.startsWith("MUNGE:")) resolve(credential);
-        else reject(whyNone(error, stderr));
+        else reject(signal?.aborted ? signal.reason : whyNone(error, stderr));
       },
     );
     // A munge that exits before it has read its input gives the reason on standard error.

@@ -18,10 +18,11 @@ const pausesMs = [200, 800, 2_000, 4_000];
 export async function repeated<T>(
   send: (isAgain: boolean) => Promise<T>,
   openEnd: string,
+  signal?: AbortSignal,
 ): Promise<T> {
   let brokenOff: BrokenOffError | null = null;
   for (const pauseMs of [0, ...pausesMs]) {
-    if (pauseMs > 0) await pause(pauseMs);
+    if (pauseMs > 0) await rest(pauseMs, signal);
     try {
       return await send(brokenOff !== null);
     } catch (error) {
@@ -41,7 +42,7 @@ const turnPatienceMs = 30_000;
  * Sends a request again that the daemon refused for the moment, when it says, for half a minute at
  * most. Clients that were refused together come back apart from each other.
  */
-export async function inTurn<T>(send: () => Promise<T>): Promise<T> {
+export async function inTurn<T>(send: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   const sinceMs = monotonicMs();
   for (;;) {
     try {
@@ -50,7 +51,7 @@ export async function inTurn<T>(send: () => Promise<T>): Promise<T> {
       if (!(error instanceof RefusedForNowError)) throw error;
       const pauseMs = Math.min(longestTurnMs, error.retryAfterMs) * (1 + Math.random());
       if (monotonicMs() + pauseMs - sinceMs > turnPatienceMs) throw error;
-      await pause(pauseMs);
+      await rest(pauseMs, signal);
     }
   }
 }
@@ -74,7 +75,25 @@ export async function patiently<T>(
       if (!(error instanceof GleanerError) || error.code !== "UNREACHABLE") throw error;
       if (monotonicMs() - sinceMs > patienceMs)
         throw new GleanerError("UNREACHABLE", gaveUp, { cause: error });
-      await pause(pauseMs, undefined, signal === undefined ? {} : { signal });
+      await rest(pauseMs, signal);
     }
   }
+}
+
+/** Rejects with the signal's reason once it is aborted. */
+async function rest(pauseMs: number, signal: AbortSignal | undefined): Promise<void> {
+  await pause(pauseMs, undefined, signal === undefined ? {} : { signal }).catch(() =>
+    signal!.throwIfAborted(),
+  );
+}
+
+/** Rejects with the signal's reason once it is aborted; the promise goes on for others. */
+export function unlessAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const aborted = () => reject(signal.reason);
+    signal.addEventListener("abort", aborted);
+    const settled = () => signal.removeEventListener("abort", aborted);
+    promise.then(resolve, reject).finally(settled);
+  });
 }

@@ -26,7 +26,10 @@ export interface TokenOptions {
   readonly cacheKey: string;
 }
 
-/** Holds one token; requests a new one if there is none, it has expired, or `renew` is called. */
+/**
+ * Holds one token; requests a new one if there is none, it has expired, or `renew` is called. A
+ * signal ends the request and its pauses.
+ */
 export class Tokens {
   private readonly options: TokenOptions;
   /** The daemon, munged and cluster that the token is for. */
@@ -39,14 +42,14 @@ export class Tokens {
     this.key = JSON.stringify([host, port, options.munge.socket, options.cacheKey]);
   }
 
-  async get(): Promise<string> {
+  async get(signal?: AbortSignal): Promise<string> {
     this.current ??= this.cached();
-    return this.current ?? this.renew();
+    return this.current ?? this.renew(signal);
   }
 
   /** Gets a new token regardless of the cache: the daemon rejected the old one. */
-  async renew(): Promise<string> {
-    const { token, validMs } = await this.askForOne();
+  async renew(signal?: AbortSignal): Promise<string> {
+    const { token, validMs } = await this.askForOne(signal);
     const entry = { key: this.key, token, expiresAtMs: nowMs() + validMs };
     if (this.options.cacheDirectory !== null)
       writePrivate(this.options.cacheDirectory, this.fileName(), JSON.stringify(entry));
@@ -58,18 +61,21 @@ export class Tokens {
    * The credential answers this daemon's challenge and names the address that we connected to, so
    * that nobody can relay it.
    */
-  private async askForOne(): Promise<TokenAnswer> {
+  private async askForOne(signal?: AbortSignal): Promise<TokenAnswer> {
     const { address, munge } = this.options;
-    const { value, peer } = await inTurn(() =>
-      exchangeWith(address, { method: "GET", path: "/v1/challenge" satisfies PathOf<"challenge"> }),
+    const challenge = "/v1/challenge" satisfies PathOf<"challenge">;
+    const { value, peer } = await inTurn(
+      () => exchangeWith(address, { method: "GET", path: challenge, signal }),
+      signal,
     );
     const { instance, nonce } = value as ChallengeAnswer;
     const payload = credentialPayload({ address: shownEndpoint(peer), instance, nonce });
-    const body: TokenRequest = { credential: await makeCredential(munge, payload) };
+    const body: TokenRequest = { credential: await makeCredential(munge, payload, signal) };
     // To exactly the same address: a name may have several.
     const there = { ...address, host: peer.host };
     const path = "/v1/token" satisfies PathOf<"token">;
-    return (await inTurn(() => exchange(there, { method: "POST", path, body }))) as TokenAnswer;
+    const ask = () => exchange(there, { method: "POST", path, body, signal });
+    return (await inTurn(ask, signal)) as TokenAnswer;
   }
 
   private fileName(): string {

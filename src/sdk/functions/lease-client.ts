@@ -22,11 +22,15 @@ export class LeaseClient {
 
   request(body: Timed, signal?: AbortSignal): Promise<LeaseView> {
     const timeoutMs = body.waitMs + waitSlackMs;
-    return repeated((isAgain) => {
-      const asked = { ...body, fresh: !isAgain };
-      const limits = { timeoutMs, signal, keepsConnection: true };
-      return this.ask({ method: "POST", path: "/v1/leases", body: asked, ...limits });
-    }, unsure);
+    return repeated(
+      (isAgain) => {
+        const asked = { ...body, fresh: !isAgain };
+        const limits = { timeoutMs, signal, keepsConnection: true };
+        return this.ask({ method: "POST", path: "/v1/leases", body: asked, ...limits });
+      },
+      unsure,
+      signal,
+    );
   }
 
   /** Resolves once the lease has another revision, or after waitMs. */

@@ -4,6 +4,7 @@
 import { GleanerError } from "../../model/errors.js";
 import type { CalledAnswer, CallRequest } from "../../wire/api/types.js";
 import type { Address, Exchange } from "../http.js";
+import { unlessAborted } from "../repeat.js";
 import type { Tokens } from "../tokens.js";
 import type { CallLine } from "./call-line.js";
 
@@ -21,14 +22,15 @@ export class Lines {
     { timeoutMs = 0, signal }: Pick<Exchange, "timeoutMs" | "signal">,
   ): Promise<CalledAnswer | null> {
     signal?.throwIfAborted();
-    const line = await this.current();
+    const line = await unlessAborted(this.current(), signal);
     try {
       return line === null ? null : await line.call(request, timeoutMs, signal);
     } catch (error) {
       if (!isRejected(error)) throw error;
-      await this.tokens.renew();
+      await this.tokens.renew(signal);
       this.line = null;
-      return (await this.current())?.call(request, timeoutMs, signal) ?? null;
+      const next = await unlessAborted(this.current(), signal);
+      return next?.call(request, timeoutMs, signal) ?? null;
     }
   }
 

@@ -111,6 +111,15 @@ test("a signal ends the wait for one call, which gleanerd hears", async () => {
   while (!left) await turn();
 });
 
+test("a signal ends the wait for a token that other calls wait for as well", async () => {
+  const never = () => new Promise<string>(() => {});
+  const line = new Lines({ host: "127.0.0.1", port: 1 }, { get: never, renew: never });
+  const gone = new AbortController();
+  const call = line.call(request(text("in")), { ...limits, signal: gone.signal });
+  gone.abort(new Error("enough"));
+  await expect(call).rejects.toThrow("enough");
+});
+
 test("a peer that is no gleanerd gives no endless answer", async () => {
   const server = createServer((socket) => socket.end("x".repeat(1_000_000)).on("error", () => {}));
   await once(server.listen(0, "127.0.0.1"), "listening");

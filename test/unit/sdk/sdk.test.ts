@@ -318,18 +318,34 @@ describe("one request", () => {
     await expect(get()).rejects.toMatchObject({ code });
   });
 
+  const newClient = () =>
+    new GleanerClient({
+      address: address(),
+      munge: { socket: null, daemonUser: "root" },
+      cacheDirectory: null,
+      cacheKey: "",
+    });
+
+  test("ends with its signal while its token has to wait", async () => {
+    const gone = new AbortController();
+    listener = (_request, response) => {
+      const error = { code: "LIMIT_REACHED", message: "wait" };
+      response.writeHead(429, { "retry-after": "600" }).end(JSON.stringify({ error }));
+      response.once("close", () => gone.abort(new Error("enough")));
+    };
+    const [client, { signal }] = [newClient(), gone];
+    const call = { requestId: "r", function: "f", timeLimitMs: null, waitMs: 1, fresh: true };
+    const calling = client.call({ ...call, input: { contentType: "", text: "" } }, signal);
+    await expect(calling).rejects.toThrow("enough");
+  });
+
   test("is not sent if a submission is too large", async () => {
     let asked = 0;
     listener = (_request, response) => {
       asked++;
       response.end("{}");
     };
-    const client = new GleanerClient({
-      address: address(),
-      munge: { socket: null, daemonUser: "root" },
-      cacheDirectory: null,
-      cacheKey: "",
-    });
+    const client = newClient();
     const body = `#!${"x".repeat(6 * 1024 * 1024)}`;
     const submission = { command: { kind: "script", body, args: [] } };
     await expect(
