@@ -3,6 +3,7 @@
 
 import { userInfo } from "node:os";
 import type { Config } from "../../config.js";
+import { Semaphore } from "../../limits/semaphore.js";
 import { messageOf } from "../../model/errors.js";
 import { uidIn } from "../../model/user.js";
 import type { DoctorCheck } from "../../wire/api/types.js";
@@ -28,6 +29,8 @@ interface Named {
 }
 
 const name = "names in access";
+/** Each is a process that asks the directories; together they must not flood slurmdbd. */
+const askedAtOnce = 8;
 
 /** Empty if the section names nobody. */
 export async function checkNames(
@@ -36,16 +39,23 @@ export async function checkNames(
 ): Promise<DoctorCheck[]> {
   const all = namedIn(directories, access);
   if (all.length === 0) return [];
-  const problems: string[] = [];
-  try {
-    for (const { key, name, what, exists } of all)
-      if (!(await exists()))
-        problems.push(
-          `access.${key} names ${name}, which is no ${what}, so the entry has no effect: correct or remove it, and restart gleanerd`,
-        );
-  } catch (error) {
-    problems.push(`not all were checked: ${messageOf(error)}`);
-  }
+  const places = new Semaphore(askedAtOnce);
+  let silence: string | null = null;
+  const ask = async ({ key, name, what, exists }: Named): Promise<string[]> => {
+    // A directory that hangs would delay the answer once for each name.
+    if (silence !== null) return [];
+    try {
+      if (await exists()) return [];
+    } catch (error) {
+      silence ??= `not all were checked: ${messageOf(error)}`;
+      return [];
+    }
+    return [
+      `access.${key} names ${name}, which is no ${what}, so the entry has no effect: correct or remove it, and restart gleanerd`,
+    ];
+  };
+  const problems = (await Promise.all(all.map((each) => places.run(() => ask(each))))).flat();
+  if (silence !== null) problems.push(silence);
   if (problems.length === 0) return [{ name, status: "ok", detail: "all of them exist" }];
   return problems.map((detail) => ({ name, status: "warning", detail }));
 }

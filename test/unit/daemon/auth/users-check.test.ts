@@ -50,3 +50,21 @@ test("says so if a directory does not answer, after what it found", async () => 
     "not all were checked: no answer",
   ]);
 });
+
+test("asks for several names at once, but not for all, and for none after a failure", async () => {
+  const users = Array.from({ length: 20 }, (_, index) => `user${index}`);
+  let asked = 0;
+  let fail = () => undefined as void;
+  const answer = new Promise<null>((_, reject) => {
+    fail = () => reject(new Error("no answer"));
+  });
+  const byName = () => {
+    asked++;
+    return answer;
+  };
+  const found = check({ allow: { users } }, { ...directories, byName });
+  expect(asked).toBe(8);
+  fail();
+  expect((await found).map(({ detail }) => detail)).toEqual(["not all were checked: no answer"]);
+  expect(asked).toBe(8);
+});
