@@ -17,6 +17,14 @@ const clientFolder = "/usr/lib/gleaner-client";
 /** For PATH: see configs/gleaner.lua. */
 const slurmNames = ["sbatch", "srun", "squeue", "scancel", "sacct", "sinfo", "scontrol"];
 
+/** Shells look there; cli-alternative links to them, whether or not a shell is installed. */
+export const completionFolders = [
+  "/usr/share/bash-completion/completions",
+  "/usr/share/fish/vendor_completions.d",
+  "/usr/share/zsh/vendor-completions",
+  "/usr/share/zsh/site-functions",
+];
+
 export const packages = [
   {
     name: "gleaner-controller",
@@ -132,6 +140,7 @@ function addCli(tree, { root }, folder) {
       0o755,
     );
   tree.copyFolder(join(root, "configs/completions"), `${folder}/completions`);
+  for (const path of completionFolders) tree.directory(path);
   tree.copy(join(root, "configs/gleaner.lua"), `${folder}/gleaner.lua`);
   // V8's cache of compiled code differs with each build, so it is made on the machine.
   tree.copy(join(root, "scripts/bundle/compile.mjs"), `${folder}/compile.mjs`);

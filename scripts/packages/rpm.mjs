@@ -4,6 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { completionFolders } from "./contents.mjs";
 import { oldestLibc } from "./control.mjs";
 
 /** What a section of the spec is called, and how it knows what dpkg would tell the script. */
@@ -105,9 +106,10 @@ function scriptsOf({ scripts }, { root }) {
     });
 }
 
-/** The package's own folders, not those of the system; also the empty ones. */
+/** The package's own folders, not those of the system but for completions; also the empty ones. */
 function foldersOf(tree, files) {
-  const own = new Set(tree.folders().filter((folder) => folder.includes("/gleaner")));
+  const isOwn = (folder) => folder.includes("/gleaner") || completionFolders.includes(folder);
+  const own = new Set(tree.folders().filter(isOwn));
   for (const file of files)
     for (let folder = dirname(file); folder.includes("/gleaner"); folder = dirname(folder))
       own.add(folder);

@@ -16,6 +16,10 @@ export interface CommandText {
   /** Without the name. */
   readonly usage: string;
   readonly args: readonly Term[];
+  /** Whether the last argument may be repeated. */
+  readonly isVariadic: boolean;
+  /** Whether options after the first argument are those of another program. */
+  readonly passesOptions: boolean;
   readonly options: readonly Term[];
   /** What follows the options in the help, with its own line breaks. */
   readonly after: string;
@@ -62,6 +66,8 @@ function textOf(command: Command, above: string, summary: string): CommandText {
       term: help.argumentTerm(each),
       description: help.argumentDescription(each),
     })),
+    isVariadic: command.registeredArguments.at(-1)?.variadic ?? false,
+    passesOptions: (command as unknown as { _passThroughOptions: boolean })._passThroughOptions,
     options: help.visibleOptions(command).map((each) => ({
       term: help.optionTerm(each),
       description: help.optionDescription(each),

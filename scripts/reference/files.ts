@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { openApiText } from "../../src/daemon/api/openapi.js";
 import { readGlean, readGleanerd } from "./commands.js";
 import { commandsPage } from "./commands-page.js";
-import { completions } from "./completions.js";
+import { completions } from "./completions/completions.js";
 import { configurationPage } from "./configuration-page.js";
 import { functionFileManual, functionFilePage } from "./function-file.js";
 import { readKeys } from "./keys.js";

@@ -162,6 +162,8 @@ step("install beside each other, with every file as it was packed", async () => 
   );
   expect(await machine.do("readlink -f /usr/bin/glean")).toBe("/usr/lib/gleaner/glean\n");
   expect(await machine.do("zcat /usr/share/man/man1/glean-batch.1.gz")).toContain("sbatch");
+  for (const file of ["bash-completion/completions/glean", "zsh/vendor-completions/_glean"])
+    expect(await machine.do(`head -n 3 /usr/share/${file}`)).toContain("Made by scripts/generate");
   await machine.do("/usr/lib/gleaner-client/glean --version && gleanerd --check");
 });
 

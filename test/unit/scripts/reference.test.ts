@@ -26,17 +26,32 @@ describe("generated files", () => {
   });
 });
 
+const stubs = `compopt() { :; }; glean() { [ "$1" = queue ] && printf '42\\n43\\n'; }`;
+
 test.each([
-  [["glean", "func"], "function"],
-  [["glean", "function", "dep"], "deploy"],
-  [["glean", "function", "deploy", "--im"], "--image"],
-  [["glean", "lease", "--b"], "--bench"],
-])("bash completes %j to %s", (words, completed) => {
-  const script = `. "$0"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _glean; echo "\${COMPREPLY[*]}"`;
+  [["func"], "function"],
+  [["function", "dep"], "deploy"],
+  [["function", "deploy", "--im"], "--image"],
+  [["lease", "--b"], "--bench"],
+  [["--config", "batch", "batch", "--wr"], "--wrap"],
+  [["batch", "--wrap", "script", "--wr"], "--wrap"],
+  [["batch", "script", "--wr"], ""],
+  [["batch", "--open-mode", ""], "append truncate"],
+  [["batch", "--open-mode", "=", "tr"], "truncate"],
+  [["batch", "--open-mode", "="], "append truncate"],
+  [["batch", "--mail-type", "END,F"], "END,FAIL"],
+  [["batch", "-c", ""], ""],
+  [["batch", "-o", "biome.j"], "biome.json"],
+  [["batch", "-D", "slurm-pl"], "slurm-plugin"],
+  [["run", "_glean_of"], "_glean_offer"],
+  [["cancel", "41", "4"], "42 43"],
+  [["report", "utilization", ""], ""],
+])("bash completes glean %j to %j", (words, completed) => {
+  const typed = `COMP_WORDS=(glean "$@") COMP_CWORD=$#`;
+  const script = `. "$0"; ${stubs}; ${typed}; _glean; echo "\${COMPREPLY[*]}"`;
   const file = join(root, "configs/completions/glean.bash");
-  expect(execFileSync("bash", ["-c", script, file, ...words], { encoding: "utf8" })).toBe(
-    `${completed}\n`,
-  );
+  const options = { encoding: "utf8", cwd: root } as const;
+  expect(execFileSync("bash", ["-c", script, file, ...words], options)).toBe(`${completed}\n`);
 });
 
 test("show a key's type, bounds and default", () => {
