@@ -106,7 +106,7 @@ function scriptsOf({ scripts }, { root }) {
     });
 }
 
-/** The package's own folders, not those of the system but for completions; also the empty ones. */
+/** The package's own folders and those for completions; also the empty ones. */
 function foldersOf(tree, files) {
   const isOwn = (folder) => folder.includes("/gleaner") || completionFolders.includes(folder);
   const own = new Set(tree.folders().filter(isOwn));

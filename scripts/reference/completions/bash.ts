@@ -35,7 +35,10 @@ ${Object.entries(sources).map(source).join("\n")}
   done
 }
 
-_glean() {
+${main}complete -F _glean glean
+`;
+
+const main = `_glean() {
   local path= parts options values arguments passes expected= seen=0 index word offers
   local typed=\${COMP_WORDS[COMP_CWORD]}
   COMPREPLY=()
@@ -74,7 +77,6 @@ _glean() {
   IFS='|' read -ra offers <<<"\${offers:-@none}"
   _glean_offer "\${offers[@]}"
 }
-complete -F _glean glean
 `;
 
 const joined = (offers: Offers): string => (offers.length === 0 ? "@none" : offers.join("|"));
