@@ -185,7 +185,7 @@ export async function accept(
   try {
     for (const { of } of submission.schedule?.dependency?.on ?? [])
       if (of !== undefined) await requireDependency(store, caller, of);
-    return await live.recording.run(uid, entries, () =>
+    return await live.recording.run(uid, { entries, bytes: documentBytes }, () =>
       record(deps, caller, asked, { submission, digest }),
     );
   } finally {

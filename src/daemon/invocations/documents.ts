@@ -8,13 +8,13 @@ import type { BlobHash, InvocationId } from "../../model/ids.js";
 import { type Submission, submissionIdOf } from "../../model/invocation.js";
 import type { Live } from "../state/live-invocation.js";
 
-/** The most recently used stay in memory: a thousand of the usual size, or three of the largest. */
-const keptBytes = 16 * 1024 * 1024;
+/** The most recently used stay in memory: a thousand of the usual size, or one of the largest. */
+const keptBytes = 8 * 1024 * 1024;
 /**
  * Large documents that are loaded but not yet read by their nodes, over all orders: a new one waits
  * until an earlier one has left.
  */
-const underWayBytes = 32 * 1024 * 1024;
+const underWayBytes = 12 * 1024 * 1024;
 /** Smaller ones never wait; a round starts at most 500. */
 const smallBytes = 64 * 1024;
 

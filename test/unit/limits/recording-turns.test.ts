@@ -9,8 +9,8 @@ const [ada, bob] = [1, 2];
 function recordings(turns: RecordingTurns) {
   const begun: string[] = [];
   const ends: (() => void)[] = [];
-  const record = (uid: number, entries: number, name: string) =>
-    void turns.run(uid, entries, () => {
+  const record = (uid: number, entries: number, name: string, bytes = 5_000) =>
+    void turns.run(uid, { entries, bytes }, () => {
       begun.push(name);
       return new Promise<void>((resolve) => ends.push(resolve));
     });
@@ -35,6 +35,16 @@ test("small submissions are recorded together up to a number of entries", async 
 test("large ones are recorded one at a time, each user's in turn, and small ones pass", async () => {
   const { begun, record, endFirst } = recordings(new RecordingTurns());
   for (let each = 1; each <= 33; each++) record(ada, 9_000, `ada ${each}`);
+  record(bob, 9_000, "bob");
+  record(bob, 1, "bob's small one");
+  expect(begun).toEqual(["ada 1", "bob's small one"]);
+  for (let each = 0; each < 3; each++) await endFirst();
+  expect(begun.slice(2)).toEqual(["ada 2", "bob"]);
+});
+
+test("a large script counts as large: several of them are never sent to the database together", async () => {
+  const { begun, record, endFirst } = recordings(new RecordingTurns());
+  for (let each = 1; each <= 4; each++) record(ada, 1, `ada ${each}`, 4_000_000);
   record(bob, 9_000, "bob");
   record(bob, 1, "bob's small one");
   expect(begun).toEqual(["ada 1", "bob's small one"]);

@@ -48,7 +48,7 @@ test("large documents wait until earlier ones were taken, small ones do not wait
   const { read, documents: of } = documents();
   const finish: (() => void)[] = [];
   const take = () => new Promise<void>((resolve) => finish.push(resolve));
-  const large = [1, 2, 3, 4, 5].map((id) => of.with(live(id, 8 * mebibyte), take));
+  const large = [1, 2, 3, 4, 5].map((id) => of.with(live(id, 3 * mebibyte), take));
   await of.with(live(6, 1_000), async () => {});
   expect(read.sort()).toEqual([1, 2, 3, 4, 6]);
   finish[0]!();
