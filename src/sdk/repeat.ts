@@ -92,6 +92,7 @@ export function unlessAborted<T>(promise: Promise<T>, signal?: AbortSignal): Pro
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const aborted = () => reject(signal.reason);
+    if (signal.aborted) aborted();
     signal.addEventListener("abort", aborted);
     const settled = () => signal.removeEventListener("abort", aborted);
     promise.then(resolve, reject).finally(settled);
