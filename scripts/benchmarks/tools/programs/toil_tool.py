@@ -33,6 +33,8 @@ if __name__ == "__main__":
     options.slurmTime = 1_200
     options.statePollingWait = 5
     options.retryCount = 20
+    # It triples its pause before each further try: after six evictions it would be eight minutes.
+    options.retry_backoff_factor = 1
     options.logLevel = "ERROR"
     with Toil(options) as toil:
         print(toil.start(Job.wrapJobFn(root, **size)))
