@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
+import type { Scan, Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import { Semaphore } from "../../limits/semaphore.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
@@ -20,8 +21,6 @@ interface Wanted {
   readonly mail: Mail;
   readonly first: Invocation;
   hasBegun: boolean;
-  ended: number;
-  failed: number;
 }
 
 type Send = (subject: string, address: string) => Promise<void>;
@@ -36,17 +35,17 @@ export class Mailer {
 
   constructor(
     events: Events,
+    private readonly store: Pick<Store, "scanInvocations">,
     private readonly log: Pick<Logger, "warn">,
     private readonly send: Send,
   ) {
     events.subscribe(["mailWanted"], ({ invocation, mail }) => {
       const id = submissionIdOf(invocation);
-      if (!this.wanted.has(id))
-        this.wanted.set(id, { mail, first: invocation, hasBegun: false, ended: 0, failed: 0 });
+      if (!this.wanted.has(id)) this.wanted.set(id, { mail, first: invocation, hasBegun: false });
     });
     events.subscribe(["invocationBegan"], ({ id, array }) => this.began(array ?? id));
     events.subscribe(["invocationEnded"], ({ invocation }) => this.ended(invocation));
-    events.subscribe(["arrayEnded"], ({ array }) => this.arrayEnded(array));
+    events.subscribe(["arrayEnded"], ({ array }) => void this.arrayEnded(array));
   }
 
   private began(id: InvocationId): void {
@@ -63,27 +62,46 @@ export class Mailer {
     const wanted = this.wanted.get(id);
     if (wanted === undefined) return;
     const { state, exitCode, arrayJobId, wallMs } = invocation;
-    const hasFailed = state !== "COMPLETED";
-    wanted.ended++;
-    if (hasFailed) wanted.failed++;
     const isWhole = arrayJobId === null;
     if (isWhole || wanted.mail.eachTask)
       this.tellEnd(
         wanted,
         displayId(invocation),
-        hasFailed,
+        hasFailed(invocation),
         `Run time ${spanOf(wallMs ?? 0)}, ${state}, ExitCode ${exitCode ?? 0}`,
       );
     if (isWhole) this.wanted.delete(id);
   }
 
-  private arrayEnded(id: InvocationId): void {
+  private async arrayEnded(id: InvocationId): Promise<void> {
     const wanted = this.wanted.get(id);
     this.wanted.delete(id);
     if (wanted === undefined || wanted.mail.eachTask) return;
-    const { ended, failed } = wanted;
-    const how = failed === 0 ? "COMPLETED" : `${failed} of ${ended} tasks failed`;
-    this.tellEnd(wanted, `${id}_*`, failed > 0, how);
+    try {
+      const { tasks, failed, cancelled } = await this.tallyOf(id);
+      const ends = [
+        ...(failed > 0 ? [`${failed} of ${tasks} tasks failed`] : []),
+        ...(cancelled > 0 ? [`${cancelled} of ${tasks} tasks cancelled`] : []),
+      ];
+      this.tellEnd(wanted, `${id}_*`, failed > 0, ends.join(", ") || "COMPLETED");
+    } catch (cause) {
+      this.complain(wanted, cause);
+    }
+  }
+
+  /** From the store: some tasks ended before gleanerd started, or together without an event each. */
+  private async tallyOf(arrayJobId: InvocationId) {
+    const tally = { tasks: 0, failed: 0, cancelled: 0 };
+    for (let after: number | null = 0; after !== null; ) {
+      const scan: Scan = await this.store.scanInvocations({ arrayJobId }, after);
+      for (const task of scan.found) {
+        tally.tasks++;
+        if (hasFailed(task)) tally.failed++;
+        else if (task.state === "CANCELLED") tally.cancelled++;
+      }
+      after = scan.scannedTo;
+    }
+    return tally;
   }
 
   private tellEnd(wanted: Wanted, id: string, hasFailed: boolean, how: string): void {
@@ -93,22 +111,38 @@ export class Mailer {
   }
 
   /** With a subject like that of Slurm's mails. */
-  private tell({ mail, first }: Wanted, id: string | InvocationId, what: string): void {
+  private tell(wanted: Wanted, id: string | InvocationId, what: string): void {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to replace
-    const name = first.name.replace(/[\u0000-\u001f\u007f]/g, "?");
+    const name = wanted.first.name.replace(/[\u0000-\u001f\u007f]/g, "?");
     const subject = `Gleaner Job_id=${id} Name=${name} ${what}`;
-    const address = mail.to ?? first.owner.user;
+    const address = addressOf(wanted);
     this.sending
       .run(() => this.send(subject, address))
-      .catch((cause: unknown) =>
-        this.unsent.say((suppressed) =>
-          this.log.warn({ address, cause: messageOf(cause), suppressed }, "cannot send a mail"),
-        ),
-      );
+      .catch((cause: unknown) => this.complain(wanted, cause));
+  }
+
+  private complain(wanted: Wanted, cause: unknown): void {
+    const address = addressOf(wanted);
+    this.unsent.say((suppressed) =>
+      this.log.warn({ address, cause: messageOf(cause), suppressed }, "cannot send a mail"),
+    );
   }
 }
 
-const spanOf = (ms: number): string => new Date(Math.max(0, ms)).toISOString().slice(11, 19);
+const addressOf = ({ mail, first }: Wanted): string => mail.to ?? first.owner.user;
+
+/** As in Slurm, what somebody cancelled has not failed, but what missed its deadline has. */
+const hasFailed = ({ state, reason }: Invocation): boolean =>
+  state === "CANCELLED" ? (reason?.startsWith("DeadLine") ?? false) : state !== "COMPLETED";
+
+const dayMs = 86_400_000;
+
+/** As Slurm writes it: `1-02:03:04`. */
+function spanOf(spanMs: number): string {
+  const ms = Math.max(0, spanMs);
+  const days = ms < dayMs ? "" : `${Math.floor(ms / dayMs)}-`;
+  return `${days}${new Date(ms).toISOString().slice(11, 19)}`;
+}
 
 /** Runs the program as Slurm runs its MailProg: `-s SUBJECT ADDRESS`, with nothing to read. */
 export const sendThrough =

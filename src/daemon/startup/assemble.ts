@@ -208,7 +208,7 @@ function sharedBy(
   const recorder = new Recorder(store, events, log, config.poll.staleMs);
   const { mailProgram } = config.functions;
   // Nobody calls these: they subscribe.
-  if (mailProgram !== null) new Mailer(events, log, sendThrough(mailProgram));
+  if (mailProgram !== null) new Mailer(events, store, log, sendThrough(mailProgram));
   new Conditions(store, registry, events, config.placement.vacateMs, log);
   const base = { registry, live, store, events, settler, dispatcher, recorder, learning };
   const guard = new InterferenceGuard(config.interference);

@@ -6,20 +6,33 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { pino } from "pino";
+import type { ScanFilter } from "../../../../src/core/ports/store.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { newTasks } from "../../../../src/core/submission/new-tasks.js";
 import { Mailer, sendThrough } from "../../../../src/daemon/records/mailer.js";
 import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
-import type { Mail } from "../../../../src/model/invocation.js";
+import type { Invocation, Mail } from "../../../../src/model/invocation.js";
 import { newState } from "../../../support/daemon/state.js";
 import { sampleRequest } from "../../../support/store/samples.js";
 
 const log = pino({ level: "silent" });
 
+/** After all promises that are settled by now. */
+const allTold = () => new Promise((resolve) => setImmediate(resolve));
+
 function site() {
   const { live, events } = newState();
   const sent: string[] = [];
-  new Mailer(events, log, async (subject, address) => void sent.push(`${address}: ${subject}`));
+  const recorded: Invocation[] = [];
+  events.subscribe(["invocationEnded"], ({ invocation }) => void recorded.push(invocation));
+  // One record for each part of the list.
+  const scanInvocations = async ({ arrayJobId }: ScanFilter, after: number) => {
+    const tasks = recorded.filter((each) => each.arrayJobId === arrayJobId);
+    const next = after + 1 < tasks.length ? after + 1 : null;
+    return { found: tasks.slice(after, after + 1), scannedTo: next };
+  };
+  const send = async (subject: string, address: string) => void sent.push(`${address}: ${subject}`);
+  new Mailer(events, { scanInvocations }, log, send);
   const submit = (id: number, mail: Mail, tasks: readonly number[] | null = null) => {
     const sample = sampleRequest("r", { tasks });
     const request = { ...sample, submission: { ...sample.submission, mail } };
@@ -32,11 +45,12 @@ function site() {
     const change = { attempt: 1, startedAtMs: 1_000, node: nodeName("n1") };
     live.begin(live.get(invocationId(id))!, executorId("e1"), change);
   };
-  const end = (id: number, state: "COMPLETED" | "FAILED") => {
-    const exitCode = state === "COMPLETED" ? 0 : 3;
-    live.finish(live.get(invocationId(id))!, { state, exitCode, wallMs: 61_000, endedAtMs: 2_000 });
+  const end = (id: number, state: "COMPLETED" | "FAILED" | "CANCELLED", change: object = {}) => {
+    const exitCode = state === "FAILED" ? 3 : 0;
+    const ended = { state, exitCode, wallMs: 61_000, endedAtMs: 2_000, ...change };
+    live.finish(live.get(invocationId(id))!, ended);
   };
-  return { submit, begin, end, sent };
+  return { submit, begin, end, sent, recorded };
 }
 
 test("an invocation is told of when it begins and ends, to its owner or another", () => {
@@ -49,13 +63,28 @@ test("an invocation is told of when it begins and ends, to its owner or another"
   end(8, "FAILED");
   end(9, "COMPLETED");
   expect(sent).toEqual([
-    expect.stringMatching(/^ada: Gleaner Job_id=7 Name=sum Began, Queued time \d\d:\d\d:\d\d$/),
+    expect.stringMatching(/^ada: Gleaner Job_id=7 Name=sum Began, Queued time [\d:-]+$/),
     "ada: Gleaner Job_id=7 Name=sum Ended, Run time 00:01:01, COMPLETED, ExitCode 0",
     "ada@example.org: Gleaner Job_id=8 Name=sum Failed, Run time 00:01:01, FAILED, ExitCode 3",
   ]);
 });
 
-test("an array is told of once, unless each task is asked for", () => {
+test.each([
+  [{ wallMs: 90_061_000 }, "Ended, Run time 1-01:01:01, CANCELLED, ExitCode 0"],
+  [{ reason: "DeadLine: it came" }, "Failed, Run time 00:01:01, CANCELLED, ExitCode 0"],
+])("what was cancelled has failed only if it missed its deadline: %j", (change, told) => {
+  const { submit, begin, end, sent } = site();
+  for (const on of ["end", "fail"] as const)
+    submit(on === "end" ? 7 : 8, { on: [on], eachTask: false });
+  for (const id of [7, 8]) {
+    begin(id);
+    end(id, "CANCELLED", change);
+  }
+  const ids = told.startsWith("Failed") ? [7, 8] : [7];
+  expect(sent).toEqual(ids.map((id) => `ada: Gleaner Job_id=${id} Name=sum ${told}`));
+});
+
+test("an array is told of once, unless each task is asked for", async () => {
   const { submit, begin, end, sent } = site();
   submit(20, { on: ["end"], eachTask: false }, [0, 1]);
   submit(30, { on: ["end"], eachTask: true }, [0, 1]);
@@ -64,12 +93,35 @@ test("an array is told of once, unless each task is asked for", () => {
   end(30, "COMPLETED");
   end(21, "COMPLETED");
   end(31, "COMPLETED");
+  await allTold();
   expect(
     sent.map((each) => each.replace(/^ada: Gleaner Job_id=(\S+) .*? (Ended|Failed)/, "$1 $2")),
   ).toEqual([
     expect.stringMatching(/^30_0 Ended/),
-    "20_* Failed, 1 of 2 tasks failed",
     expect.stringMatching(/^30_1 Ended/),
+    "20_* Failed, 1 of 2 tasks failed",
+  ]);
+});
+
+test("an array's mail counts what ended before a restart, and what never began", async () => {
+  const { submit, begin, end, sent, recorded } = site();
+  submit(20, { on: ["end"], eachTask: false }, [0]);
+  begin(20);
+  end(20, "COMPLETED");
+  await allTold();
+  const [task] = recorded;
+  submit(21, { on: ["end"], eachTask: false }, [1]);
+  const array = invocationId(21);
+  recorded.push(
+    { ...task!, arrayJobId: array, state: "FAILED" },
+    { ...task!, arrayJobId: array, state: "CANCELLED" },
+  );
+  begin(21);
+  end(21, "COMPLETED");
+  await allTold();
+  expect(sent).toEqual([
+    "ada: Gleaner Job_id=20_* Name=sum Ended, COMPLETED",
+    "ada: Gleaner Job_id=21_* Name=sum Failed, 1 of 3 tasks failed, 1 of 3 tasks cancelled",
   ]);
 });
 
