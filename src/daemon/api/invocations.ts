@@ -15,6 +15,7 @@ import { entryCountOf, newTasks, taskCountOf } from "../../core/submission/new-t
 import { notesOn } from "../../core/submission/notes.js";
 import { sizesFor } from "../../core/submission/whole-node.js";
 import type { Payload } from "../../model/call.js";
+import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, maxSlurmJobId } from "../../model/ids.js";
 import type { Invocation, Submission, SubmissionDigest, Where } from "../../model/invocation.js";
@@ -88,7 +89,7 @@ export function invocationHandlers(
         accept(deps, caller, body),
       );
       const { id, tasks } = answer;
-      request.act = { action: "submit", subject: String(id), detail: `${tasks} tasks` };
+      request.act = { action: "submit", subject: String(id), detail: counted(tasks, "task") };
       if (submission.command.kind !== "attached") return answer;
       deserted.left(id);
       return { ...answer, key: deps.secrets.ofRun(id).toString("hex") };

@@ -4,6 +4,7 @@
 import type { FastifyRequest } from "fastify";
 import { askedCall, type CalledVersion } from "../../../core/submission/call.js";
 import { isStored, type StoredPayload } from "../../../model/call.js";
+import { counted } from "../../../model/counted.js";
 import { GleanerError } from "../../../model/errors.js";
 import { FrameReader, framesType, linesType } from "../../../wire/api/input-frames.js";
 import type { AnswerOf, AskedOf } from "../../../wire/api/types.js";
@@ -36,7 +37,7 @@ export function mapHandlers(deps: MapRoutes): Pick<Handlers, "streamMap" | "resu
       admitted(deps, caller.uid, asked(version, caller, query, 1), []);
       goOn(request, reply);
       const { id, tasks } = await take(deps, caller, { version, query, reader }, request);
-      const detail = `${query.function}, ${tasks} inputs`;
+      const detail = `${query.function}, ${counted(tasks, "input")}`;
       request.act = { action: "submit", subject: String(id), detail };
       return { id, tasks };
     },
