@@ -54,7 +54,7 @@ test("says so if a directory does not answer, after what it found", async () => 
 test("asks for several names at once, but not for all, and for none after a failure", async () => {
   const users = Array.from({ length: 20 }, (_, index) => `user${index}`);
   let asked = 0;
-  let fail = () => undefined as void;
+  let fail = (): void => undefined;
   const answer = new Promise<null>((_, reject) => {
     fail = () => reject(new Error("no answer"));
   });
