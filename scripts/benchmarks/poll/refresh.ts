@@ -140,7 +140,7 @@ async function measure(): Promise<RefreshFigures> {
       failures: 0,
       woken: false,
       unsettledReads: 0,
-      lastReadMs: refreshMs,
+      usualReadMs: refreshMs,
     }),
   };
 }

@@ -7,8 +7,8 @@ export interface PacePolicy {
 }
 
 export interface PaceState {
-  /** How long the last read took, whether it succeeded or failed. */
-  readonly lastReadMs: number;
+  /** How long a read usually takes (ReadTimes), whether it succeeds or fails. */
+  readonly usualReadMs: number;
   /** Consecutive failed reads. */
   readonly failures: number;
   /** A hook reported a change since the last read began. */
@@ -18,6 +18,26 @@ export interface PaceState {
    * (COMPLETING).
    */
   readonly unsettledReads: number;
+}
+
+/**
+ * The median of the last three reads. A read also takes long when the controller's machine is busy
+ * for a moment; such a read alone must not leave a hole unseen for fifty times as long.
+ */
+export class ReadTimes {
+  private readonly lastMs: number[] = [];
+
+  add(tookMs: number): void {
+    this.lastMs.push(tookMs);
+    if (this.lastMs.length > 3) this.lastMs.shift();
+  }
+
+  /** Of two reads, the shorter one; 0 before the first. */
+  get usualMs(): number {
+    const { lastMs } = this;
+    const sorted = [...lastMs].sort((one, other) => one - other);
+    return sorted[Math.ceil(sorted.length / 2) - 1] ?? 0;
+  }
 }
 
 /** At the regular pace, reads take at most a fiftieth of slurmctld's time. */
@@ -35,11 +55,11 @@ export function pauseMs(policy: PacePolicy, state: PaceState): number {
   const { intervalMs, minimumMs, maximumMs } = policy;
   if (state.failures > 0) {
     const doubled = intervalMs * 2 ** Math.min(state.failures - 1, 10);
-    return Math.min(Math.max(doubled, state.lastReadMs), maximumMs);
+    return Math.min(Math.max(doubled, state.usualReadMs), maximumMs);
   }
-  const soonMs = Math.min(Math.max(minimumMs, state.lastReadMs * wokenShare), maximumMs);
+  const soonMs = Math.min(Math.max(minimumMs, state.usualReadMs * wokenShare), maximumMs);
   if (state.woken) return soonMs;
-  const regularMs = Math.min(Math.max(intervalMs, state.lastReadMs * regularShare), maximumMs);
+  const regularMs = Math.min(Math.max(intervalMs, state.usualReadMs * regularShare), maximumMs);
   return state.unsettledReads === 0
     ? regularMs
     : Math.min(soonMs * 2 ** Math.min(state.unsettledReads - 1, 20), regularMs);

@@ -8,7 +8,7 @@ import { type HookPrograms, hookProblemOf } from "../../core/capacity/hook-check
 import type { InterferenceGuard } from "../../core/capacity/interference.js";
 import { knownJobsOf } from "../../core/capacity/known-jobs.js";
 import { largestNodeOf } from "../../core/capacity/largest-node.js";
-import { type PacePolicy, pauseMs } from "../../core/capacity/pace.js";
+import { type PacePolicy, pauseMs, ReadTimes } from "../../core/capacity/pace.js";
 import { makePlan } from "../../core/capacity/plan.js";
 import type { Cluster } from "../../core/ports/cluster.js";
 import { nodeTest } from "../../core/scheduling/where.js";
@@ -67,7 +67,7 @@ export class Capacity {
   private woken = false;
   /** See PaceState. */
   private unsettledReads = 0;
-  private lastReadMs = 0;
+  private readonly readTimes = new ReadTimes();
   private readEndedAtMs = 0;
   private reading: Promise<void> | null = null;
   private timer: Timer | null = null;
@@ -163,8 +163,8 @@ export class Capacity {
   private schedule(): void {
     if (!this.isRunning) return;
     if (this.timer !== null) clearTimeout(this.timer);
-    const { failures, woken, lastReadMs, unsettledReads } = this;
-    const state = { failures, woken, lastReadMs, unsettledReads };
+    const { failures, woken, unsettledReads } = this;
+    const state = { failures, woken, unsettledReads, usualReadMs: this.readTimes.usualMs };
     const pause = pauseMs(this.deps.pacePolicy, state);
     const dueInMs = Math.max(0, this.readEndedAtMs + pause - nowMs());
     this.timer = setTimeout(() => void this.tick(), dueInMs);
@@ -203,7 +203,7 @@ export class Capacity {
     }
     this.readStartedAtMs = null;
     this.readEndedAtMs = nowMs();
-    this.lastReadMs = this.readEndedAtMs - startedAtMs;
+    this.readTimes.add(this.readEndedAtMs - startedAtMs);
     const forPilots = this.deps.pilots?.newCommands() ?? 0;
     const commands = cluster.commandCount() - commandsBefore + forPilots;
     this.requests.add({ commands, rpcs: cluster.rpcCount() - rpcsBefore + forPilots });

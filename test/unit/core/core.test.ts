@@ -3,7 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { findHoles } from "../../../src/core/capacity/holes.js";
 import { hookProblemOf, sallocProblemOf } from "../../../src/core/capacity/hook-check.js";
-import { type PaceState, pauseMs } from "../../../src/core/capacity/pace.js";
+import { type PaceState, pauseMs, ReadTimes } from "../../../src/core/capacity/pace.js";
 import { makePlan } from "../../../src/core/capacity/plan.js";
 import { describeReason, explainWait } from "../../../src/core/explain/waiting.js";
 import { environmentFor } from "../../../src/core/submission/environment.js";
@@ -175,12 +175,12 @@ describe("plan", () => {
 describe("pace", () => {
   const pace = { intervalMs: 5_000, minimumMs: 250, maximumMs: 60_000 };
   const pause = (state: Partial<PaceState>) =>
-    pauseMs(pace, { lastReadMs: 30, failures: 0, woken: false, unsettledReads: 0, ...state });
+    pauseMs(pace, { usualReadMs: 30, failures: 0, woken: false, unsettledReads: 0, ...state });
   test("depends on wake-ups, slow reads and failures", () => {
     expect(pause({})).toBe(5_000);
     expect(pause({ woken: true })).toBe(250);
-    expect(pause({ lastReadMs: 400 })).toBe(20_000);
-    expect(pause({ lastReadMs: 400, woken: true })).toBe(2_000);
+    expect(pause({ usualReadMs: 400 })).toBe(20_000);
+    expect(pause({ usualReadMs: 400, woken: true })).toBe(2_000);
     expect([1, 2, 3, 9].map((failures) => pause({ failures, woken: true }))).toEqual([
       5_000, 10_000, 20_000, 60_000,
     ]);
@@ -190,7 +190,15 @@ describe("pace", () => {
       250, 500, 4_000, 5_000, 5_000,
     ]);
     expect(pause({ unsettledReads: 3, woken: true })).toBe(250);
-    expect(pause({ unsettledReads: 2, lastReadMs: 400 })).toBe(4_000);
+    expect(pause({ unsettledReads: 2, usualReadMs: 400 })).toBe(4_000);
+  });
+  test("follows no single slow read, and a slurmctld that stays slow from its second one", () => {
+    const times = new ReadTimes();
+    const usual = [0, 100, 5_000, 100, 120, 4_000, 4_000, 90].map((tookMs, read) => {
+      if (read > 0) times.add(tookMs);
+      return times.usualMs;
+    });
+    expect(usual).toEqual([0, 100, 100, 100, 120, 120, 4_000, 4_000]);
   });
 });
 
