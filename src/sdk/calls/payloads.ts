@@ -17,7 +17,7 @@ export class Content {
 }
 
 /**
- * Bytes and Content as they are, everything else as JSON. Throws LIMIT_REACHED, BAD_REQUEST.
+ * Bytes and Content as they are, also what lies under a typed array; everything else as JSON. Throws LIMIT_REACHED, BAD_REQUEST.
  * @internal
  */
 export function contentOf(input: unknown): Content {
@@ -46,24 +46,39 @@ export function encode(input: unknown): PayloadText {
   return { contentType, base64: bytes.toString("base64") };
 }
 
+const binary = "application/octet-stream";
+
 function asContent(input: unknown): Content {
   if (input instanceof Content) return input;
-  if (input instanceof Uint8Array) return new Content("application/octet-stream", input);
+  if (input instanceof Uint8Array) return new Content(binary, input);
+  if (ArrayBuffer.isView(input)) {
+    const { buffer, byteOffset, byteLength } = input;
+    return new Content(binary, new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  if (input instanceof ArrayBuffer || input instanceof SharedArrayBuffer)
+    return new Content(binary, new Uint8Array(input));
   return new Content("application/json", jsonOf(input));
 }
 
 function jsonOf(input: unknown): string {
   try {
     const text = JSON.stringify(input ?? null);
-    if (text !== undefined) return text;
+    if (text !== undefined && (text !== "{}" || kindOf(input) === "Object")) return text;
   } catch (cause) {
     throw new GleanerError("BAD_REQUEST", "the input cannot be written as JSON", { cause });
   }
   throw new GleanerError(
     "BAD_REQUEST",
-    `a ${typeof input} cannot be an input: give a value that JSON can express, or bytes`,
+    `a ${nameOf(input)} cannot be an input: give a value that JSON can express, or bytes`,
   );
 }
+
+/** JSON makes {} of a Map, a promise or an error, of which nothing would be left. */
+const kindOf = (input: unknown): string =>
+  Object.prototype.toString.call(input).slice("[object ".length, -1);
+
+const nameOf = (input: unknown): string =>
+  typeof input === "object" ? kindOf(input) : typeof input;
 
 /**
  * JSON as its value, other text as a string, anything else as bytes. `fetched`: what a payload that

@@ -110,6 +110,14 @@ describe("invoke", () => {
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
   });
 
+  test.each([
+    new Uint16Array([258, 3]),
+    new Uint16Array([9, 258, 3]).subarray(1),
+    new Uint8Array([2, 1, 3, 0]).buffer,
+  ])("sends the bytes of a typed array or buffer %#", async (input) => {
+    expect(await connection.invoke("f", input)).toEqual(new Uint8Array([2, 1, 3, 0]));
+  });
+
   test("cancels the call and rejects with the reason when the signal is aborted", async () => {
     calls.answer = () => null;
     const aborter = new AbortController();
@@ -123,6 +131,8 @@ describe("invoke", () => {
   test.each([
     [() => 1, /^a function cannot be an input/],
     [1n, /cannot be written as JSON/],
+    [new Map([[1, 2]]), /^a Map cannot be an input/],
+    [Promise.resolve(1), /^a Promise cannot be an input/],
     [new Uint8Array(67_108_865), /^the input has 67108865 bytes and the limit is 67108864/],
   ])("refuses an input that cannot be sent %#", async (input, message) => {
     await expect(connection.invoke("f", input)).rejects.toThrow(message);
