@@ -10,6 +10,7 @@
 #include "hook_folder.h"
 #include "hook_talk.h"
 #include "kill_tree.h"
+#include "node_group.h"
 #include "unkillable.h"
 #include "urgency.h"
 #include "util.h"
@@ -55,16 +56,42 @@ static void note_late(const struct hook_folder *folder, const struct hook_input 
 	       input->job_id, left->count, (unsigned long long)took_ms, left->count - dying);
 }
 
+/*
+ * The folder does not say where its executor is: somebody removed it or what was in it, or it cannot
+ * be trusted. An executor may be there all the same, stopped perhaps. If `reason` is empty, most
+ * likely there is none.
+ */
+static void kill_unnamed(const struct hook_settings *settings, const struct hook_input *input,
+			 const struct hook_folder *folder, const char *reason)
+{
+	static struct proc_list known, left;
+	unkillable_read(&known, folder->node);
+	enum kill_outcome end =
+	    node_group_end(settings->run_dir, input->node, &known, &left, hook_deadline(settings, input));
+	uint64_t took_ms = (clock_ns() - input->start_ns) / NS_PER_MS;
+	if (end == KILL_LATE)
+		note_late(folder, input, &left, took_ms);
+	if (end == KILL_DONE) {
+		hook_folder_note_kill(folder, input->job_id, took_ms);
+		syslog(LOG_WARNING,
+		       "job %u: an executor that %s/%s does not name was found by its cgroup and was killed, %llu ms "
+		       "after the prolog began",
+		       input->job_id, settings->run_dir, input->node, (unsigned long long)took_ms);
+	}
+	if (end == KILL_NONE_LEFT && reason[0] != '\0') {
+		/* it may have no cgroup */
+		hook_folder_note_late(folder, input->job_id, took_ms, -1);
+		syslog(LOG_ERR, "job %u: executor %s, and executor.pid is unreadable", input->job_id, reason);
+	}
+}
+
 static void kill_executor(const struct hook_settings *settings, const struct hook_input *input,
 			  const struct hook_folder *folder, const char *reason)
 {
 	static struct proc_list known, left;
 	struct kill_target target;
 	if (!kill_target_read(&target, folder->node)) {
-		if (reason[0] == '\0')
-			return;
-		hook_folder_note_late(folder, input->job_id, (clock_ns() - input->start_ns) / NS_PER_MS, -1);
-		syslog(LOG_ERR, "job %u: executor %s, and executor.pid is unreadable", input->job_id, reason);
+		kill_unnamed(settings, input, folder, reason);
 		return;
 	}
 	unkillable_read(&known, folder->node);
@@ -101,8 +128,10 @@ static enum talk ask_to_free(const struct hook_settings *settings, const struct 
 void hook_begin(const struct hook_settings *settings, const struct hook_input *input)
 {
 	struct hook_folder folder;
-	if (!hook_folder_open(&folder, settings->run_dir, input->node, true))
-		return; /* logged there: nothing in an untrusted folder can be trusted */
+	if (!hook_folder_open(&folder, settings->run_dir, input->node, true)) {
+		kill_unnamed(settings, input, &folder, ""); /* why is logged there */
+		return;
+	}
 	hook_folder_mark(&folder, input);
 	hook_folder_expect(&folder, input->job_id, settings->deadline_ms);
 	char answer[HOOK_LINE_MAX];

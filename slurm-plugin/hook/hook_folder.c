@@ -59,6 +59,7 @@ static int open_logged(int parent, const char *name, bool create)
 
 bool hook_folder_open(struct hook_folder *folder, const char *run_dir, const char *node, bool create)
 {
+	*folder = (struct hook_folder){.node = -1, .jobs = -1};
 	if (create)
 		make_parents(run_dir);
 	int top = open_logged(AT_FDCWD, run_dir, create);

@@ -14,7 +14,7 @@ struct hook_folder {
 };
 
 /* False, with a line in syslog, if the folder is missing (and `create` is false) or cannot be
- * trusted. */
+ * trusted; then nothing is read from it and no note is left in it. */
 bool hook_folder_open(struct hook_folder *folder, const char *run_dir, const char *node, bool create);
 void hook_folder_close(struct hook_folder *folder);
 

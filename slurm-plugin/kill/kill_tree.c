@@ -83,6 +83,16 @@ static bool is_occupied(int events, const char *kill_path, const struct proc_lis
 	return any_alive(&inside, known);
 }
 
+bool kill_target_is_occupied(const struct kill_target *target, const struct proc_list *known)
+{
+	int events = cgroup_tree_open_events(target->kill_path);
+	if (events < 0)
+		return !cgroup_tree_is_gone(errno);
+	bool occupied = is_occupied(events, target->kill_path, known);
+	(void)close(events);
+	return occupied;
+}
+
 /* Kills by pid, which needs no lock; processes that fork meanwhile are left to the cgroup's own
  * kill. */
 static void kill_each(const char *kill_path)

@@ -1,13 +1,13 @@
 // Runs attempts in cgroups, which enforce their limits and kill them as a whole; without cgroups,
 // in process groups.
 
-import { createHash } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { Resources } from "../../model/resources.js";
+import { groupNamesOf } from "../node/group-names.js";
 import { isEmptyGroup, processesIn, removeGroups } from "./cgroup-files.js";
 import { groupName, HungCgroups, removeTrees } from "./cgroup-hung.js";
 import { attempt, CgroupOfAttempt, type Slot } from "./cgroup-of-attempt.js";
@@ -26,11 +26,6 @@ import { type HungGroups, hangs, noHungGroups } from "./unkillable.js";
 const emptyMs = 5_000;
 /** A process that gives back much memory sleeps for a moment as if it hung. */
 const releaseMs = 500;
-/**
- * Functions hang repeatedly where a file server is gone: at most this many executors of a node lose
- * their groups at a time.
- */
-const maxHungGroups = 15;
 const bytesPerMb = 1024 * 1024;
 /**
  * What an ended attempt may leave in the memory of its group (files that it wrote, and kernel
@@ -57,18 +52,17 @@ export async function openContainment(
   explain: (why: string) => void,
   known: ReadonlySet<number> = new Set(),
 ): Promise<Place> {
-  const cluster = createHash("sha256").update(runDirectory).digest("hex").slice(0, 8);
-  const name = join("gleaner", `${cluster}-${node}`);
+  const names = groupNamesOf(runDirectory, node);
   const left: Trees[] = [];
   let free: Trees | null = null;
   try {
-    treesOf(name);
+    treesOf(names[0]!);
   } catch (thrown) {
     explain(`no cgroups: ${messageOf(thrown)}`);
     return { containment: processGroups, hung: noHungGroups };
   }
-  for (let number = 0; number <= maxHungGroups; number++) {
-    const found = treesOf(number === 0 ? name : `${name}~${number}`);
+  for (const name of names) {
+    const found = treesOf(name);
     if (await clear(found, known)) free ??= found;
     else left.push(found);
   }

@@ -2,7 +2,7 @@
 // a daemon controlled by the test.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -22,6 +22,7 @@ import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { makeBundles } from "../../../scripts/bundle/bundles.mjs";
 import { afterPatience, Patience } from "../../../scripts/lib/patience.mjs";
+import { groupNamesOf } from "../../../src/executor/node/group-names.js";
 import { executorId, invocationId, nodeName } from "../../../src/model/ids.js";
 import { acceptExecutor, type DaemonConnection } from "../../../src/wire/handshake.js";
 import { noIsolation } from "../../../src/wire/isolation.js";
@@ -365,6 +366,7 @@ export class TestNode {
 
   /** The cgroups of this node that are still there. */
   groups(): string[] {
+    if (!existsSync(this.spec.runDirectory)) return []; // no executor has begun
     return ["", "unified", "memory", "cpu", "cpuset", "devices", "pids"]
       .map((tree) => this.groupIn(tree))
       .filter((group) => existsSync(group));
@@ -376,8 +378,7 @@ export class TestNode {
   }
 
   private groupIn(tree: string): string {
-    const cluster = createHash("sha256").update(this.spec.runDirectory).digest("hex").slice(0, 8);
-    return join("/sys/fs/cgroup", tree, "gleaner", `${cluster}-${this.spec.node}`);
+    return join("/sys/fs/cgroup", tree, groupNamesOf(this.spec.runDirectory, this.spec.node)[0]!);
   }
 
   /**

@@ -6,6 +6,7 @@ import * as fs from "node:fs";
 import type * as net from "node:net";
 import * as path from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { groupNamesOf } from "../../../src/executor/node/group-names.js";
 import { alive, HookedNode, prolog, silent, startTicks } from "../../support/executor/hook.js";
 import { makePlugin } from "../../support/executor/plugin.js";
 
@@ -105,6 +106,35 @@ describe("without an answer the prolog kills the executor and all its processes"
       expect(alive(tree)).toEqual([]);
       expect(await exit).toEqual([null, "SIGKILL"]);
       expect(fs.readFileSync(path.join(group, "cgroup.events"), "utf8")).toContain("populated 0");
+    } finally {
+      fs.rmdirSync(inner);
+      fs.rmdirSync(group);
+    }
+  });
+
+  withCgroup.each([
+    ["was removed", 0, () => fs.rmSync(at.node, { recursive: true }), ["killed.12"]],
+    [
+      "lost its executor.pid",
+      3,
+      () => fs.rmSync(path.join(at.node, "executor.pid")),
+      ["killed.12"],
+    ],
+    ["was opened to others", 15, () => fs.chmodSync(at.node, 0o777), []],
+  ])("by the name of its cgroup if it is stopped and its folder %s", async (...given) => {
+    const [, number, spoil, notes] = given;
+    const group = path.join(unified, groupNamesOf(at.runDirectory, "n2")[number]!);
+    const inner = path.join(group, "work");
+    fs.mkdirSync(inner, { recursive: true });
+    try {
+      const tree = await at.startTree();
+      for (const pid of [tree.pid, ...tree.pids])
+        fs.writeFileSync(path.join(inner, "cgroup.procs"), String(pid));
+      process.kill(tree.pid, "SIGSTOP");
+      spoil();
+      expect(await at.run(prolog)).toEqual(silent);
+      expect(alive(tree)).toEqual([]);
+      expect(at.notes).toEqual(notes);
     } finally {
       fs.rmdirSync(inner);
       fs.rmdirSync(group);
