@@ -1,38 +1,20 @@
 // Frees a node under load, with its executor running or stopped, and its functions busy, forking or
 // mounting: [--rounds N] [--load N].
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { until } from "../cluster/until.js";
-import type { Site } from "../site/site.js";
-import { Api } from "./lib/api.js";
-import { benchmark, countsOf, rounded, say } from "./lib/harness.js";
+import { until } from "../../cluster/until.js";
+import type { Site } from "../../site/site.js";
+import { Api } from "../lib/api.js";
+import { benchmark, countsOf, rounded, say } from "../lib/harness.js";
+import { type Kind, Load, Storms, storms } from "./storms.js";
 
 const { rounds, load, cpus } = countsOf({ rounds: 8, load: 50, cpus: 8 });
 /** No job of this cluster ever has it. */
 const jobId = "4000000001";
 /** Restarting takes a second, which is not what is measured. */
 const readyDeadlineMs = 120_000;
-
-/** What each function does until it is killed. */
-const functions = {
-  busy: ["/bin/sh", "-c", "while :; do :; done"],
-  forks: [
-    "/usr/bin/perl",
-    "-e",
-    "while (1) { my $p = fork; exit 0 if defined $p && !$p && rand() < 0.5 }",
-  ],
-  mounts: [
-    "/usr/bin/unshare",
-    "-Urm",
-    "/bin/sh",
-    "-c",
-    // Each mount is charged to the function: as many remain as its memory allows.
-    "for i in $(seq 300); do mount -t tmpfs none /dev/shm; done; while :; do mount -t tmpfs none /dev/shm; umount /dev/shm; done",
-  ],
-} as const;
-type Kind = keyof typeof functions;
 
 await benchmark({ nodes: 1, cpus, memoryMb: cpus * 1_000 }, async (site) => {
   const api = new Api(site);
@@ -46,12 +28,12 @@ await benchmark({ nodes: 1, cpus, memoryMb: cpus * 1_000 }, async (site) => {
     // would soon stop using the node.
     await api.ended((await api.submit(["/bin/true"], "ends", 1)).id);
   };
-  for (const kind of Object.keys(functions) as Kind[])
+  for (const kind of Object.keys(storms) as Kind[])
     for (const executor of ["running", "stopped"] as const) {
       const seen: Seen[] = [];
       for (let round = 0; round < rounds; round++) {
-        const { id } = await api.submit(functions[kind], "bench", cpus);
-        seen.push(await freeOnce(site, host, executor === "stopped"));
+        const { id } = await api.submit(storms[kind].command, "bench", cpus);
+        seen.push(await freeOnce(site, host, kind, executor === "stopped"));
         await over(id);
       }
       result[`${kind} ${executor}`] = figuresOf(seen);
@@ -69,8 +51,9 @@ interface Seen {
 
 interface Filled {
   readonly executor: number;
-  /** Its cgroup of version 2. */
+  /** Its cgroup of version 2, and those of the functions. */
   readonly folder: string;
+  readonly groups: readonly string[];
 }
 
 /** Waits until functions run on all cores of the node, as the cgroups there show. */
@@ -86,7 +69,8 @@ function filled(site: Site): Promise<Filled> {
         (each) =>
           each.isDirectory() && readFileSync(join(work, each.name, "cgroup.procs"), "utf8") !== "",
       );
-      return busy.length === cpus ? { executor, folder } : undefined;
+      const groups = busy.map(({ name }) => join(work, name));
+      return groups.length === cpus ? { executor, folder, groups } : undefined;
     } catch {
       return undefined; // one executor has left, the next is not there yet
     }
@@ -98,32 +82,21 @@ function filled(site: Site): Promise<Filled> {
  * Runs the prolog of a job that takes the whole node, as slurmd would; then its epilog, so that the
  * node fills again.
  */
-async function freeOnce(site: Site, host: string, isStopped: boolean): Promise<Seen> {
-  const { executor, folder } = await filled(site);
+async function freeOnce(site: Site, host: string, kind: Kind, isStopped: boolean): Promise<Seen> {
+  const { executor, folder, groups } = await filled(site);
   const group = folder.replace(/^\/sys\/fs\/cgroup(\/unified)?/, "");
-  const loops = startLoad();
-  const endLoad = (): void => {
-    for (const loop of loops) loop.kill("SIGKILL");
-  };
-  process.once("exit", endLoad);
+  const functions = new Storms(kind, groups);
+  await functions.reachTheirHeight();
+  const busy = new Load(load);
+  await busy.spread();
   if (isStopped) process.kill(executor, "SIGSTOP");
-  // Long enough for the storms to reach their limits and the load to spread.
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await functions.goOn();
   const prolog = [site.files.program("glean-prolog"), "left", group];
   const answer = execFileSync(host, prolog, { env: environment("prolog"), encoding: "utf8" });
-  endLoad();
-  process.off("exit", endLoad);
+  busy.stop();
   execFileSync(site.files.program("glean-epilog"), [], { env: environment("epilog") });
   const [tookUs, left] = answer.split(" ").map(Number);
   return { tookMs: tookUs! / 1_000, left: left! };
-}
-
-/** Busy loops, each in its own session, as of users who logged in. */
-function startLoad(): ChildProcess[] {
-  const busy = ["-c", "while :; do :; done"];
-  return Array.from({ length: load }, () =>
-    spawn("/bin/sh", busy, { stdio: "ignore", detached: true }),
-  );
 }
 
 function figuresOf(seen: readonly Seen[]) {
@@ -151,7 +124,7 @@ function environment(context: string): Record<string, string> {
 /** The stand-in for slurmd that runs the hook, times it and counts what it left. */
 function makeHost(site: Site): string {
   const folder = join(site.files.home, "host");
-  const source = join(import.meta.dirname, "../../slurm-plugin");
+  const source = join(import.meta.dirname, "../../../slurm-plugin");
   const host = join(folder, "spank_host");
   execFileSync("make", ["-s", "-C", source, `OUT=${folder}`, host], { stdio: ["ignore", 2, 2] });
   return host;
