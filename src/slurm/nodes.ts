@@ -91,6 +91,7 @@ export function readNodeLine(line: string): Node | null {
     partitions: readWords(fields.get("Partitions")),
     // `alice(1001)`
     owner: readWord(fields.get("Owner"))?.replace(/\(\d+\)$/, "") ?? null,
+    mcsLabel: readWord(fields.get("MCS_label")),
     reason: readWord(fields.get("Reason")),
     version: readWord(fields.get("Version")),
   };

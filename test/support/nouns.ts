@@ -69,6 +69,7 @@ export function node(change: Partial<Node> = {}): Node {
     specialisedCpuIds: [],
     partitions: ["batch"],
     owner: null,
+    mcsLabel: null,
     reason: null,
     version: "22.05.8",
     ...change,

@@ -202,6 +202,7 @@ function whyUnusable(
   const state = whyStateForbids(node, isUnderExclusive);
   if (state !== null) return state;
   if (node.owner !== null) return { kind: "owner", owner: node.owner };
+  if (node.mcsLabel !== null) return { kind: "owner", owner: node.mcsLabel, isLabel: true };
   if (
     policy.partitions !== null &&
     !node.partitions.some((name) => policy.partitions!.includes(name))

@@ -17,7 +17,9 @@ export function describeReason(reason: UnusableReason): string {
     case "unknownState":
       return `Slurm reports the node in state ${reason.flag}, which Gleaner does not know and therefore avoids`;
     case "owner":
-      return `the node belongs to user ${reason.owner} at present (--exclusive=user)`;
+      return reason.isLabel
+        ? `the node belongs to jobs of MCS label ${reason.owner} at present`
+        : `the node belongs to user ${reason.owner} at present (--exclusive=user)`;
     case "memory":
       return `only ${reason.freeMb} MB of memory are free after the margin; a hole needs at least ${reason.neededMb} MB`;
     case "pinned":

@@ -24,7 +24,8 @@ export type UnusableReason =
   /** `detail` names the cause of the state, where it is known. */
   | { readonly kind: "state"; readonly flag: string; readonly detail?: string }
   | { readonly kind: "unknownState"; readonly flag: string }
-  | { readonly kind: "owner"; readonly owner: string }
+  /** `isLabel`: `owner` is an MCS label, else a user. */
+  | { readonly kind: "owner"; readonly owner: string; readonly isLabel?: true }
   | { readonly kind: "memory"; readonly freeMb: number; readonly neededMb: number }
   | { readonly kind: "pinned"; readonly why: string }
   | { readonly kind: "partition"; readonly partition: string }

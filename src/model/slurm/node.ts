@@ -71,6 +71,8 @@ export interface Node {
   readonly partitions: readonly string[];
   /** The user whose `--exclusive=user` job holds the node, if any. */
   readonly owner: string | null;
+  /** The MCS label of the jobs on it: only jobs with the same label may join them. */
+  readonly mcsLabel: string | null;
   readonly reason: string | null;
   /** slurmd's version, as Slurm prints it. */
   readonly version: string | null;

@@ -169,6 +169,7 @@ function coreNode(node: SimulatedNode, wholeNodesOnly: boolean): Node {
     specialisedCpuIds: [],
     partitions: [],
     owner: null,
+    mcsLabel: null,
     reason: null,
     version: null,
   };

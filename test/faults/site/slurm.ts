@@ -314,6 +314,7 @@ export class Slurm {
         allocatedGpus: [],
         partitions: ["batch"],
         owner: null,
+        mcsLabel: null,
         reason: null,
         version: "22.05.8",
       };

@@ -32,6 +32,7 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
       allocatedGpus: [],
       partitions: ["batch", "gpu"],
       owner: null,
+      mcsLabel: null,
       reason: null,
       version: expect.stringMatching(`^${version}`),
     });

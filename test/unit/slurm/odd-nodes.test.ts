@@ -44,6 +44,16 @@ describe("recorded nodes", () => {
   ])("%s: %s has no hole", (name, _what, reason) => {
     expect(outcomeOf(records.get(name)!)).toEqual({ hole: null, reason });
   });
+
+  test.each([
+    ["Owner=bob(1001) MCS_label=N/A", { kind: "owner", owner: "bob" }],
+    ["Owner=N/A MCS_label=secret", { kind: "owner", owner: "secret", isLabel: true }],
+  ])("a node with %s takes no others", (owner, reason) => {
+    const record = records
+      .get("a3")!
+      .replace(" State=MIXED", ` State=MIXED ThreadsPerCore=1 ${owner}`);
+    expect(outcomeOf(record)).toEqual({ hole: null, reason });
+  });
 });
 
 describe("GPUs in a record", () => {

@@ -73,7 +73,11 @@ const reasons = z.discriminatedUnion("kind", [
     detail: z.string().exactOptional(),
   }),
   z.strictObject({ kind: z.literal("unknownState"), flag: z.string() }),
-  z.strictObject({ kind: z.literal("owner"), owner: z.string() }),
+  z.strictObject({
+    kind: z.literal("owner"),
+    owner: z.string(),
+    isLabel: z.literal(true).exactOptional().describe("The owner is an MCS label, not a user"),
+  }),
   z.strictObject({ kind: z.literal("memory"), freeMb: z.number(), neededMb: z.number() }),
   z.strictObject({ kind: z.literal("pinned"), why: z.string() }),
   z.strictObject({ kind: z.literal("partition"), partition: z.string() }),
