@@ -22,7 +22,7 @@ export function whatToCheck(
   if (/Munge encode failed/.test(complaint))
     return "check that munged is running on this machine (munge -n | unmunge)";
   // slurmctld closes the connection without an answer if it rejects the credential, or crashes.
-  if (/authentication|Zero Bytes were transmitted/i.test(complaint))
+  if (/authentication|Munge decode failed|Zero Bytes were transmitted/i.test(complaint))
     return "look into slurmctld's log, and check that this machine and slurmctld's have the same time (date) and the same munge key";
   return otherwise;
 }
