@@ -100,6 +100,10 @@ export interface WaitView {
 /** A longer list would hide the other reasons. */
 const maxGpuProblems = 3;
 
+/** `problem`: why there is no newer view; null if the last read succeeded. */
+export const describeStale = (problem: string | null): string =>
+  `the data from Slurm is out of date: ${problem ?? "slurmctld answers slowly, so gleanerd reads it less often"}`;
+
 /** Why a PENDING invocation has not started, with the decisive reason first. */
 export function explainWait(invocation: Invocation, view: WaitView): readonly string[] {
   const { gres } = view;
@@ -110,10 +114,7 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
   if (view.where !== undefined) lines.push(`it asks for ${view.where}`);
   if (view.allDrained)
     lines.push("all nodes are drained for Gleaner: an operator has to resume them");
-  if (view.stale)
-    lines.push(
-      `the data from Slurm is out of date${view.slurmProblem === null ? "" : `: ${view.slurmProblem}`}`,
-    );
+  if (view.stale) lines.push(describeStale(view.slurmProblem));
   const coming = view.pilotsComing ?? 0;
   const tooShort = whyNoPilot(view);
   if (tooShort !== null) lines.push(tooShort);

@@ -4,7 +4,12 @@ import { nowMs } from "../../clock.js";
 import { computeUtilization } from "../../core/accounting/utilization.js";
 import { explainCall } from "../../core/explain/calls.js";
 import { describeUnkillable } from "../../core/explain/unkillable.js";
-import { describeEnd, describeReason, explainWait } from "../../core/explain/waiting.js";
+import {
+  describeEnd,
+  describeReason,
+  describeStale,
+  explainWait,
+} from "../../core/explain/waiting.js";
 import type { Store } from "../../core/ports/store.js";
 import { describeWhere } from "../../core/scheduling/where.js";
 import { counted } from "../../model/counted.js";
@@ -203,7 +208,7 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
     lines.push(`it has no hole: ${describeReason(node.unusable.reason)}`);
   if (deps.capacity.stale)
     lines.push(
-      `gleanerd starts and grows no executors, because the data from Slurm is out of date: ${deps.capacity.problem}`,
+      `gleanerd starts and grows no executors, because ${describeStale(deps.capacity.problem)}`,
     );
   if (node.hole !== null) lines.push(describeEnd(node.hole.end, nowMs()));
   lines.push(

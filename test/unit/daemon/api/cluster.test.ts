@@ -199,6 +199,8 @@ describe("explain NODE", () => {
         expect.stringMatching(/data from Slurm is out of date: no answer for 20 s$/),
       ]),
     );
+    Object.assign(capacity, { problem: null });
+    expect((await linesOf("n1")).join("\n")).toMatch(/is out of date: slurmctld answers slowly, /);
     const others = (await linesOf("n2")).join("\n");
     expect(others).not.toMatch(/GPUs|hang/);
   });
