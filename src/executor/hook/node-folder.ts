@@ -188,9 +188,13 @@ export class NodeFolder {
   get problem(): string | null {
     for (const directory of [dirname(this.directory), this.directory])
       if (!isOwnDirectory(directory)) return notOwn(directory);
-    return parsePidFile(readSmall(this.pidFile) ?? "")?.pid === process.pid
-      ? null
-      : `${this.pidFile} was removed or replaced`;
+    try {
+      if (parsePidFile(readFileSync(this.pidFile, "latin1"))?.pid === process.pid) return null;
+    } catch (thrown) {
+      const code = errorCodeOf(thrown);
+      if (code !== "ENOENT") return `${this.pidFile} cannot be read (${code})`;
+    }
+    return `${this.pidFile} was removed or replaced`;
   }
 
   /** Removes the socket first: while the claim stands, no other executor creates its own. */

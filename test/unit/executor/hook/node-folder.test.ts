@@ -175,6 +175,14 @@ describe("the hook does not find the executor any more", () => {
       /must be a dir/,
     ],
     ["the claim is removed", () => rmSync(pidFile()), /was removed or replaced/],
+    [
+      "the claim cannot be read, as without a free descriptor",
+      () => {
+        rmSync(pidFile());
+        mkdirSync(pidFile());
+      },
+      /executor\.pid cannot be read \(EISDIR\)/,
+    ],
     ["the claim is another's", () => writeFileSync(pidFile(), "pid=1\n"), /removed or replaced/],
   ];
 
