@@ -3,6 +3,7 @@
 
 import type { Config } from "../../config.js";
 import { hookProblemOf, sallocProblemOf } from "../../core/capacity/hook-check.js";
+import { describeStale } from "../../core/explain/waiting.js";
 import { counted } from "../../model/counted.js";
 import { maxSlurmJobId } from "../../model/ids.js";
 import type { Node } from "../../model/slurm/node.js";
@@ -34,7 +35,8 @@ function verdictOnReads({
   stale,
   problem,
 }: Parameters<typeof checkSlurm>[0]): Verdict {
-  if (snapshot === null || stale) return failed(problem ?? unread);
+  if (snapshot === null) return failed(problem ?? unread);
+  if (stale) return failed(problem ?? describeStale(null));
   if (problem !== null) return warning(`the last read failed: ${problem}`);
   const { nodes, facts, unreadable } = snapshot;
   if (unreadable.length > 0)

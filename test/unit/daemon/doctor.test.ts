@@ -93,6 +93,7 @@ describe("slurmctld", () => {
     ["was not read yet", { snapshot: null, stale: true }, /^failed: .*not read Slurm yet/],
     ["gave a reason", { snapshot: null, stale: true, problem: "refused" }, /^failed: refused$/],
     ["is stale", { stale: true, problem: "no answer" }, /^failed: no answer$/],
+    ["is slow", { stale: true }, /^failed: .* out of date: slurmctld answers slowly/],
     ["failed last", { problem: "timed out" }, /^warning: .*failed: timed out$/],
     [
       "had lines nobody could read",
