@@ -57,9 +57,9 @@ static void note_late(const struct hook_folder *folder, const struct hook_input 
 }
 
 /*
- * The folder does not say where its executor is: somebody removed it or what was in it, or it cannot
- * be trusted. An executor may be there all the same, stopped perhaps. If `reason` is empty, most
- * likely there is none.
+ * The folder does not say where its executor is: somebody removed it or what was in it, or it is
+ * untrusted. There may be an executor all the same, perhaps a stopped one. If `reason` is empty,
+ * most likely there is none.
  */
 static void kill_unnamed(const struct hook_settings *settings, const struct hook_input *input,
 			 const struct hook_folder *folder, const char *reason)

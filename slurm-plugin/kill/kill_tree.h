@@ -25,7 +25,7 @@ bool kill_target_read(struct kill_target *target, int folder);
 /* The same for a text that was already read; changes it. */
 bool kill_target_parse(struct kill_target *target, char *text);
 
-/* Whether its cgroup contains more than the processes in `known`, or cannot be looked at. */
+/* Whether its cgroup contains more than the processes in `known`, or cannot be read. */
 bool kill_target_is_occupied(const struct kill_target *target, const struct proc_list *known);
 
 /* Does not wait for the processes in `known`. After KILL_LATE, `left` holds those that did not end

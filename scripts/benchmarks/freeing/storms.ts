@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../../cluster/until.js";
 
-/** Beside the load, functions get a processor now and then only. */
+/** Beside the load, functions seldom get a processor. */
 const stepDeadlineMs = 120_000;
 
 interface Storm {
