@@ -135,7 +135,7 @@ export async function open({ host, port, tls }: Address): Promise<Socket> {
 const unverified = ({ host, port }: Address, error: Error): GleanerError =>
   new GleanerError(
     "PROTOCOL",
-    `gleanerd on ${host} port ${port} did not prove its identity by TLS (${messageOf(error)}): check listen.host and listen.tls.ca`,
+    `gleanerd on ${host} port ${port} did not prove its identity by TLS (${messageOf(error)}): check listen.host, listen.tls.ca and the clock of this machine`,
     { cause: error },
   );
 

@@ -54,10 +54,15 @@ export function checkEncryption(tls: Config["listen"]["tls"], nowMs: number): Do
   if (tls === null)
     return { name, status: "ok", detail: "off: listen.tls is null, see SECURITY.md" };
   try {
-    const { validTo } = new X509Certificate(readFileSync(tls.certificate));
-    const until = new Date(validTo);
-    const leftMs = until.getTime() - nowMs;
-    const day = until.toISOString().slice(0, 10);
+    const { validFrom, validTo } = new X509Certificate(readFileSync(tls.certificate));
+    const leftMs = Date.parse(validTo) - nowMs;
+    const day = dayOf(validTo);
+    if (Date.parse(validFrom) > nowMs)
+      return {
+        name,
+        status: "failed",
+        detail: `the certificate is not valid before ${dayOf(validFrom)}: check the clock of this machine (date)`,
+      };
     if (leftMs <= 0)
       return { name, status: "failed", detail: `the certificate expired on ${day}: renew it` };
     return leftMs > renewMs
@@ -71,6 +76,8 @@ export function checkEncryption(tls: Config["listen"]["tls"], nowMs: number): Do
     return { name, status: "failed", detail: messageOf(thrown) };
   }
 }
+
+const dayOf = (time: string): string => new Date(time).toISOString().slice(0, 10);
 
 function readPem(key: string, file: string): string {
   try {

@@ -74,7 +74,9 @@ describe("the API", () => {
   ])("is not sent anything by a client that expects %s, which says so", async (_what, tls) => {
     await expect(challenge(address(tls()))).rejects.toMatchObject({
       code: "PROTOCOL",
-      message: expect.stringMatching(/did not prove its identity by TLS .*: check listen\.host/),
+      message: expect.stringMatching(
+        /did not prove its identity by TLS .*: check listen\.host.* clock/,
+      ),
     });
   });
 
@@ -130,7 +132,7 @@ describe("gleanerd refuses", () => {
     chmodSync(elsewhere.files.privateKey, 0o600);
   });
 
-  test("to report its certificate as good if it expires soon or has expired", () => {
+  test("to report its certificate as good if it expires soon, has expired, or is not yet valid", () => {
     const of = (days: number) => {
       const endsAtMs = Date.parse(
         new X509Certificate(readFileSync(here.files.certificate)).validTo,
@@ -140,6 +142,8 @@ describe("gleanerd refuses", () => {
     expect(of(20)).toMatchObject({ status: "ok", detail: expect.stringMatching(/until 2/) });
     expect(of(10)).toMatchObject({ status: "warning", detail: expect.stringMatching(/renew/) });
     expect(of(-1)).toMatchObject({ status: "failed", detail: expect.stringMatching(/expired/) });
+    const early = { status: "failed", detail: expect.stringMatching(/not valid before 2.* clock/) };
+    expect(of(1_000)).toMatchObject(early);
     expect(checkEncryption(null, 0)).toMatchObject({ status: "ok" });
   });
 

@@ -142,7 +142,7 @@ class Http:
             raise GleanerError(
                 "PROTOCOL",
                 f"gleanerd on {self._where} did not prove its identity by TLS ({_reason(error)}):"
-                " check listen.host and listen.tls.ca",
+                " check listen.host, listen.tls.ca and the clock of this machine",
             ) from error
 
     def _exchange(
