@@ -12,6 +12,8 @@ import { programPath } from "./programs.js";
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** `scontrol show node` of 10,000 nodes is 5 MB. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+/** As a shell would have it. */
+const SIGPIPE_STATUS = 141;
 
 export interface RunOptions {
   /** For an idle machine; a loaded one gets longer. */
@@ -28,7 +30,8 @@ export interface RunResult {
 
 /**
  * Runs a program to its end, whatever its exit status. Throws a GleanerError if it cannot start,
- * takes longer than `timeoutMs` (then it is killed), or is ended by a signal.
+ * takes longer than `timeoutMs` (then it is killed), or is ended by a signal. SIGPIPE counts as a
+ * failure like others: Slurm's commands die of it if slurmctld ends while they send a request.
  */
 export function runCommand(
   program: string,
@@ -48,7 +51,8 @@ export function runCommand(
       },
       (cause, stdout, stderr) => {
         clearTimeout(limit);
-        const exitCode = cause ? cause.code : 0;
+        const status = cause ? cause.code : 0;
+        const exitCode = cause?.signal === "SIGPIPE" ? SIGPIPE_STATUS : status;
         if (typeof exitCode === "number") return resolve({ stdout, stderr, exitCode });
         const why = cause?.killed ? "did not end in time" : (cause?.message ?? "failed");
         const message = `${program} ${args.join(" ")}: ${why} ${stderr}`.trim();

@@ -1,4 +1,4 @@
-// Which processes end with a local cluster.
+// The processes of a local cluster: which of them end with it, and how the end of one is told.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
+import { runCommand } from "../../../scripts/cluster/command.js";
 import { clusterFolder } from "../../../scripts/cluster/folder.js";
 import { findProcesses, stopProcesses } from "../../../scripts/cluster/processes/processes.js";
 
@@ -33,4 +34,11 @@ test("A program with its home in the folder ends with the cluster, and a shell t
   await stopProcesses(folder);
   expect(await ended).toEqual([null, "SIGKILL"]);
   expect(shell.exitCode ?? shell.signalCode).toBeNull();
+});
+
+test("A command that dies of SIGPIPE has failed, and one that another signal ends throws", async () => {
+  const run = (signal: string) =>
+    runCommand("/bin/sh", ["-c", `echo a; kill -${signal} $$`], { cwd: "/", env: {} });
+  expect(await run("PIPE")).toEqual({ stdout: "a\n", stderr: "", exitCode: 141 });
+  await expect(run("TERM")).rejects.toThrow(/^\/bin\/sh -c .*: Command failed/s);
 });
