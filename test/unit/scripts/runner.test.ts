@@ -1,5 +1,5 @@
-// The environment of the tests: time limits that follow the machine's load, the names of running
-// tests, Debian releases from apt's sources.
+// The environment of the tests: time limits that follow the machine's load, the order of the files,
+// the names of running tests, Debian releases from apt's sources.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -46,6 +46,20 @@ function runOwnJest(shell: string, file: string, text: string, config: object = 
   const command = ["-c", shell, "sh", process.execPath, ...jest, "--runInBand"];
   spawnSync("sh", command, { env: environment, stdio: "ignore" });
 }
+
+test("the files with many seeds run first, then the largest", async () => {
+  const path = join(root, "scripts/lib/long-first.mjs");
+  const { default: LongFirst } = await import(path);
+  const sizes = { "/a/test/unit/small": 1, "/a/test/unit/large": 9, "/a/test/property/seeds": 2 };
+  const context = { hasteFS: { getSize: (of: keyof typeof sizes) => sizes[of] } };
+  const tests = Object.keys(sizes).map((each) => ({ path: each, context }));
+  const sorted: typeof tests = new LongFirst().sort(tests);
+  expect(sorted.map((each) => each.path)).toEqual([
+    "/a/test/property/seeds",
+    "/a/test/unit/large",
+    "/a/test/unit/small",
+  ]);
+});
 
 describe("a stopped run", () => {
   test("names the running test", () => {
