@@ -89,18 +89,12 @@ for (const [name, number] of [
 /** After that, nothing more begins. */
 const isOver = () => interruptedBy !== null || (deadlineMs !== null && Date.now() >= deadlineMs);
 
-for (const check of plan.checks) {
-  if (isOver()) break;
-  announce(check.title);
-  const ok = await runStep(check.args);
-  total[ok ? "passed" : "failed"] += 1;
-  if (!ok) failures.push(check.title);
-}
 const results = mkdtempSync(join(tmpdir(), "gleaner-test-"));
 try {
-  for (const [index, stage] of plan.stages.entries()) {
+  const stages = [[plan.checks, runCheck], ...plan.stages.map((runs) => [runs, runJest])];
+  for (const [index, [runs, run]] of stages.entries()) {
     if (isOver()) break;
-    await runStage(stage, join(results, String(index)));
+    if (runs.length > 0) await runTogether(runs, run, join(results, String(index)));
   }
 } finally {
   rmSync(results, { recursive: true, force: true });
@@ -160,20 +154,26 @@ function readArguments(args) {
   process.exit(2);
 }
 
-/** Does all its runs at once, and prints the output of each as a whole, that of the first live. */
-async function runStage([first, ...others], results) {
+/** Does all `runs` at once, and prints the output of each as a whole, that of the first live. */
+async function runTogether([first, ...others], run, results) {
   announce(first.title);
-  const ends = others.map(async (run, index) => {
+  const ends = others.map(async (other, index) => {
     const file = `${results}.${index}.output`;
     const output = openSync(file, "w");
-    await runJest(run, `${results}.${index}`, output).finally(() => closeSync(output));
-    return { title: run.title, text: readFileSync(file, "utf8") };
+    await run(other, `${results}.${index}`, output).finally(() => closeSync(output));
+    return { title: other.title, text: readFileSync(file, "utf8") };
   });
-  await runJest(first, results);
+  await run(first, results);
   for (const { title, text } of await Promise.all(ends)) {
     announce(title);
     process.stderr.write(text);
   }
+}
+
+async function runCheck({ title, args }, _results, output = 2) {
+  const ok = await runStep(args, { output });
+  total[ok ? "passed" : "failed"] += 1;
+  if (!ok) failures.push(title);
 }
 
 /** `results` is a path that the names of this run's files begin with. */
