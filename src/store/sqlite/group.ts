@@ -37,12 +37,13 @@ export function groupRunner(
 
   // Takes the lock at once: a transaction that reads before it writes cannot take it if another
   // process has written since.
-  const begin = database.readonly ? "BEGIN" : "BEGIN IMMEDIATE";
+  const begin = database.prepare(database.readonly ? "BEGIN" : "BEGIN IMMEDIATE");
+  const commit = database.prepare("COMMIT");
   return (calls) => {
-    database.exec(begin);
+    begin.run();
     try {
       const outcomes = calls.map(runCall);
-      database.exec("COMMIT");
+      commit.run();
       return outcomes;
     } catch (cause) {
       if (database.inTransaction) database.exec("ROLLBACK");

@@ -34,7 +34,8 @@ export const config: Config = parseConfig(
     runDirectory: "/simulated/run",
     logDirectory: "/simulated/log",
     placement: { memoryMarginMb: 100 },
-    functions: { maxPending: 500 },
+    // No file of the machine on which the simulation runs.
+    functions: { maxPending: 500, gpuDevices: null },
     blobs: { keepUnusedMs: 180_000 },
     results: { keepMs: 60_000 },
     rates: { leases: leasePrices },

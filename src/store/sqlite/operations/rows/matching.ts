@@ -4,21 +4,17 @@ import type { InvocationFilter } from "../../../../core/ports/store.js";
 import { isFinal } from "../../../../model/invocation.js";
 import type { Connection } from "../../database.js";
 import { columns, type InvocationRow, tables } from "./invocation-rows.js";
+import { statementCache } from "./preparing.js";
 
-/** To prepare a statement takes longer than to run it; the conditions have few combinations. */
 export function matchingLister(
   database: Connection,
 ): (filter: InvocationFilter) => InvocationRow[] {
-  const prepare = (where: string) =>
-    database.prepare<unknown[], InvocationRow>(
-      `SELECT ${columns} FROM ${tables} WHERE ${where} ORDER BY i.id LIMIT @limit`,
-    );
-  const prepared = new Map<string, ReturnType<typeof prepare>>();
+  const statementOf = statementCache<InvocationRow>(database);
   return (filter) => {
     const where = conditionsOf(filter).join(" AND ");
-    const statement = prepared.get(where) ?? prepare(where);
-    prepared.set(where, statement);
-    return statement.all({
+    return statementOf(
+      `SELECT ${columns} FROM ${tables} WHERE ${where} ORDER BY i.id LIMIT @limit`,
+    ).all({
       uid: filter.uid,
       ids: JSON.stringify(filter.ids),
       arrayJobId: filter.arrayJobId,

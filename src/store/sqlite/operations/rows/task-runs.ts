@@ -8,6 +8,7 @@ import type { Invocation, InvocationState } from "../../../../model/invocation.j
 import type { Connection } from "../../database.js";
 import type { InvocationRow } from "./invocation-rows.js";
 import { runEndNoter } from "./maps.js";
+import { statementCache } from "./preparing.js";
 
 /** A row of the table. */
 interface Run {
@@ -146,6 +147,7 @@ export function runLister(database: Connection): (filter: InvocationFilter) => I
   const ofId = database.prepare<{ id: number }, RunRow>(
     `${selectRuns()} WHERE r.first_id = ${firstAt("@id")} AND r.last_id >= @id`,
   );
+  const statementOf = statementCache<RunRow>(database);
   const ofIds = (ids: readonly InvocationId[]) =>
     ids.flatMap((id) => {
       const run = ofId.get({ id });
@@ -161,9 +163,9 @@ export function runLister(database: Connection): (filter: InvocationFilter) => I
           (sinceMs ?? 0) <= (row.ended_at_ms ?? Number.POSITIVE_INFINITY),
       );
     const where = conditionsOf(filter).join(" AND ");
-    const runs = database
-      .prepare<unknown[], RunRow>(`${selectRuns()} WHERE ${where} ORDER BY r.first_id LIMIT @limit`)
-      .all({ uid, arrayJobId, arrayTaskId, states: JSON.stringify(states), sinceMs, limit });
+    const runs = statementOf(`${selectRuns()} WHERE ${where} ORDER BY r.first_id LIMIT @limit`).all(
+      { uid, arrayJobId, arrayTaskId, states: JSON.stringify(states), sinceMs, limit },
+    );
     const found: InvocationRow[] = [];
     for (const run of runs)
       if (arrayTaskId !== undefined)
