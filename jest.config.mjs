@@ -1,7 +1,7 @@
 // How jest runs TypeScript as ES modules: swc strips the types (tsc checks them apart).
 export default {
   testEnvironment: "<rootDir>/scripts/lib/patient-environment.mjs",
-  testSequencer: "<rootDir>/scripts/lib/long-first.mjs",
+  testSequencer: "<rootDir>/scripts/lib/jest/long-first.mjs",
   reporters: ["default", "<rootDir>/scripts/lib/running-tests.mjs"],
   extensionsToTreatAsEsm: [".ts"],
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },

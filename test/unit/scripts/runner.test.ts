@@ -48,7 +48,7 @@ function runOwnJest(shell: string, file: string, text: string, config: object = 
 }
 
 test("the files with many seeds run first, then the largest", async () => {
-  const path = join(root, "scripts/lib/long-first.mjs");
+  const path = join(root, "scripts/lib/jest/long-first.mjs");
   const { default: LongFirst } = await import(path);
   const sizes = { "/a/test/unit/small": 1, "/a/test/unit/large": 9, "/a/test/property/seeds": 2 };
   const context = { hasteFS: { getSize: (of: keyof typeof sizes) => sizes[of] } };
