@@ -79,7 +79,7 @@ export class Accounts {
   /** Whether Slurm's accounting has the account. */
   async hasSlurmAccount(name: string): Promise<boolean> {
     if (!plainName.test(name)) return false;
-    const args = ["--noheader", "--parsable2", "show", "account", `where`, `name=${name}`];
+    const args = ["--noheader", "--parsable2", "show", "account", "where", `name=${name}`];
     const { output } = await run(this.sacctmgr, [...args, "format=Account"]);
     return output.split("\n").includes(name);
   }

@@ -24,8 +24,10 @@ export class ClockCheck {
     const lastMs = kept === null ? null : Number(kept);
     const atMs = nowMs();
     const aheadMs = lastMs === null ? 0 : atMs - lastMs;
-    this.doubtedSinceMs ??= aheadMs > doubtMs ? atMs : null;
-    if (this.doubtedSinceMs !== null && atMs - this.doubtedSinceMs < doubtMs) return aheadMs;
+    if (aheadMs > doubtMs) {
+      this.doubtedSinceMs ??= atMs;
+      if (atMs - this.doubtedSinceMs < doubtMs) return aheadMs;
+    }
     this.doubtedSinceMs = null;
     await this.store.saveLearned(name, String(atMs));
     return null;

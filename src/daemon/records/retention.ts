@@ -62,7 +62,7 @@ export class Retention extends Rounds {
     const days = Math.floor(jumpMs / dayMs);
     const waitHours = doubtMs / 3_600_000;
     this.log.warn(
-      `the clock is ${days} days later than when gleanerd last looked for old records, so it removes none for ${waitHours} hours from its start: if the clock is wrong, set it and restart gleanerd`,
+      `the clock is ${days} days later than when gleanerd last looked for old records, so it removes none for ${waitHours} hours: if the clock is wrong, set it within that time`,
     );
   }
 }
