@@ -9,7 +9,7 @@ import type { AdmissionPolicy } from "../../core/submission/admission.js";
 import { KeyedSemaphores } from "../../limits/semaphore.js";
 import { GleanerError } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
-import type { Change } from "../../model/invocation.js";
+import type { Change, Schedule } from "../../model/invocation.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { LiveSubmission } from "../state/live-invocation.js";
 import { openOf, submissionOf } from "./open.js";
@@ -27,6 +27,8 @@ export interface ChangesDependencies {
 export class Changes {
   /** One change of a submission at a time: each goes out from the one before. */
   private readonly turns = new KeyedSemaphores<InvocationId>(1);
+  /** Dependencies that are being written: two submissions must not come to wait for each other. */
+  private readonly coming = new Map<InvocationId, Schedule["dependency"]>();
 
   constructor(private readonly deps: ChangesDependencies) {}
 
@@ -77,9 +79,11 @@ export class Changes {
         "BAD_REQUEST",
         `${id} runs already: only its name and its comment can change`,
       );
-    const dependencyOf = (other: InvocationId) => submissionOf(live, other)?.schedule?.dependency;
+    const dependencyOf = (other: InvocationId) =>
+      this.coming.get(other) ?? submissionOf(live, other)?.schedule?.dependency;
     if (waitsForItself(id, asked.dependency ?? null, dependencyOf))
       throw new GleanerError("BAD_REQUEST", `${id} would wait for itself: name another dependency`);
+    if (asked.dependency != null) this.coming.set(id, asked.dependency);
   }
 
   /** Returns whether the submission is open; nothing of it starts meanwhile. */
@@ -98,6 +102,7 @@ export class Changes {
         await store.saveTerms(id, terms);
         this.apply(id, submission, terms);
       } finally {
+        this.coming.delete(id);
         scheduler.reread(id);
       }
       return true;

@@ -309,6 +309,19 @@ test("nothing starts while a change is written, and changes follow one another",
   expect(live.get(id)!.name).toBe("b");
 });
 
+test("of two changes at once that would wait for each other, one is refused", async () => {
+  const [one, other] = [await submit(null), await submit(null)];
+  const both = [
+    changes.update(one, after("afterok", other)),
+    changes.update(other, after("afterok", one)),
+  ];
+  const [first, second] = await Promise.allSettled(both);
+  expect(first!.status).toBe("fulfilled");
+  expect(second).toMatchObject({ reason: { message: expect.stringMatching(/wait for itself/) } });
+  await changes.update(one, { dependency: null });
+  await changes.update(other, after("afterok", one));
+});
+
 test("what is refused changes nothing", async () => {
   const [id, other, running] = [await submit(null), await submit(null), await submit(null)];
   await begin(running);
