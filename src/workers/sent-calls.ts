@@ -1,6 +1,7 @@
 // The calls that a worker was sent, so that a report of an answer that has no place names its call.
 
 import { randomInt } from "node:crypto";
+import type { Bye } from "../wire/worker/messages.js";
 import { WorkerFailure } from "./worker-failure.js";
 
 /** A handler that forges an answer does so before its own, with few calls in between. */
@@ -32,14 +33,33 @@ export class SentCalls {
     return id >= this.first && id <= this.last;
   }
 
+  /**
+   * Why a worker ends that says bye, if the calls in `unanswered` are not to blame. A worker that
+   * has answered none is not believed: each one that follows it might end in the same way.
+   */
+  lateEnd(
+    { reason, endedBy }: Bye,
+    unanswered: Pick<ReadonlySet<number>, "has" | "size">,
+  ): WorkerFailure | null {
+    const hasAnswered = this.last + 1 - this.first > unanswered.size;
+    if (endedBy === undefined || !hasAnswered || unanswered.has(endedBy)) return null;
+    if (endedBy !== 0 && !this.has(endedBy)) return null;
+    const why =
+      endedBy === 0
+        ? "while no call was in it"
+        : `because of what ${this.nameOf(endedBy)} left behind`;
+    return new WorkerFailure("LEFT_LATE", `its worker ended ${why}: ${reason}`);
+  }
+
+  private nameOf(id: number): string {
+    const name = this.names.get(id);
+    return name === undefined ? "a call" : `call ${name}`;
+  }
+
   /** Why a worker that answers `id` breaks the protocol, if `id` waits for no answer. */
   breach(id: number): WorkerFailure {
-    const name = this.names.get(id) ?? null;
     if (this.has(id))
-      return new WorkerFailure(
-        "ANSWERED_TWICE",
-        `the worker answered ${name === null ? "a call" : `call ${name}`} twice`,
-      );
+      return new WorkerFailure("ANSWERED_TWICE", `the worker answered ${this.nameOf(id)} twice`);
     const last = this.names.get(this.last);
     const after = last === undefined ? "" : `; the last that it was sent is call ${last}`;
     return new WorkerFailure(

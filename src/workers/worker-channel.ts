@@ -111,6 +111,7 @@ export class WorkerChannel {
     this.link = new WorkerLink(socket, {
       onFrame: (head) => this.bodyFor(head),
       onLog: (id, stream, bytes) => this.onLog(id, stream, bytes),
+      endedBy: (bye) => this.sent.lateEnd(bye, this.pending),
       onClosed: (failure) => this.onClosed(failure),
     });
   }

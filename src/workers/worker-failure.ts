@@ -11,6 +11,7 @@ export type WorkerFailureCode =
   | "USAGE_FLOOD" // it said too often how it serves clients
   | "LATE" // it did not stop serving clients when it was told
   | "LEFT" // it said that it ends
+  | "LEFT_LATE" // the same, because of a call that had ended, or while no call was in it
   | "CLOSED" // it closed its connection without a word: its process may have ended
   | "INPUT" // the input of a call ended too early or could not be read
   | "SINK" // the output of a call could not be kept

@@ -13,6 +13,7 @@ import {
 } from "../wire/worker/frame.js";
 import { protocolVersions } from "../wire/worker/limits.js";
 import {
+  type Bye,
   decodeBye,
   decodeError,
   decodeHello,
@@ -40,6 +41,8 @@ export interface LinkOwner {
   /** A frame that the link does not handle itself. */
   onFrame(head: FrameHead): Body;
   onLog(id: number, stream: LogStream, bytes: Buffer): void;
+  /** Why it ends, if its reason does not say all; may be omitted. */
+  endedBy?(bye: Bye): WorkerFailure | null;
   /** Called once. */
   onClosed(failure: WorkerFailure): void;
 }
@@ -193,7 +196,9 @@ export class WorkerLink {
       }
       case "bye":
         return collected((payload) => {
-          throw new WorkerFailure("LEFT", decodeBye(payload) || "the worker ended by itself");
+          const bye = decodeBye(payload);
+          const reason = bye.reason || "the worker ended by itself";
+          throw this.owner.endedBy?.({ ...bye, reason }) ?? new WorkerFailure("LEFT", reason);
         });
       default:
         if (!this.isLoaded) throw outOfTurn(`${type} before its handler was loaded`);

@@ -34,6 +34,8 @@ function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd {
   const { isSending, others, endedBy } = call;
   if (endedBy !== null)
     return { kind: "interrupted", message: `${endedBy} ended the worker that it shared`, ...used };
+  if (progress.broken?.code === "LEFT_LATE")
+    return { kind: "interrupted", message: progress.broken.message, ...used };
   const isInputLost = progress.broken?.code === "INPUT";
   if (isInputLost && others > 0 && !isSending) {
     const message = "its worker was ended because the input of another call could not be sent";

@@ -99,15 +99,19 @@ export class Calls {
   }
 
   /**
-   * The process cannot go on: answers the call whose handler ended it, if it runs, because the
-   * others are to run again; else all calls that run, because nobody can tell whose fault it is.
+   * The process cannot go on. Answers the call whose handler ended it, because the others are to
+   * run again, or all that run, if nobody can tell whose fault it is. Answers none if no call is in
+   * the worker, for which it returns 0, or if that of the handler has ended: returns its id.
    */
-  failRunning(error: HandlerError, culprit: CallLog | null): void {
+  failRunning(error: HandlerError, culprit: CallLog | null): number | undefined {
     const calls = [...this.running];
-    const blamed = calls.filter(({ arrival }) => arrival.hasOwnLog && arrival.log === culprit);
     this.running.clear();
-    for (const { arrival } of blamed.length > 0 ? blamed : calls)
-      arrival.origin.fail(arrival.id, error);
+    const blamed =
+      culprit === null
+        ? calls
+        : calls.filter(({ arrival }) => arrival.hasOwnLog && arrival.log === culprit);
+    for (const { arrival } of blamed) arrival.origin.fail(arrival.id, error);
+    return blamed.length > 0 ? undefined : (culprit?.id ?? 0);
   }
 
   runNext(): void {

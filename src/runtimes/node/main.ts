@@ -2,9 +2,8 @@
 
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
-import { encodeFrame, FrameDecoder, wholeFrames } from "../../wire/worker/frame.js";
+import { FrameDecoder, wholeFrames } from "../../wire/worker/frame.js";
 import { defaultLogLimitBytes } from "../../wire/worker/limits.js";
-import { encodeBye } from "../../wire/worker/messages.js";
 import { Prints } from "./prints.js";
 import { describeThrown } from "./user-error.js";
 import { Worker } from "./worker.js";
@@ -59,8 +58,10 @@ process.on("uncaughtException", (thrown, origin) => {
   const what = origin === "unhandledRejection" ? "unhandled rejection" : "uncaught exception";
   const error = describeThrown(thrown);
   // This kind says that the process is about to end: no other call is sent to it.
-  const told = worker.failRunning({ ...error, kind: "exit", message: `${what}: ${error.message}` });
-  send(bye(`an ${what} ended the worker: ${error.type}: ${error.message}`));
+  const { told } = worker.end(
+    { ...error, kind: "exit", message: `${what}: ${error.message}` },
+    `an ${what} ended the worker: ${error.type}: ${error.message}`,
+  );
   isEnding = true;
   socket.end(() => void told.then(() => leave(crashStatus)));
 });
@@ -71,15 +72,13 @@ process.on("exit", (status) => {
   const message = `the handler called process.exit(${status})`;
   const answers: Uint8Array[] = [];
   sendNow = (...pieces) => void answers.push(...pieces);
-  void worker.failRunning({ kind: "exit", type: "ProcessExit", message, stack: "" });
+  void worker.end({ kind: "exit", type: "ProcessExit", message, stack: "" }, message);
   try {
-    writeSync(executorDescriptor, Buffer.concat([...answers, bye(message)]));
+    writeSync(executorDescriptor, Buffer.concat(answers));
   } catch {
     // The executor sees the exit status.
   }
 });
-
-const bye = (reason: string) => encodeFrame("bye", 0, encodeBye(reason));
 
 prints.capture();
 worker.greet();

@@ -55,9 +55,16 @@ function jsonOf(result: unknown): string {
     throw new UserError("output", "TypeError", message);
   }
   if (text !== undefined && (text !== "{}" || isPlain(result))) return text;
-  const what = Object.prototype.toString.call(result).slice("[object ".length, -1);
-  const message = `the result is of the type ${what}, which JSON does not have: return bytes, a string or a JSON value`;
+  const message = `the result is of the type ${typeName(result)}, which JSON does not have: return bytes, a string or a JSON value`;
   throw new UserError("output", "TypeError", message);
+}
+
+/** `Map`, `Generator`, or the name of the user's class. */
+function typeName(result: unknown): string {
+  const name = Object.prototype.toString.call(result).slice("[object ".length, -1);
+  if (name !== "Object") return name;
+  const { constructor } = result as { constructor?: unknown };
+  return (typeof constructor === "function" && String(constructor.name)) || name;
 }
 
 /** JSON makes {} of a Map, a generator or an error, of which nothing would be left. */

@@ -86,13 +86,18 @@ export class Worker implements Origin {
   };
 
   /**
-   * Answers the call whose handler ended the process, or all that run if none is known; resolves
-   * once clients know.
+   * The process ends. Answers the call whose handler ended it, or all that run if none is known;
+   * `reason` goes to the executor, and `told` resolves once clients know.
    */
-  async failRunning(error: HandlerError): Promise<void> {
-    this.calls.failRunning(error, this.prints.currentLog);
-    if (this.lease !== null) this.fail(this.lease.id, error);
-    await this.lease?.server?.leave(error.message);
+  end(error: HandlerError, reason: string): { readonly told: Promise<void> } {
+    let endedBy = this.calls.failRunning(error, this.prints.currentLog);
+    if (this.lease !== null && !endedBy) {
+      // Calls of a lease have no logs of their own.
+      this.fail(this.lease.id, error);
+      endedBy = undefined;
+    }
+    this.answers.send(encodeFrame("bye", 0, encodeBye(reason, endedBy)));
+    return { told: this.lease?.server?.leave(error.message) ?? Promise.resolve() };
   }
 
   succeed(id: number, { contentType, bytes }: Output): void {

@@ -93,6 +93,16 @@ export interface ChildEnd {
   readonly signal: number;
 }
 
+/** Why who says it ends. */
+export interface Bye {
+  readonly reason: string;
+  /**
+   * A call that has ended and whose handler ends the worker nevertheless, such as in a timer; 0 if
+   * the worker ends while no call runs in it. Calls without an answer are not to blame.
+   */
+  readonly endedBy?: number | undefined;
+}
+
 export const logStreams = ["stdout", "stderr"] as const;
 export type LogStream = (typeof logStreams)[number];
 
@@ -155,9 +165,13 @@ export function decodeError(payload: Uint8Array): HandlerError {
   };
 }
 
-export const encodeBye = (reason: string): Buffer =>
-  encodeFields({ reason: cut(reason, maxMessageBytes) });
-export const decodeBye = (payload: Uint8Array): string => decodeFields(payload).reason ?? "";
+export const encodeBye = (reason: string, endedBy?: number): Buffer =>
+  encodeFields({ reason: cut(reason, maxMessageBytes), endedBy });
+export function decodeBye(payload: Uint8Array): Bye {
+  const fields = decodeFields(payload);
+  const endedBy = fields.endedBy === undefined ? undefined : requiredNumber(fields, "endedBy");
+  return { reason: fields.reason ?? "", endedBy };
+}
 
 export const encodeFork = (fork: Fork): Buffer => encodeFields({ ...fork });
 /** The process id of the child, as the parent says. */

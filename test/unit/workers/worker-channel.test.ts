@@ -313,6 +313,38 @@ describe("a hostile worker", () => {
     expect(codeOf(await channel.call(order).end)).toBe("STOPPED");
   });
 
+  const bye = (endedBy: number) =>
+    worker.send("bye", 0, encodeFields({ reason: "memory", endedBy }));
+
+  test.each([
+    ["what call 17 left behind", (ended: number) => ended, /because of what call 17 left behind/],
+    ["nobody, while no call is in it", () => 0, /while no call was in it/],
+  ])("that says bye because of %s has calls that are not to blame", async (_what, by, words) => {
+    await loaded();
+    const ended = channel.call(order);
+    await worker.next();
+    worker.result(ended.id, "");
+    await ended.end;
+    const other = channel.call({ ...order, name: "18" });
+    await worker.next();
+    bye(by(ended.id));
+    expect(codeOf(await other.end)).toBe("LEFT_LATE");
+    expect((await closed).message).toMatch(words);
+  });
+
+  test.each([
+    ["a call that runs", (running: number) => running],
+    ["a call that it was never sent", (running: number) => running + 1],
+    ["nobody, and has answered no call", () => 0],
+  ])("that says bye because of %s blames its calls", async (_what, by) => {
+    await loaded();
+    const running = channel.call(order);
+    await worker.next();
+    bye(by(running.id));
+    expect(codeOf(await running.end)).toBe("LEFT");
+    expect((await closed).message).toBe("memory");
+  });
+
   test("that sends a result before it was loaded is lost, and so is the load", async () => {
     worker.send("hello", 0, encodeHello(hello));
     const end = channel.load(load);

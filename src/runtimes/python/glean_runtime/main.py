@@ -9,6 +9,7 @@ from typing import Optional
 
 from . import errors, frames, loops
 from .connection import Connection
+from .exits import Exits
 from .greeting import greet
 from .handler import Handler, load
 from .prints import Prints
@@ -25,6 +26,8 @@ def main(arguments: list[str]) -> int:
     connection = Connection()
     prints = Prints(_log_to(connection), _FIRST_LOG_LIMIT_BYTES)
     prints.capture()
+    exits = Exits(prints)
+    exits.watch()
     handler: Optional[Handler] = None
     if arguments == ["--parent"]:
         from .parent import Parent  # workers that start by themselves never need it
@@ -34,7 +37,8 @@ def main(arguments: list[str]) -> int:
             return 0
         connection, handler = child
         prints.send = _log_to(connection)
-    _detach_when_forked(connection, prints)
+    exits.tell = connection.send_last
+    _detach_when_forked(connection, prints, exits)
     try:
         _work(connection, prints, handler, is_debugged=arguments == ["--pdb"])
     except OSError:
@@ -80,11 +84,12 @@ def _work(
     loops.serve(connection, handler, settings, prints)
 
 
-def _detach_when_forked(connection: Connection, prints: Prints) -> None:
+def _detach_when_forked(connection: Connection, prints: Prints, exits: Exits) -> None:
     """A process that a handler forks must not answer for its parent."""
 
     def detach() -> None:
         prints.to_descriptors()
+        exits.tell = None
         connection.close()
 
     os.register_at_fork(after_in_child=detach)

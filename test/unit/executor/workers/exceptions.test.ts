@@ -1,12 +1,12 @@
 // The stack of an exception on a real node, as its user sees it: source maps are honoured, and the
-// runtime's own frames are left out.
+// runtime's own frames are left out. What a call leaves behind fails no other call.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { build } from "esbuild";
-import { callingNode } from "../../../support/executor/calling-node.js";
+import { callingNode, resultOf } from "../../../support/executor/calling-node.js";
 
 const at = callingNode();
 
@@ -45,3 +45,47 @@ test("a Python traceback has the user's frames alone", async () => {
     stack?.match(/File ".*\/([^/]+)", line \d+/g)?.map((line) => line.split("/").at(-1)),
   ).toEqual(['handler.py", line 4', 'handler.py", line 2']);
 });
+
+/** Its first call leaves something behind, which does `does` once the second one runs. */
+const leavingIn = {
+  node: (does: string) => ({
+    "index.mjs": `let go;
+export default ({ what }) => {
+  if (what === "leave") new Promise((resolve) => { go = resolve; }).then(() => { ${does}; });
+  if (what === "run") { go(); return new Promise(() => {}); }
+  return process.pid;
+};`,
+  }),
+  python: (does: string) => ({
+    "handler.py": `import os, threading
+go = threading.Event()
+def late():
+    go.wait()
+    ${does}
+def handler(event):
+    if event["what"] == "leave": threading.Thread(target=late).start()
+    if event["what"] == "run":
+        go.set()
+        threading.Event().wait()
+    return os.getpid()`,
+  }),
+};
+
+test.each([
+  ["node", "setTimeout(() => { throw new RangeError('late'); })", /uncaught .* RangeError: late/],
+  ["node", "throw new TypeError('late')", /unhandled rejection .* TypeError: late/],
+  ["node", "process.exit(3)", /the handler called process\.exit\(3\)/],
+  ["python", "os._exit(3)", /the handler called os\._exit\(3\)/],
+] as const)(
+  "what a call in %s leaves behind and then does %s fails no other call",
+  async (runtime, does, why) => {
+    const code = await at.function(leavingIn[runtime](does), { runtime });
+    const leaving = at.order(code, { what: "leave" });
+    const pid = resultOf(await at.node.finish(leaving));
+    const next = await at.call(code, { what: "run" });
+    expect(next).toMatchObject({ end: "EVICTED", exitCode: null });
+    expect(next.reason).toContain(`because of what call ${leaving.invocation} left behind: `);
+    expect(next.reason).toMatch(why);
+    expect(resultOf(await at.call(code, { what: "again" }))).not.toBe(pid);
+  },
+);

@@ -157,10 +157,10 @@ test("what a parent printed before it failed is in the log once, and what the se
 
 describe("a worker", () => {
   test.each([
-    ["exits", "os._exit(3)", /exited with status 3/],
+    ["exits", "os._exit(3)", /the handler called os\._exit\(3\)/],
     ["crashes", "os.kill(os.getpid(), signal.SIGSEGV)", /killed by signal 11/],
     ["closes its connection", "os.close(3); time.sleep(600)", /connection/],
-    ["forks, leaves children and exits", "leave()", /exited with status 4/],
+    ["forks, leaves children and exits", "leave()", /the handler called os\._exit\(4\)/],
   ])("that %s ends its call, and the next call runs", async (_what, text, reason) => {
     const code = await python(`import ctypes, os, signal, time
 def leave():

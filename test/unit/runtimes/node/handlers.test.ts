@@ -149,6 +149,7 @@ describe("inputs and outputs", () => {
       /cannot be sent as JSON: Do not know how to serialize a BigInt/,
     ],
     ["output", "() => () => 1", "1", /of the type Function, which JSON does not have/],
+    ["output", "() => new (class Empty {})()", "1", /of the type Empty, which JSON does not have/],
     ["output", "() => new Map([[1, 2]])", "1", /of the type Map, which JSON does not have/],
     ["output", "() => (function* () {})()", "1", /of the type Generator, which/],
     ["output", "() => Buffer.alloc(1001)", "1", /has 1001 bytes; the limit is 1000/],

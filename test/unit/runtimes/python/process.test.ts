@@ -134,7 +134,6 @@ describe("a handler that harms its process", () => {
   });
 
   test.each([
-    ["calls os._exit", "import os\ndef handler(event): os._exit(7)", /exited with status 7/],
     ["kills itself", "import os\ndef handler(event): os.kill(os.getpid(), 9)", /killed by SIGKILL/],
     ["crashes", "import ctypes\ndef handler(event): ctypes.string_at(8)", /killed by SIGSEGV/],
     ["closes its connection", "import os\ndef handler(event): os.close(3)", /exited with status 1/],
@@ -147,6 +146,13 @@ describe("a handler that harms its process", () => {
     const runtime = await start(text);
     expect(await runtime.call()).toMatchObject({ kind: "lost", failure: { code: "CLOSED" } });
     expect(describeWorkerEnd(await runtime.closed, await runtime.exit)).toMatch(sentence);
+  });
+
+  test("calls os._exit, and says so", async () => {
+    const runtime = await start("import os\ndef handler(event): os._exit(7)");
+    const failure = { code: "LEFT", message: "the handler called os._exit(7)" };
+    expect(await runtime.call()).toMatchObject({ kind: "lost", failure });
+    expect(await runtime.exit).toEqual({ exitCode: 7, signal: 0 });
   });
 
   test("crashes, and leaves its stack in the worker's output", async () => {
