@@ -63,8 +63,8 @@ function jsonOf(result: unknown): string {
 function typeName(result: unknown): string {
   const name = Object.prototype.toString.call(result).slice("[object ".length, -1);
   if (name !== "Object") return name;
-  const { constructor } = result as { constructor?: unknown };
-  return (typeof constructor === "function" && String(constructor.name)) || name;
+  const made = (result as { constructor?: unknown }).constructor;
+  return (typeof made === "function" && String(made.name)) || name;
 }
 
 /** JSON makes {} of a Map, a generator or an error, of which nothing would be left. */
