@@ -58,8 +58,8 @@ export function functionHandlers(deps: FunctionRoutes): FunctionHandlers {
   return {
     deploy: async ({ caller, body, request }) => {
       await deps.access.require(caller);
-      if (body.sharing !== undefined) await deps.directory.requireGroup(body.sharing);
       const answer = await deploy(deps, caller, body);
+      if (body.testOnly) return answer;
       const detail = `version ${answer.version}${body.sharing ? `, shared: ${body.sharing}` : ""}`;
       request.act = { action: "deploy", subject: `${caller.user}/${body.name}`, detail };
       return answer;
@@ -148,15 +148,21 @@ async function owned(
   return record;
 }
 
-/** Answers once the version is durable. */
+/** Answers once the version is durable, or once it is checked. */
 async function deploy(
   deps: FunctionRoutes,
   { uid, user }: Caller,
-  { requestId, name, bundle: version, sharing }: AskedOf<"deploy", "body">,
+  { requestId, name, bundle: version, sharing, testOnly }: AskedOf<"deploy", "body">,
 ): Promise<DeployAnswer> {
-  const { catalog, admission } = deps;
+  const { catalog, admission, directory } = deps;
+  if (sharing !== undefined) await directory.requireGroup(sharing);
   const { settings } = await admitBundle(deps, uid, version);
   await requireWarmMemory(deps, uid, name, settings);
+  if (testOnly) {
+    const versions = (await catalog.find(uid, name))?.versions ?? [];
+    const isNew = !versions.some((each) => each.version === version);
+    return { owner: user, name, version, isNew, removed: [] };
+  }
   const owner = { uid, user };
   const deployment = { requestId, owner, name, version, settings, deployedAtMs: nowMs() };
   const deployed = await catalog.deploy(

@@ -27,6 +27,8 @@ export interface Deploy {
   readonly name: string;
   /** If omitted, as before; a new function is shared with nobody. */
   readonly sharing?: Sharing;
+  /** Whether gleanerd only says what it would refuse. */
+  readonly testOnly?: boolean;
 }
 
 /** `entries` are what scan() found. Throws BAD_REQUEST if they are too large. */
@@ -61,9 +63,8 @@ export async function sendBundle(
 /** As deployFunction, of a bundle that was sent before. */
 export function deploySent(
   client: Client,
-  { name, sharing }: Deploy,
+  deploy: Deploy,
   version: VersionId,
 ): Promise<DeployAnswer> {
-  const request = { requestId: randomUuid(), name, bundle: version };
-  return client.functions.deploy({ ...request, ...(sharing !== undefined && { sharing }) });
+  return client.functions.deploy({ requestId: randomUuid(), bundle: version, ...deploy });
 }

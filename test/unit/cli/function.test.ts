@@ -53,7 +53,8 @@ function checkEnds(change: Partial<Invocation>, answer: object | null, printed =
 }
 const loaded = { kind: "result", payload: { contentType: "", base64: "" } };
 const cancelled = invocation({ id: invocationId(9), state: "CANCELLED" });
-const deployed = () => world.requests.filter(({ url }) => url === "/v1/functions");
+const deployed = () =>
+  world.requests.filter(({ url, body }) => url === "/v1/functions" && !body.testOnly);
 
 /** The names and the settings in the bundle that was sent. */
 async function sent(): Promise<{ names: string[]; settings: RequestedSettings }> {
@@ -81,6 +82,16 @@ describe("a check before the deploy", () => {
       /importing\nglean: t was not deployed, since its code cannot be loaded: ImportError: No module named x\nmain\.py:1\n$/,
     );
     expect(deployed()).toEqual([]);
+  });
+
+  test("is not made for what gleanerd refuses", async () => {
+    world.answers["POST /v1/functions"] = () => refusal(404, "NOT_FOUND", "there is no group hep");
+    expectSentence(await deploy("--share", "group:hep"), 1, /there is no group hep/);
+    expect(world.requests.filter(({ url }) => url === "/v1/checks")).toEqual([]);
+    const asked = world.requests.filter(({ url }) => url === "/v1/functions");
+    expect(asked.map(({ body }) => body)).toMatchObject([
+      { name: "t", sharing: "group:hep", testOnly: true },
+    ]);
   });
 
   test("without an answer is told by why the check ended", async () => {

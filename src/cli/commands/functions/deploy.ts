@@ -65,12 +65,14 @@ async function deploy(
   }
   const client = await context.client();
   await sendBundle(client, packed);
+  const { sharing } = wanted;
+  const asked = { name, ...(sharing !== null && { sharing }) };
   if (wanted.check === "hole") {
+    // A check is billed: what gleanerd will refuse does not run.
+    await deploySent(client, { ...asked, testOnly: true }, packed.version);
     const problem = await checkInHole(client, name, packed.version);
     if (problem !== null) return refuse(name, problem);
   }
-  const { sharing } = wanted;
-  const asked = { name, ...(sharing !== null && { sharing }) };
   const answer = await deploySent(client, asked, packed.version);
   for (const each of answer.removed)
     complain(

@@ -58,6 +58,10 @@ export const deployRequest = z.strictObject({
   name,
   bundle: version.describe("The hash of the bundle, which is the version"),
   sharing: sharing.exactOptional().describe("If omitted, as before; a new function: none"),
+  testOnly: z
+    .boolean()
+    .exactOptional()
+    .describe("Whether it is only checked, and nothing deployed; if omitted, false"),
 });
 export const deployAnswer = z.strictObject({
   owner: z.string(),

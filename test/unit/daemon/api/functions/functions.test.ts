@@ -157,6 +157,18 @@ describe("lists and sharing", () => {
     );
   });
 
+  test("a deploy that is only checked changes nothing", async () => {
+    await site.deploy("tile", "x", { sharing: "group:hep" });
+    const change = { sharing: "all", testOnly: true };
+    const { status, body: answer } = await site.deploy("tile", "y", change);
+    expect([status, answer.isNew]).toEqual([200, true]);
+    expect((await site.deploy("other", "y", change)).status).toBe(200);
+    expect((await site.deploy("tile", "x", change)).body.isNew).toBe(false);
+    const { body } = await show("tile");
+    expect([body.sharing, body.versions.length]).toEqual(["group:hep", 1]);
+    expect((await show("other")).status).toBe(404);
+  });
+
   test.each([
     ["group:nosuch", /^there is no Unix group nosuch where gleanerd runs: check the name/],
     ["group:HEP", /^the Unix group HEP has the name hep: share with group:hep$/],
@@ -165,7 +177,8 @@ describe("lists and sharing", () => {
     const refused = { status: 404, ...named("NOT_FOUND", message) };
     const path = "/v1/functions/-/tile";
     expect(await site.api.send("PUT", `${path}/sharing`, ada, { sharing })).toMatchObject(refused);
-    expect(await site.deploy("tile", "y", { sharing })).toMatchObject(refused);
+    for (const testOnly of [true, false])
+      expect(await site.deploy("tile", "y", { sharing, testOnly })).toMatchObject(refused);
     const { body } = await show("tile");
     expect([body.sharing, body.versions.length]).toEqual(["group:hep", 1]);
   });
