@@ -12,29 +12,51 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { GleanerError } from "../../model/errors.js";
+import { quoted } from "../values.js";
 import type { EndedResult } from "./ends.js";
+import type { Source } from "./inputs.js";
 
 export interface ResultWriter {
   write(result: EndedResult, label: Label): Promise<void>;
   close(): Promise<void>;
 }
 
+/** Behind the name of an input whose call failed. */
+const errorSuffix = ".error.json";
+
 type Label = { readonly input?: string; readonly retryOf?: string };
 
 /**
  * A folder if it is one or ends with a slash; if omitted, standard output. Throws BAD_REQUEST if it
- * is where the inputs are, which results would replace.
+ * is where the inputs are, which results would replace, or if results would replace each other.
  */
-export function writerOf(output: string | undefined, inputs?: string): ResultWriter {
+export function writerOf(
+  output: string | undefined,
+  inputs: string | undefined,
+  source: Pick<Source, "total" | "labelOf">,
+): ResultWriter {
   if (output === undefined) return new Lines(process.stdout);
   if (inputs !== undefined && isSameFile(output, inputs))
     throw new GleanerError(
       "BAD_REQUEST",
       `--output ${output} is where the inputs are, and results would replace them: name another one`,
     );
-  if (output.endsWith("/") || (existsSync(output) && statSync(output).isDirectory()))
+  if (output.endsWith("/") || (existsSync(output) && statSync(output).isDirectory())) {
+    requireOwnFiles(output, source);
     return new Files(output);
+  }
   return new Lines(createWriteStream(output));
+}
+
+/** The error of an input must not have the name of another input's result. */
+function requireOwnFiles(output: string, { total, labelOf }: Pick<Source, "total" | "labelOf">) {
+  const names = new Set(Array.from({ length: total ?? 0 }, (_, index) => labelOf(index).input));
+  for (const name of names)
+    if (name !== undefined && names.has(`${name}${errorSuffix}`))
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `--output ${output}: ${quoted(`${name}${errorSuffix}`)} is the result of an input and the name for an error of ${quoted(name)}: rename one of the inputs, or write lines into a file`,
+      );
 }
 
 /** Whatever names lead there; a terminal may be both. */
@@ -102,8 +124,7 @@ class Files implements ResultWriter {
   async write(result: EndedResult, { input, retryOf }: Label): Promise<void> {
     const name = input ?? retryOf ?? String(result.index);
     const file = (suffix: string) => join(this.folder, `${name}${suffix}`);
-    if (!result.ok)
-      writeFileSync(file(".error.json"), `${JSON.stringify(result.error, null, 2)}\n`);
+    if (!result.ok) writeFileSync(file(errorSuffix), `${JSON.stringify(result.error, null, 2)}\n`);
     else writeFileSync(file(input === undefined ? suffixOf(result) : ""), result.body);
   }
 

@@ -108,7 +108,7 @@ async function collect(
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, abort);
   const progress = new MapProgress(source.total);
   const failures = new Failures();
-  const writer = writerOf(output, inputs);
+  const writer = writerOf(output, inputs, source);
   const order = asCompleted ? "ended" : "input";
   const how = { ...timeLimit, ...source.reading, order, signal: aborter.signal } as const;
   try {

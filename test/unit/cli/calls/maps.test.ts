@@ -3,6 +3,7 @@
 
 import { execFileSync } from "node:child_process";
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -102,6 +103,18 @@ test("reads a folder by name, and writes one file for each result", async () => 
   const out = join(world.home, "out");
   expect(readdirSync(out).sort()).toEqual(["a.json", "b.json.error.json", "c.bin"]);
   expect(readFileSync(join(out, "c.bin"))).toEqual(Buffer.from([255, 0]));
+});
+
+test("refuses inputs of which one has the name for the other's error", async () => {
+  mkdirSync(join(world.home, "in"), { recursive: true });
+  for (const name of ["a", "a.error.json", "a.json"])
+    writeFileSync(join(world.home, "in", name), "1");
+  const map = ["map", "f", "--inputs", "in", "--output"];
+  const refused = await glean([...map, "out/"]);
+  expect(refused.status).toBe(2);
+  expect(refused.stderr).toContain('--output out/: "a.error.json" is the result of an input and');
+  expect([maps.length, existsSync(join(world.home, "out"))]).toEqual([0, false]);
+  expect((await glean([...map, "out.ndjson"])).status).toBe(0);
 });
 
 test.each<[string, string, (path: string) => void]>([
