@@ -23,9 +23,9 @@ const ownFile = __filename;
 
 /** Whatever was thrown: a proxy or a getter of the user may throw again. */
 export function describeThrown(thrown: unknown): HandlerError {
-  if (thrown instanceof UserError)
-    return { kind: thrown.kind, type: thrown.type, message: thrown.message, stack: "" };
   try {
+    if (thrown instanceof UserError)
+      return { kind: thrown.kind, type: thrown.type, message: thrown.message, stack: "" };
     if (types.isNativeError(thrown) || thrown instanceof Error)
       return {
         kind: "exception",

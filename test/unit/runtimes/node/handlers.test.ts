@@ -239,6 +239,7 @@ describe("exceptions", () => {
       /no Error: <ref \*1> \{ name: 'a', self: \[Circular \*1\] \}/,
     ],
     ["new Proxy({}, { get() { throw 1 } })", "object", /cannot be shown/],
+    ["new Proxy({}, { getPrototypeOf() { throw 1 } })", "object", /cannot be shown/],
     [
       "Object.defineProperty(new Error(), 'message', { get() { throw 1 } })",
       "object",
