@@ -7,11 +7,12 @@ import {
   existsSync,
   fstatSync,
   mkdirSync,
+  openSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { GleanerError } from "../../model/errors.js";
+import { GleanerError, messageOf } from "../../model/errors.js";
 import { quoted } from "../values.js";
 import type { EndedResult } from "./ends.js";
 import type { Source } from "./inputs.js";
@@ -43,9 +44,47 @@ export function writerOf(
     );
   if (output.endsWith("/") || (existsSync(output) && statSync(output).isDirectory())) {
     requireOwnFiles(output, source);
-    return new Files(output);
+    return new Saving(output, () => new Files(output));
   }
-  return new Lines(createWriteStream(output));
+  return new Saving(
+    output,
+    () => new Lines(createWriteStream(output, { fd: openSync(output, "w") })),
+  );
+}
+
+/** Says which file or folder cannot be written, at once if that is known before the first call. */
+class Saving implements ResultWriter {
+  private readonly writer: ResultWriter;
+  private map: string | null = null;
+
+  constructor(
+    private readonly output: string,
+    open: () => ResultWriter,
+  ) {
+    try {
+      this.writer = open();
+    } catch (cause) {
+      throw this.failed(cause);
+    }
+  }
+
+  async write(result: EndedResult, label: Label): Promise<void> {
+    this.map = result.id?.split("_")[0] ?? this.map;
+    await this.writer.write(result, label).catch((cause) => Promise.reject(this.failed(cause)));
+  }
+
+  async close(): Promise<void> {
+    await this.writer.close().catch((cause) => Promise.reject(this.failed(cause)));
+  }
+
+  private failed(cause: unknown): GleanerError {
+    const why = `--output ${this.output} cannot be written: ${messageOf(cause)}`;
+    const kept =
+      this.map === null
+        ? "give a file or a folder that you may write"
+        : `calls that have not ended are cancelled, and glean show ${this.map} --answer has the other results`;
+    return new GleanerError("STORE", `${why}: ${kept}`, { cause });
+  }
 }
 
 /** The error of an input must not have the name of another input's result. */
@@ -61,7 +100,7 @@ function requireOwnFiles(output: string, { total, labelOf }: Pick<Source, "total
 
 /** Whatever names lead there; a terminal may be both. */
 function isSameFile(output: string, inputs: string): boolean {
-  const to = statSync(output, { throwIfNoEntry: false });
+  const to = existsSync(output) ? statSync(output) : undefined;
   const from = inputs === "-" ? fstatSync(0) : statSync(inputs, { throwIfNoEntry: false });
   return to?.isCharacterDevice() === false && to.dev === from?.dev && to.ino === from.ino;
 }

@@ -105,6 +105,25 @@ test("reads a folder by name, and writes one file for each result", async () => 
   expect(readFileSync(join(out, "c.bin"))).toEqual(Buffer.from([255, 0]));
 });
 
+test.each([
+  [
+    "/dev/full",
+    1,
+    "/dev/full cannot be written: ENOSPC: no space left on device, write: calls that",
+  ],
+  [
+    "no/such.ndjson",
+    0,
+    "no/such.ndjson cannot be written: ENOENT: no such file or directory, open",
+  ],
+  ["in.ndjson/out/", 0, "in.ndjson/out/ cannot be written: ENOTDIR: not a directory, mkdir"],
+])("says that --output %s cannot be written, after %d maps", async (output, made, sentence) => {
+  writeFileSync(join(world.home, "in.ndjson"), "1\n2\n");
+  const { status, stderr } = await glean(["map", "f", "--inputs", "in.ndjson", "--output", output]);
+  expect(stderr).toContain(`glean: --output ${sentence}`);
+  expect([status, maps.length]).toEqual([1, made]);
+});
+
 test("refuses inputs of which one has the name for the other's error", async () => {
   mkdirSync(join(world.home, "in"), { recursive: true });
   for (const name of ["a", "a.error.json", "a.json"])
