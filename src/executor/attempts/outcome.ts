@@ -7,7 +7,7 @@ import { errnoOf, messageOf } from "../../model/errors.js";
 import type { AttemptEnd } from "../../model/invocation.js";
 import type { AttemptOrder, AttemptReport } from "../../wire/messages.js";
 import { signalText } from "../../workers/signal-text.js";
-import type { RunEnd } from "../runtimes/runtime.js";
+import type { RunEnd, WorkUsage } from "../runtimes/runtime.js";
 import type { GivenNotice } from "./notices.js";
 
 /** Why we ended an attempt, and when we sent the first signal. */
@@ -78,7 +78,9 @@ export function outcomeOf(
       return notStarted(ending?.end ?? "LOST", ending?.reason ?? end.message);
     case "ended": {
       const isOurs = ending !== null && end.endNs >= ending.atNs;
-      const decided = isOurs ? ending : (endAfter(notice, end) ?? ownEnd(end, order));
+      const decided = isOurs
+        ? ofOwnTime(ending, order, end)
+        : (endAfter(notice, end) ?? ownEnd(end, order));
       const wallMs = Number((end.endNs - end.startNs) / 1_000_000n);
       const isCrash = !isOurs && decided.reason !== null;
       return {
@@ -108,6 +110,19 @@ const reasonOf = <Reason extends string | null>(
 /** Any of the calls in a worker may have ended it. */
 const beside = ({ others = 0 }: RunEnd): string =>
   others === 0 ? "" : ` (its worker had ${counted(others, "other call")} in it)`;
+
+/**
+ * A call that was out of time when its worker began to start had none of its own: its code was
+ * late, or the executor stood still.
+ */
+function ofOwnTime(
+  ending: Ending,
+  { command }: Pick<AttemptOrder, "command">,
+  { startNs }: WorkUsage,
+): Pick<Ending, "end" | "reason"> {
+  if (ending.end !== "TIMEOUT" || command.kind !== "call" || startNs < ending.atNs) return ending;
+  return { end: "EVICTED", reason: `${ending.reason} before its worker started` };
+}
 
 /** Nothing of the user's ran: if its code was late, its time was not its own. */
 function outcomeOfWithdrawn(message: string, ending: Ending | null): Outcome {
