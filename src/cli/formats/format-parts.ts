@@ -78,16 +78,21 @@ export const rowOf = <Field extends Titled>(
 
 /**
  * For `--sort`, as in `P,-t`: compares by the fields of these letters, numbers by their size; 0 if
- * there are none.
+ * there are none. Throws BAD_REQUEST for another letter.
  */
 export function comparing<Field extends Titled, Item>(
   keys: string,
   fields: Readonly<Record<string, Field>>,
   textOf: (field: Field, item: Item) => string,
 ): (left: Item, right: Item) => number {
-  const order = [...keys.matchAll(/([+-]?)(\w)/g)].flatMap(([, sign, letter]) => {
+  const order = [...keys.matchAll(/([+-]?)([^\s,])/g)].map(([, sign, letter]) => {
     const field = fields[letter!];
-    return field === undefined ? [] : [{ field, factor: sign === "-" ? -1 : 1 }];
+    if (field === undefined)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `Invalid sort specification: ${letter}: expected some of ${Object.keys(fields).join("")}`,
+      );
+    return { field, factor: sign === "-" ? -1 : 1 };
   });
   return (left, right) => {
     for (const { field, factor } of order) {

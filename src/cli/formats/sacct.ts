@@ -6,18 +6,20 @@ import type { InvocationId } from "../../model/ids.js";
 import { displayId, type Invocation, submissionIdOf } from "../../model/invocation.js";
 import { nearest } from "../../model/nearest.js";
 import { type Column, printable } from "../output.js";
-import { formatClock, formatWhen } from "../when.js";
+import { formatClock } from "../when.js";
 import { cutTo, fill } from "../width.js";
 import { memoryText, type Units, wholeUnits } from "./amounts.js";
 import { partition, reasonOf, stateOf } from "./states.js";
 import {
   accountOf,
+  eligibleAtMs,
   errorFileOf,
   inputFileOf,
   outputFileOf,
   qosOf,
   type Submission,
 } from "./submissions.js";
+import type { Times } from "./times.js";
 
 /** sacct's `exit:signal`. */
 export const exitOf = ({ exitCode, signal }: Invocation): string =>
@@ -41,7 +43,7 @@ export function billedParts({ cores, wallMs, cpuMs, hotMs }: Invocation) {
   return leaseShares(cores * wallMs, cpuMs, hotMs);
 }
 
-type Text = (each: Invocation, nowMs: number, units: Units) => string;
+type Text = (each: Invocation, times: Times, units: Units) => string;
 const none: Text = () => "";
 const peakOf: Text = ({ maxRssMb }, _, units) =>
   maxRssMb === null || maxRssMb === 0 ? "" : memoryText(maxRssMb, units);
@@ -70,14 +72,13 @@ const fields: Readonly<Record<string, Text>> = {
   ExitCode: exitOf,
   // The highest status of the steps that srun started, of which no record is kept.
   DerivedExitCode: () => "0:0",
-  Submit: ({ submittedAtMs }) => formatWhen(submittedAtMs),
-  Eligible: ({ submittedAtMs }) => formatWhen(submittedAtMs),
-  Start: ({ startedAtMs }) => formatWhen(startedAtMs),
-  End: ({ endedAtMs }) => formatWhen(endedAtMs),
-  Elapsed: (each, nowMs) => formatClock(elapsedMs(each, nowMs)),
-  ElapsedRaw: (each, nowMs) => seconds(elapsedMs(each, nowMs)),
-  CPUTime: (each, nowMs) => formatClock(elapsedMs(each, nowMs) * each.cores),
-  CPUTimeRAW: (each, nowMs) => seconds(elapsedMs(each, nowMs) * each.cores),
+  Submit: ({ submittedAtMs }, { text }) => text(submittedAtMs),
+  Start: ({ startedAtMs }, { text }) => text(startedAtMs),
+  End: ({ endedAtMs }, { text }) => text(endedAtMs),
+  Elapsed: (each, { nowMs }) => formatClock(elapsedMs(each, nowMs)),
+  ElapsedRaw: (each, { nowMs }) => seconds(elapsedMs(each, nowMs)),
+  CPUTime: (each, { nowMs }) => formatClock(elapsedMs(each, nowMs) * each.cores),
+  CPUTimeRAW: (each, { nowMs }) => seconds(elapsedMs(each, nowMs) * each.cores),
   Timelimit: ({ timeLimitMs }) => formatClock(timeLimitMs),
   TimelimitRaw: ({ timeLimitMs }) => String(Math.ceil(timeLimitMs / 60_000)),
   NodeList: ({ node, state }) => (state === "PENDING" ? "None assigned" : (node ?? "")),
@@ -89,7 +90,7 @@ const fields: Readonly<Record<string, Text>> = {
   AllocTRES: (each, _, units) => ran(each, tresOf(each, units)),
   Reason: reasonOf,
   Restarts: ({ attempt }) => String(Math.max(0, attempt - 1)),
-  CoreMs: (each, nowMs) => String((each.shareMs ?? elapsedMs(each, nowMs)) * each.cores),
+  CoreMs: (each, { nowMs }) => String((each.shareMs ?? elapsedMs(each, nowMs)) * each.cores),
   HeldMs: (each) => String(billedParts(each)?.heldMs ?? 0),
   HotMs: (each) => String(billedParts(each)?.hotMs ?? 0),
   Partition: () => partition,
@@ -104,9 +105,11 @@ const fields: Readonly<Record<string, Text>> = {
   Flags: none,
 };
 
-const submissionFields: Readonly<
-  Record<string, (submission: Submission, each: Invocation) => string>
-> = {
+type SubmissionText = (submission: Submission, each: Invocation, times: Times) => string;
+
+const submissionFields: Readonly<Record<string, SubmissionText>> = {
+  Eligible: (submission, { submittedAtMs }, { text }) =>
+    text(eligibleAtMs(submission, submittedAtMs)),
   Account: (of) => accountOf(of) ?? "",
   QOS: (of) => qosOf(of) ?? "",
   Comment: ({ comment = "" }) => comment,
@@ -121,13 +124,10 @@ export const isOfSubmission = ({ title }: Column<Invocation>): boolean =>
   Object.hasOwn(submissionFields, title);
 
 const ofSubmission =
-  (
-    text: ((submission: Submission, each: Invocation) => string) | undefined,
-    submissions: ReadonlyMap<InvocationId, Submission>,
-  ): Text =>
-  (each) => {
+  (text: SubmissionText | undefined, submissions: ReadonlyMap<InvocationId, Submission>): Text =>
+  (each, times) => {
     const submission = submissions.get(submissionIdOf(each));
-    return text === undefined || submission === undefined ? "" : text(submission, each);
+    return text === undefined || submission === undefined ? "" : text(submission, each, times);
   };
 
 /** sacct's other fields, of which Gleaner has nothing. */
@@ -202,7 +202,10 @@ JobID JobIDRaw JobName Partition MaxVMSize MaxVMSizeNode MaxVMSizeTask AveVMSize
 MaxRSSTask AveRSS MaxPages MaxPagesNode MaxPagesTask AvePages MinCPU MinCPUNode MinCPUTask AveCPU
 NTasks AllocCPUS Elapsed State ExitCode AveCPUFreq ReqCPUFreqMin ReqCPUFreqMax ReqCPUFreqGov
 ReqMem ConsumedEnergy MaxDiskRead MaxDiskReadNode MaxDiskReadTask AveDiskRead MaxDiskWrite
-MaxDiskWriteNode MaxDiskWriteTask AveDiskWrite ReqTRES AllocTRES`
+MaxDiskWriteNode MaxDiskWriteTask AveDiskWrite ReqTRES AllocTRES TRESUsageInAve TRESUsageInMax
+TRESUsageInMaxNode TRESUsageInMaxTask TRESUsageInMin TRESUsageInMinNode TRESUsageInMinTask
+TRESUsageInTot TRESUsageOutMax TRESUsageOutMaxNode TRESUsageOutMaxTask TRESUsageOutAve
+TRESUsageOutTot`
   .trim()
   .split(/\s+/)
   .join(",");
@@ -217,13 +220,20 @@ export const fieldNames = (): string =>
     .join("")
     .concat("\n");
 
+/** sacct takes the first field that begins so. */
+function titleOf(name: string): string | undefined {
+  const lower = name.toLowerCase();
+  const found = names.filter((each) => lower !== "" && each.toLowerCase().startsWith(lower));
+  return found.find((each) => each.toLowerCase() === lower) ?? found.toSorted()[0];
+}
+
 /**
  * The columns of `--format`; throws BAD_REQUEST for a name that is none. `submissions`: by
  * their ids; without them, what is about them is empty.
  */
 export function sacctColumns(
   format: string,
-  nowMs: number,
+  times: Times,
   units = wholeUnits,
   submissions: ReadonlyMap<InvocationId, Submission> = new Map(),
 ): Column<Invocation>[] {
@@ -232,7 +242,7 @@ export function sacctColumns(
     .filter((word) => word.trim() !== "")
     .map((word) => {
       const [, name, sign, width] = /^\s*([\w/]+)(?:%(-?)(\d{1,4}))?\s*$/.exec(word) ?? [];
-      const title = names.find((each) => each.toLowerCase() === name?.toLowerCase());
+      const title = titleOf(name ?? "");
       if (title === undefined)
         throw new GleanerError(
           "BAD_REQUEST",
@@ -241,7 +251,7 @@ export function sacctColumns(
       const text = fields[title] ?? ofSubmission(submissionFields[title], submissions);
       return {
         title,
-        text: (each: Invocation) => text(each, nowMs, units),
+        text: (each: Invocation) => text(each, times, units),
         ...(width === undefined ? {} : { most: Number(width), least: Number(width) }),
         right: width !== undefined && sign !== "-",
       };

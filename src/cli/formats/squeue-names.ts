@@ -2,7 +2,16 @@
 
 import { memoryText } from "./amounts.js";
 import { partsNamed } from "./format-parts.js";
-import { type Field, field, fields, fixed, ofSubmission, type SqueuePart } from "./squeue.js";
+import {
+  eligibleMs,
+  type Field,
+  field,
+  fields,
+  fixed,
+  moment,
+  ofSubmission,
+  type SqueuePart,
+} from "./squeue.js";
 import { errorFileOf, inputFileOf, outputFileOf } from "./submissions.js";
 
 /** Fields that no letter has. */
@@ -20,7 +29,9 @@ const wordy: Readonly<Record<string, Field>> = {
   stdin: ofSubmission("STDIN", inputFileOf),
   stdout: ofSubmission("STDOUT", outputFileOf),
   requeue: ofSubmission("REQUEUE", ({ schedule }) => (schedule?.once ? "0" : "1")),
-  pendingtime: field("PENDING_TIME", ({ first }, nowMs) => {
+  accruetime: moment("ACCRUE_TIME", eligibleMs),
+  eligibletime: moment("ELIGIBLE_TIME", eligibleMs),
+  pendingtime: field("PENDING_TIME", ({ first }, { nowMs }) => {
     const untilMs = first.state === "PENDING" ? nowMs : (first.startedAtMs ?? first.submittedAtMs);
     return String(Math.max(0, Math.floor((untilMs - first.submittedAtMs) / 1_000)));
   }),
@@ -83,12 +94,12 @@ const letters: Readonly<Record<string, string>> = {
 
 /** Names, titles and what squeue prints of a job without such a thing. */
 const empty: readonly (readonly [name: string, title: string, text: string])[] = `
-accruetime ACCRUE_TIME N/A|admin_comment ADMIN_COMMENT (null)|allocnodes ALLOC_NODES N/A
+admin_comment ADMIN_COMMENT (null)|allocnodes ALLOC_NODES N/A
 allocsid ALLOC_SID 0|associd ASSOC_ID 0|batchflag BATCH_FLAG 1|boardspernode BOARDS_PER_NODE 0
 burstbuffer BURST_BUFFER (null)|burstbufferstate BURST_BUFFER_STATE (null)|cluster CLUSTER N/A
 clusterfeature CLUSTER_FEATURES (null)|container CONTAINER (null)|containerid CONTAINER_ID (null)
 cpus-per-tres CPUS_PER_TRES N/A|deadline DEADLINE N/A|delayboot DELAY_BOOT 0:00
-derivedec DERIVED_EC 0|eligibletime ELIGIBLE_TIME N/A|hetjobid HET_JOB_ID N/A
+derivedec DERIVED_EC 0|hetjobid HET_JOB_ID N/A
 hetjobidset HET_JOB_ID_SET N/A|hetjoboffset HET_JOB_OFFSET N/A|lastschedeval LAST_SCHED_EVAL N/A
 maxnodes MAX_NODES 1|mcslabel MCSLABEL (null)|mem-per-tres MEM_PER_TRES N/A|mintime TIME_MIN 0:00
 network NETWORK (null)|ntperboard NTASKS_PER_BOARD 0|ntpercore NTASKS_PER_CORE N/A

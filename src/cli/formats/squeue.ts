@@ -3,15 +3,17 @@
 import { dependencyText } from "../../model/dependency.js";
 import type { Invocation } from "../../model/invocation.js";
 import { type GresCounts, gresText } from "../../model/slurm/gres-counts.js";
-import { formatSpan, formatWhen } from "../when.js";
+import type { InvocationList } from "../../sdk/index.js";
+import { formatSpan } from "../when.js";
 import { memoryText } from "./amounts.js";
 import { comparing, type FormatPart, partsOf, rowOf, type Titled } from "./format-parts.js";
 import { codeOf, endReasonOf, isShownByReason, partition, stateOf } from "./states.js";
 import { accountOf, commandOf, qosOf, type Submission } from "./submissions.js";
+import { plainTimes, type Times } from "./times.js";
 
 /** One line: an invocation, or tasks of an array that wait, under the id that stands for them. */
 export interface Line {
-  readonly first: Invocation;
+  readonly first: InvocationList["invocations"][number];
   readonly id: string;
   /** Known if a field of the format is about it. */
   readonly submission?: Submission;
@@ -20,7 +22,7 @@ export interface Line {
 }
 
 export interface Field extends Titled {
-  readonly text: (line: Line, nowMs: number) => string;
+  readonly text: (line: Line, times: Times) => string;
   readonly isOfSubmission?: true;
 }
 
@@ -37,9 +39,26 @@ export const ofSubmission = (
   isOfSubmission: true,
 });
 
-const whenOr = (ms: number | null): string => (ms === null ? "N/A" : formatWhen(ms));
-const limitEndMs = ({ startedAtMs, timeLimitMs }: Invocation): number | null =>
-  startedAtMs === null ? null : startedAtMs + timeLimitMs;
+const whenOr = (ms: number | null, { text }: Times): string => (ms === null ? "N/A" : text(ms));
+
+/** When it began, or is to begin; null if nobody knows. */
+export const startMs = ({ state, startedAtMs, beginAtMs }: Line["first"]): number | null =>
+  state === "PENDING" ? (beginAtMs ?? null) : startedAtMs;
+
+/** When it ended, or reaches its time limit. */
+export function endMs(first: Line["first"]): number | null {
+  const beginMs = startMs(first);
+  return first.endedAtMs ?? (beginMs === null ? null : beginMs + first.timeLimitMs);
+}
+
+/** null for what waits for its owner, or for others to end. */
+export function eligibleMs({ state, reason, submittedAtMs, beginAtMs = 0 }: Line["first"]) {
+  const waits = state === "PENDING" && /^(JobHeld|Dependency)/.test(reason ?? "");
+  return waits ? null : Math.max(submittedAtMs, beginAtMs);
+}
+
+export const moment = (title: string, msOf: (first: Line["first"]) => number | null): Field =>
+  field(title, ({ first }, times) => whenOr(msOf(first), times));
 
 export function runningMs({ state, startedAtMs, endedAtMs }: Invocation, nowMs: number): number {
   if (startedAtMs === null || state === "PENDING") return 0;
@@ -84,14 +103,14 @@ export const fields: Readonly<Record<string, Field>> = {
     isShownByReason(first) ? `(${endReasonOf(first)})` : (first.node ?? ""),
   ),
   r: field("REASON", ({ first }) => endReasonOf(first)),
-  M: whole("TIME", ({ first }, nowMs) => formatSpan(runningMs(first, nowMs))),
+  M: whole("TIME", ({ first }, { nowMs }) => formatSpan(runningMs(first, nowMs))),
   l: whole("TIME_LIMIT", ({ first }) => formatSpan(first.timeLimitMs)),
-  L: whole("TIME_LEFT", ({ first }, nowMs) =>
+  L: whole("TIME_LEFT", ({ first }, { nowMs }) =>
     formatSpan(Math.max(0, first.timeLimitMs - runningMs(first, nowMs))),
   ),
-  S: field("START_TIME", ({ first }) => whenOr(first.startedAtMs)),
-  e: field("END_TIME", ({ first }) => whenOr(first.endedAtMs ?? limitEndMs(first))),
-  V: field("SUBMIT_TIME", ({ first }) => formatWhen(first.submittedAtMs)),
+  S: moment("START_TIME", startMs),
+  e: moment("END_TIME", endMs),
+  V: moment("SUBMIT_TIME", ({ submittedAtMs }) => submittedAtMs),
   P: fixed("PARTITION", partition),
   a: ofSubmission("ACCOUNT", (of) => accountOf(of) ?? "(null)"),
   q: ofSubmission("QOS", (of) => qosOf(of) ?? "(null)"),
@@ -135,19 +154,21 @@ export type SqueuePart = FormatPart<Field>;
 
 export const squeueParts = (format: string): SqueuePart[] => partsOf(format, fields);
 
-/** For `--sort`. */
-export const sortLines = (lines: readonly Line[], keys: string, nowMs: number): Line[] =>
-  lines.toSorted(comparing(keys, fields, ({ text }, line: Line) => text(line, nowMs)));
+/** For `--sort`; throws BAD_REQUEST for a letter that is no field. */
+export function sortLines(lines: readonly Line[], keys: string, nowMs: number): Line[] {
+  const times = plainTimes(nowMs);
+  return lines.toSorted(comparing(keys, fields, ({ text }, line: Line) => text(line, times)));
+}
 
 /** The lines of a list in squeue's format. */
 export function squeueFormat(
   parts: readonly SqueuePart[],
   lines: readonly Line[],
-  nowMs: number,
+  times: Times,
   withHeader: boolean,
 ): string {
   const row = (textOf: (found: Field) => string) => rowOf(parts, textOf);
   const header = withHeader ? [row(({ title }) => title)] : [];
-  const body = lines.map((line) => row((found) => found.text(line, nowMs)));
+  const body = lines.map((line) => row((found) => found.text(line, times)));
   return [...header, ...body].map((line) => `${line}\n`).join("");
 }

@@ -6,6 +6,7 @@ import { type Context, exitStatus } from "../context.js";
 import { chosenPeriod, parseStates } from "../filters.js";
 import { readUnits } from "../formats/amounts.js";
 import { briefFormat, fieldNames, longFormat, plainSacct, sacctTable } from "../formats/sacct.js";
+import { timesOf } from "../formats/times.js";
 import { newestOf } from "../newest.js";
 import { bare, json, print } from "../output.js";
 import { parseIds } from "../values.js";
@@ -38,7 +39,13 @@ async function shown(
   const format = words.get("format") ?? set ?? (context.environment.SACCT_FORMAT || plainSacct);
   const units = readUnits(words.get("units"), words.has("noconvert"));
   const client = await context.client();
-  const columns = await columnsFor(client, invocations, format, nowMs(), units);
+  const columns = await columnsFor(
+    client,
+    invocations,
+    format,
+    timesOf(context.environment, nowMs(), "sacct"),
+    units,
+  );
   const withHeader = !words.has("noheader");
   const ended = words.has("parsable");
   if (!ended && !words.has("parsable2")) return sacctTable(invocations, columns, withHeader);

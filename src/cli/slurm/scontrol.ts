@@ -8,7 +8,10 @@ import { parseFunctionRef } from "../../model/functions/reference.js";
 import { expandHostList, foldHostList } from "../../model/hostlist.js";
 import type { GleanerClient, NodeInfo } from "../../sdk/index.js";
 import { type Context, exitStatus } from "../context.js";
+import { groupNames } from "../formats/groups.js";
+import { condensed } from "../formats/lines.js";
 import { partition } from "../formats/states.js";
+import { timesOf } from "../formats/times.js";
 import { newestOf } from "../newest.js";
 import { complain, print, printable } from "../output.js";
 import { parseIds, quoted } from "../values.js";
@@ -142,9 +145,13 @@ async function showJobs(
   if (names.length > 0 && list.invocations.length === 0)
     throw new GleanerError("NOT_FOUND", "Invalid job id specified");
   if (list.invocations.length === 0) print("No jobs in the system\n");
-  for (const invocation of list.invocations) {
-    const detail = await client.detail(String(invocation.id));
-    print(jobText({ ...detail, invocation }, nowMs(), isOneLine));
+  const lines = condensed(list.invocations);
+  const groups = groupNames(lines.map(({ first }) => first.owner.gid));
+  const times = timesOf(context.environment, nowMs(), "scontrol");
+  for (const line of lines) {
+    const detail = await client.detail(String(line.first.id));
+    const group = groups.get(line.first.owner.gid);
+    print(jobText({ ...line, ...(group !== undefined && { group }) }, detail, times, isOneLine));
   }
   return exitStatus.done;
 }

@@ -6,6 +6,7 @@ import { gresText } from "../../model/slurm/gres-counts.js";
 import type { InvocationDetail } from "../../sdk/index.js";
 import { memoryText } from "../formats/amounts.js";
 import { elapsedMs, exitOf } from "../formats/sacct.js";
+import { eligibleMs, endMs, type Line, startMs } from "../formats/squeue.js";
 import { endReasonOf, partition, stateOf } from "../formats/states.js";
 import {
   accountOf,
@@ -15,76 +16,126 @@ import {
   outputFileOf,
   qosOf,
 } from "../formats/submissions.js";
+import type { Times } from "../formats/times.js";
 import { printable } from "../output.js";
-import { formatClock, formatWhen } from "../when.js";
+import { formatClock } from "../when.js";
 
 type Pairs = Readonly<Record<string, string | number>>;
 
 /** Lines of pairs in Slurm's order, or all of them in one line. */
-export function jobText(detail: InvocationDetail, nowMs: number, isOneLine: boolean): string {
-  const lines = pairsOf(detail, nowMs).map((pairs) =>
-    Object.entries(pairs)
+export function jobText(
+  { first, id, group }: Line,
+  { submission }: Pick<InvocationDetail, "submission">,
+  times: Times,
+  isOneLine: boolean,
+): string {
+  const pairs = [
+    { JobId: first.id, ...arrayPairs(first, id, submission), JobName: first.name },
+    ...ownerPairs(first, group, submission),
+    ...statePairs(first, submission),
+    ...timePairs(first, submission, times),
+    ...placePairs(first, submission),
+    ...sizePairs(first, submission),
+    ...filePairs(first, submission),
+  ];
+  const lines = pairs.map((line) =>
+    Object.entries(line)
       .map(([key, value]) => `${key}=${printable(String(value))}`)
       .join(" "),
   );
   return isOneLine ? `${lines.join(" ")}\n` : `${lines.join("\n   ")}\n\n`;
 }
 
-function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): Pairs[] {
-  const { id, arrayJobId, arrayTaskId, owner, name, node } = invocation;
-  const { schedule = {}, where = {} } = submission;
-  const { mostRunning } = schedule;
-  const array = arrayJobId === null ? {} : { ArrayJobId: arrayJobId, ArrayTaskId: arrayTaskId! };
-  const limit = mostRunning === undefined ? {} : { ArrayTaskThrottle: mostRunning };
+type Submission = InvocationDetail["submission"];
+
+/** Tasks that wait together are shown as one, `42_[3-7%2]`. */
+function arrayPairs(
+  { arrayJobId }: Invocation,
+  id: string,
+  { schedule: { mostRunning } = {} }: Submission,
+): Pairs {
+  if (arrayJobId === null) return {};
+  return {
+    ArrayJobId: arrayJobId,
+    ArrayTaskId: id.slice(id.indexOf("_") + 1).replace(/[[\]]/g, ""),
+    ...(mostRunning !== undefined && { ArrayTaskThrottle: mostRunning }),
+  };
+}
+
+const ownerPairs = (
+  { owner }: Invocation,
+  group: string | undefined,
+  submission: Submission,
+): Pairs[] => [
+  {
+    UserId: `${owner.user}(${owner.uid})`,
+    GroupId: `${group ?? owner.gid}(${owner.gid})`,
+    MCS_label: "N/A",
+  },
+  {
+    Priority: submission.schedule?.held ? 0 : 1,
+    Nice: 0,
+    Account: accountOf(submission) ?? "(null)",
+    QOS: qosOf(submission) ?? "(null)",
+  },
+];
+
+const statePairs = (invocation: Invocation, { schedule = {} }: Submission): Pairs[] => [
+  {
+    JobState: stateOf(invocation),
+    Reason: endReasonOf(invocation),
+    Dependency: dependencyText(schedule) || "(null)",
+  },
+  {
+    Requeue: schedule.once ? 0 : 1,
+    Restarts: Math.max(0, invocation.attempt - 1),
+    BatchFlag: 1,
+    Reboot: 0,
+    ExitCode: exitOf(invocation),
+  },
+];
+
+function timePairs(
+  invocation: Line["first"],
+  { schedule: { deadlineAtMs, beginAtMs } = {} }: Submission,
+  { nowMs, text }: Times,
+): Pairs[] {
+  const { submittedAtMs, timeLimitMs } = invocation;
+  const planned = { ...invocation, ...(beginAtMs !== undefined && { beginAtMs }) };
+  const eligible = text(eligibleMs(planned));
   return [
-    { JobId: id, ...array, ...limit, JobName: name },
-    { UserId: `${owner.user}(${owner.uid})`, GroupId: owner.gid, MCS_label: "N/A" },
-    {
-      Priority: schedule.held ? 0 : 1,
-      Nice: 0,
-      Account: accountOf(submission) ?? "(null)",
-      QOS: qosOf(submission) ?? "(null)",
-    },
-    {
-      JobState: stateOf(invocation),
-      Reason: endReasonOf(invocation),
-      Dependency: dependencyText(schedule) || "(null)",
-    },
-    {
-      Requeue: schedule.once ? 0 : 1,
-      Restarts: Math.max(0, invocation.attempt - 1),
-      BatchFlag: 1,
-      Reboot: 0,
-      ExitCode: exitOf(invocation),
-    },
     {
       RunTime: formatClock(elapsedMs(invocation, nowMs)),
-      TimeLimit: formatClock(invocation.timeLimitMs),
+      TimeLimit: formatClock(timeLimitMs),
       TimeMin: "N/A",
     },
-    { SubmitTime: formatWhen(invocation.submittedAtMs), EligibleTime: eligibleOf(invocation) },
+    { SubmitTime: text(submittedAtMs), EligibleTime: eligible },
+    { AccrueTime: eligible },
     {
-      StartTime: formatWhen(invocation.startedAtMs),
-      EndTime: formatWhen(invocation.endedAtMs),
-      Deadline: schedule.deadlineAtMs === undefined ? "N/A" : formatWhen(schedule.deadlineAtMs),
+      StartTime: text(startMs(planned)),
+      EndTime: text(endMs(planned)),
+      Deadline: deadlineAtMs === undefined ? "N/A" : text(deadlineAtMs),
     },
-    { Partition: partition },
+    { SuspendTime: "None", SecsPreSuspend: 0, LastSchedEval: "Unknown" },
+  ];
+}
+
+function placePairs(
+  { node, state }: Invocation,
+  { where = {}, submitHost = "(null)" }: Submission,
+): Pairs[] {
+  const isPlaced = node !== null && state !== "PENDING";
+  return [
+    { Partition: partition, "AllocNode:Sid": `${submitHost}:0` },
     { ReqNodeList: where.node ?? "(null)", ExcNodeList: where.exclude ?? "(null)" },
-    { NodeList: node ?? "", BatchHost: node ?? "" },
-    ...sizePairs(invocation, submission),
-    { Features: where.constraint ?? "(null)", DelayBoot: "00:00:00" },
-    { Command: commandOf(submission) },
-    { WorkDir: submission.workingDirectory },
-    { StdErr: errorFileOf(submission, invocation) },
-    { StdIn: inputFileOf(submission) },
-    { StdOut: outputFileOf(submission, invocation) },
-    ...(submission.comment === undefined ? [] : [{ Comment: submission.comment }]),
+    { NodeList: isPlaced ? node : "" },
+    ...(isPlaced ? [{ BatchHost: node }] : []),
   ];
 }
 
 function sizePairs(
   { cores, memoryMb, gpus, node, state }: Invocation,
-  { ntasks: tasks = 1, where = {} }: InvocationDetail["submission"],
+  { ntasks: tasks = 1, where = {} }: Submission,
 ): Pairs[] {
   const gres = gpus > 0 ? `,gres/gpu=${gpus}` : "";
   const tres = `cpu=${cores},mem=${memoryText(memoryMb)},node=1,billing=${cores}${gres}`;
@@ -94,16 +145,27 @@ function sizePairs(
       NumCPUs: cores,
       NumTasks: tasks,
       "CPUs/Task": Math.max(1, Math.floor(cores / tasks)),
+      "ReqB:S:C:T": "0:0:*:*",
     },
     { ReqTRES: tres },
     { AllocTRES: node === null || state === "PENDING" ? "(null)" : tres },
+    { "Socks/Node": "*", "NtasksPerN:B:S:C": "0:0:*:*", CoreSpec: "*" },
     {
       MinCPUsNode: cores,
       MinMemoryNode: memoryText(memoryMb),
       MinTmpDiskNode: memoryText(where.temporaryMb ?? 0).replace(/^0M$/, "0"),
     },
+    { Features: where.constraint ?? "(null)", DelayBoot: "00:00:00" },
+    { OverSubscribe: "OK", Contiguous: 0, Licenses: "(null)", Network: "(null)" },
     ...(where.gres === undefined ? [] : [{ TresPerNode: gresText(where.gres) }]),
   ];
 }
 
-const eligibleOf = ({ submittedAtMs }: Invocation): string => formatWhen(submittedAtMs);
+const filePairs = (invocation: Invocation, submission: Submission): Pairs[] => [
+  { Command: commandOf(submission) },
+  { WorkDir: submission.workingDirectory },
+  ...(submission.comment === undefined ? [] : [{ Comment: submission.comment }]),
+  { StdErr: errorFileOf(submission, invocation) },
+  { StdIn: inputFileOf(submission) },
+  { StdOut: outputFileOf(submission, invocation) },
+];

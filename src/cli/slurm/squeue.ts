@@ -18,6 +18,7 @@ import {
   startFormat,
 } from "../formats/squeue.js";
 import { squeuePartsNamed } from "../formats/squeue-names.js";
+import { timesOf } from "../formats/times.js";
 import { newestOf } from "../newest.js";
 import { json, print } from "../output.js";
 import { parseIds } from "../values.js";
@@ -48,7 +49,14 @@ async function listOnce(context: Context, words: Words): Promise<void> {
   const format = formatOf(context, words);
   const whole = await withSubmissions(await context.client(), format, sorted);
   if (words.has("long") && !words.has("noheader")) print(dateLine(now));
-  print(squeueFormat(format, whole, now, !words.has("noheader")));
+  print(
+    squeueFormat(
+      format,
+      whole,
+      timesOf(context.environment, now, "squeue"),
+      !words.has("noheader"),
+    ),
+  );
 }
 
 function formatOf({ environment }: Context, words: Words): readonly SqueuePart[] {

@@ -8,6 +8,7 @@ import { groupNames } from "../formats/groups.js";
 import { isOfSubmission, sacctColumns } from "../formats/sacct.js";
 import { fields, type Line, type SqueuePart } from "../formats/squeue.js";
 import { accountOf, type Submission } from "../formats/submissions.js";
+import type { Times } from "../formats/times.js";
 import type { Column } from "../output.js";
 
 /** What is known of each; an answer has as many as a request may name. */
@@ -66,12 +67,12 @@ export async function columnsFor(
   client: GleanerClient,
   invocations: readonly Invocation[],
   format: string,
-  nowMs: number,
+  times: Times,
   units: Units = wholeUnits,
 ): Promise<Column<Invocation>[]> {
-  const plain = sacctColumns(format, nowMs, units);
+  const plain = sacctColumns(format, times, units);
   const columns = plain.some(isOfSubmission)
-    ? sacctColumns(format, nowMs, units, await submissionsOf(client, invocations))
+    ? sacctColumns(format, times, units, await submissionsOf(client, invocations))
     : plain;
   if (!columns.some(({ title }) => title === "Group")) return columns;
   const groups = groupNames(invocations.map(({ owner }) => owner.gid));

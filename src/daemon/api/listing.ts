@@ -27,14 +27,25 @@ const maxWaitingToRead = 500;
 
 /**
  * `run`: the tasks that wait with it, if they are listed as one. `mostRunning`: how many tasks of
- * the array of one that waits run at once, if that is limited.
+ * the array of one that waits run at once, if that is limited. `beginAtMs`: before this time, one
+ * that waits does not begin.
  */
-export type Listed = Invocation & { readonly run?: TasksOfRun; readonly mostRunning?: number };
+export type Listed = Invocation & {
+  readonly run?: TasksOfRun;
+  readonly mostRunning?: number;
+  readonly beginAtMs?: number;
+};
 
 function listed({ invocation, submission }: Live): Listed {
-  const { mostRunning } = submission.schedule ?? {};
-  const isLimited = mostRunning !== undefined && invocation.state === "PENDING";
-  return isLimited && invocation.arrayJobId !== null ? { ...invocation, mostRunning } : invocation;
+  const { mostRunning, beginAtMs } = submission.schedule ?? {};
+  if (invocation.state !== "PENDING") return invocation;
+  const isLimited = mostRunning !== undefined && invocation.arrayJobId !== null;
+  if (!isLimited && beginAtMs === undefined) return invocation;
+  return {
+    ...invocation,
+    ...(isLimited && { mostRunning }),
+    ...(beginAtMs !== undefined && { beginAtMs }),
+  };
 }
 
 export type Pieces = AsyncIterable<readonly Listed[]>;

@@ -2,12 +2,12 @@
 
 import { nowMs } from "../../../clock.js";
 import { displayId, type Invocation } from "../../../model/invocation.js";
-import type { GleanerClient } from "../../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenPeriod, chosenUser, parseStates } from "../../filters.js";
 import { readUnits } from "../../formats/amounts.js";
 import { billedParts, briefFormat, elapsedMs, exitOf } from "../../formats/sacct.js";
 import { hasFailed } from "../../formats/states.js";
+import { timesOf } from "../../formats/times.js";
 import { newestOf } from "../../newest.js";
 import { bare, type Column, complain, json, print, table } from "../../output.js";
 import { isOurPartition, listOrNone } from "../../slurm/site.js";
@@ -96,7 +96,7 @@ async function acct(context: Context, options: Options): Promise<number> {
   );
   const invocations = await ofAccounts(client, matching, listOrNone(options.accounts));
   if (options.json) print(json({ ...list, invocations }));
-  else print(await shown(client, invocations, options));
+  else print(await shown(context, invocations, options));
   if (list.truncated && !options.json)
     complain(
       `note: only the newest ${list.invocations.length} are listed: select fewer invocations with -S, -u or -s`,
@@ -105,7 +105,7 @@ async function acct(context: Context, options: Options): Promise<number> {
 }
 
 async function shown(
-  client: GleanerClient,
+  context: Context,
   invocations: readonly Invocation[],
   options: Options,
 ): Promise<string> {
@@ -113,10 +113,11 @@ async function shown(
   const withHeader = !options.noheader;
   const units = readUnits(options.units, options.noconvert === true);
   const now = nowMs();
+  const client = await context.client();
   const columns =
     format === undefined
       ? columnsAt(now)
-      : await columnsFor(client, invocations, format, now, units);
+      : await columnsFor(client, invocations, format, timesOf(context.environment, now), units);
   if (!options.parsable && !options.parsable2) {
     const hasLeases = format === undefined && invocations.some((each) => billedParts(each));
     const all = hasLeases ? [...columns, ...leaseColumns] : columns;

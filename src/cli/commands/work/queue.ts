@@ -19,6 +19,7 @@ import {
 } from "../../formats/squeue.js";
 import { squeuePartsNamed } from "../../formats/squeue-names.js";
 import { codeOf, hasFailed } from "../../formats/states.js";
+import { timesOf } from "../../formats/times.js";
 import { newestOf } from "../../newest.js";
 import { type Column, complain, json, print, table } from "../../output.js";
 import { isOurPartition, listOrNone } from "../../slurm/site.js";
@@ -121,7 +122,7 @@ async function listOnce(context: Context, options: Options): Promise<void> {
       : squeueFormat(
           format,
           await withSubmissions(client, format, lines),
-          nowMs(),
+          timesOf(context.environment, nowMs()),
           !options.noheader,
         ),
   );

@@ -177,6 +177,7 @@ export const listedInvocation = z.strictObject({
     .min(1)
     .exactOptional()
     .describe("While it waits: the most tasks of its array that run at once, if that is limited"),
+  beginAtMs: time.exactOptional().describe("While it waits: it does not begin before this time"),
 });
 export const invocationList = z.strictObject({
   invocations: z.array(listedInvocation),

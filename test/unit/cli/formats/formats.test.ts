@@ -5,6 +5,7 @@ import { memoryText, readUnits } from "../../../../src/cli/formats/amounts.js";
 import { sacctColumns } from "../../../../src/cli/formats/sacct.js";
 import { squeueFormat, squeueParts } from "../../../../src/cli/formats/squeue.js";
 import { squeuePartsNamed } from "../../../../src/cli/formats/squeue-names.js";
+import { plainTimes, timesOf } from "../../../../src/cli/formats/times.js";
 import { bare, table } from "../../../../src/cli/output.js";
 import { displayId } from "../../../../src/model/invocation.js";
 import { invocation } from "../../../support/glean.js";
@@ -34,11 +35,13 @@ const queue = (format: string, withHeader = false) =>
   squeueFormat(
     squeueParts(format),
     [running, done].map((first) => ({ first, id: displayId(first) })),
-    nowMs,
+    plainTimes(nowMs),
     withHeader,
   );
 const acct = (format: string) =>
-  bare([running, done], sacctColumns(format, nowMs), false).trim().split("\n");
+  bare([running, done], sacctColumns(format, plainTimes(nowMs)), false)
+    .trim()
+    .split("\n");
 
 describe("squeue -o", () => {
   test("prints fields as long as they are, and other text between them", () =>
@@ -62,7 +65,7 @@ describe("squeue -o", () => {
       invocation({ state: "COMPLETED", node: "n1" as never }),
       invocation({ state: "CANCELLED", node: "n2" as never }),
     ].map((first) => ({ first, id: "1" }));
-    expect(squeueFormat(squeueParts("%R %r"), ends, nowMs, false).split("\n")).toEqual([
+    expect(squeueFormat(squeueParts("%R %r"), ends, plainTimes(nowMs), false).split("\n")).toEqual([
       "(NonZeroExitCode) NonZeroExitCode",
       "(NonZeroExitCode) NonZeroExitCode",
       "(TimeLimit) TimeLimit",
@@ -80,7 +83,12 @@ describe("squeue -o", () => {
 
 describe("squeue -O", () => {
   const named = (format: string) =>
-    squeueFormat(squeuePartsNamed(format), [{ first: done, id: displayId(done) }], nowMs, true);
+    squeueFormat(
+      squeuePartsNamed(format),
+      [{ first: done, id: displayId(done) }],
+      plainTimes(nowMs),
+      true,
+    );
   test("prints fields by name with a width, and N/A for what Gleaner has not", () =>
     expect(named("JobArrayID:8,State:.10,Profile:8")).toBe(
       "JOBID        STATEPROFILE \n48_2     COMPLETEDNotSet  \n",
@@ -117,15 +125,53 @@ describe("sacct --format", () => {
     ));
   test("tells what was measured", () => {
     const measured = { ...done, cpuMs: 61_234, maxRssMb: 2_048 };
-    const columns = sacctColumns("MaxRSS,TotalCPU,DerivedExitCode,Planned,SystemCPU", nowMs);
+    const columns = sacctColumns(
+      "MaxRSS,TotalCPU,DerivedExitCode,Planned,SystemCPU",
+      plainTimes(nowMs),
+    );
     expect(bare([measured], columns, false)).toBe("2G|01:01.234|0:0|00:00:00|\n");
   });
   test("has widths", () =>
-    expect(table([done], sacctColumns("State%4,JobName%-6,User", nowMs), false)).toBe(
+    expect(table([done], sacctColumns("State%4,JobName%-6,User", plainTimes(nowMs)), false)).toBe(
       "COMP  job     ada\n",
     ));
+  test("takes the beginnings of names, as sacct does", () => {
+    const titles = sacctColumns("jobid,elap,sta,stat,tresusageinmaxn", plainTimes(nowMs));
+    expect(titles.map(({ title }) => title)).toEqual([
+      ...["JobID", "Elapsed", "Start", "State", "TRESUsageInMaxNode"],
+    ]);
+  });
   test("refuses a name that is no field, with the nearest one", () =>
-    expect(() => sacctColumns("JobID,Stat", nowMs)).toThrow(
-      "--format: no field Stat; did you mean State?",
+    expect(() => sacctColumns("JobID,Stale", plainTimes(nowMs))).toThrow(
+      "--format: no field Stale; did you mean State?",
     ));
+});
+
+describe("SLURM_TIME_FORMAT", () => {
+  const now = new Date(2026, 10, 30, 9, 5, 7).getTime();
+  const shown = (format: string, ms: number | null) =>
+    timesOf({ SLURM_TIME_FORMAT: format }, now, "squeue").text(ms);
+  const later = (days: number) => new Date(2026, 10, 30 + days, 17, 4, 0).getTime();
+
+  test.each([
+    [-400, "26 Oct 2025"],
+    [-2, "28 Nov 17:04"],
+    [-1, "Ystday 17:04"],
+    [0, "17:04:00"],
+    [1, "Tomorr 17:04"],
+    [6, "Sun 17:04"],
+    [9, "9 Dec 17:04"],
+    [40, "9 Jan 2027"],
+  ])("relative, %d days away", (days, text) => {
+    expect(shown("relative", later(days))).toBe(text);
+  });
+  test("is a format of strftime", () => {
+    expect(shown("%s", now)).toBe(String(now / 1_000));
+    expect(shown("%a %d.%m %-I:%M %p %j|%e|%%|%E", now)).toBe("Mon 30.11 9:05 AM 334|30|%|%E");
+    expect(shown("%c", now)).toBe("Mon Nov 30 09:05:07 2026");
+    expect(shown("%s", null)).toBe("Unknown");
+  });
+  test.each(["", "standard", "bogus", "%".repeat(32)])("prints ISO 8601 for %p", (format) =>
+    expect(shown(format, now)).toBe("2026-11-30T09:05:07"),
+  );
 });

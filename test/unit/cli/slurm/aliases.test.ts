@@ -181,7 +181,7 @@ describe("sacct", () => {
     const names = (await as("sacct", "--helpformat")).stdout.trim().split(/\s+/);
     expect(names).toEqual(expect.arrayContaining(["Account", "JobID", "WorkDir"]));
     expect((await as("sacct", "-P", "-l")).stdout).toMatch(
-      /^JobID\|JobIDRaw\|.*\|AllocTRES\n67108900\|67108900\|job\|gleaner\|/,
+      /^JobID\|JobIDRaw\|.*\|AllocTRES\|TRESUsageInAve\|.*\|TRESUsageOutTot\n67108900\|67108900\|job\|gleaner\|/,
     );
   });
   test("prints only the header for ids that are none", async () => {
@@ -302,6 +302,37 @@ test("scontrol update changes the jobs that it names, wherever their name stands
   );
 });
 
+test("what begins later is listed with its time, and its tasks are shown as one", async () => {
+  const beginAtMs = new Date(2039, 0, 2, 3, 4, 5).getTime();
+  const later = { reason: "BeginTime: it begins later", timeLimitMs: 60_000, beginAtMs };
+  const tasks = [2, 1].map((task) => ({ ...waits(task), ...later }));
+  world.answers["GET /v1/invocations"] = () => listOf(...tasks);
+  world.answers["GET /v1/invocations/67108911"] = () => ({
+    body: {
+      invocation: tasks[1],
+      submission: {
+        ...{ command: { kind: "argv", argv: ["id"] }, workingDirectory: "/w" },
+        ...{ stdoutPattern: null, stderrPattern: null, schedule: { beginAtMs } },
+      },
+      attempts: [],
+    },
+  });
+  const listed = await as("squeue", "-h", "-o", "%i %S %e");
+  expect(listed.stdout).toBe("67108910_[1-2%2] 2039-01-02T03:04:05 2039-01-02T03:05:05\n");
+  world.environment = { ...world.environment, SLURM_TIME_FORMAT: "%H.%M" };
+  const named = await as("squeue", "-h", "-O", "StartTime:6,EligibleTime:6,AccrueTime:6");
+  expect(named.stdout).toBe("03.04 03.04 03.04 \n");
+  const { stdout } = await as("scontrol", "show", "job", "67108910");
+  expect(stdout).toMatch(/^JobId=67108911 ArrayJobId=67108910 ArrayTaskId=1-2%2 JobName=job\n/);
+  expect(stdout).toMatch(/ EligibleTime=03\.04\n {3}AccrueTime=03\.04\n {3}StartTime=03\.04 /);
+  expect(stdout.match(/JobId=/g)).toHaveLength(2);
+  const { status, stderr } = await as("squeue", "-S", "i,@");
+  expect({ status, stderr }).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^squeue: error: Invalid sort specification: @: /),
+  });
+});
+
 test("scontrol shows a job in pairs, and expands host lists", async () => {
   world.answers["GET /v1/invocations"] = () => listOf(runs);
   world.answers["GET /v1/invocations/67108900"] = () => ({
@@ -321,6 +352,13 @@ test("scontrol shows a job in pairs, and expands host lists", async () => {
   expect(stdout).toMatch(/^JobId=67108900 JobName=job\n {3}UserId=ada\(1000\) /);
   expect(stdout).toMatch(/JobState=RUNNING Reason=None Dependency=afterok:7\n/);
   expect(stdout).toMatch(/\n {3}StdOut=\/home\/ada\/out\.log\n\n$/);
+  expect(stdout).toMatch(/ GroupId=\S+\(1000\) /);
+  const endsAt = new Date(runs.startedAtMs! + 600_000);
+  const end = `${endsAt.getHours()}:${endsAt.getMinutes()}`.replace(/\b\d\b/g, "0$&");
+  expect(stdout).toMatch(
+    new RegExp(`^ {3}StartTime=\\S+ EndTime=\\S+T${end}:\\d\\d Deadline=`, "m"),
+  );
+  expect(stdout).toMatch(/^ {3}NodeList=n1\n {3}BatchHost=n1\n {3}NumNodes=1 /m);
   const one = await as("scontrol", "-o", "show", "job=67108900");
   expect(one.stdout.split("\n")).toHaveLength(2);
   const before = world.requests.length;
