@@ -63,7 +63,7 @@ function spelledOut(text: string): number | null {
 function durationOf(text: string): number | null {
   const spelled = spelledOut(text);
   if (spelled !== null) return spelled;
-  const withDays = /^(\d{1,6})-(\d{1,6})(?::(\d{1,6}))?(?::(\d{1,6}))?$/.exec(text);
+  const withDays = /^(\d{1,6})-(?:(\d{1,6})(?::(\d{1,6}))?(?::(\d{1,6}))?)?$/.exec(text);
   if (withDays !== null) {
     const [days, hours, minutes, seconds] = numbers(withDays);
     return days! * dayMs + hours! * hourMs + minutes! * minuteMs + seconds! * secondMs;
@@ -158,13 +158,13 @@ function gresCountOf(text: string, where: string, item: string): number {
 
 /**
  * Reads `0-7`, `[0-7]`, `1,3,5`, `0-15:4` as at most maxArrayTasks ascending numbers, and the most
- * that run at once, as in `0-99%5`. As for sbatch, %0 sets no limit.
+ * that run at once, as in `0-99%5`. As for sbatch, %0 and % alone set no limit.
  */
 export function parseArray(
   given: string,
   where: string,
 ): { readonly numbers: number[]; readonly mostRunning: number | null } {
-  const [, listed, most] = /^\[?([^[\]%]*)\]?(?:%(\d{1,9}))?\]?$/.exec(given) ?? [];
+  const [, listed, most] = /^\[?([^[\]%]*)\]?(?:%(\d{0,9}))?\]?$/.exec(given) ?? [];
   const mostRunning = Number(most ?? 0);
   return {
     numbers: expandNumbers(listed ?? given, where),

@@ -15,6 +15,10 @@ const plain: Readonly<Record<string, string>> = {
 };
 const maxLength = 1_024;
 
+/** As sbatch takes it from the words: 2 of `0-6:2`, and 1 of `0,2,4,6`, whose tasks are the same. */
+const stepOf = (array: string | undefined): string | undefined =>
+  array === undefined ? undefined : (/:0*(\d+)/.exec(array)?.[1] ?? "1");
+
 /** `given`: the value of an option that counts; undefined if it was not given. */
 export function optionVariables(
   { memoryPerCoreMb, memoryPerGpuMb, openMode, overcommit }: BatchSettings,
@@ -31,6 +35,7 @@ export function optionVariables(
     ["SLURM_THREADS_PER_CORE", given("hint") === "nomultithread" ? 1 : given("threads-per-core")],
     // As for Slurm, threads per core say more than a hint.
     ["SLURM_HINT", given("threads-per-core") === undefined ? given("hint") : null],
+    ["SLURM_ARRAY_TASK_STEP", stepOf(given("array"))],
     // A job gets one of several partitions.
     ["SLURM_JOB_PARTITION", partition],
   ];

@@ -1,6 +1,6 @@
 // The variables that Slurm sets for a batch job of one node, as far as a function has their like.
 
-import { type ArrayTasks, runsOf, taskCount } from "../../model/array-tasks.js";
+import { runsOf, taskCount } from "../../model/array-tasks.js";
 import { type InvocationId, maxSlurmJobId, type NodeName } from "../../model/ids.js";
 import type { Invocation, Submission } from "../../model/invocation.js";
 
@@ -45,11 +45,7 @@ export function slurmNames(
     names.SLURM_JOB_START_TIME = String(startedAt);
     names.SLURM_JOB_END_TIME = String(startedAt + Math.ceil(timeLimitMs / 1_000));
   }
-  return Object.assign(
-    names,
-    taskNames(cores, submission),
-    arrayNames(invocation, submission.arrayTasks),
-  );
+  return Object.assign(names, taskNames(cores, submission), arrayNames(invocation, submission));
 }
 
 /** Scripts have defaults of their own for numbers that were not given, so Slurm sets none then. */
@@ -70,17 +66,19 @@ const jobIdFor = (id: InvocationId): number => (id > maxSlurmJobId ? id : smallI
 
 function arrayNames(
   { arrayJobId, arrayTaskId }: Invocation,
-  tasks: ArrayTasks | null,
+  { arrayTasks, optionVariables = {} }: Submission,
 ): Record<string, string> {
   if (arrayJobId === null || arrayTaskId === null) return {};
-  const runs = runsOf(tasks ?? [arrayTaskId]);
+  const tasks = arrayTasks ?? [arrayTaskId];
+  const runs = runsOf(tasks);
   const ends = runs.map(({ task, count, step }) => task + (count - 1) * step);
   return {
     SLURM_ARRAY_JOB_ID: String(jobIdFor(arrayJobId)),
     SLURM_ARRAY_TASK_ID: String(arrayTaskId),
-    SLURM_ARRAY_TASK_COUNT: String(taskCount(tasks ?? [arrayTaskId])),
+    SLURM_ARRAY_TASK_COUNT: String(taskCount(tasks)),
     SLURM_ARRAY_TASK_MIN: String(Math.min(...runs.map(({ task }) => task))),
     SLURM_ARRAY_TASK_MAX: String(Math.max(...ends)),
-    SLURM_ARRAY_TASK_STEP: String(runs.length === 1 ? runs[0]!.step : 1),
+    SLURM_ARRAY_TASK_STEP:
+      optionVariables.SLURM_ARRAY_TASK_STEP ?? String(runs.length === 1 ? runs[0]!.step : 1),
   };
 }

@@ -54,6 +54,7 @@ describe("durations", () => {
     ["30", 30 * 60_000],
     ["1:30", 90_000],
     ["2:00:00", 7_200_000],
+    ["1-", 86_400_000],
     ["1-12", 36 * 3_600_000],
     ["1-0:30", 86_400_000 + 30 * 60_000],
     ["1-00:00:05", 86_405_000],
@@ -149,7 +150,8 @@ describe("arrays and ids", () => {
     expect(parseArray("[0-1]%1", "-a")).toEqual({ numbers: [0, 1], mostRunning: 1 });
     expect(parseArray("[0-1%3]", "-a")).toEqual({ numbers: [0, 1], mostRunning: 3 });
     expect(parseArray("0-1%0", "-a").mostRunning).toBeNull();
-    for (const text of ["0-3%", "0-3%x", "%2"])
+    expect(parseArray("0-1%", "-a")).toEqual({ numbers: [0, 1], mostRunning: null });
+    for (const text of ["0-3%x", "%2"])
       expect(() => parseArray(text, "-a")).toThrow(/invalid task numbers/);
   });
 

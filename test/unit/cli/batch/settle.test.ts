@@ -58,6 +58,13 @@ describe("the value that counts", () => {
 describe("sbatch's options", () => {
   test("--export= exports what NONE does", () =>
     expect(settle(given("--export=")).settings.exported).toBe("NONE"));
+  test.each([
+    ["0-6:2,9", "2"],
+    ["0,2,4,6", "1"],
+    ["5", "1"],
+  ])("--array=%s has a step of %s, as sbatch reads it", (tasks, step) =>
+    expect(settle(given(`--array=${tasks}`)).variables).toEqual({ SLURM_ARRAY_TASK_STEP: step }),
+  );
   test("--export=all is the default, of which srun is not told", () => {
     expect(settle(given("--export=all")).variables).not.toHaveProperty("SLURM_EXPORT_ENV");
     expect(settle(given("--export=A")).variables).toMatchObject({ SLURM_EXPORT_ENV: "A" });
