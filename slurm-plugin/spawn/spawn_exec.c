@@ -64,7 +64,9 @@ static int execute_by_path(const struct spawn_request *request)
 			const char *join = length == 0 ? "./" : "/";
 			if (format(file, sizeof file, "%.*s%s%s", (int)length, folder, join, request->args[0])) {
 				(void)execve(file, request->args, request->env);
-				if (errno != ENOENT && errno != ENOTDIR)
+				/* A folder that may not be searched has no such program. */
+				const bool is_there = errno != EACCES || access(file, F_OK) == 0;
+				if (is_there && errno != ENOENT && errno != ENOTDIR)
 					error = errno;
 				if (error != ENOENT && error != EACCES)
 					return error;

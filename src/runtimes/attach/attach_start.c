@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,25 @@ static void enter_environment(const struct task *task, const struct session *ses
 		(void)setenv("TERM", session->terminal_type, 1);
 }
 
+/* A folder of PATH that may not be searched is no program that may not be executed, as shells have
+ * it. Takes errno of execvp. */
+static int why_not_executed(const char *name)
+{
+	char file[PATH_MAX];
+	const char *folder = getenv("PATH");
+	if (errno != EACCES || strchr(name, '/') != NULL || folder == NULL)
+		return errno;
+	for (;; folder++) {
+		const size_t length = strcspn(folder, ":");
+		const int wanted = snprintf(file, sizeof file, "%.*s%s%s", (int)length, folder, length == 0 ? "./" : "/", name);
+		if (wanted > 0 && (size_t)wanted < sizeof file && access(file, F_OK) == 0)
+			return EACCES;
+		folder += length;
+		if (*folder == '\0')
+			return ENOENT;
+	}
+}
+
 /* The child: becomes the command, or reports why it cannot. */
 static void become(const struct task *task, char **argv, const struct session *session, const struct ends ends[3],
 		   int report)
@@ -96,7 +116,7 @@ static void become(const struct task *task, char **argv, const struct session *s
 	enter_environment(task, session);
 	if (is_ready)
 		(void)execvp(argv[0], argv);
-	int problem = errno;
+	int problem = is_ready ? why_not_executed(argv[0]) : errno;
 	ssize_t told = write(report, &problem, sizeof problem);
 	_exit(told == (ssize_t)sizeof problem ? 126 : 125);
 }

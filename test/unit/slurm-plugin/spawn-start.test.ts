@@ -160,6 +160,17 @@ describe("a start that fails says where and why", () => {
     expect(fs.existsSync(target)).toBe(false);
   });
 
+  asRoot(
+    "a program that is nowhere, beside a folder of PATH that the user may not search",
+    async () => {
+      fs.mkdirSync(at.file("hidden"), { mode: 0o700 });
+      const path: Field = ["env", `PATH=${at.file("hidden")}:/usr/bin`];
+      expect((await at.finish(at.command(["no-such-program"], [path]))).slice(0, 3)).toEqual([
+        ...["failed", "exec", "2"],
+      ]);
+    },
+  );
+
   const cases: [string, string[], Field[], string][] = [
     ["no working directory", ["true"], [["cwd", "/no/such"]], "failed chdir 2 /no/such "],
     ["no stdin", ["true"], [["stdin", "/no/such"]], "failed open-stdin 2 /no/such "],

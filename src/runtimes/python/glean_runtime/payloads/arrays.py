@@ -6,7 +6,7 @@ import io
 import struct
 from typing import TYPE_CHECKING
 
-from .errors import UserError
+from ..errors import UserError
 
 if TYPE_CHECKING:
     import numpy

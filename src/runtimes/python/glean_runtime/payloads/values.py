@@ -7,7 +7,7 @@ import re
 import sys
 
 from .arrays import NPY, read_array, write_array
-from .errors import UserError
+from ..errors import UserError
 
 #: `application/json` and what is derived from it, such as `application/geo+json`.
 _JSON = re.compile(r"application/(?:[^;\s]+\+)?json\s*(?:;|$)", re.IGNORECASE)

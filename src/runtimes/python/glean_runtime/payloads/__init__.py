@@ -1,0 +1,1 @@
+"""Payloads as the values of a handler: JSON, text, bytes and numpy arrays."""
