@@ -15,7 +15,7 @@ const plain: Readonly<Record<string, string>> = {
 };
 const maxLength = 1_024;
 
-/** As sbatch takes it from the words: 2 of `0-6:2`, and 1 of `0,2,4,6`, whose tasks are the same. */
+/** As sbatch takes it from the words: 2 of `0-6:2`, and 1 of `0,2,4,6`, the same tasks. */
 const stepOf = (array: string | undefined): string | undefined =>
   array === undefined ? undefined : (/:0*(\d+)/.exec(array)?.[1] ?? "1");
 

@@ -15,7 +15,7 @@ export const plainTimes = (nowMs: number): Times => ({ nowMs, text: formatWhen }
 /** Longer ones are none to Slurm. */
 const maxFormat = 31;
 
-/** `standard`, `relative` to the day, or a format of strftime; others are passed over, as by Slurm. */
+/** `standard`, `relative` to the day, or a format of strftime; others are ignored, as by Slurm. */
 export function timesOf(
   { SLURM_TIME_FORMAT: format = "" }: NodeJS.ProcessEnv,
   nowMs: number,

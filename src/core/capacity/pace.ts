@@ -32,7 +32,7 @@ export class ReadTimes {
     if (this.lastMs.length > 3) this.lastMs.shift();
   }
 
-  /** Of two reads, the shorter one; 0 before the first. */
+  /** The median, or the shorter one of two reads; 0 before the first. */
   get usualMs(): number {
     const { lastMs } = this;
     const sorted = [...lastMs].sort((one, other) => one - other);

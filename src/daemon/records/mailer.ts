@@ -89,7 +89,7 @@ export class Mailer {
     }
   }
 
-  /** From the store: some tasks ended before gleanerd started, or together without an event each. */
+  /** From the store: some tasks ended before gleanerd started, or without an event of their own. */
   private async tallyOf(arrayJobId: InvocationId) {
     const tally = { tasks: 0, failed: 0, cancelled: 0 };
     for (let after: number | null = 0; after !== null; ) {

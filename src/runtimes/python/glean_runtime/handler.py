@@ -13,7 +13,7 @@ import types
 from typing import TYPE_CHECKING, Callable, Optional
 
 from .errors import UserError
-from .values import BYTES
+from .payloads.values import BYTES
 
 if TYPE_CHECKING:
     from .worker import Call

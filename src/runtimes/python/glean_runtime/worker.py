@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Optional
 
-from . import errors, frames, values
+from . import errors, frames
 from .handler import Handler
+from .payloads import values
 from .prints import CallLog, Prints
 
 
