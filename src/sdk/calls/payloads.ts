@@ -17,8 +17,8 @@ export class Content {
 }
 
 /**
- * Bytes and Content as they are, also what lies under a typed array; everything else as JSON. Throws
- * LIMIT_REACHED, BAD_REQUEST.
+ * Bytes and Content as they are, also what lies under a typed array; everything else as JSON.
+ * Throws LIMIT_REACHED, BAD_REQUEST.
  * @internal
  */
 export function contentOf(input: unknown): Content {
