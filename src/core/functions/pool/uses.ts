@@ -30,8 +30,9 @@ export interface Matching {
 /** The time left of each node's hole; infinity if its end is unknown. */
 export type TimeLeft = ReadonlyMap<NodeName, number>;
 
-/** Its worker must last until the use; min-warm demands only that the hole is there. */
-export const neededMs = ({ isFloor, nextUseMs }: Use): number => (isFloor ? 1 : nextUseMs);
+/** Its worker must last until the use; min-warm demands only that the hole is not over. */
+export const neededMs = ({ isFloor, nextUseMs }: Use): number =>
+  isFloor ? 1 : Math.max(1, nextUseMs);
 
 export function usesOf({ key, memoryMb, minWarm, busyWorkers, outlook }: PoolFunction): Use[] {
   const floor = Math.max(0, minWarm - busyWorkers);
