@@ -92,13 +92,14 @@ describe("forked workers", () => {
     [
       "a crash",
       "import ctypes\ndef handler(event): ctypes.string_at(8)",
+      "CLOSED",
       { exitCode: 0, signal: 11 },
     ],
-    ["an exit", "import os\ndef handler(event): os._exit(7)", { exitCode: 7, signal: 0 }],
-  ])("end in %s, which their parent reports and survives", async (_what, text, end) => {
+    ["an exit", "import os\ndef handler(event): os._exit(7)", "LEFT", { exitCode: 7, signal: 0 }],
+  ])("end in %s, which their parent reports and survives", async (_what, text, code, end) => {
     const parent = await loaded(text);
     const { runtime, ended } = await parent.worker();
-    expect(await runtime.call()).toMatchObject({ kind: "lost", failure: { code: "CLOSED" } });
+    expect(await runtime.call()).toMatchObject({ kind: "lost", failure: { code } });
     expect(await ended).toEqual(end);
     await parent.worker();
   });
