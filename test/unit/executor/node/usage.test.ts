@@ -6,16 +6,31 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import { peakMbOf, Usage } from "../../../../src/executor/node/usage.js";
 
-test("memory that a process takes counts in its peak, and time in its time", () => {
-  const usage = new Usage(process.pid);
-  const before = usage.all;
-  expect(before.peakMb).toBe(peakMbOf(process.pid));
-  const taken = Buffer.alloc(2 * before.peakMb * 1024 * 1024, 1);
-  const after = usage.all;
-  expect(after.peakMb).toBeGreaterThan(taken.length / 1024 / 1024);
-  expect(after.cpuMs).toBeGreaterThanOrEqual(before.cpuMs);
-  expect(usage.cpuMs).toBeGreaterThanOrEqual(after.cpuMs);
-  usage.close();
+test("memory that a process takes counts in its peak, and time in its time", async () => {
+  const takenMb = 500;
+  const program = `let taken;
+process.stdin.once("data", () => {
+  taken = Buffer.alloc(${takenMb} * 1024 * 1024, 1);
+  console.log("taken");
+});
+console.log("ready");`;
+  const child = spawn(process.execPath, ["-e", program], { stdio: ["pipe", "pipe", "inherit"] });
+  try {
+    await once(child.stdout, "data");
+    const usage = new Usage(child.pid!);
+    const before = usage.all;
+    expect(before.peakMb).toBeLessThan(takenMb);
+    child.stdin.write("take\n");
+    await once(child.stdout, "data");
+    const after = usage.all;
+    expect(after.peakMb).toBeGreaterThan(takenMb);
+    expect(after.peakMb).toBe(peakMbOf(child.pid!));
+    expect(after.cpuMs).toBeGreaterThanOrEqual(before.cpuMs);
+    expect(usage.cpuMs).toBeGreaterThanOrEqual(after.cpuMs);
+    usage.close();
+  } finally {
+    child.kill("SIGKILL");
+  }
 });
 
 test("the time is that of the process, whatever it calls itself", async () => {
