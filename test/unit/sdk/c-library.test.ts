@@ -1,7 +1,7 @@
 // libgleaner against native workers, both under the sanitizers: each transport, failures, and
 // workers that die.
 
-import { copyFileSync } from "node:fs";
+import { copyFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { makeBench, makeClient, runClient } from "../../support/runtimes/c-client.js";
@@ -63,8 +63,12 @@ test.each([
 ])(
   "calls a worker over libfabric's provider %s, which spins %d ms",
   async (provider, hotMs) => {
-    const { endpoint } = await serve(hotMs, "1.1", provider);
+    const { endpoint, runtime } = await serve(hotMs, "1.1", provider);
     expect(await runClient([client, "ofi"], [endpoint])).toBe("ok\n");
+    // It died while a client was connected to it.
+    const { pid } = runtime.child;
+    const ofWorker = new RegExp(`^(gleaner-)?${pid}[-:]`);
+    expect(readdirSync("/dev/shm").filter((name) => ofWorker.test(name))).toEqual([]);
   },
   60_000,
 );

@@ -192,6 +192,8 @@ static bool take_proof(struct ofi *ofi)
 	const struct ofi_receive *first = ofi->first_come;
 	ofi->is_proven = first->bytes == SHA256_BYTES &&
 			 equal_in_constant_time(first->message, ofi->expected_proof, SHA256_BYTES);
+	if (ofi->is_proven)
+		ofi_forget_name(ofi);
 	/* The client wakes the worker for its proof, and waits for the other. */
 	ofi->messages += ofi->is_worker;
 	return ofi->is_proven && use_again(ofi) && (!ofi->is_worker || ofi_send_proof(ofi));

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "ofi_state.h"
+#include "proof.h"
 
 #define API_VERSION FI_VERSION(1, 15)
 /* What all providers can tell apart; the last one says what a message is. */
@@ -35,6 +37,17 @@ static void own_address(int connection, char *text, size_t size)
 		memmove(text, text + prefix, strlen(text + prefix) + 1);
 }
 
+/* Providers name shared memory after the process, and fail where a killed one of the same pid has
+ * left its own. */
+static bool own_name(char *name, size_t size)
+{
+	char random[SHA256_HEX];
+	if (!nonce_make(random))
+		return false;
+	snprintf(name, size, "gleaner-%d-%.16s", (int)getpid(), random);
+	return true;
+}
+
 static bool find_provider(struct ofi *ofi, const char *provider, int connection, char problem[OFI_MAX_PROBLEM_BYTES])
 {
 	const struct ofi_library *library = ofi_library();
@@ -51,17 +64,18 @@ static bool find_provider(struct ofi *ofi, const char *provider, int connection,
 	hints->domain_attr->mr_mode = FI_MR_ENDPOINT | FI_MR_ALLOCATED | FI_MR_PROV_KEY | FI_MR_VIRT_ADDR;
 	hints->fabric_attr->prov_name = strdup(provider);
 	own_address(connection, address, sizeof address);
-	int error = -FI_ENODATA;
-	if (address[0] != '\0')
-		error = library->getinfo(API_VERSION, address, NULL, FI_SOURCE | FI_NUMERICHOST, hints, &ofi->info);
+	int error = address[0] == '\0' ? -FI_ENODATA
+				       : library->getinfo(API_VERSION, address, NULL, FI_SOURCE | FI_NUMERICHOST, hints, &ofi->info);
 	/* One whose network is not the connection's, or that has none, has addresses of its own. */
+	if (error != 0)
+		error = library->getinfo(API_VERSION, NULL, NULL, 0, hints, &ofi->info);
 	if (error == 0 && ofi->info->addr_format == FI_ADDR_STR) {
 		library->freeinfo(ofi->info);
 		ofi->info = NULL;
-		error = -FI_ENODATA;
+		error = own_name(address, sizeof address)
+				? library->getinfo(API_VERSION, address, NULL, FI_SOURCE, hints, &ofi->info)
+				: -FI_EOTHER;
 	}
-	if (error != 0)
-		error = library->getinfo(API_VERSION, NULL, NULL, 0, hints, &ofi->info);
 	library->freeinfo(hints);
 	if (error == -FI_ENODATA) {
 		snprintf(problem, OFI_MAX_PROBLEM_BYTES,
@@ -122,6 +136,19 @@ struct ofi *ofi_open(const char *provider, int connection, char problem[OFI_MAX_
 	}
 	ofi_close(ofi);
 	return NULL;
+}
+
+void ofi_forget_name(const struct ofi *ofi)
+{
+	char name[OFI_ADDRESS_BYTES] = "", path[sizeof "/dev/shm/" + OFI_ADDRESS_BYTES];
+	size_t length = sizeof name - 1;
+	if (ofi->info->addr_format != FI_ADDR_STR || fi_getname(&ofi->endpoint->fid, name, &length) != 0)
+		return;
+	const char *own = strstr(name, "gleaner-");
+	if (own == NULL || strchr(own, '/') != NULL)
+		return;
+	snprintf(path, sizeof path, "/dev/shm/%s", own);
+	(void)unlink(path); /* a provider may keep it elsewhere */
 }
 
 void ofi_address(const struct ofi *ofi, char address[OFI_ADDRESS_HEX])

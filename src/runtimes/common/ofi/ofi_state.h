@@ -80,6 +80,10 @@ struct ofi {
 	struct ofi_receive receives[OFI_RECEIVES];
 };
 
+/* ofi_open.c: the peer has the endpoint's shared memory, which nobody else needs to find. So none
+ * is left of a process that is killed. */
+void ofi_forget_name(const struct ofi *ofi);
+
 /* ofi_frames.c */
 bool ofi_post_receive(struct ofi *ofi, struct ofi_receive *receive);
 bool ofi_send_proof(struct ofi *ofi);

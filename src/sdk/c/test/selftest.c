@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "endpoints.h"
 
@@ -16,6 +17,22 @@
 			exit(1); \
 		} \
 	} while (0)
+
+/* Another connection to the same workers. */
+static gleaner_lease *connected_again(const char *why, const gleaner_endpoint *endpoints, size_t count,
+				      const gleaner_options *options)
+{
+	gleaner_lease *lease = NULL;
+	struct timespec began, ended;
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	gleaner_error error = gleaner_connect_endpoint(endpoints, count, options, &lease);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	if (error == GLEANER_OK)
+		return lease;
+	double took_s = (double)(ended.tv_sec - began.tv_sec) + 1e-9 * (double)(ended.tv_nsec - began.tv_nsec);
+	fprintf(stderr, "no connection for %s: error %d after %.3f s\n", why, error, took_s);
+	exit(1);
+}
 
 static void check_sizes(gleaner_lease *lease)
 {
@@ -141,10 +158,8 @@ static void check_in_place(gleaner_lease *lease)
 /* An output stays after its connection, and an input that was not sent goes elsewhere. */
 static void check_in_place_after_loss(const gleaner_endpoint *endpoints, size_t count, gleaner_options options)
 {
-	gleaner_lease *lease = NULL;
 	options.retry = GLEANER_RETRY_EVICTED;
-	if (gleaner_connect_endpoint(endpoints, count, &options, &lease) != GLEANER_OK)
-		exit(1);
+	gleaner_lease *lease = connected_again("outputs that stay", endpoints, count, &options);
 	gleaner_call *kept = prepared(lease, 50000, 5);
 	CHECK(gleaner_wait(kept) == GLEANER_OK);
 	gleaner_call *waits = prepared(lease, 50000, 6);
@@ -159,12 +174,10 @@ static void check_in_place_after_loss(const gleaner_endpoint *endpoints, size_t 
 /* The worker dies under it. */
 static void check_loss(const gleaner_endpoint *endpoints, size_t count, gleaner_options options)
 {
-	gleaner_lease *lease;
 	char output[8];
 	size_t got;
 	options.retry = GLEANER_RETRY_NEVER;
-	if (gleaner_connect_endpoint(endpoints, count, &options, &lease) != GLEANER_OK)
-		exit(1);
+	gleaner_lease *lease = connected_again("the loss of a worker", endpoints, count, &options);
 	CHECK(gleaner_invoke(lease, "die", 3, output, sizeof output, &got) == GLEANER_LEASE_LOST);
 	gleaner_error after = gleaner_invoke(lease, "ok", 2, output, sizeof output, &got);
 	CHECK(after == (count > 1 ? GLEANER_OK : GLEANER_NO_WORKER));
