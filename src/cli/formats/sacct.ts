@@ -9,10 +9,10 @@ import { type Column, printable } from "../output.js";
 import { formatClock } from "../when.js";
 import { cutTo, fill } from "../width.js";
 import { memoryText, type Units, wholeUnits } from "./amounts.js";
+import { eligibleMs } from "./squeue.js";
 import { partition, reasonOf, stateOf } from "./states.js";
 import {
   accountOf,
-  eligibleAtMs,
   errorFileOf,
   inputFileOf,
   outputFileOf,
@@ -108,8 +108,8 @@ const fields: Readonly<Record<string, Text>> = {
 type SubmissionText = (submission: Submission, each: Invocation, times: Times) => string;
 
 const submissionFields: Readonly<Record<string, SubmissionText>> = {
-  Eligible: (submission, { submittedAtMs }, { text }) =>
-    text(eligibleAtMs(submission, submittedAtMs)),
+  Eligible: ({ schedule: { beginAtMs } = {} }, each, { text }) =>
+    text(eligibleMs({ ...each, ...(beginAtMs !== undefined && { beginAtMs }) })),
   Account: (of) => accountOf(of) ?? "",
   QOS: (of) => qosOf(of) ?? "",
   Comment: ({ comment = "" }) => comment,

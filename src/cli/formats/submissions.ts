@@ -11,12 +11,6 @@ export const accountOf = ({ optionVariables }: Submission): string | undefined =
 export const qosOf = ({ optionVariables }: Submission): string | undefined =>
   optionVariables?.SLURM_JOB_QOS;
 
-/** When it could have begun if there had been a place; null while its owner holds it. */
-export const eligibleAtMs = (
-  { schedule: { held = false, beginAtMs = 0 } = {} }: Submission,
-  submittedAtMs: number,
-): number | null => (held ? null : Math.max(submittedAtMs, beginAtMs));
-
 /** Scripts look for their own file here. */
 export function commandOf({ command, scriptPath = "(null)" }: Submission): string {
   const words = wordsOf(command);
