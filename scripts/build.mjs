@@ -85,6 +85,7 @@ async function main(args) {
         join(fresh, "glean-runtime-python/glean_runtime/serving/_exchange.abi3.so"),
       );
       make("slurm-plugin", join(dist, ".hook"), fresh);
+      make("src/daemon/api/acceptor", join(dist, ".acceptor"), fresh);
       make("src/runtimes", join(dist, ".runtimes"), fresh);
       make("src/sdk/c", join(dist, ".bench"), fresh, "bench");
     } else rmSync(join(fresh, stamp));

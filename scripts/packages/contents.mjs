@@ -75,6 +75,7 @@ function fillController(tree, build) {
   addCli(tree, build, controllerFolder);
   for (const name of ["gleanerd.cjs", "store-worker.cjs"])
     tree.copy(from(`dist/${name}`), `${controllerFolder}/${name}`);
+  tree.copyStripped(from("dist/glean-acceptor"), `${controllerFolder}/glean-acceptor`);
   tree.copyFolder(from("dist/migrations"), `${controllerFolder}/migrations`);
   copyModules(tree, from("node_modules"), `${controllerFolder}/node_modules`);
   // What gleanerd copies to the nodes, or starts here.

@@ -24,6 +24,7 @@ import { unitStart } from "./unit.js";
 
 /** gleanerd answers in half a second on an idle machine. */
 const startDeadlineMs = 30_000;
+const portDeadlineMs = 5_000;
 /** How long executors have to leave when the site stops. */
 const stopDeadlineMs = 20_000;
 /**
@@ -101,11 +102,13 @@ export class Site {
   async startDaemon(): Promise<void> {
     if (this.daemonRuns)
       throw new GleanerError("BAD_REQUEST", `gleanerd runs already (pid ${this.daemonPid})`);
-    if (!(await portIsFree(this.ports.apiPort)))
-      throw new GleanerError(
-        "UNREACHABLE",
-        `port ${this.ports.apiPort} is taken by another program`,
-      );
+    // The last one may have been killed a moment ago, and what it started ends after it.
+    await until(
+      portDeadlineMs,
+      async () => ((await portIsFree(this.ports.apiPort)) ? true : undefined),
+      () =>
+        new GleanerError("UNREACHABLE", `port ${this.ports.apiPort} is taken by another program`),
+    );
     this.isEnding = false;
     const log = openSync(this.files.daemonLog, "a");
     const { account, program } = this.daemonRun;

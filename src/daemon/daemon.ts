@@ -8,7 +8,7 @@ import type { Config } from "../config.js";
 import type { Store } from "../core/ports/store.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { openStore } from "../store/sqlite/open.js";
-import { Acceptors } from "./api/server/acceptors.js";
+import { Acceptor } from "./api/server/acceptor.js";
 import { maxConnections } from "./api/server/connections.js";
 import { listenForWakes, wakesFor } from "./capacity/wake.js";
 import { listenForExecutors } from "./executors/door.js";
@@ -18,6 +18,7 @@ import { Retention } from "./records/retention.js";
 import { apiServer } from "./serve.js";
 import { adaptersOf, databaseOf } from "./startup/adapters.js";
 import { assemble, type Parts } from "./startup/assemble.js";
+import { freePort } from "./startup/free-port.js";
 import { recover } from "./startup/recovery.js";
 import { closeApi, inTime } from "./startup/shutdown.js";
 
@@ -33,6 +34,8 @@ export interface DaemonOptions {
   readonly version: string;
   /** The bundled store worker, with its migrations beside it. */
   readonly storeWorkerFile: string;
+  /** glean-acceptor. */
+  readonly acceptorFile: string;
   readonly log: Logger;
 }
 
@@ -47,7 +50,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   prepareDirectory(config.logDirectory);
   const adapters = adaptersOf(config);
   const { tls = null } = adapters;
-  const acceptors = new Acceptors(log);
   const store = await openStore(
     databaseOf(config),
     options.storeWorkerFile,
@@ -55,12 +57,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   const parts = assemble(config, store, adapters, log);
   await recover(parts, store);
+  const { host, apiPort, executorPort } = config.listen;
+  await freePort("listen.executorPort", host, executorPort);
   const executorServer = await listenForExecutors(config, parts, tls, log);
-  const { host, executorPort } = config.listen;
   const wakeSocket = await listenForWakes(host, executorPort, wakesFor(parts));
   const api = await apiServer(options, store, parts, tls);
+  await freePort("listen.apiPort", host, apiPort);
   await listenForClients(api, config);
-  acceptors.serve(api.server, maxConnections);
+  const acceptor = new Acceptor(options.acceptorFile, log);
+  acceptor.serve(api.server);
   log.info({ version: options.version, listen: config.listen }, "gleanerd is ready");
   void parts.capacity.start();
   const endRounds = startRounds(config, store, parts, log);
@@ -71,7 +76,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await Promise.all([
       inTime(log, "the capacity loop", parts.capacity.stop()),
       inTime(log, "removing old records", endRounds()),
-      inTime(log, "requests under way", closeApi(api, acceptors)),
+      inTime(log, "requests under way", closeApi(api, acceptor)),
     ]);
     wakeSocket.close();
     executorServer.close();

@@ -47,10 +47,12 @@ async function main(): Promise<void> {
     return;
   }
   const log = pino({ name: "gleanerd", level: config.logLevel });
+  const folder = dirname(process.argv[1]!);
   const daemon = await startDaemon({
     config,
     version: GLEANER_VERSION,
-    storeWorkerFile: join(dirname(process.argv[1]!), "store-worker.cjs"),
+    storeWorkerFile: join(folder, "store-worker.cjs"),
+    acceptorFile: join(folder, "glean-acceptor"),
     log,
   });
   // SIGTERM means a restart: the next daemon adopts the executors. Ctrl-C leaves nothing running.

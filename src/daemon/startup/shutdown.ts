@@ -35,10 +35,10 @@ export async function inTime(log: Logger, what: string, work: Promise<unknown>):
 /** Accepts no more requests, and lets running ones be answered. */
 export async function closeApi(
   api: FastifyInstance,
-  acceptors: { close(): Promise<void> },
+  acceptor: { close(): Promise<void> },
 ): Promise<void> {
   const { server } = api;
-  const closed = Promise.all([once(server, "close"), acceptors.close()]);
+  const closed = Promise.all([once(server, "close"), acceptor.close()]);
   server.close();
   server.closeIdleConnections();
   // Half of the time is for answers; whatever is left then is cut off.

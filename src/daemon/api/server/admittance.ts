@@ -55,10 +55,7 @@ export class Admittance {
 
   constructor(server: FastifyInstance) {
     server.server.maxConnections = maxConnections;
-    server.server.on("connection", (socket) => {
-      this.turns.accepted();
-      this.connections.opened(socket);
-    });
+    server.server.on("connection", (socket) => this.connections.opened(socket));
     server.addHook("preHandler", async ({ caller, ip }, reply) => {
       if (caller !== undefined) await this.turns.enter(caller.uid);
       else await this.strangersTurn(ip, reply);

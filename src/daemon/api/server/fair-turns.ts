@@ -3,9 +3,6 @@
 
 import { setImmediate } from "../../../clock.js";
 
-/** While connections arrive, how many are accepted before another request starts. */
-const acceptsPerRequest = 8;
-
 /** A uid, or the address of a request without a token. */
 type Source = number | string;
 
@@ -14,17 +11,6 @@ export class FairTurns {
   private isScheduled = false;
   /** Whose request began in this turn without waiting. */
   private begunAtOnce: Source | null = null;
-  private hasAccepted = false;
-  private acceptsSinceRequest = 0;
-
-  /**
-   * A connection was accepted. They come in the order of their arrival, whoever they belong to:
-   * until all are accepted, few requests start.
-   */
-  accepted(): void {
-    this.hasAccepted = true;
-    this.acceptsSinceRequest++;
-  }
 
   /** How many requests of a source wait. */
   waitingOf(source: Source): number {
@@ -33,7 +19,7 @@ export class FairTurns {
 
   /** Resolves when this source's request may start: at once if it is the first of this turn. */
   enter(source: Source): Promise<void> {
-    if (!this.isScheduled && !this.hasAccepted) {
+    if (!this.isScheduled) {
       this.begunAtOnce = source;
       this.schedule();
       return Promise.resolve();
@@ -52,25 +38,17 @@ export class FairTurns {
     setImmediate(() => {
       this.isScheduled = false;
       if (this.begunAtOnce !== null) this.wasTurnOf(this.begunAtOnce);
-      else if (!this.yieldsToAccepts()) this.beginNext();
+      else this.beginNext();
       if (this.waiting.size > 0) this.schedule();
     });
   }
 
   private wasTurnOf(source: Source): void {
     this.begunAtOnce = null;
-    this.acceptsSinceRequest = 0;
     const queue = this.waiting.get(source);
     if (queue === undefined) return;
     this.waiting.delete(source);
     this.waiting.set(source, queue);
-  }
-
-  private yieldsToAccepts(): boolean {
-    const yields = this.hasAccepted && this.acceptsSinceRequest < acceptsPerRequest;
-    this.hasAccepted = false;
-    if (!yields) this.acceptsSinceRequest = 0;
-    return yields;
   }
 
   /** The source whose turn it was goes to the end. */

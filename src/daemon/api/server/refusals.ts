@@ -10,6 +10,8 @@ import type { ErrorAnswer } from "../../../wire/api/types.js";
 
 /** A request that arrives more slowly is cut off. */
 export const requestTimeoutMs = 30_000;
+/** So is its head, which has one or two packets. */
+export const headTimeoutMs = 5_000;
 
 export const badRequest = (message: string): ErrorAnswer => ({
   error: { code: "BAD_REQUEST", message },
@@ -46,7 +48,7 @@ export function refuseUnread(error: ConnectionError, socket: Socket): void {
           `the request's head is larger than ${maxHeadBytes} bytes: name fewer things at a time`,
         ]
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? [408, `the request took longer than ${requestTimeoutMs} ms to arrive: try again`]
+        ? [408, lateSentence(requestTimeoutMs)]
         : [400, "the request is not HTTP: check that the client has gleanerd's version"];
   if (socket.writable) socket.write(answerOf(status, message));
   socket.destroy(error);
@@ -80,6 +82,9 @@ export function withoutUpgrade(
   server.emit("connection", socket);
 }
 
+const lateSentence = (limitMs: number): string =>
+  `the request took longer than ${limitMs} ms to arrive: try again`;
+
 function answerOf(
   status: number,
   message: string,
@@ -95,3 +100,6 @@ function answerOf(
     body,
   ].join("\r\n");
 }
+
+/** To a client whose head is late, before there is a request. */
+export const lateAnswer = answerOf(408, lateSentence(headTimeoutMs));

@@ -31,14 +31,12 @@ import { Admittance, goOn } from "./admittance.js";
 import { limitArrival } from "./arrival.js";
 import type { Caller } from "./caller.js";
 import { Gate } from "./gate.js";
-import { badRequest, refuseUnread, refuseUnusual } from "./refusals.js";
+import { badRequest, headTimeoutMs, refuseUnread, refuseUnusual } from "./refusals.js";
 import { register } from "./register.js";
 
 /** Each is a root process that anybody can trigger; munged answers within a millisecond. */
 const maxIdentifying = 16;
 const maxWaitingToIdentify = 1_000;
-/** A head has one or two packets. */
-const headTimeoutMs = 5_000;
 /** How often both are checked. */
 const checkingMs = 1_000;
 /** When a connection without traffic is closed: later than the longest wait. */
