@@ -90,7 +90,7 @@ export interface UtilizationInput {
   readonly useful: readonly UsefulSpan[];
   readonly unfinished: readonly UnfinishedSpan[];
   readonly conditions: readonly ConditionSpan[];
-  /** Times at which something waited, anywhere; they may overlap. */
+  /** Times at which something waited, anywhere. */
   readonly waits: readonly WaitSpan[];
   readonly evictions: readonly Eviction[];
   readonly leased: readonly (LeasedSpan & { readonly node: NodeName })[];

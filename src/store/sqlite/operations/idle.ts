@@ -17,6 +17,12 @@ export type Reader = <Row>(
   what: string,
 ) => (window: { fromMs: number; toMs: number }) => Row[];
 
+/** The same, one at a time: most queries have few rows, and this one takes longer for each. */
+export type Scanner = <Row>(
+  sql: string,
+  what: string,
+) => (window: { fromMs: number; toMs: number }) => Iterable<Row>;
+
 export function idleWrites(database: Connection): Operations<"saveConditions"> {
   const save = database.prepare<ConditionChange>(
     `INSERT INTO node_condition (node, from_ms, condition) VALUES (@node, @fromMs, @condition)
@@ -76,19 +82,20 @@ const waits = `
     WHERE (r.ended_at_ms IS NULL OR r.ended_at_ms > @fromMs) AND s.submitted_at_ms < @toMs
   )
   SELECT max(fromMs, @fromMs) AS fromMs, min(toMs, @toMs) AS toMs FROM wait
-  WHERE fromMs < @toMs AND toMs > @fromMs AND fromMs < toMs`;
+  WHERE fromMs < @toMs AND toMs > @fromMs AND fromMs < toMs
+  ORDER BY 1`;
 
-export function idleReads(reader: Reader) {
+export function idleReads(reader: Reader, scanner: Scanner) {
   const readChanges = reader<{ node: NodeName; fromMs: number; condition: string | null }>(
     changes,
     "changes of nodes' conditions",
   );
   const readUnfinished = reader<UnfinishedSpan>(unfinished, "attempts without a result");
-  const readWaits = reader<WaitSpan>(waits, "times of waiting");
+  const scanWaits = scanner<WaitSpan>(waits, "times of waiting");
   return (window: { fromMs: number; toMs: number }) => ({
     conditions: spansOf(readChanges(window), window.toMs),
     unfinished: readUnfinished(window),
-    waits: readWaits(window),
+    waits: united(scanWaits(window)),
   });
 }
 
@@ -102,4 +109,18 @@ function spansOf(
     const endMs = next?.node === node ? next.fromMs : toMs;
     return condition === null ? [] : [{ node, condition, fromMs, toMs: endMs }];
   });
+}
+
+/**
+ * Spans in the order of their begins become the periods that they cover. There are as many as
+ * invocations, and few periods: the others never leave the database's thread.
+ */
+function united(spans: Iterable<WaitSpan>): WaitSpan[] {
+  const periods: { fromMs: number; toMs: number }[] = [];
+  for (const { fromMs, toMs } of spans) {
+    const last = periods.at(-1);
+    if (last === undefined || fromMs > last.toMs) periods.push({ fromMs, toMs });
+    else last.toMs = Math.max(last.toMs, toMs);
+  }
+  return periods;
 }

@@ -15,7 +15,7 @@ import type {
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
 import { leasedSpans } from "./calls/leases.js";
-import { idleReads, type Reader } from "./idle.js";
+import { idleReads, type Reader, type Scanner } from "./idle.js";
 
 /**
  * The most rows of each kind in one report: about 200 MB of the daemon's memory, and years of a
@@ -148,18 +148,24 @@ const useful = `
   ORDER BY a.ended_at_ms, a.invocation`;
 
 export function utilizationReads(database: Connection): Operations<"loadUtilization"> {
+  const limited = <Row>(sql: string) =>
+    database.prepare<{ fromMs: number; toMs: number }, Row>(`${sql} LIMIT ${maxRows + 1}`);
   const reader: Reader = <Row>(sql: string, what: string) => {
-    const statement = database.prepare<{ fromMs: number; toMs: number }, Row>(
-      `${sql} LIMIT ${maxRows + 1}`,
-    );
-    return (window: { fromMs: number; toMs: number }): Row[] => {
+    const statement = limited<Row>(sql);
+    return (window) => {
       const rows = statement.all(window);
-      if (rows.length > maxRows)
-        throw new GleanerError(
-          "LIMIT_REACHED",
-          `the report would read more than ${maxRows} ${what}: ask for a shorter period`,
-        );
+      if (rows.length > maxRows) throw tooMany(what);
       return rows;
+    };
+  };
+  const scanner: Scanner = <Row>(sql: string, what: string) => {
+    const statement = limited<Row>(sql);
+    return function* (window) {
+      let rows = 0;
+      for (const row of statement.iterate(window)) {
+        if (++rows > maxRows) throw tooMany(what);
+        yield row;
+      }
     };
   };
   const readJobs = reader<Omit<JobRecord, "nodes"> & { nodes: string }>(jobs, "jobs");
@@ -169,7 +175,7 @@ export function utilizationReads(database: Connection): Operations<"loadUtilizat
   const readNodeSpans = reader<NodeSpan>(nodeSpans, "spans of nodes");
   const readUseful = reader<UsefulSpan>(useful, "finished attempts");
   const readLeased = reader<UtilizationInput["leased"][number]>(leasedSpans, "leased workers");
-  const readIdle = idleReads(reader);
+  const readIdle = idleReads(reader, scanner);
   return {
     loadUtilization(fromMs, toMs) {
       const window = { fromMs, toMs };
@@ -190,3 +196,9 @@ export function utilizationReads(database: Connection): Operations<"loadUtilizat
     },
   };
 }
+
+const tooMany = (what: string) =>
+  new GleanerError(
+    "LIMIT_REACHED",
+    `the report would read more than ${maxRows} ${what}: ask for a shorter period`,
+  );

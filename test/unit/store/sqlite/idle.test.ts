@@ -81,3 +81,21 @@ test("the idle record includes evicted, lost and running work, and when work wai
     [9_000, 9_500],
   ]);
 });
+
+test("times of waiting that overlap are one", async () => {
+  for (const [name, submittedAtMs, cancelledAtMs] of [
+    ["first", 1_000, 3_000],
+    ["within", 1_500, 2_000],
+    ["beyond", 2_500, 4_000],
+    ["next", 4_000, 5_000],
+    ["apart", 6_000, 7_000],
+  ] as const) {
+    const { id } = (await submitTo(store, sampleRequest(name, { submittedAtMs })))[0]!;
+    await store.endPending([[id, id]], "CANCELLED", "", cancelledAtMs);
+  }
+  const { waits } = await store.loadUtilization(0, 10_000);
+  expect(waits).toEqual([
+    { fromMs: 1_000, toMs: 5_000 },
+    { fromMs: 6_000, toMs: 7_000 },
+  ]);
+});
