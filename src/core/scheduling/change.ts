@@ -11,11 +11,12 @@ import {
 import {
   type AdmissionPolicy,
   longestMs,
+  noTime,
   whyBadTexts,
   whyTooLarge,
-  whyUntimely,
 } from "../submission/admission.js";
 import { whyBadTerms } from "../submission/terms.js";
+import { noticeWithin } from "../submission/time-limit.js";
 
 /** The environment may be large, and never changes. */
 type Described = Omit<Submission, "environment">;
@@ -38,13 +39,14 @@ export function changedSubmission(
     ...others,
     name: change.name ?? submission.name,
     timeLimitMs,
+    notice: noticeWithin(submission.notice, timeLimitMs),
     schedule: changedSchedule(schedule, change),
     ...(comment !== "" && { comment }),
   };
   const problem =
     whyNoThrottle(submission, change) ??
     (change.timeLimitMs === undefined ? null : whyTooLarge(changed, null, policy)) ??
-    whyUntimely(changed) ??
+    (timeLimitMs < 1 ? noTime : null) ??
     whyBadTexts({ ...changed, environment: {} }) ??
     whyBadTerms(changed, nowMs, policy);
   if (problem !== null) throw new GleanerError("BAD_REQUEST", problem);

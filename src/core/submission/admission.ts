@@ -18,8 +18,8 @@ import type { ResourceRequest } from "../../model/resources.js";
 import { digestOf } from "./digest.js";
 import { entryCountOf, taskCountOf } from "./new-tasks.js";
 import { outputPath } from "./output-paths.js";
-import { spanText } from "./span.js";
 import { type TermsPolicy, whyBadTerms } from "./terms.js";
+import { noticeWithin, spanText } from "./time-limit.js";
 import { mostOf } from "./user-share.js";
 
 /** Linux's PATH_MAX without the terminating zero. */
@@ -31,8 +31,6 @@ const maxArgumentBytes = 1024 * 1024;
 const maxVariables = 10_000;
 /** The format that daemon/auth/tokens.ts produces. */
 const longestCheckpointName = `.gleaner-checkpoint-4294967295-${"f".repeat(16)}`;
-/** The default of sbatch's --signal. */
-const defaultLeadMs = 60_000;
 /** No site has longer user or node names. */
 const longestName = 64;
 
@@ -95,7 +93,7 @@ export function admit(
     }),
     memoryMb,
     timeLimitMs,
-    notice: notice === null ? null : { ...notice, leadMs: leadOf(notice.leadMs, timeLimitMs) },
+    notice: noticeWithin(notice, timeLimitMs),
   };
   requireRunnable(uid, policy);
   const problem =
@@ -153,10 +151,6 @@ export const longestMs = ({
 }: Pick<AdmissionPolicy, "maxTimeLimitMs" | "longestInPilotMs">): number =>
   Math.min(maxTimeLimitMs, longestInPilotMs ?? maxTimeLimitMs);
 
-/** If the user gave no lead time, the notice comes at half of a short time limit. */
-const leadOf = (asked: number | null, timeLimitMs: number): number =>
-  asked ?? Math.min(defaultLeadMs, Math.floor(timeLimitMs / 2));
-
 /** Why no node could ever run it, as a sentence; null if one could. */
 export function whyTooLarge(
   submission: ResourceRequest & { readonly timeLimitMs: number },
@@ -184,8 +178,7 @@ function whyMalformed(submission: Submission, policy: AdmissionPolicy): string |
   const { command, environment, arrayTasks } = submission;
   if (submission.cores < 1) return "a function needs at least 1 core: set -c to 1 or more";
   if (submission.memoryMb < 1) return "a function needs at least 1 MB: set --mem to 1M or more";
-  const untimely = whyUntimely(submission);
-  if (untimely !== null) return untimely;
+  if (submission.timeLimitMs < 1) return noTime;
   if (!submission.workingDirectory.startsWith("/"))
     return `the working directory ${submission.workingDirectory} is not absolute: set -D to a path that starts with /`;
   if (command.kind === "script") {
@@ -209,15 +202,7 @@ function whyMalformed(submission: Submission, policy: AdmissionPolicy): string |
   return whyBadTexts(submission) ?? whyBadArray(arrayTasks, policy.maxArrayTasks);
 }
 
-export function whyUntimely({
-  notice,
-  timeLimitMs,
-}: Pick<Submission, "notice" | "timeLimitMs">): string | null {
-  if (timeLimitMs < 1) return "the time limit must be above zero: set -t to 1 or more";
-  if (notice != null && notice.leadMs >= timeLimitMs)
-    return `a notice ${notice.leadMs} ms before a time limit of ${timeLimitMs} ms would precede the start: set a shorter --signal time or a longer -t`;
-  return null;
-}
+export const noTime = "the time limit must be above zero: set -t to 1 or more";
 
 /** Names, paths, arguments and variables. */
 export const whyBadTexts = (submission: Submission): string | null =>

@@ -2,7 +2,7 @@
 
 import { type Submission, unlimitedMs } from "../../model/invocation.js";
 import type { AdmissionPolicy, AskedSubmission } from "./admission.js";
-import { spanText } from "./span.js";
+import { spanText } from "./time-limit.js";
 
 export function notesOn(
   asked: AskedSubmission,

@@ -91,7 +91,9 @@ export const notice = z.strictObject({
 });
 
 export const requestedNotice = notice.extend({
-  leadMs: count.nullable().describe("If null, 60 s, or half of a shorter time limit"),
+  leadMs: count
+    .nullable()
+    .describe("If null, 60 s; at half of a time limit that is no longer than this"),
 });
 
 export const taskRange = z

@@ -93,6 +93,17 @@ describe("admission", () => {
     expect(refusal(change)).toBeNull();
   });
 
+  test("gives a notice at half of a time limit that is no longer than its lead time", () => {
+    const notice = { signal: 10, mainOnly: true };
+    const leadOf = (leadMs: number | null, timeLimitMs: number) =>
+      admit({ ...asked, notice: { ...notice, leadMs }, timeLimitMs }, 1_000, noLoad, null, rules)
+        .notice;
+    expect(leadOf(59_999, 60_000)).toEqual({ ...notice, leadMs: 59_999 });
+    expect(leadOf(60_000, 60_000)).toEqual({ ...notice, leadMs: 30_000 });
+    expect(leadOf(900_000, 60_000)).toEqual({ ...notice, leadMs: 30_000 });
+    expect(leadOf(null, 60_000)).toEqual({ ...notice, leadMs: 30_000 });
+  });
+
   test("refuses GPUs and time limits that pilots do not have, and gives no default that is longer", () => {
     const inPilots = { ...rules, longestInPilotMs: 45_000, defaultTimeLimitMs: 45_000 };
     expect(admit(asked, 1_000, noLoad, largest, inPilots).timeLimitMs).toBe(45_000);

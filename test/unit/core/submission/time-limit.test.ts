@@ -2,7 +2,7 @@
 
 import { expect, test } from "@jest/globals";
 import { parseTimeLimit } from "../../../../src/cli/values.js";
-import { spanText } from "../../../../src/core/submission/span.js";
+import { spanText } from "../../../../src/core/submission/time-limit.js";
 
 test.each([
   [1_000, "0:00:01"],
