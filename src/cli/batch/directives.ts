@@ -35,7 +35,7 @@ export function readDirectives(
   let lineNumber = 0;
   for (const line of headLines(script)) {
     lineNumber++;
-    const match = /^#(GLEAN(?=\s|$)|SBATCH|SLURM)(.*)$/s.exec(line);
+    const match = /^#(GLEAN(?=[ \t]|$)|SBATCH|SLURM)(.*)$/s.exec(line);
     if (match === null) {
       const other = /^#(PBS|BSUB)\s/.exec(line)?.[1];
       if (other !== undefined)
@@ -74,17 +74,20 @@ function* headLines(script: string): Generator<string> {
     const newline = script.indexOf("\n", start);
     const end = newline < 0 ? script.length : newline;
     const line = script.slice(start, end);
-    const first = line.trimStart()[0];
-    if (first !== undefined && first !== "#") return;
+    if (!/^[ \t\v\f\r]*(#|$)/.test(line)) return;
     yield line;
     start = end + 1;
   }
 }
 
+/** C's; a no-break space, which browsers and word processors leave, belongs to a word. */
+const isBlank = (character: string): boolean => " \t\n\v\f\r".includes(character);
+
 /**
  * Splits as sbatch does: a shell's quotes and no expansion, but a backslash escapes within both
  * kinds of quotes, escapes no space outside of them, and an unquoted `#` starts a comment anywhere.
- * null: a quote is not closed.
+ * The line ends at its first empty word, as `""` or the backslash of a line that a shell would
+ * continue. null: a quote is not closed.
  */
 export function splitWords(text: string): string[] | null {
   const words: string[] = [];
@@ -92,13 +95,14 @@ export function splitWords(text: string): string[] | null {
   let quote: string | null = null;
   for (let index = 0; index < text.length; index++) {
     const each = text[index]!;
-    if (quote === null && /\s/.test(each)) {
+    if (quote === null && isBlank(each)) {
+      if (word === "") return words;
       if (word !== null) words.push(word);
       word = null;
-    } else if (each === "\\" && index + 1 < text.length) {
-      const escaped = text[index + 1]!;
+    } else if (each === "\\") {
+      const escaped = text[index + 1] ?? " ";
       word ??= "";
-      if (quote === null && /\s/.test(escaped)) continue;
+      if (quote === null && isBlank(escaped)) continue;
       word += escaped;
       index++;
     } else if (each === quote) quote = null;
@@ -109,6 +113,6 @@ export function splitWords(text: string): string[] | null {
     else word = (word ?? "") + each;
   }
   if (quote !== null) return null;
-  if (word !== null) words.push(word);
+  if (word !== null && word !== "") words.push(word);
   return words;
 }

@@ -109,6 +109,7 @@ const runnable = String.raw`
 -c 3 | >cat <<EOF | >#SBATCH --nodes=5 | >EOF
 -c 3 | >export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK | >srun -n 1 true
 --time=5 | >#DW jobdw capacity=1GB | >#BB create_persistent | >#$ -pe smp 4 | -c 2
+-J continued \ | -n 2 \ | --mem=1G\ | --time=5
 --array=1-3 | >FILE=$(sed -n "$SLURM_ARRAY_TASK_ID"p list) | >python run.py "$FILE"
 --nodes=1 | >: "a colon command" | --mem=lots
 `;

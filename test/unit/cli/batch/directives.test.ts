@@ -60,6 +60,7 @@ describe("the reader", () => {
 
   test.each([
     ["#SBATCH --mem", "job.sh:2: #SBATCH --mem: missing value: write it after the option"],
+    ["#SBATCH\u00a0--mem=1G", /job\.sh:2: #SBATCH \u00a0--mem=1G: not an option/],
     ["#SBATCH job.sh", /job\.sh:2: #SBATCH job\.sh: not an option/],
     ["#SBATCH -J 'x", "job.sh:2: #SBATCH: unclosed quote: close it"],
     ["#SBATCH --wait=5", /^job\.sh:2: #SBATCH --wait: the option takes no value/],
@@ -90,6 +91,11 @@ describe("the reader", () => {
     ['"a\\ b"', ["a b"]],
     ["a\\\\b", ["a\\b"]],
     ['a\\"b', ['a"b']],
+    ["a \\", ["a"]],
+    ["a\\", ["a"]],
+    ["a \\ b", ["a"]],
+    ['a "" b', ["a"]],
+    ["a\u00a0b\u2003c", ["a\u00a0b\u2003c"]],
   ])("splits %s as sbatch does", (text, words) => expect(splitWords(text)).toEqual(words));
 
   test("reads quoted words back unchanged", () => {
