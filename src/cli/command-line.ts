@@ -9,8 +9,12 @@ import type { Given } from "./batch/settle.js";
 export const flags = (name: string, short: string | null, metavar: string | null): string =>
   `${short === null ? "" : `-${short}, `}--${name}${metavar === null ? "" : ` <${metavar}>`}`;
 
-/** Commander would take the script's name, or the command, as the value of --exclusive. */
-export const isRegistered = ({ name }: OptionShape): boolean => name !== "exclusive";
+/** Commander would take the script's name, or the command, as the value that may be omitted. */
+export const isRegistered = ({
+  takes,
+  metavar,
+}: OptionShape & { readonly metavar: string | null }): boolean =>
+  takes !== "optionalValue" || metavar === null;
 
 /**
  * Those that commander has found, then those of the words from the first unknown option on; with

@@ -1,7 +1,8 @@
 // Reads the script of a submission up to a maximum size and refuses what sbatch refuses.
 
 import { isUtf8 } from "node:buffer";
-import { closeSync, fstatSync, openSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { maxScriptBytes } from "../../sdk/index.js";
 import { readAtMost } from "../bounded-read.js";
@@ -15,6 +16,13 @@ export const scriptFromInput = (): string | null => inputRead;
 
 const bad = (sentence: string, cause?: unknown): GleanerError =>
   new GleanerError("BAD_REQUEST", sentence, { cause });
+
+/** As sbatch does, takes a script from a folder of PATH if there is none with its name here. */
+export function findScript(path: string, { PATH = "" }: NodeJS.ProcessEnv): string {
+  if (path.includes("/") || existsSync(path)) return path;
+  const places = PATH.split(delimiter).map((folder) => join(folder, path));
+  return places.find((place) => existsSync(place)) ?? path;
+}
 
 /** Reads and checks a file, or standard input for `null`; `shown` names it in error messages. */
 export function readScript(path: string | null, shown: string): string {

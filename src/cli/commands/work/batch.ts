@@ -12,7 +12,7 @@ import { sbatchOptions } from "../../batch/options/sbatch-options.js";
 import { termsOf } from "../../batch/options/term-options.js";
 import { knownOptions, readSettings } from "../../batch/read.js";
 import { tellRefusal } from "../../batch/refusals.js";
-import { readScript } from "../../batch/script.js";
+import { findScript, readScript } from "../../batch/script.js";
 import type { Given, Settled } from "../../batch/settle.js";
 import { readShell } from "../../batch/shell.js";
 import { sizesOf } from "../../batch/sizes.js";
@@ -23,7 +23,8 @@ import { complain, print } from "../../output.js";
 const examples = `
 The command line overrides the script's #GLEAN lines, which override the variables of sbatch
 (GLEAN_TIMELIMIT, SBATCH_TIMELIMIT), which override its #SBATCH lines.
-Without a script it is read from standard input.
+--exclusive[=WHAT] and --propagate[=LIMITS] take their value behind = alone.
+Without a script it is read from standard input; one that is not here is looked for in PATH.
 
 Examples:
   glean batch job.sh input.dat           the words after the script are its arguments
@@ -81,7 +82,8 @@ async function batch(
   const wrapped =
     line.find(({ option }) => option === "wrap")?.value ??
     (command.getOptionValue("wrap") as string | undefined);
-  const { body, shown, name } = scriptOf(path, wrapped, command.name(), context.environment);
+  const file = isFile(path) ? findScript(path, context.environment) : path;
+  const { body, shown, name } = scriptOf(file, wrapped, command.name(), context.environment);
   const options = line.filter(({ option }) => option !== "wrap");
   const { settings, notes, variables } = await settingsOf(context, body, shown, options);
   // As for sbatch, in a script it has no effect.
@@ -94,7 +96,7 @@ async function batch(
     body,
     args,
     await environmentOf(settings.exported, context.environment),
-    isFile(path) ? resolve(path) : null,
+    isFile(file) ? resolve(file) : null,
   );
   const answer = await client.submit(request);
   if (!isQuiet) for (const note of answer.notes ?? []) complain(`note: ${note}`);

@@ -1,5 +1,6 @@
 // `glean batch` as its users meet it: what is submitted, what is refused, and waiting for the end.
 
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { expectSentence, gleanWorld, invocation, listOf, refusal } from "../../../support/glean.js";
@@ -72,6 +73,20 @@ describe("batch", () => {
     world.requests.length = 0;
     await glean("batch", "--exclusive=user", "-C", "", script);
     expect(world.submitted()).not.toHaveProperty("where");
+  });
+
+  test("takes no script for the value of an option, and looks for one in PATH", async () => {
+    mkdirSync(join(world.home, "bin"));
+    writeFileSync(join(world.home, "bin", "found.sh"), "#!/bin/sh\nfound\n");
+    world.environment.PATH = `${world.environment.PATH}:${join(world.home, "bin")}`;
+    expect(await glean("batch", "--propagate", "found.sh", "argument")).toMatchObject({
+      status: 0,
+    });
+    expect(world.submitted()).toMatchObject({
+      name: "found.sh",
+      command: { body: "#!/bin/sh\nfound\n", args: ["argument"] },
+      scriptPath: join(world.home, "bin", "found.sh"),
+    });
   });
 
   test("is silent with -Q, but not if only the script has it", async () => {
