@@ -25,6 +25,7 @@ export const bundles = {
   gleanerd: { entry: "src/daemon/main.ts", minify: false },
   "glean-executor": { entry: "src/executor/main.ts", minify: false },
   "glean-runtime-node": { entry: "src/runtimes/node/main.ts", minify: false, imports: true },
+  "program-helper": { entry: "src/processes/helper.ts", minify: false },
   "store-worker": { entry: "src/store/sqlite/worker.ts", minify: false },
 };
 
@@ -71,7 +72,7 @@ const quick = {
 
 /** Runs first in programs that hold secrets of others. */
 const guard = readFileSync(join(here, "guard.cjs"), "utf8");
-const guarded = ["gleanerd", "glean-executor"];
+const guarded = ["gleanerd", "program-helper", "glean-executor"];
 
 /**
  * Expressions for a CommonJS module's location; the CLI does not need it, and would wait 0.5 ms for

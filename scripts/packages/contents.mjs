@@ -73,7 +73,7 @@ export const packages = [
 function fillController(tree, build) {
   const from = (path) => join(build.root, path);
   addCli(tree, build, controllerFolder);
-  for (const name of ["gleanerd.cjs", "store-worker.cjs"])
+  for (const name of ["gleanerd.cjs", "program-helper.cjs", "store-worker.cjs"])
     tree.copy(from(`dist/${name}`), `${controllerFolder}/${name}`);
   tree.copyStripped(from("dist/glean-acceptor"), `${controllerFolder}/glean-acceptor`);
   tree.copyFolder(from("dist/migrations"), `${controllerFolder}/migrations`);

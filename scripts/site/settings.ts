@@ -116,7 +116,13 @@ const daemonPackages = ["better-sqlite3", "ssh2"];
 export function installDaemonFor(account: Account, files: SiteFiles): string {
   const folder = join(files.home, "daemon");
   mkdirSync(folder, { mode: 0o755 });
-  for (const name of ["gleanerd.cjs", "store-worker.cjs", "glean-acceptor", "migrations"])
+  for (const name of [
+    "gleanerd.cjs",
+    "program-helper.cjs",
+    "store-worker.cjs",
+    "glean-acceptor",
+    "migrations",
+  ])
     cpSync(join(dist, name), join(folder, name), { recursive: true });
   const copied = new Set<string>();
   for (const name of daemonPackages) copyPackage(name, join(folder, "node_modules"), copied);

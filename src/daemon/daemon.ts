@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import type { Config } from "../config.js";
 import type { Store } from "../core/ports/store.js";
 import { GleanerError, messageOf } from "../model/errors.js";
+import { ProgramRunner } from "../processes/runner.js";
 import { openStore } from "../store/sqlite/open.js";
 import { Acceptor } from "./api/server/acceptor.js";
 import { maxConnections } from "./api/server/connections.js";
@@ -36,6 +37,8 @@ export interface DaemonOptions {
   readonly storeWorkerFile: string;
   /** glean-acceptor. */
   readonly acceptorFile: string;
+  /** The bundled helper that starts programs. */
+  readonly helperFile: string;
   readonly log: Logger;
 }
 
@@ -48,7 +51,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   requireOwnName(config.munge.daemonUser);
   prepareDirectory(config.stateDirectory);
   prepareDirectory(config.logDirectory);
-  const adapters = adaptersOf(config);
+  const programs = new ProgramRunner(options.helperFile, (sentence) => log.warn(sentence));
+  const adapters = adaptersOf(config, programs.run);
   const { tls = null } = adapters;
   const store = await openStore(
     databaseOf(config),
@@ -61,7 +65,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await freePort("listen.executorPort", host, executorPort);
   const executorServer = await listenForExecutors(config, parts, tls, log);
   const wakeSocket = await listenForWakes(host, executorPort, wakesFor(parts));
-  const api = await apiServer(options, store, parts, tls);
+  const api = await apiServer({ ...options, runProgram: programs.run }, store, parts, tls);
   await freePort("listen.apiPort", host, apiPort);
   await listenForClients(api, config);
   const acceptor = new Acceptor(options.acceptorFile, log);
@@ -89,6 +93,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       Promise.all([parts.recorder.flush(), parts.learning.save()]),
     );
     await inTime(log, "the database", store.close());
+    programs.close();
     log.info("gleanerd has stopped");
   };
   const stopAll = async (): Promise<void> => {

@@ -47,12 +47,13 @@ async function main(): Promise<void> {
     return;
   }
   const log = pino({ name: "gleanerd", level: config.logLevel });
-  const folder = dirname(process.argv[1]!);
+  const beside = (name: string) => join(dirname(process.argv[1]!), name);
   const daemon = await startDaemon({
     config,
     version: GLEANER_VERSION,
-    storeWorkerFile: join(folder, "store-worker.cjs"),
-    acceptorFile: join(folder, "glean-acceptor"),
+    storeWorkerFile: beside("store-worker.cjs"),
+    acceptorFile: beside("glean-acceptor"),
+    helperFile: beside("program-helper.cjs"),
     log,
   });
   // SIGTERM means a restart: the next daemon adopts the executors. Ctrl-C leaves nothing running.

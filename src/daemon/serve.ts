@@ -9,6 +9,7 @@ import { wholeNodeOf } from "../core/capacity/largest-node.js";
 import type { Store } from "../core/ports/store.js";
 import type { Where } from "../model/invocation.js";
 import type { ResourceRequest } from "../model/resources.js";
+import type { RunProgram } from "../processes/run.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api/limits.js";
 import { authorityHandlers } from "./api/authority.js";
 import { billingHandlers } from "./api/billing.js";
@@ -46,10 +47,11 @@ export interface ApiOptions {
   readonly config: Config;
   readonly version: string;
   readonly log: Logger;
+  readonly runProgram: RunProgram;
 }
 
 export async function apiServer(
-  { config, version, log }: ApiOptions,
+  { config, version, log, runProgram }: ApiOptions,
   store: Store,
   parts: Parts,
   tls: TlsFiles | null,
@@ -59,7 +61,7 @@ export async function apiServer(
   const server = createServer({
     tls,
     secrets: parts.secrets,
-    munge: new MungeAuthenticator(config.munge.socket),
+    munge: new MungeAuthenticator(config.munge.socket, runProgram),
     operators: config.access.operators,
     tokenMs: config.access.tokenMs,
     epochs,
@@ -68,7 +70,8 @@ export async function apiServer(
   });
   server.addHook("onClose", async () => audit.close());
   const { binDirectory } = config.slurm;
-  const accounts = new Accounts(binDirectory === null ? undefined : join(binDirectory, "sacctmgr"));
+  const sacctmgr = binDirectory === null ? undefined : join(binDirectory, "sacctmgr");
+  const accounts = new Accounts(sacctmgr, runProgram);
   const access = new Access(accounts, config.access);
   const admission = admissionOf(config);
   const largestNode = (where?: Where) => parts.capacity.largestNode(where);

@@ -1,9 +1,9 @@
 // Runs a Slurm or munge program for a launcher: no shell, its own environment, bounded time and
 // output.
 
-import { spawn } from "node:child_process";
 import { complaintOf } from "../core/explain/slurm-complaints.js";
 import { GleanerError } from "../model/errors.js";
+import { asBuffer, type RunProgram } from "../processes/run.js";
 
 /** Enough for the sealed launch of a node with many jobs; Slurm's answers are short. */
 const maxOutputBytes = 2 * 1024 * 1024;
@@ -13,6 +13,7 @@ export interface RunOptions {
   /** The program's environment, in addition to PATH and the locale. */
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  readonly runProgram: RunProgram;
 }
 
 export interface RunResult {
@@ -26,40 +27,38 @@ export interface RunResult {
  * Resolves when the program ends, whatever its status; rejects with LAUNCH if it cannot run or is
  * late.
  */
-export function run(
+export async function run(
   program: string,
   args: readonly string[],
   input: string,
-  { environment, timeoutMs }: RunOptions,
+  { environment, timeoutMs, runProgram }: RunOptions,
 ): Promise<RunResult> {
-  return new Promise((resolve, reject) => {
-    const PATH = process.env.PATH ?? "/usr/bin:/bin";
-    const child = spawn(program, args, {
-      env: { PATH, LC_ALL: "C", TZ: "UTC", ...environment },
-      timeout: timeoutMs,
-      killSignal: "SIGKILL",
-      stdio: "pipe",
-    });
-    let stdout = "";
-    let errors = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text;
-      if (stdout.length > maxOutputBytes) child.kill("SIGKILL");
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      errors = (errors + text).slice(0, maxErrorBytes);
-    });
-    const fail = (what: string, cause?: unknown) =>
-      reject(new GleanerError("LAUNCH", `${program} ${what}`, { cause }));
-    child.on("error", (cause) =>
-      fail(`cannot be run (${cause.message}): check that it is installed`, cause),
-    );
-    child.on("close", (exitCode, signal) => {
-      if (exitCode === null) fail(`did not answer within ${timeoutMs} ms (${signal})`);
-      else resolve({ exitCode, stdout, complaint: complaintOf(errors) });
-    });
-    // A program that ends before it has read its input prints the reason.
-    child.stdin.on("error", () => {});
-    child.stdin.end(input);
+  const PATH = process.env.PATH ?? "/usr/bin:/bin";
+  const end = await runProgram({
+    program,
+    args,
+    environment: { PATH, LC_ALL: "C", TZ: "UTC", ...environment },
+    input,
+    timeoutMs,
+    maxOutputBytes,
+    maxErrorBytes,
   });
+  switch (end.how) {
+    case "exited":
+      return {
+        exitCode: end.exitCode,
+        stdout: asBuffer(end.stdout).toString("utf8"),
+        complaint: complaintOf(asBuffer(end.stderr).toString("utf8")),
+      };
+    case "late":
+      throw failure(`${program} did not answer within ${timeoutMs} ms`);
+    case "tooMuch":
+      throw failure(`${program} wrote more than ${maxOutputBytes} bytes`);
+    case "killed":
+      throw failure(`${program} was killed by ${end.signal}`);
+    case "notStarted":
+      throw failure(`${program} cannot be run (${end.reason}): check that it is installed`);
+  }
 }
+
+const failure = (sentence: string) => new GleanerError("LAUNCH", sentence);

@@ -5,6 +5,7 @@ import { whatToCheck } from "../core/explain/slurm-complaints.js";
 import type { Launcher, LaunchSize, ProcessState } from "../core/ports/launcher.js";
 import { assert, GleanerError } from "../model/errors.js";
 import type { ExecutorId, NodeName } from "../model/ids.js";
+import type { RunProgram } from "../processes/run.js";
 import { type RunResult, run } from "./command.js";
 import { noDebugger, requireNodeName, requirePlainPath } from "./names.js";
 import { seal } from "./seal.js";
@@ -20,6 +21,7 @@ export interface PilotLauncherOptions {
   readonly slurmConf: string | null;
   readonly binDirectory: string | null;
   readonly commandTimeoutMs: number;
+  readonly runProgram: RunProgram;
   /** The socket of munged, here and on the nodes; null for munge's default. */
   readonly mungeSocket: string | null;
   /** The user of the jobs. */
@@ -176,12 +178,13 @@ class PilotLauncher implements Launcher {
   }
 
   private slurm(program: string, args: readonly string[], input: string): Promise<RunResult> {
-    const { slurmConf, binDirectory, commandTimeoutMs } = this.options;
+    const { slurmConf, binDirectory, commandTimeoutMs, runProgram } = this.options;
     this.commands += 1;
     const conf = slurmConf ?? process.env.SLURM_CONF;
     return run(binDirectory === null ? program : `${binDirectory}/${program}`, args, input, {
       environment: conf === undefined ? {} : { SLURM_CONF: conf },
       timeoutMs: commandTimeoutMs,
+      runProgram,
     });
   }
 }

@@ -8,6 +8,7 @@ import type { JobId } from "../model/ids.js";
 import type { Job } from "../model/slurm/job.js";
 import type { JobShare } from "../model/slurm/job-share.js";
 import type { ClusterFacts, Partition, Reservation, Snapshot } from "../model/slurm/snapshot.js";
+import type { RunProgram } from "../processes/run.js";
 import { type CommandResult, runCommand } from "./command.js";
 import { readFacts } from "./facts.js";
 import { maxUnreadable } from "./fields.js";
@@ -24,6 +25,7 @@ export interface SlurmClusterOptions {
   /** The folder of squeue and scontrol; if null, they are found in PATH. */
   readonly binDirectory: string | null;
   readonly commandTimeoutMs: number;
+  readonly runProgram: RunProgram;
   readonly now: () => number;
   /** Partitions whose exclusive jobs leave the idle rest of their nodes to functions. */
   readonly exclusivePartitions: readonly string[];
@@ -170,8 +172,8 @@ class SlurmCluster implements Cluster {
   ): Promise<CommandResult> {
     this.commands += 1;
     this.rpcs += rpcsOf[what];
-    const { slurmConf, binDirectory, commandTimeoutMs } = this.options;
-    const options = { slurmConf, binDirectory, timeoutMs: commandTimeoutMs, input };
+    const { commandTimeoutMs, ...common } = this.options;
+    const options = { ...common, timeoutMs: commandTimeoutMs, input };
     return runCommand(program, args, environment, options);
   }
 }

@@ -9,6 +9,7 @@ import { until } from "../../scripts/cluster/until.js";
 import { nowMs } from "../../src/clock.js";
 import type { Cluster as ClusterPort } from "../../src/core/ports/cluster.js";
 import type { Snapshot } from "../../src/model/slurm/snapshot.js";
+import { runAsChild } from "../../src/processes/run.js";
 import { createSlurmCluster } from "../../src/slurm/cluster.js";
 
 /** Slurm schedules when it likes, and machines are busy: no test here is about speed. */
@@ -36,6 +37,7 @@ const portWith = (commandTimeoutMs: number) =>
     slurmConf: slurm.slurmConf,
     binDirectory: null,
     commandTimeoutMs,
+    runProgram: runAsChild,
     now: nowMs,
   });
 

@@ -14,6 +14,7 @@ import type { Executor } from "../../../src/model/capacity/executor.js";
 import type { Plan } from "../../../src/model/capacity/plan.js";
 import { executorId } from "../../../src/model/ids.js";
 import type { Snapshot } from "../../../src/model/slurm/snapshot.js";
+import { runAsChild } from "../../../src/processes/run.js";
 import { createSlurmCluster } from "../../../src/slurm/cluster.js";
 import { cpuMsOf, median, preciseMs } from "../lib/figures.js";
 
@@ -54,6 +55,7 @@ const clusterIn = (binDirectory: string | null) =>
     slurmConf: null,
     binDirectory,
     commandTimeoutMs: rareMs,
+    runProgram: runAsChild,
     exclusivePartitions: [],
     now: () => clockMs,
   });

@@ -1,9 +1,9 @@
 // Identifies clients: decodes each munge credential once; later requests carry a short-lived token.
 
-import { spawn } from "node:child_process";
 import { GleanerError } from "../../model/errors.js";
 import type { Identity } from "../../model/invocation.js";
 import { labelOf } from "../../model/user.js";
+import { asBuffer, type RunProgram, runAsChild } from "../../processes/run.js";
 import { readUnmunge, readUnmungeError, rejectionKeys } from "../../wire/munge/unmunge.js";
 
 /** A munge credential has ~150 characters without a payload, ~350 with ours. */
@@ -11,6 +11,7 @@ const maxCredentialCharacters = 4_096;
 /** munged answers within a millisecond; a hung one must not delay requests. */
 const unmungeTimeoutMs = 5_000;
 const maxOutputBytes = 16_384;
+const maxErrorBytes = 500;
 
 /** What munge vouches for: the credential's author and payload. */
 export interface Vouched {
@@ -19,7 +20,10 @@ export interface Vouched {
 }
 
 export class MungeAuthenticator {
-  constructor(private readonly socket: string | null) {}
+  constructor(
+    private readonly socket: string | null,
+    private readonly runProgram: RunProgram = runAsChild,
+  ) {}
 
   /** Throws NOT_IDENTIFIED with munge's own reason. */
   async identify(credential: string): Promise<Vouched> {
@@ -28,7 +32,7 @@ export class MungeAuthenticator {
         "NOT_IDENTIFIED",
         "the request contains no munge credential: create one with munge",
       );
-    const output = await runUnmunge(this.socket, credential);
+    const output = await runUnmunge(this.socket, credential, this.runProgram);
     return parseUnmunge(output);
   }
 }
@@ -50,38 +54,32 @@ export function parseUnmunge(output: string): Vouched {
   return { identity, payload };
 }
 
-function runUnmunge(socket: string | null, credential: string): Promise<string> {
+async function runUnmunge(
+  socket: string | null,
+  credential: string,
+  runProgram: RunProgram,
+): Promise<string> {
   const args = [
     `--keys=${rejectionKeys},UID,GID`,
     ...(socket === null ? [] : [`--socket=${socket}`]),
   ];
-  return new Promise((resolve, reject) => {
-    const child = spawn("unmunge", args, {
-      timeout: unmungeTimeoutMs,
-      killSignal: "SIGKILL",
-      stdio: "pipe",
-    });
-    let output = "";
-    let errors = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      if (output.length > maxOutputBytes) child.kill("SIGKILL");
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      errors = (errors + text).slice(0, 500);
-    });
-    child.on("error", (cause) =>
-      reject(new GleanerError("UNREACHABLE", `cannot run unmunge: ${cause.message}`, { cause })),
-    );
-    // It exits with munge's status, which the output names too, unless the credential could not be
-    // read.
-    child.on("close", (exitCode) => {
-      if (output.includes("STATUS:")) resolve(output);
-      else reject(withoutStatus(exitCode, errors));
-    });
-    child.stdin.on("error", () => {}); // a child that died reports the reason on close
-    child.stdin.end(credential);
+  const end = await runProgram({
+    program: "unmunge",
+    args,
+    environment: null,
+    input: credential,
+    timeoutMs: unmungeTimeoutMs,
+    maxOutputBytes,
+    maxErrorBytes,
   });
+  if (end.how === "notStarted")
+    throw new GleanerError("UNREACHABLE", `cannot run unmunge: ${end.reason}`);
+  if (end.how !== "exited") throw withoutStatus(null, "");
+  // It exits with munge's status, which the output names too, unless the credential could not be
+  // read.
+  const output = asBuffer(end.stdout).toString("utf8");
+  if (output.includes("STATUS:")) return output;
+  throw withoutStatus(end.exitCode, asBuffer(end.stderr).toString("utf8"));
 }
 
 function withoutStatus(exitCode: number | null, said: string): GleanerError {

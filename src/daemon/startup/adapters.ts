@@ -13,6 +13,7 @@ import { createLocalLauncher } from "../../launch/local.js";
 import { createPilotLauncher } from "../../launch/pilot.js";
 import { type Bundle, loadBundle } from "../../launch/ssh/bundle.js";
 import { createSshLauncher } from "../../launch/ssh/launcher.js";
+import type { RunProgram } from "../../processes/run.js";
 import { createSlurmCluster } from "../../slurm/cluster.js";
 import { createBlobFiles } from "../../store/blobs/blob-files.js";
 import { loadTls, type TlsFiles } from "../auth/tls.js";
@@ -47,12 +48,12 @@ export const databaseOf = ({ stateDirectory }: Config): string =>
 /**
  * The real ones, as configured. Throws CONFIG if the key file or an adapter's files are invalid.
  */
-export function adaptersOf(config: Config): Adapters {
+export function adaptersOf(config: Config, runProgram: RunProgram): Adapters {
   const bundle = bundleOf(config);
   const secrets = Secrets.load(join(config.stateDirectory, "key"), databaseOf(config));
   return {
-    cluster: createCluster(config),
-    launcher: createLauncher(config, bundle, secrets),
+    cluster: createCluster(config, runProgram),
+    launcher: createLauncher(config, bundle, secrets, runProgram),
     blobFiles: createBlobFiles(join(config.stateDirectory, "blobs")),
     brought: bundle?.programs,
     tls: loadTls(config.listen.tls),
@@ -67,7 +68,7 @@ export function pilotMarkOf({ placement }: Config, secrets: Secrets): PilotMark 
   return { user: userInfo().username, partition, instance: secrets.instance() };
 }
 
-function createCluster({ slurm, placement }: Config) {
+function createCluster({ slurm, placement }: Config, runProgram: RunProgram) {
   const { conf, binDirectory, commandTimeoutMs } = slurm;
   const { exclusivePartitions } = placement;
   return createSlurmCluster({
@@ -75,6 +76,7 @@ function createCluster({ slurm, placement }: Config) {
     binDirectory,
     commandTimeoutMs,
     exclusivePartitions,
+    runProgram,
     now: nowMs,
   });
 }
@@ -86,19 +88,24 @@ function bundleOf({ placement, programs }: Config): Bundle | null {
   return loadBundle({ ...programs, directory: ssh.directory });
 }
 
-function createLauncher(config: Config, bundle: Bundle | null, secrets: Secrets): Launcher {
+function createLauncher(
+  config: Config,
+  bundle: Bundle | null,
+  secrets: Secrets,
+  runProgram: RunProgram,
+): Launcher {
   const { programs, runDirectory, logDirectory, placement } = config;
   const { node } = programs;
   const executorProgram = bundle?.programs.executor ?? programs.executor;
   const common = { node, executorProgram, runDirectory, logDirectory };
   if (placement.launcher === "local") return createLocalLauncher(common);
-  if (placement.launcher === "pilot") return pilotLauncherOf(config, secrets);
+  if (placement.launcher === "pilot") return pilotLauncherOf(config, secrets, runProgram);
   const { ssh } = placement;
   const nodeOnNode = ssh.executor === "binary" ? null : node;
   return createSshLauncher({ ...common, ...ssh, node: nodeOnNode, bundle });
 }
 
-function pilotLauncherOf(config: Config, secrets: Secrets): Launcher {
+function pilotLauncherOf(config: Config, secrets: Secrets, runProgram: RunProgram): Launcher {
   const { programs, logDirectory, placement, slurm, munge } = config;
   const { account, qos, pendingMs } = placement.pilot;
   const { instance, partition } = pilotMarkOf(config, secrets);
@@ -109,6 +116,7 @@ function pilotLauncherOf(config: Config, secrets: Secrets): Launcher {
     slurmConf: slurm.conf,
     binDirectory: slurm.binDirectory,
     commandTimeoutMs: slurm.commandTimeoutMs,
+    runProgram,
     mungeSocket: munge.socket,
     uid: process.geteuid!(),
     instance,

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { Launcher } from "../../../src/core/ports/launcher.js";
 import { createPilotLauncher } from "../../../src/launch/pilot.js";
 import { executorId, nodeName } from "../../../src/model/ids.js";
+import { runAsChild } from "../../../src/processes/run.js";
 
 const id = executorId("n1.12ab34cd");
 const n1 = nodeName("n1");
@@ -32,6 +33,7 @@ beforeEach(() => {
     slurmConf: null,
     binDirectory: folder,
     commandTimeoutMs: 30_000,
+    runProgram: runAsChild,
     mungeSocket: null,
     uid: 1_000,
     instance: "0123abcd",

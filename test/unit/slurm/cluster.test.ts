@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { Cluster } from "../../../src/core/ports/cluster.js";
+import { runAsChild } from "../../../src/processes/run.js";
 import { createSlurmCluster } from "../../../src/slurm/cluster.js";
 
 const recorded = fileURLToPath(new URL("recorded/24.11", import.meta.url));
@@ -36,6 +37,7 @@ beforeEach(() => {
     slurmConf: null,
     binDirectory: folder,
     commandTimeoutMs: 60_000,
+    runProgram: runAsChild,
     // Every look at the clock takes a millisecond, so that the order of the looks shows.
     now: () => clockMs++,
   });

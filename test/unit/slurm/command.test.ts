@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { runAsChild } from "../../../src/processes/run.js";
 import { maxOutputBytes, runCommand } from "../../../src/slurm/command.js";
 
 let folder: string;
@@ -18,6 +19,7 @@ const options = (timeoutMs = 60_000) => ({
   slurmConf: "/some/slurm.conf",
   binDirectory: folder,
   timeoutMs,
+  runProgram: runAsChild,
 });
 
 describe("runCommand", () => {

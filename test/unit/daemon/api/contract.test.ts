@@ -14,6 +14,7 @@ import { openApiText } from "../../../../src/daemon/api/openapi.js";
 import { apiServer } from "../../../../src/daemon/serve.js";
 import type { Hole, UnusableReason } from "../../../../src/model/capacity/hole.js";
 import { invocationId, jobId, nodeName } from "../../../../src/model/ids.js";
+import { runAsChild } from "../../../../src/processes/run.js";
 import { makeCredential } from "../../../../src/sdk/index.js";
 import { errorCodes, statusOf } from "../../../../src/wire/api/errors.js";
 import { linesType } from "../../../../src/wire/api/input-frames.js";
@@ -51,7 +52,12 @@ beforeAll(async () => {
     { munge: { socket: munged.socket }, access: { allowRootFunctions: true } },
     "the contract's site",
   );
-  server = await apiServer({ config, version: "1.2.3", log }, site.store, site.parts, null);
+  server = await apiServer(
+    { config, version: "1.2.3", log, runProgram: runAsChild },
+    site.store,
+    site.parts,
+    null,
+  );
   await server.listen({ host: "127.0.0.1", port: 0 });
   await fill();
 });

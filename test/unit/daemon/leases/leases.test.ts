@@ -14,6 +14,7 @@ import { parseConfig } from "../../../../src/config.js";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { apiServer } from "../../../../src/daemon/serve.js";
 import { GleanerError } from "../../../../src/model/errors.js";
+import { runAsChild } from "../../../../src/processes/run.js";
 import type { LeaseView } from "../../../../src/wire/api/types.js";
 import type { AttemptOrder } from "../../../../src/wire/messages.js";
 import { packed, writeTree } from "../../../support/bundle/bundles.js";
@@ -59,7 +60,12 @@ afterEach(async () => {
 });
 
 async function listen(): Promise<void> {
-  server = await apiServer({ config, version: "1.2.3", log }, site.store, site.parts, null);
+  server = await apiServer(
+    { config, version: "1.2.3", log, runProgram: runAsChild },
+    site.store,
+    site.parts,
+    null,
+  );
   await server.listen({ host: "127.0.0.1", port: 0 });
 }
 

@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { readPilotJob, unseal } from "../../../../src/executor/pilot/pilot.js";
 import { seal } from "../../../../src/launch/seal.js";
+import { runAsChild } from "../../../../src/processes/run.js";
 import { Munged } from "../../../support/daemon/munged.js";
 import { Programs, TestNode, until } from "../../../support/executor/executor.js";
 
@@ -47,7 +48,12 @@ describe("a sealed launch", () => {
   const { socket } = munged;
   beforeAll(() => munged.start());
   afterAll(() => munged.stop());
-  const options = { mungeSocket: socket, uid: process.geteuid!(), validMs: 60_000 };
+  const options = {
+    mungeSocket: socket,
+    uid: process.geteuid!(),
+    validMs: 60_000,
+    runProgram: runAsChild,
+  };
   const munge = (input: string, account = {}) =>
     execFileSync("munge", [`--socket=${socket}`], { input, encoding: "utf8", ...account });
 
@@ -163,7 +169,12 @@ describeAsRoot("a pilot's executor", () => {
     const munged = new Munged();
     munged.start();
     try {
-      const options = { mungeSocket: munged.socket, uid: process.geteuid!(), validMs: 60_000 };
+      const options = {
+        mungeSocket: munged.socket,
+        uid: process.geteuid!(),
+        validMs: 60_000,
+        runProgram: runAsChild,
+      };
       const sealed = await seal(`${JSON.stringify(node.spec)}\n`, options);
       const program = join(programs.folder, "glean-executor.cjs");
       const args = [program, `--munge-socket=${munged.socket}`];

@@ -16,6 +16,7 @@ import { listResults } from "../../../../../src/daemon/api/maps/results.js";
 import { apiServer } from "../../../../../src/daemon/serve.js";
 import type { Payload } from "../../../../../src/model/call.js";
 import { invocationId } from "../../../../../src/model/ids.js";
+import { runAsChild } from "../../../../../src/processes/run.js";
 import { frameOf, framesType, linesType } from "../../../../../src/wire/api/input-frames.js";
 import type { AttemptOrder } from "../../../../../src/wire/messages.js";
 import { packed, writeTree } from "../../../../support/bundle/bundles.js";
@@ -49,7 +50,7 @@ afterEach(async () => {
 
 async function serve(more: object = {}): Promise<void> {
   server = await apiServer(
-    { config: config(more), version: "1", log },
+    { config: config(more), version: "1", log, runProgram: runAsChild },
     site.store,
     site.parts,
     null,

@@ -1,0 +1,109 @@
+// Runs a program of the system to its end: no shell, bounded time and output.
+
+import { spawn } from "node:child_process";
+import { errorCodeOf, messageOf } from "../model/errors.js";
+
+export interface ProgramRun {
+  /** A path, or a name that is found in PATH. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** All of its environment; null for that of this process. */
+  readonly environment: Readonly<Record<string, string>> | null;
+  readonly input: string;
+  /** After that, its process group is killed. */
+  readonly timeoutMs: number;
+  /** Above that, its process group is killed. */
+  readonly maxOutputBytes: number;
+  /** What its standard error has beyond that is dropped. */
+  readonly maxErrorBytes: number;
+}
+
+/** How it ended; `late` and `tooMuch` are the limits above. */
+export type ProgramEnd =
+  | {
+      readonly how: "exited";
+      readonly exitCode: number;
+      readonly stdout: Uint8Array;
+      readonly stderr: Uint8Array;
+    }
+  | { readonly how: "killed"; readonly signal: string }
+  | { readonly how: "late" }
+  | { readonly how: "tooMuch" }
+  | { readonly how: "notStarted"; readonly reason: string };
+
+/** Output that came from another process is a plain array of bytes. */
+export const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength);
+
+/** Never rejects. */
+export type RunProgram = (run: ProgramRun) => Promise<ProgramEnd>;
+
+/** Runs it as a child of this process. */
+export const runAsChild: RunProgram = (run) =>
+  new Promise((resolve) => {
+    const child = spawn(run.program, run.args, {
+      stdio: ["pipe", "pipe", "pipe"],
+      ...(run.environment === null ? {} : { env: run.environment }),
+      // Its own process group, so that a time-out also ends scripts that wrap Slurm's commands.
+      detached: true,
+    });
+    // The exit status decides about a program that ends before it has read its input.
+    child.stdin.on("error", () => {});
+    child.stdin.end(run.input);
+    const output = new BoundedOutput(run.maxOutputBytes);
+    const errors = new BoundedOutput(run.maxErrorBytes);
+    /** Kills only once, since the number of an ended group may be reused. */
+    const kill = (how: "late" | "tooMuch") => {
+      child.removeAllListeners("close");
+      child.stdout.removeAllListeners("data").destroy();
+      child.stderr.destroy();
+      killGroup(child.pid);
+      clearTimeout(timer);
+      resolve({ how });
+    };
+    const timer = setTimeout(() => kill("late"), run.timeoutMs);
+    child.stdout.on("data", (chunk: Buffer) => {
+      if (!output.add(chunk)) kill("tooMuch");
+    });
+    child.stderr.on("data", (chunk: Buffer) => errors.add(chunk));
+    child.on("error", (cause) => {
+      clearTimeout(timer);
+      resolve({ how: "notStarted", reason: messageOf(cause) });
+    });
+    child.on("close", (exitCode, signal) => {
+      clearTimeout(timer);
+      resolve(
+        exitCode === null
+          ? { how: "killed", signal: signal! }
+          : { how: "exited", exitCode, stdout: output.all(), stderr: errors.all() },
+      );
+    });
+  });
+
+/** Collects chunks up to a limit and drops the rest. */
+class BoundedOutput {
+  private readonly chunks: Buffer[] = [];
+  private size = 0;
+  constructor(private readonly maxBytes: number) {}
+
+  /** Returns false above the limit. */
+  add(chunk: Buffer): boolean {
+    const fits = this.size + chunk.length <= this.maxBytes;
+    this.chunks.push(fits ? chunk : chunk.subarray(0, this.maxBytes - this.size));
+    this.size = Math.min(this.size + chunk.length, this.maxBytes);
+    return fits;
+  }
+
+  all(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (thrown) {
+    if (errorCodeOf(thrown) !== "ESRCH") throw thrown;
+  }
+}

@@ -1,0 +1,92 @@
+// Programs that run through a helper process: their ends, and what happens if the helper ends.
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { makeBundles } from "../../../scripts/bundle/bundles.mjs";
+import { asBuffer, type ProgramRun, runAsChild } from "../../../src/processes/run.js";
+import { ProgramRunner } from "../../../src/processes/runner.js";
+
+let folder: string;
+let runner: ProgramRunner;
+let lost: string[];
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "gleaner-helper-"));
+  await makeBundles(["program-helper"], folder, "0");
+});
+beforeEach(() => {
+  lost = [];
+  runner = new ProgramRunner(join(folder, "program-helper.cjs"), (sentence) => lost.push(sentence));
+});
+afterEach(() => runner.close());
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const shell = (script: string, changed: Partial<ProgramRun> = {}): ProgramRun => ({
+  program: "/bin/sh",
+  args: ["-c", script],
+  environment: { PATH: "/usr/bin:/bin", GREETING: "hello" },
+  input: "",
+  timeoutMs: 300_000,
+  maxOutputBytes: 10_000_000,
+  maxErrorBytes: 10,
+  ...changed,
+});
+
+describe.each(["helper", "child"] as const)("a program run by a %s", (by) => {
+  const run = (wanted: ProgramRun) => (by === "helper" ? runner.run(wanted) : runAsChild(wanted));
+
+  test("gets its input and environment, and its output and status come back", async () => {
+    const script = "cat; echo $GREETING; head -c 5000000 /dev/zero; echo 12345678901 >&2; exit 3";
+    const end = await run(shell(script, { input: "given\n" }));
+    if (end.how !== "exited") throw new Error(end.how);
+    const stdout = asBuffer(end.stdout);
+    expect(stdout.toString("latin1", 0, 12)).toBe("given\nhello\n");
+    expect(stdout.length).toBe(5_000_012);
+    expect(asBuffer(end.stderr).toString()).toBe("1234567890");
+    expect(end.exitCode).toBe(3);
+  });
+
+  test.each([
+    ["that is killed", shell("kill -9 $$"), { how: "killed", signal: "SIGKILL" }],
+    ["that takes too long", shell("sleep 600 & sleep 600", { timeoutMs: 50 }), { how: "late" }],
+    ["that writes too much", shell("cat /dev/zero", { maxOutputBytes: 9 }), { how: "tooMuch" }],
+    [
+      "that is missing",
+      shell("", { program: "/nowhere/x" }),
+      { how: "notStarted", reason: expect.stringContaining("ENOENT") },
+    ],
+  ])("%s", async (_what, wanted, end) => {
+    expect(await run(wanted)).toEqual(end);
+  });
+});
+
+describe("the helper", () => {
+  test("that is killed takes its runs along, and the next run has another helper", async () => {
+    const end = await runner.run(shell("kill -9 $PPID; exec sleep 1"));
+    expect(end).toEqual({ how: "killed", signal: "SIGKILL" });
+    expect(lost).toEqual([
+      "the process that runs commands for gleanerd ended (SIGKILL): another is started",
+    ]);
+    expect(await runner.run(shell("exit 0"))).toMatchObject({ how: "exited", exitCode: 0 });
+  });
+
+  test("stays when a service manager or Ctrl-C ends all processes of gleanerd", async () => {
+    const script = "for each in TERM INT HUP USR1 USR2; do kill -$each $PPID; done; echo $PPID";
+    const pidOf = async () => {
+      const end = await runner.run(shell(script));
+      return end.how === "exited" ? asBuffer(end.stdout).toString() : end.how;
+    };
+    const first = await pidOf();
+    expect(await pidOf()).toBe(first);
+    expect(readFileSync(`/proc/${first.trim()}/coredump_filter`, "latin1").trim()).toBe("00000000");
+  });
+
+  test("that cannot start is named, and its runs end", async () => {
+    const broken = new ProgramRunner(join(folder, "missing.cjs"), (sentence) =>
+      lost.push(sentence),
+    );
+    expect(await broken.run(shell("exit 0"))).toEqual({ how: "killed", signal: "exit status 1" });
+    expect(lost).toEqual([expect.stringContaining("ended (exit status 1)")]);
+  });
+});
