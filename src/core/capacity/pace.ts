@@ -4,6 +4,8 @@ export interface PacePolicy {
   readonly intervalMs: number;
   readonly minimumMs: number;
   readonly maximumMs: number;
+  /** A view of Slurm that is older is of no use. */
+  readonly staleMs: number;
 }
 
 export interface PaceState {
@@ -40,7 +42,7 @@ export class ReadTimes {
   }
 }
 
-/** At the regular pace, reads take at most a fiftieth of slurmctld's time. */
+/** At the regular pace, reads take a fiftieth of slurmctld's time, or what staleMs needs. */
 const regularShare = 50;
 /** Reads after a hook report are worth more: a fifth, but at least minimumMs apart. */
 const wokenShare = 5;
@@ -49,17 +51,21 @@ const wokenShare = 5;
  * The pause after a read. A slow slurmctld is read less often, and a failing one with exponential
  * backoff up to maximumMs. A hook reports before Slurm releases the node (a site's own epilog may
  * take seconds longer, and nothing reports its end): while reads show that state, the next one
- * comes soon, with growing pauses.
+ * comes soon, with growing pauses. Without failures, no view becomes stale before the next one is
+ * read, except where even reads at the share for hooks would be too seldom.
  */
 export function pauseMs(policy: PacePolicy, state: PaceState): number {
-  const { intervalMs, minimumMs, maximumMs } = policy;
+  const { intervalMs, minimumMs, maximumMs, staleMs } = policy;
   if (state.failures > 0) {
     const doubled = intervalMs * 2 ** Math.min(state.failures - 1, 10);
     return Math.min(Math.max(doubled, state.usualReadMs), maximumMs);
   }
   const soonMs = Math.min(Math.max(minimumMs, state.usualReadMs * wokenShare), maximumMs);
   if (state.woken) return soonMs;
-  const regularMs = Math.min(Math.max(intervalMs, state.usualReadMs * regularShare), maximumMs);
+  // A view is as old as its read took, and stays until the next read has ended.
+  const freshMs = Math.max(staleMs - 2 * state.usualReadMs, soonMs);
+  const rareMs = Math.min(state.usualReadMs * regularShare, freshMs);
+  const regularMs = Math.min(Math.max(intervalMs, rareMs), maximumMs);
   return state.unsettledReads === 0
     ? regularMs
     : Math.min(soonMs * 2 ** Math.min(state.unsettledReads - 1, 20), regularMs);

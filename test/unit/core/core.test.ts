@@ -173,17 +173,23 @@ describe("plan", () => {
 });
 
 describe("pace", () => {
-  const pace = { intervalMs: 5_000, minimumMs: 250, maximumMs: 60_000 };
+  const pace = { intervalMs: 5_000, minimumMs: 250, maximumMs: 60_000, staleMs: 15_000 };
   const pause = (state: Partial<PaceState>) =>
     pauseMs(pace, { usualReadMs: 30, failures: 0, woken: false, unsettledReads: 0, ...state });
   test("depends on wake-ups, slow reads and failures", () => {
     expect(pause({})).toBe(5_000);
     expect(pause({ woken: true })).toBe(250);
-    expect(pause({ usualReadMs: 400 })).toBe(20_000);
+    expect(pause({ usualReadMs: 200 })).toBe(10_000);
     expect(pause({ usualReadMs: 400, woken: true })).toBe(2_000);
     expect([1, 2, 3, 9].map((failures) => pause({ failures, woken: true }))).toEqual([
       5_000, 10_000, 20_000, 60_000,
     ]);
+  });
+  test("leaves no view stale before the next one is read, however slow slurmctld is", () => {
+    expect(pause({ usualReadMs: 400 })).toBe(14_200);
+    expect(pause({ usualReadMs: 2_000 })).toBe(11_000);
+    expect(pause({ usualReadMs: 4_000 })).toBe(20_000);
+    expect(pause({ usualReadMs: 30_000 })).toBe(60_000);
   });
   test("is fast at first, then ever slower, while a job is leaving its node", () => {
     expect([1, 2, 5, 6, 99].map((unsettledReads) => pause({ unsettledReads }))).toEqual([

@@ -87,7 +87,7 @@ function make(change: object = {}): Capacity {
       prologWrapper: null,
     },
     holePolicy: policy,
-    pacePolicy: { intervalMs: 5_000, minimumMs: 250, maximumMs: 60_000 },
+    pacePolicy: { intervalMs: 5_000, minimumMs: 250, maximumMs: 60_000, staleMs: 15_000 },
     log: pino({ level: "silent" }),
     ...change,
   } as unknown as CapacityDependencies);
