@@ -1,8 +1,11 @@
-// The workers of a pilot: their socket lies in a private folder, which goes with the pilot.
+// The workers of a pilot: their socket lies in a private folder, which goes with the pilot, or with
+// the next one if it was killed.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { errorCodeOf } from "../../model/errors.js";
 import type { LaunchSpec } from "../../wire/launch.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
@@ -23,14 +26,18 @@ export const pilotGroups: Containment =
         openGroup: (...asked) => ({ ...processGroups.openGroup(...asked), freeze: () => {} }),
       };
 
+const prefix = "gleaner-pilot-";
+const socketName = "workers.sock";
+
 export async function pilotWorkers(
   spec: LaunchSpec,
   spawner: Spawning,
   say: (message: ExecutorMessage) => void,
   explain: (why: string) => void,
 ): Promise<WorkerSite> {
-  const folder = mkdtempSync(join(tmpdir(), "gleaner-pilot-"));
-  const paths = { socket: join(folder, "workers.sock"), cache: spec.cacheFolder };
+  await removeAbandoned();
+  const folder = mkdtempSync(join(tmpdir(), prefix));
+  const paths = { socket: join(folder, socketName), cache: spec.cacheFolder };
   const site = await startWorkers(spec, spawner, pilotGroups, paths, say, explain);
   return {
     ...site,
@@ -39,4 +46,27 @@ export async function pilotWorkers(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Removes the folders of this user's pilots that were killed: nobody listens on their sockets. */
+async function removeAbandoned(): Promise<void> {
+  const folders = readdirSync(tmpdir())
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => join(tmpdir(), name))
+    .filter((folder) => lstatSync(folder, { throwIfNoEntry: false })?.uid === process.geteuid!());
+  for (const folder of folders)
+    if (await isAbandoned(join(folder, socketName)))
+      rmSync(folder, { recursive: true, force: true });
+}
+
+/** A pilot that starts has no socket yet. */
+function isAbandoned(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection(socketPath);
+    connection.once("connect", () => {
+      connection.destroy();
+      resolve(false);
+    });
+    connection.once("error", (error) => resolve(errorCodeOf(error) === "ECONNREFUSED"));
+  });
 }

@@ -3,6 +3,9 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
@@ -155,6 +158,34 @@ describeAsRoot("a pilot's executor", () => {
       reason: expect.stringMatching(/SIGINT/),
     });
     expect(await node.exited()).toBe(0);
+  });
+
+  test("removes the folder of one that was killed, and no other", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "glean-pilots-"));
+    const [running, starting] = ["gleaner-pilot-running", "gleaner-pilot-starting"];
+    for (const name of [running, starting]) mkdirSync(join(folder, name));
+    const server = createServer().listen(join(folder, running, "workers.sock"));
+    await once(server, "listening");
+    try {
+      await make(60_000);
+      await node.start([...asJob, `TMPDIR=${folder}`]);
+      node.signal("SIGKILL");
+      await node.exited();
+      await until(() => node.processes().length === 0);
+      const left = readdirSync(folder).filter((name) => ![running, starting].includes(name));
+      expect(left).toHaveLength(1);
+      expect(await node.remove()).toEqual([]);
+      await make(60_000);
+      await node.start([...asJob, `TMPDIR=${folder}`]);
+      const names = readdirSync(folder);
+      await endAtOnce();
+      expect(names).toEqual(expect.arrayContaining([running, starting]));
+      expect(names).toHaveLength(3);
+      expect(names).not.toEqual(expect.arrayContaining(left));
+    } finally {
+      server.close();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("refuses to start outside a job", async () => {
