@@ -12,7 +12,7 @@ import { until } from "../../scripts/cluster/until.js";
 import { type Ended, Machine, mayStartMachines } from "../support/packages/machine.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "gleaner-packages-"));
+let folder: string;
 const names = ["gleaner-controller", "gleaner-node", "gleaner-client"];
 
 /** Makes packages in a folder of `folder`; all have the same time. */
@@ -81,6 +81,7 @@ let machine: Machine;
 
 beforeAll(async () => {
   if (!isWanted) return;
+  folder = mkdtempSync(join(tmpdir(), "gleaner-packages-"));
   makePackages("1", "--deb");
   makePackages("2", "--deb", "--revision", "2", "gleaner-controller", "gleaner-node");
   machine = await Machine.start(folder, host, "198.51.100.1");
@@ -90,7 +91,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await machine?.stop();
-  rmSync(folder, { recursive: true });
+  if (isWanted) rmSync(folder, { recursive: true });
 });
 
 /** Runs the command until what it prints is as it should be, and at most a minute. */

@@ -2,7 +2,7 @@
 // and clusters without munge.
 
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
@@ -17,9 +17,10 @@ describeHere(
   "on Slurm 26.05, whose daemons and commands know each other by a key of their own",
   () => {
     let at: TestSite;
+    let dir: string;
 
     beforeAll(async () => {
-      const dir = mkdtempSync(join(tmpdir(), "gleaner-test-"));
+      dir = mkdtempSync(join(tmpdir(), "gleaner-test-"));
       writeFileSync(join(dir, "slurm.key"), randomBytes(1_024), { mode: 0o600 });
       const site = await startSite({
         dir,
@@ -39,7 +40,10 @@ describeHere(
       });
       at = new TestSite(site);
     });
-    afterAll(() => at?.site.stop());
+    afterAll(async () => {
+      await at?.site.stop();
+      rmSync(dir, { recursive: true, force: true }); // the key is not the cluster's
+    });
 
     test("users are still identified by munge, and run functions", async () => {
       const id = await at.submit(["--mem=50M", "-o", "/dev/null", "--wrap=true"]);
