@@ -30,7 +30,8 @@ export class BundleArrivals {
       return;
     }
     const { offset, bytes, isLast } = message;
-    if (offset !== arriving.expectedOffset)
+    if (offset < arriving.expectedOffset) return; // it came twice
+    if (offset > arriving.expectedOffset)
       arriving.failure ??= new GleanerError("PROTOCOL", "a part of the bundle is missing");
     arriving.expectedOffset = offset + bytes.length;
     if (!arriving.isGivenUp) arriving.pieces.push(bytes);

@@ -210,6 +210,26 @@ test("a version is asked for again only once all of the former transfer has come
   expect((await second.next()).done).toBe(true);
 });
 
+test("a part that comes twice counts once, and one that never comes fails the transfer", async () => {
+  const one = await version("one");
+  const arrivals = new BundleArrivals(() => {});
+  const part = (offset: number, isLast: boolean) =>
+    arrivals.arrived({
+      ...{ type: "bundlePart", version: one, bytes: Buffer.from("part") },
+      ...{ offset, isLast },
+    });
+  const whole = arrivals.fetch(one);
+  const begun = whole.next();
+  part(0, false);
+  part(0, false);
+  part(4, true);
+  const parts = [await begun, await whole.next()].map(({ value }) => String(value));
+  expect([...parts, (await whole.next()).done]).toEqual(["part", "part", true]);
+  const broken = arrivals.fetch(one).next();
+  part(4, true);
+  await expect(broken).rejects.toThrow("a part of the bundle is missing");
+});
+
 test("a version that is on its way when the connection breaks is not had", async () => {
   const one = await version("one");
   const there = new BundleCache(
