@@ -45,4 +45,6 @@ export interface Account {
   readonly ends: AttemptEnd[];
   /** Where its attempts were, in order. */
   readonly nodes: NodeName[];
+  /** The attempts that could not be started, as their nodes say: some are on record as LOST. */
+  readonly unstarted: Set<number>;
 }

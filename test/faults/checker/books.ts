@@ -26,6 +26,7 @@ import { UnrecordedBook } from "./unrecorded.js";
 /** The site's limits, written down once more. */
 const lostInARow = 10;
 const leastPauseMs = 250;
+const sigkill = 9;
 const segmentationFault = 11;
 /** Where it cannot be started it is tried on another node, or so often. */
 const triesOnOneNode = 3;
@@ -51,6 +52,9 @@ export class Books {
   readonly calls: CallBook;
   private readonly bills = new BillBook((holds, sentence) => this.demand(holds, sentence));
   readonly unrecorded: UnrecordedBook;
+
+  /** How long gleanerd's machine was up when the simulation began. */
+  controllerBootedMs = 0;
 
   constructor(private readonly world: World) {
     this.causes = new Causes(() => world.nowMs);
@@ -153,6 +157,7 @@ export class Books {
     this.unrecorded.reported(report, isVouched);
     const account = this.accounts.get(report.invocation);
     const isRunning = account?.state === "running" && account.attempt === report.attempt;
+    if (report.startFailure !== undefined) account?.unstarted.add(report.attempt);
     if (!isRunning && !this.unrecorded.has(report)) this.counts.refused++;
   }
 
@@ -241,6 +246,7 @@ export class Books {
         attempt: 0,
         ends: [],
         nodes: [],
+        unstarted: new Set<number>(),
       };
       this.accounts.set(id, { ...account, state: "waiting", begun: null });
     }
@@ -285,8 +291,9 @@ export class Books {
   }
 
   private begun(
-    { invocation, number, node, executor }: Attempt,
-    begunAtMs = this.world.nowMs,
+    { invocation, number, node, executor, startedMonotonicMs }: Attempt,
+    // Its record may have waited for the disk for long.
+    begunAtMs = startedMonotonicMs - this.controllerBootedMs,
   ): void {
     const account = this.accounts.get(invocation)!;
     this.demand(
@@ -363,6 +370,7 @@ export class Books {
       (end === "FAILED" && truth.exitCode !== 0 && exitCode === truth.exitCode) ||
       // Our own signal would be 9.
       (end === "FAILED" && truth.signal === segmentationFault && signal === truth.signal) ||
+      (end === "FAILED" && truth.signal === sigkill && this.causes.isInterrupted(name)) ||
       (end === "OUT_OF_MEMORY" && truth.oomKills > 0) ||
       end === "TIMEOUT" ||
       end === "CANCELLED" ||
@@ -374,9 +382,10 @@ export class Books {
   private checkGivenUp(
     name: string,
     invocation: InvocationId,
-    { ends, nodes, cores, memoryMb }: Account,
+    { unstarted, ends, nodes, cores, memoryMb }: Account,
   ): void {
-    const tried = nodes.filter((_, index) => ends[index] === "FAILED");
+    const hasTried = (at: number) => ends[at] === "FAILED" || unstarted.has(at + 1);
+    const tried = nodes.filter((_, at) => hasTried(at));
     const others = this.world.nodes.filter(
       (node) => !tried.includes(node.name) && node.cores >= cores && node.memoryMb >= memoryMb,
     );

@@ -50,6 +50,11 @@ export class Causes {
     for (const { invocation, attempt } of keys) this.killedTogether.add(`${invocation}.${attempt}`);
   }
 
+  /** It had to go with another call of its user, so it is billed and runs again. */
+  isInterrupted(name: string): boolean {
+    return this.killedTogether.has(name);
+  }
+
   /** A job, a drain or a departure takes from what runs at a node, or with an executor. */
   takes(place: string): void {
     this.last.set(`eviction ${place}`, this.nowMs());

@@ -114,6 +114,7 @@ export class DaemonHost {
     private readonly disk: Disk,
   ) {
     this.bootedUs = world.chance.whole(1, 1_000_000_000) * 1_000;
+    world.books.controllerBootedMs = this.bootedUs / 1_000;
     this.contents = new Contents(world, (sha256) => disk.hasBlob(sha256));
     slurm.onWake = (node, job) => {
       const { listening } = this;
