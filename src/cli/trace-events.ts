@@ -66,10 +66,11 @@ function blocksOf(
     })),
     ...attempts.map((attempt) => {
       const { startedAtMs, endedAtMs, number, state, cores, memoryMb, node } = attempt;
-      const { sharesWith, shareMs } = attempt;
-      const shared = {
+      const { sharesWith, shareMs, reason } = attempt;
+      const more = {
         ...(sharesWith !== null && { sharesWith }),
         ...(shareMs !== null && { shareMs }),
+        ...(reason !== null && { reason }),
       };
       const whole = { fromMs: startedAtMs, toMs: endedAtMs ?? nowMs };
       const phases = spans.filter((each) => each.attempt === attempt && each.kind !== "queued");
@@ -78,7 +79,7 @@ function blocksOf(
         ...whole,
         node,
         events: [
-          complete(whole, title, { attempt: number, state, cores, memoryMb, ...shared }),
+          complete(whole, title, { attempt: number, state, cores, memoryMb, ...more }),
           ...phases.map((span) => complete(span, span.kind, { invocation: displayId(invocation) })),
           ...left.map((name) => {
             return { name, ph: "i" as const, s: "t" as const, ts: microseconds(whole.toMs) };

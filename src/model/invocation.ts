@@ -42,7 +42,7 @@ export const isFinal = (state: InvocationState): boolean =>
  * How an attempt ended. EVICTED (a hole closed) and LOST (its executor vanished) send the
  * invocation back to PENDING, use up no retry and are not billed, except that a leased worker is
  * billed until its eviction. Every other end is billed and final, except FAILED without a start,
- * which may be tried on another node.
+ * which may be tried on another node, and FAILED because code of the user ended the call's worker.
  */
 export const attemptEnds = [
   "COMPLETED",
@@ -260,6 +260,8 @@ export interface Attempt extends ResourceRequest {
   readonly endedAtMs: number | null;
   /** Measured on the node's monotonic clock, from the command's start to its end. */
   readonly wallMs: number | null;
+  /** Why it ended so, as one sentence; null if there is nothing to say, and before. */
+  readonly reason: string | null;
   /** The call for which the worker was opened that it shares; null: it has a place of its own. */
   readonly sharesWith: InvocationId | null;
   /** The part of wallMs for which it pays; null: all, or unknown until it ends. */

@@ -119,6 +119,7 @@ const report = object<AttemptReport>({
   cpuMs: milliseconds,
   maxRssMb: integer(0),
   reason: orNull(reason),
+  isInterrupted: optional(truth),
   startFailure: optional(
     object<StartFailure>({ stage: oneOf<StartStage>(...startStages), errno: integer(0, maxErrno) }),
   ),

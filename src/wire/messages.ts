@@ -56,6 +56,11 @@ export interface AttemptReport extends AttemptKey {
    * …).
    */
   readonly reason: string | null;
+  /**
+   * It FAILED because code of its user ended its worker, through no fault of its own: it is billed,
+   * and runs again.
+   */
+  readonly isInterrupted?: boolean | undefined;
   /** Where its start failed; omitted if it started or was ended before. */
   readonly startFailure?: StartFailure | undefined;
   /** What a worker answered; omitted for a command, and for a call without an answer. */

@@ -11,20 +11,21 @@ export function explainCall(
   nowMs: number,
 ): readonly string[] {
   const spans = timelineOf(invocation, attempts, nowMs);
-  return attempts.flatMap((attempt) => {
+  return attempts.flatMap((attempt, at) => {
     const tookMs = (kind: SpanKind) => {
       const found = spans.find((span) => span.attempt === attempt && span.kind === kind);
       return found === undefined ? 0 : found.toMs - found.fromMs;
     };
     const waited = `attempt ${attempt.number} began on ${attempt.node} after a wait of ${shownMs(tookMs("queued"))}`;
-    return [waited, ...linesOf(attempt, tookMs)];
+    const isLast = at === attempts.length - 1 && invocation.state !== "PENDING";
+    return [waited, ...linesOf(attempt, isLast, tookMs)];
   });
 }
 
-function linesOf(attempt: Attempt, tookMs: (kind: SpanKind) => number): string[] {
-  const { phases, state, endedAtMs } = attempt;
+function linesOf(attempt: Attempt, isLast: boolean, tookMs: (kind: SpanKind) => number): string[] {
+  const { phases, endedAtMs } = attempt;
   if (endedAtMs === null) return ["it has not ended yet: what its phases took is known at its end"];
-  const ran = `${ending(state, shownMs(tookMs("run")))}${sharing(attempt)}`;
+  const ran = `${ending(attempt, isLast, shownMs(tookMs("run")))}${sharing(attempt)}`;
   if (attempt.sharesWith !== null) {
     const opener = attempt.sharesWith;
     return [`it got a seat in the worker that was opened for call ${opener}; ${ran}`];
@@ -43,11 +44,21 @@ const sharing = ({ shareMs, state }: Attempt): string =>
     ? ""
     : `, beside other calls: its part of that time, for which it pays, is ${shownMs(shareMs)}`;
 
-const ending = (state: Attempt["state"], ran: string): string => {
-  if (state === "EVICTED") return `it ran for ${ran} and was evicted: it starts again elsewhere`;
-  if (state === "LOST") return `it ran for at most ${ran}: its node was lost`;
+function ending(
+  { state, reason, wallMs }: Pick<Attempt, "state" | "reason" | "wallMs">,
+  isLast: boolean,
+  ran: string,
+): string {
+  const why = reason === null ? "" : ` (${reason})`;
+  if (state === "EVICTED")
+    return `it ran for ${ran} and was evicted${why}: it starts again elsewhere`;
+  if (state === "LOST") return `it ran for at most ${ran}: its node was lost${why}`;
+  if (state === "FAILED" && !isLast && wallMs === 0)
+    return `it could not be started${why}: it is tried again`;
+  if (state === "FAILED" && !isLast)
+    return `it ran for ${ran} and was interrupted${why}: it starts again, and this attempt is billed, too`;
   return `it ran for ${ran}`;
-};
+}
 
 const secondsFromMs = 10_000;
 const minutesFromMs = 600_000;

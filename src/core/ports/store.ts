@@ -73,8 +73,8 @@ export interface AttemptResult extends Heat {
   readonly reason: string | null;
   readonly endedAtMs: number;
   /**
-   * The next state of the invocation: PENDING after EVICTED, LOST or a failed start, otherwise the
-   * end itself.
+   * The next state of the invocation: PENDING after EVICTED, LOST, a failed start or an
+   * interruption, otherwise the end itself.
    */
   readonly next: InvocationState;
   /** None if the end is not billed. */

@@ -209,7 +209,7 @@ export class Executors {
     const facts = { ...told, endedAtMs: nowMs() - agoMs };
     const { assignments } = this.deps.live;
     const assignment = assignments.get(report.invocation)!;
-    assignments.return(assignment, bounded.end);
+    assignments.return(assignment, bounded.end === "EVICTED" || bounded.isInterrupted);
     record.idleWorkers.giveBack(report.invocation);
     this.deps.startFailures.ended(record, assignment, bounded);
     // The cores are free now; the next order need not wait for the disk.

@@ -70,7 +70,8 @@ function doubtOfReport(
   if (known === null)
     return isAnothers(record, report, deps.live) ? `${name} is not one of its attempts` : null;
   if (known === "not ordered") return `${name} ended before it was ordered`;
-  const isCall = report.answer !== undefined || report.phases !== undefined;
+  const { answer, phases, isInterrupted = false } = report;
+  const isCall = answer !== undefined || phases !== undefined || isInterrupted;
   if (isCall && deps.live.get(report.invocation)?.digest.version === null)
     return `${name} is reported as a call, but calls no function`;
   const doubt = doubtOfEnd(report, known);

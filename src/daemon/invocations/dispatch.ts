@@ -182,6 +182,7 @@ export class Dispatcher {
       phases: null,
       endedAtMs: null,
       wallMs: null,
+      reason: null,
       sharesWith: (assignment.follows ? place?.worker?.openedFor.invocation : null) ?? null,
       shareMs: null,
     };

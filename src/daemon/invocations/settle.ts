@@ -6,40 +6,23 @@ import { isCharged, postingsOf } from "../../core/accounting/metering.js";
 import type { Heat } from "../../core/ports/leases.js";
 import type { AttemptResult, Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
-import { type CallAnswer, type CallPhases, sentenceOf } from "../../model/call.js";
+import { sentenceOf } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
-import type { LeaseUsage } from "../../model/functions/lease.js";
-import type { InvocationId } from "../../model/ids.js";
-import {
-  type AttemptEnd,
-  type InvocationState,
-  isBilled,
-  isFinal,
-  type StartFailure,
-} from "../../model/invocation.js";
+import { type InvocationState, isBilled, isFinal } from "../../model/invocation.js";
 import type { Posting, Rates } from "../../model/records/account.js";
 import type { Events } from "../state/events.js";
 import type { LiveInvocations } from "../state/live.js";
 import { type Live, wasEvicted } from "../state/live-invocation.js";
 import type { UnrecordedCall } from "../state/unrecorded.js";
 import { record, recordSurely } from "./call-records.js";
+import { type EndFacts, startFailureOf } from "./ends/end-facts.js";
+import { afterInterruption } from "./ends/interruptions.js";
 import { heatOf, LeaseEnds, type NextState } from "./ends/lease-ends.js";
 import { retriedOr } from "./ends/retries.js";
 import type { StartFailures } from "./start-failures.js";
 import type { Voucher } from "./vouchers.js";
 
-/** An end as an executor reports it, or as the daemon has it if the executor was lost. */
-export type EndFacts = Omit<
-  AttemptResult,
-  "next" | "postings" | "answer" | "log" | "phases" | "shareMs" | "hotMs" | "spinMs"
-> & {
-  readonly shareMs?: number | undefined;
-  readonly startFailure?: StartFailure | undefined;
-  readonly answer?: CallAnswer | undefined;
-  readonly log?: Uint8Array | undefined;
-  readonly phases?: CallPhases | undefined;
-  readonly lease?: LeaseUsage | undefined;
-};
+export { type EndFacts, lostFacts } from "./ends/end-facts.js";
 
 /** What postings depend on beside the end. */
 type Billed = Pick<Live, "cores" | "memoryMb" | "owner">;
@@ -110,7 +93,7 @@ export class Settler {
       await record(this.store, this.live.unrecorded, call);
       return this.record(facts);
     }
-    const { startFailure: _, lease: _said, ...result } = facts;
+    const { startFailure: _, lease: _said, isInterrupted: _own, ...result } = facts;
     const { answer = null, log = null, phases = null, shareMs = null } = facts;
     const kept = isFinal(next) ? { answer, log } : { answer: null, log: null };
     const ended = { ...result, ...heat, reason, next, postings, phases, shareMs, ...kept };
@@ -135,10 +118,11 @@ export class Settler {
 
   /**
    * Records a call that an earlier gleanerd did not; its end is billed. Does nothing if its request
-   * is on record. A worker of a lease becomes a lease of its own. Rejects if the store failed.
+   * is on record. A worker of a lease becomes a lease of its own, and an interrupted attempt a call
+   * of its own. Rejects if the store failed.
    */
   async settleVouched({ request, attempt }: Voucher, facts: EndFacts): Promise<void> {
-    const { startFailure: _, lease: _said, ...rest } = facts;
+    const { startFailure: _, lease: _said, isInterrupted = false, ...rest } = facts;
     const { answer = null, log = null, phases = null, shareMs = null } = facts;
     const { command } = request.submission;
     const terms = command.kind === "call" ? command.lease : undefined;
@@ -151,8 +135,8 @@ export class Settler {
     const result = { ...rest, ...first, ...heat, postings, answer, log, phases, shareMs };
     const attempts = [{ attempt: { ...attempt, number: 1 }, result }];
     const call = { id: facts.invocation, request, attempts };
-    if (terms === undefined) return void (await this.store.recordCall(call));
-    // Its client may have requested another lease by the same id, but this one was held, too.
+    if (terms === undefined && !isInterrupted) return void (await this.store.recordCall(call));
+    // Its client may have requested another one by the same id, but this one was held, too.
     const requestId = `${call.id} of ${request.requestId}`;
     const known = await this.store.listInvocations({ ids: [call.id], limit: 1 });
     if (known.length === 0)
@@ -217,6 +201,7 @@ export class Settler {
       const verdict = startFailures.failed(live, failure, facts.reason ?? "");
       return { next: verdict.isFinal ? "FAILED" : "PENDING", reason: verdict.reason };
     }
+    if (facts.isInterrupted) return afterInterruption(live, facts);
     const ofLease = this.leaseEnds.nextState(live, facts);
     if (ofLease !== null) return ofLease;
     if (facts.end === "CANCELLED" && endReason !== null)
@@ -245,6 +230,7 @@ export class Settler {
   ): void {
     live.lostAttempts = facts.end === "LOST" ? live.lostAttempts + 1 : 0;
     if (facts.end === "EVICTED") wasEvicted(live, facts.wallMs);
+    if (facts.isInterrupted) live.interruptions++;
     const { startFailures } = this.policy;
     const { functionKey } = live.digest;
     // An attempt that waited for its files held its cores, but did not run.
@@ -272,29 +258,5 @@ export class Settler {
   }
 }
 
-/** null if it started, or was ended before it could. */
-const startFailureOf = ({ end, wallMs, startFailure }: EndFacts): StartFailure | null =>
-  end === "FAILED" && wallMs === 0 ? (startFailure ?? null) : null;
-
 const isCurrent = (live: Live, facts: { attempt: number }): boolean =>
   live.state === "RUNNING" && live.attempt === facts.attempt;
-
-/** The facts of an attempt that ended with its executor and left no report. */
-export function lostFacts(
-  { invocation, attempt }: { readonly invocation: InvocationId; readonly attempt: number },
-  reason: string,
-  end: AttemptEnd = "LOST",
-): EndFacts {
-  return {
-    invocation,
-    attempt,
-    end,
-    exitCode: null,
-    signal: null,
-    wallMs: 0,
-    cpuMs: 0,
-    maxRssMb: 0,
-    reason,
-    endedAtMs: nowMs(),
-  };
-}

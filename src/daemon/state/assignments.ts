@@ -2,7 +2,6 @@
 
 import { assert } from "../../model/errors.js";
 import type { ExecutorId, InvocationId } from "../../model/ids.js";
-import type { AttemptEnd } from "../../model/invocation.js";
 import { step, type Transitions } from "../../model/machine.js";
 import type { PlaceRequest } from "../../model/resources.js";
 import type { AttemptKey } from "../../wire/messages.js";
@@ -102,8 +101,8 @@ export class Assignments {
    * Its end is known; its executor holds it no longer. A worker that lost a call, or took none,
    * gets no other one.
    */
-  return(assignment: Assignment, end?: AttemptEnd): void {
-    if (end === "EVICTED" && assignment.place !== null) assignment.place.isOpen = false;
+  return(assignment: Assignment, isWorkerLost = false): void {
+    if (isWorkerLost && assignment.place !== null) assignment.place.isOpen = false;
     this.become(assignment, "returned");
     this.byExecutor.get(assignment.executor)?.delete(assignment.invocation);
     this.leavePlace(assignment);

@@ -59,6 +59,8 @@ export class Live implements Waiting {
   requeueRequested = false;
   /** Attempts lost in a row, each with its executor. */
   lostAttempts = 0;
+  /** Attempts in which code of its user ended its worker. */
+  interruptions = 0;
   /**
    * How long its longest attempt ran before it was evicted, which it must exceed. 0 if that says
    * nothing about the rest.

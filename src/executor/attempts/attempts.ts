@@ -158,7 +158,7 @@ export class Attempts {
     this.hurry(1);
     // One write kills everything: killing 64 groups one by one on nodes that share a machine takes
     // tens of milliseconds. The attempts are marked first: an end after the mark is ours.
-    for (const attempt of attempts) this.markEnding(attempt, "EVICTED", reason);
+    for (const attempt of attempts) this.markEnding(attempt, { end: "EVICTED", reason });
     const isAll = attempts.length === this.attempts.size && !this.runtime.hasIdle;
     const atOnce = isAll && this.containment.killAll();
     // An attempt that has not started yet may be about to enter its group.
@@ -237,23 +237,23 @@ export class Attempts {
   }
 
   /** An attempt that is already ending for another reason keeps that reason. */
-  private markEnding(attempt: Attempt, end: Ending["end"], reason: string): void {
-    attempt.ending ??= { end, reason, atNs: machineMonotonicNs() };
+  private markEnding(attempt: Attempt, ending: Omit<Ending, "atNs">): void {
+    attempt.ending ??= { ...ending, atNs: machineMonotonicNs() };
     clearTimeout(attempt.timer);
   }
 
   private kill(attempt: Attempt, end: Ending["end"], reason: string): void {
-    this.markEnding(attempt, end, reason);
+    this.markEnding(attempt, { end, reason });
     this.killNow(attempt);
   }
 
-  /** Ends its worker, too, and with that all calls in it; those run again. */
+  /** Ends its worker, too, and with that all calls in it; those run again, and are billed. */
   private killNow(attempt: Attempt): void {
     if (attempt.handle!.leave?.()) return;
     const lost = together([attempt], this.attempts.values());
     const who = `invocation ${attempt.key.invocation}, which shared its worker,`;
-    const why = attempt.ending!.reason.replace(/^it/, who);
-    for (const each of lost) this.markEnding(each, "EVICTED", why);
+    const reason = attempt.ending!.reason.replace(/^it/, who);
+    for (const each of lost) this.markEnding(each, { end: "EVICTED", reason, isOwnDoing: true });
     attempt.handle!.kill();
     for (const each of lost) this.watchHang(each);
   }

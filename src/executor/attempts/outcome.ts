@@ -15,6 +15,8 @@ export interface Ending {
   readonly end: Extract<AttemptEnd, "EVICTED" | "TIMEOUT" | "CANCELLED">;
   readonly reason: string;
   readonly atNs: bigint;
+  /** EVICTED because another call of its user had to be killed with the worker of both. */
+  readonly isOwnDoing?: boolean;
 }
 
 export type Outcome = Omit<AttemptReport, "invocation" | "attempt" | "agoMs">;
@@ -46,12 +48,30 @@ export const hungOutcome = (ending: Ending | null, wallMs: number): Outcome => {
   return notStarted(ending?.end ?? "LOST", reason, ending === null ? 0 : wallMs);
 };
 
-/** A command that ended before our signal keeps its own end, decided by its exit status. */
+/**
+ * What ran until code of its own user ended its worker is billed, unlike an eviction: else a
+ * function could work for nothing by ending its worker again and again.
+ */
 export function outcomeOf(
   end: RunEnd,
   order: Pick<AttemptOrder, "command" | "memoryMb">,
   ending: Ending | null,
   notice: GivenNotice | null = null,
+): Outcome {
+  const outcome = decided(end, order, ending, notice);
+  const isOwnDoing =
+    end.kind === "interrupted" ? end.isOwnDoing : ending?.isOwnDoing && outcome.wallMs > 0;
+  return isOwnDoing && outcome.end === "EVICTED"
+    ? { ...outcome, end: "FAILED", isInterrupted: true }
+    : outcome;
+}
+
+/** A command that ended before our signal keeps its own end, decided by its exit status. */
+function decided(
+  end: RunEnd,
+  order: Pick<AttemptOrder, "command" | "memoryMb">,
+  ending: Ending | null,
+  notice: GivenNotice | null,
 ): Outcome {
   switch (end.kind) {
     case "failed":
@@ -78,14 +98,14 @@ export function outcomeOf(
       return notStarted(ending?.end ?? "LOST", ending?.reason ?? end.message);
     case "ended": {
       const isOurs = ending !== null && end.endNs >= ending.atNs;
-      const decided = isOurs
+      const verdict = isOurs
         ? ofOwnTime(ending, order, end)
         : (endAfter(notice, end) ?? ownEnd(end, order));
       const wallMs = Number((end.endNs - end.startNs) / 1_000_000n);
-      const isCrash = !isOurs && decided.reason !== null;
+      const isCrash = !isOurs && verdict.reason !== null;
       return {
-        end: decided.end,
-        reason: isCrash ? `${decided.reason}${beside(end)}` : reasonOf(decided, end),
+        end: verdict.end,
+        reason: isCrash ? `${verdict.reason}${beside(end)}` : reasonOf(verdict, end),
         exitCode: end.signal === 0 ? end.exitCode : null,
         signal: end.signal === 0 ? null : end.signal,
         wallMs,

@@ -109,8 +109,13 @@ type OwnEnd =
   | ({ readonly kind: "unanswered"; readonly message: string } & WorkUsage)
   /** A worker served the clients of a lease, and lives on; `reason`: the node itself ended it. */
   | ({ readonly kind: "served"; readonly reason: string | null } & WorkUsage)
-  /** Another call ended the worker that it shared: it runs again. */
-  | ({ readonly kind: "interrupted"; readonly message: string } & WorkUsage)
+  /** Its worker ended, through no fault of the call: it runs again. */
+  | ({
+      readonly kind: "interrupted";
+      readonly message: string;
+      /** Code of the same user did it, so what was used is billed. */
+      readonly isOwnDoing: boolean;
+    } & WorkUsage)
   /** Nothing ran, and nobody is to blame: it may run elsewhere. */
   | { readonly kind: "withdrawn"; readonly message: string };
 

@@ -32,14 +32,15 @@ function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd {
   const { startNs, endNs, cpuMs, maxRssMb, oomKills } = end;
   const used = usedUntil({ startNs, endNs, cpuMs, maxRssMb, oomKills });
   const { isSending, others, endedBy } = call;
-  if (endedBy !== null)
-    return { kind: "interrupted", message: `${endedBy} ended the worker that it shared`, ...used };
-  if (progress.broken?.code === "LEFT_LATE")
-    return { kind: "interrupted", message: progress.broken.message, ...used };
+  const interrupted = (message: string, isOwnDoing: boolean): RunEnd => {
+    return { kind: "interrupted", message, isOwnDoing, ...used };
+  };
+  if (endedBy !== null) return interrupted(`${endedBy} ended the worker that it shared`, true);
+  if (progress.broken?.code === "LEFT_LATE") return interrupted(progress.broken.message, true);
   const isInputLost = progress.broken?.code === "INPUT";
   if (isInputLost && others > 0 && !isSending) {
-    const message = "its worker was ended because the input of another call could not be sent";
-    return { kind: "interrupted", message, ...used };
+    const why = "its worker was ended because the input of another call could not be sent";
+    return interrupted(why, false);
   }
   if (isInputLost) return { kind: "unanswered", message: progress.broken!.message, ...used };
   const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;

@@ -78,6 +78,7 @@ export function sampleAttempt(invocation: InvocationId, number = 1, startedAtMs 
     shareMs: null,
     endedAtMs: null,
     wallMs: null,
+    reason: null,
   };
 }
 

@@ -364,6 +364,20 @@ describe("the end of an attempt", () => {
     expect(endOf(ended({ exitCode: 1 }), evicted(13_000_000n)).end).toBe("FAILED");
   });
 
+  test("that is nobody's fault but that of its user's own code is a failure, which runs again", () => {
+    const used = { startNs: 0n, endNs: 9_000_000n, cpuMs: 1, maxRssMb: 1, oomKills: 0 };
+    const lost = (isOwnDoing: boolean) =>
+      endOf({ kind: "interrupted", message: "call 7 ended it", isOwnDoing, ...used }, null);
+    const reason = "call 7 ended it";
+    expect(lost(true)).toMatchObject({ end: "FAILED", isInterrupted: true, reason, wallMs: 9 });
+    expect(lost(false)).toMatchObject({ end: "EVICTED", reason, wallMs: 9 });
+    expect(lost(false)).not.toHaveProperty("isInterrupted");
+    const together = { ...evicted(13_000_000n), isOwnDoing: true };
+    expect(endOf(ended({ endNs: 14_000_000n }), together)).toMatchObject({ isInterrupted: true });
+    const unstarted = endOf({ kind: "withdrawn", message: "it did not start" }, together);
+    expect(unstarted).toMatchObject({ end: "EVICTED", wallMs: 0 });
+  });
+
   test("without a command has a reason, and no time unless it waited for the user's files", () => {
     const failed = {
       kind: "failed",

@@ -66,6 +66,27 @@ describe("an explanation of a call", () => {
     ]);
   });
 
+  test("says why an attempt ended without the call", () => {
+    const why = { reason: "call 7 ended it", wallMs: 40 };
+    const ran = (state: string, last: object) =>
+      explainCall({ ...ended, ...last }, [made(1, { ...why, state }), made(2)], 90_000)[1];
+    expect(ran("FAILED", {})).toBe(
+      "a warm worker took it; it ran for 40 ms and was interrupted (call 7 ended it): it starts again, and this attempt is billed, too",
+    );
+    expect(ran("EVICTED", {})).toMatch(/was evicted \(call 7 ended it\): it starts again/);
+    const failed = made(1, { ...why, state: "FAILED" });
+    const waits = explainCall({ ...ended, state: "PENDING" }, [failed], 90_000);
+    expect(waits[1]).toMatch(/was interrupted \(call 7 ended it\)/);
+    const unstarted = explainCall(
+      { ...ended, state: "PENDING" },
+      [{ ...failed, wallMs: 0 }],
+      9_000,
+    );
+    expect(unstarted[1]).toMatch(/it could not be started \(call 7 ended it\): it is tried again/);
+    const isOver = explainCall({ ...ended, state: "FAILED" }, [failed], 90_000);
+    expect(isOver[1]).toBe("a warm worker took it; it ran for 40 ms");
+  });
+
   test("tells whose worker a call shared, and what it pays", () => {
     const opened = made(1, { shareMs: 300, phases: cold });
     const shared = made(1, { shareMs: 200, sharesWith: invocationId(7) });

@@ -144,6 +144,7 @@ const attemptLine = (attempt: Attempt): string =>
     EndTime: formatWhen(attempt.endedAtMs),
     Elapsed: attempt.wallMs === null ? "Unknown" : formatElapsed(attempt.wallMs),
     Executor: attempt.executor,
+    ...(attempt.reason !== null && { Reason: attempt.reason }),
   })}`;
 
 const line = (pairs: Readonly<Record<string, string | number | null>>): string =>

@@ -34,6 +34,7 @@ interface AttemptRow {
   readonly started_monotonic_ms: number;
   readonly ended_at_ms: number | null;
   readonly wall_ms: number | null;
+  readonly reason: string | null;
   readonly shares_with: InvocationId | null;
   readonly share_ms: number | null;
   readonly fetch_ms: number | null;
@@ -43,7 +44,7 @@ interface AttemptRow {
 }
 
 const columns =
-  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, started_monotonic_ms, ended_at_ms, wall_ms, shares_with, share_ms, fetch_ms, start_ms, load_ms, run_ms";
+  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, started_monotonic_ms, ended_at_ms, wall_ms, reason, shares_with, share_ms, fetch_ms, start_ms, load_ms, run_ms";
 
 function attemptOf(row: AttemptRow): Attempt {
   return {
@@ -59,6 +60,7 @@ function attemptOf(row: AttemptRow): Attempt {
     startedMonotonicMs: row.started_monotonic_ms,
     endedAtMs: row.ended_at_ms,
     wallMs: row.wall_ms,
+    reason: row.reason,
     sharesWith: row.shares_with,
     shareMs: row.share_ms,
     phases: phasesOf(row),

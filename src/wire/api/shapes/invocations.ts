@@ -82,6 +82,10 @@ export const attempt = shapeOf<Attempt>()(
     ),
     endedAtMs: time.nullable(),
     wallMs: duration.nullable().describe("From the start of the command to its end"),
+    reason: z
+      .string()
+      .nullable()
+      .describe("Why it ended so, in one sentence; null if there is nothing to say"),
     sharesWith: invocationId
       .nullable()
       .describe("The call whose worker it shared; null if it had a place of its own, or opened it"),

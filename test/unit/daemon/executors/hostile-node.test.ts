@@ -113,7 +113,7 @@ const ofWorkers = {
 
 /** All that an executor may say, true but for who says it. */
 function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
-  const usage = { wallMs: 0, shareMs: 0, cpuMs: 0, maxRssMb: 0, agoMs: 0 };
+  const usage = { wallMs: 0, shareMs: 0, cpuMs: 0, maxRssMb: 0, agoMs: 0, isInterrupted: false };
   const startFailure = { stage: "exec", errno: 2 } as const;
   const ended = {
     exitCode: 0,

@@ -1,4 +1,5 @@
-// An end that the store refuses is recorded later, unless the attempt is over by then.
+// An end that the store refuses is recorded later, unless the attempt is over by then. What leases
+// and interrupted calls pay.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
@@ -97,4 +98,40 @@ test("an evicted lease is billed, and its worker's word on spinning is bounded",
   ]);
   expect(recorded[0]).toMatchObject({ hotMs: 60, spinMs: 60, next: "PENDING" });
   expect(recorded[0]).not.toHaveProperty("lease");
+});
+
+const interrupted = () => ({
+  ...lostFacts(
+    { invocation: each.invocation.id, attempt: each.attempt },
+    "call 7 ended it",
+    "FAILED",
+  ),
+  ...{ isInterrupted: true, wallMs: 100, cpuMs: 60 },
+});
+
+test("a call whose user's own code ends its worker is billed each time, and fails the fifth time", async () => {
+  isFull = false;
+  for (let at = 1; at <= 5; at++) {
+    begin();
+    await settler.settle(interrupted());
+  }
+  const { cores } = each.invocation;
+  expect(
+    recorded.map(({ next, postings }) => [next, postings.map(({ coreMs }) => coreMs)]),
+  ).toEqual([1, 2, 3, 4, 5].map((at) => [at < 5 ? "PENDING" : "FAILED", [cores * 100]]));
+  expect(recorded.map(({ reason }) => reason)).toEqual([
+    ...Array.from({ length: 4 }, () => "call 7 ended it"),
+    expect.stringMatching(
+      /^the function's own code ended its worker in each of 5 attempts: .*call 7/,
+    ),
+  ]);
+  expect(recorded[0]).not.toHaveProperty("isInterrupted");
+});
+
+test("a cancelled call whose worker is ended by its user's code does not run again", async () => {
+  isFull = false;
+  begin();
+  each.endReason = "cancelled by ada";
+  await settler.settle(interrupted());
+  expect(recorded[0]).toMatchObject({ next: "CANCELLED", reason: "cancelled by ada" });
 });

@@ -74,7 +74,7 @@ test("of tasks that are ordered together one has the place, and then the next", 
   expect([first, third].map((each) => each!.waits)).toEqual([false, false]);
 });
 
-test("a worker that calls share is held once, and takes no more after one of them was evicted", () => {
+test("a worker that calls share is held once, and takes no more after it lost one of them", () => {
   const held = assignments.open(x1);
   const openedFor = { invocation: id, attempt: 1 };
   const worker = openWorker({ key: "w", seats: 3, openedFor });
@@ -86,7 +86,7 @@ test("a worker that calls share is held once, and takes no more after one of the
   expect(second!.waits).toBe(false);
   expect(freeSeats(held.values())).toEqual(new Map([["w", 2]]));
   give(assignments, x1, 3, {}, worker);
-  assignments.return(second!, "EVICTED");
+  assignments.return(second!, true);
   expect(freeSeats(held.values())).toEqual(new Map());
   expect(placeWithSeat(held.values(), "w")).toBeNull();
 });

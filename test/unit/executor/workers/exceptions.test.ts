@@ -1,5 +1,5 @@
 // The stack of an exception on a real node, as its user sees it: source maps are honoured, and the
-// runtime's own frames are left out. What a call leaves behind fails no other call.
+// runtime's own frames are left out. What a call leaves behind interrupts other calls.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -77,13 +77,13 @@ test.each([
   ["node", "process.exit(3)", /the handler called process\.exit\(3\)/],
   ["python", "os._exit(3)", /the handler called os\._exit\(3\)/],
 ] as const)(
-  "what a call in %s leaves behind and then does %s fails no other call",
+  "what a call in %s leaves behind and then does %s interrupts the other call, which is billed",
   async (runtime, does, why) => {
     const code = await at.function(leavingIn[runtime](does), { runtime });
     const leaving = at.order(code, { what: "leave" });
     const pid = resultOf(await at.node.finish(leaving));
     const next = await at.call(code, { what: "run" });
-    expect(next).toMatchObject({ end: "EVICTED", exitCode: null });
+    expect(next).toMatchObject({ end: "FAILED", isInterrupted: true, exitCode: null });
     expect(next.reason).toContain(`because of what call ${leaving.invocation} left behind: `);
     expect(next.reason).toMatch(why);
     expect(resultOf(await at.call(code, { what: "again" }))).not.toBe(pid);

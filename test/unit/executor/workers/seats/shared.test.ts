@@ -93,7 +93,7 @@ export default ({ isCulprit }) => new Promise(() => {
   expect(culprit).toMatchObject({ end: "FAILED", answer: { kind: "exception" } });
   expect(culprit!.answer).toMatchObject({ error: { message } });
   for (const other of [first!, last!]) {
-    expect(other).toMatchObject({ end: "EVICTED", exitCode: null });
+    expect(other).toMatchObject({ end: "FAILED", isInterrupted: true, exitCode: null });
     expect(other.reason).toContain(`call ${all[1]!.invocation} ended the worker`);
   }
 });
@@ -109,10 +109,11 @@ test("a call that outlasts its time is killed with its worker; the other is not 
   at.daemon.send({ type: "start", order: late! });
   await at.daemon.hears("started", ({ key }) => key.invocation === late!.invocation);
   at.daemon.send({ type: "cancel", key: keyOf(late!) });
-  const [killed, evicted] = await Promise.all([at.daemon.report(late!), at.daemon.report(other!)]);
+  const [killed, lost] = await Promise.all([at.daemon.report(late!), at.daemon.report(other!)]);
   expect(killed!.end).toBe("CANCELLED");
-  expect(evicted).toMatchObject({ end: "EVICTED" });
-  expect(evicted!.reason).toContain(`invocation ${late!.invocation}, which shared its worker`);
+  // It is billed: its user's own code did not end when it was told to.
+  expect(lost).toMatchObject({ end: "FAILED", isInterrupted: true, exitCode: null });
+  expect(lost!.reason).toContain(`invocation ${late!.invocation}, which shared its worker`);
 });
 
 test("a crash fails every call that was in the worker, and says how many", async () => {
