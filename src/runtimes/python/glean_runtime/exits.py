@@ -1,8 +1,9 @@
-"""Tells the executor which call ends the process by os._exit: it may have ended long ago and have
-left a thread behind, such as a watchdog, so that the calls which run are not to blame."""
+"""Watches the threads that calls leave behind, such as watchdogs. The calls that run meanwhile are
+not to blame for an os._exit, of which the executor is told, and are not meant by interrupt_main."""
 
 from __future__ import annotations
 
+import _thread
 import functools
 import os
 import threading
@@ -21,7 +22,7 @@ class Exits:
 
     def watch(self) -> None:
         """From now on, also for modules that take the name _exit for themselves."""
-        start, leave = threading.Thread.start, os._exit
+        start, leave, interrupt = threading.Thread.start, os._exit, _thread.interrupt_main
 
         @functools.wraps(start)
         def start_watched(thread: threading.Thread) -> None:
@@ -35,8 +36,16 @@ class Exits:
                 self.tell(f"the handler called os._exit({status!r})", call)
             leave(status)
 
+        @functools.wraps(interrupt)
+        def interrupt_watched(*signal: int) -> None:
+            of_thread = getattr(threading.current_thread(), _CALL, 0)
+            running = self._prints.only
+            if of_thread == 0 or running is not None and running.id == of_thread:
+                interrupt(*signal)
+
         threading.Thread.start = start_watched
         os._exit = leave_watched
+        _thread.interrupt_main = interrupt_watched
 
     def _call(self) -> int:
         """That which started this thread, or whose handler runs in it; 0 if there is none."""

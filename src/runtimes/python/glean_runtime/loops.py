@@ -8,6 +8,7 @@ import time
 from typing import Optional
 
 from . import errors, frames
+from .alarms import Alarms
 from .connection import Connection
 from .handler import Handler
 from .prints import Prints
@@ -32,6 +33,7 @@ def _serve_in_order(
     connection: Connection, handler: Handler, settings: Settings, prints: Prints
 ) -> None:
     """A cancel is read only after the call that it means, so it has no effect."""
+    alarms = Alarms()
     while True:
         frame = connection.read()
         if frame is None or frame.type == frames.BYE:
@@ -42,6 +44,7 @@ def _serve_in_order(
             prints.only = call.log
             answer = run_blocking(call, handler, settings, prints)
             prints.only = None
+            alarms.clear()
             connection.send(*answer)
         elif frame.type == frames.SERVE:
             from .serving import inline  # workers of ordinary calls never need it

@@ -155,6 +155,42 @@ describe("a handler that harms its process", () => {
     expect(await runtime.exit).toEqual({ exitCode: 7, signal: 0 });
   });
 
+  test.each([
+    ["its call has set is gone after it", "", "0, 0"],
+    ["its module has set stays", "signal.setitimer(signal.ITIMER_REAL, 1_000)", "1, 1"],
+  ])("runs on while an alarm that %s", async (_what, first, left) => {
+    const runtime = await start(`import signal
+${first}
+def handler(event):
+    left = signal.getitimer(signal.ITIMER_REAL)[0]
+    if event: signal.alarm(1_000)
+    return int(left > 0)`);
+    const isSet = first === "";
+    expect([await runtime.json(isSet), await runtime.json(isSet)].join(", ")).toBe(left);
+  });
+
+  test("is interrupted by a thread of its own call, and not by one that another call has left", async () => {
+    const runtime = await start(`import _thread, threading, time
+go, done = threading.Event(), threading.Event()
+def interrupt():
+    go.wait()
+    _thread.interrupt_main()
+    done.set()
+def handler(event):
+    if event == "leave": threading.Thread(target=interrupt).start()
+    if event == "next":
+        go.set()
+        done.wait()
+    if event == "own":
+        threading.Thread(target=_thread.interrupt_main).start()
+        while True: time.sleep(0.01)
+    return [event]`);
+    expect(await runtime.json("leave")).toEqual(["leave"]);
+    expect(await runtime.json("next")).toEqual(["next"]);
+    const own = await runtime.call({ input: Buffer.from('"own"') });
+    expect(own).toMatchObject({ kind: "failed", error: { type: "KeyboardInterrupt" } });
+  });
+
   test("crashes, and leaves its stack in the worker's output", async () => {
     const runtime = await start("import ctypes\ndef handler(event): ctypes.string_at(8)");
     await runtime.call();

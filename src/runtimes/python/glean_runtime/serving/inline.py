@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-
 from .. import frames
+from ..alarms import Alarms
 from ..connection import Connection
 from ..handler import Handler
 from ..prints import Prints
-from ..worker import Settings, run_alone
+from ..worker import Answer, Call, Settings, run_alone
 from .listeners import cannot_serve
 from .server import Server
 
@@ -21,14 +20,15 @@ def serve(
     frame: frames.Frame,
 ) -> bool:
     """False if the executor is gone, or has said bye."""
+    alarms = Alarms()
+
+    def run_here(call: Call) -> Answer:
+        answer = run_alone(handler, settings, call)
+        alarms.clear()
+        return answer
+
     try:
-        server = Server(
-            frame,
-            settings,
-            prints,
-            connection.send,
-            run_here=functools.partial(run_alone, handler, settings),
-        )
+        server = Server(frame, settings, prints, connection.send, run_here=run_here)
     except OSError as error:
         connection.send(*cannot_serve(frame, error))
         return True
