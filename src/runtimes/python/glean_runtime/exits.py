@@ -1,5 +1,5 @@
-"""Watches the threads that calls leave behind, such as watchdogs. The calls that run meanwhile are
-not to blame for an os._exit, of which the executor is told, and are not meant by interrupt_main."""
+"""Watches what calls leave behind, such as watchdogs. The calls that run meanwhile are not to blame
+for an os._exit, of which the executor is told, and are not meant by an alarm or interrupt_main."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import _thread
 import functools
 import os
 import threading
+
+# The module signal takes longer to import, for names that nobody needs here.
+from _signal import ITIMER_REAL, getitimer, setitimer
 from typing import Callable, Optional
 
 from .prints import Prints
@@ -50,3 +53,20 @@ class Exits:
     def _call(self) -> int:
         """That which started this thread, or whose handler runs in it; 0 if there is none."""
         return getattr(threading.current_thread(), _CALL, 0) or self._prints.log().id
+
+
+class Alarms:
+    """Turns off the alarm that a call has set. Made before the first call: one that the module has
+    set by then is left alone."""
+
+    def __init__(self) -> None:
+        self._is_modules = _is_set()
+
+    def clear(self) -> None:
+        """A call has ended that had this process alone."""
+        if not self._is_modules and _is_set():
+            setitimer(ITIMER_REAL, 0)
+
+
+def _is_set() -> bool:
+    return getitimer(ITIMER_REAL)[0] > 0

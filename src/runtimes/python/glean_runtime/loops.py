@@ -8,8 +8,8 @@ import time
 from typing import Optional
 
 from . import errors, frames
-from .alarms import Alarms
 from .connection import Connection
+from .exits import Alarms
 from .handler import Handler
 from .prints import Prints
 from .worker import Answer, Call, Settings, call_in, cancelled, error_of, result_of, run_blocking
@@ -20,9 +20,9 @@ def serve(
 ) -> None:
     """Runs calls until the executor says bye or is gone."""
     if handler.is_async:
-        import asyncio  # takes 30 ms, for handlers that have loaded it anyhow
+        from .event_loop import run  # takes 30 ms, for handlers that have loaded asyncio anyhow
 
-        asyncio.run(_AsyncLoop(connection, handler, settings, prints).serve())
+        run(_AsyncLoop(connection, handler, settings, prints).serve())
     elif settings.concurrency > 1:
         _Threads(connection, handler, settings, prints).serve()
     else:

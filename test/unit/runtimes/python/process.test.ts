@@ -148,6 +148,28 @@ describe("a handler that harms its process", () => {
     expect(describeWorkerEnd(await runtime.closed, await runtime.exit)).toMatch(sentence);
   });
 
+  test.each([
+    ["task", "loop.create_task(late())"],
+    ["callback", "loop.call_soon(sys.exit, 3)"],
+  ])("leaves a %s that calls sys.exit, which ends no other call", async (_what, leave) => {
+    const runtime = await start(`import asyncio, sys
+async def late():
+    await go.wait()
+    sys.exit(3)
+async def handler(event):
+    global go
+    loop = asyncio.get_running_loop()
+    if event == 1: go = asyncio.Event()
+    if event == 1: ${leave}
+    else:
+        go.set()
+        for _ in range(10): await asyncio.sleep(0)
+    return event`);
+    expect([await runtime.json(1), await runtime.json(2), await runtime.json(3)]).toEqual([
+      1, 2, 3,
+    ]);
+  });
+
   test("calls os._exit, and says so", async () => {
     const runtime = await start("import os\ndef handler(event): os._exit(7)");
     const failure = { code: "LEFT", message: "the handler called os._exit(7)" };

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .. import frames
-from ..alarms import Alarms
 from ..connection import Connection
+from ..exits import Alarms
 from ..handler import Handler
 from ..prints import Prints
 from ..worker import Answer, Call, Settings, run_alone
