@@ -6,7 +6,7 @@ import type { Live } from "../../state/live-invocation.js";
 import type { NextState } from "./lease-ends.js";
 
 /** Each is billed: a function that ends its workers all the time must not cost without end. */
-export const maxInterruptions = 5;
+const maxInterruptions = 5;
 
 export function afterInterruption(
   {
