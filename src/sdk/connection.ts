@@ -4,6 +4,20 @@ import { GleanerError } from "../model/errors.js";
 import { isFinal } from "../model/invocation.js";
 import { maxWaitMs } from "../wire/api/limits.js";
 import type { CallRequest } from "../wire/api/types.js";
+import {
+  signal as aSignal,
+  callback,
+  checkCallId,
+  checkFunction,
+  checkInputs,
+  checkOptions,
+  countOrMore,
+  oneOf,
+  text,
+  timeMs,
+  uuid,
+  whole,
+} from "./calls/checks.js";
 import { fetchResult, sendable } from "./calls/contents.js";
 import { type MapClient, type MapOptions, type MapResult, mapCalls } from "./calls/map.js";
 import type { Inputs } from "./calls/payloads.js";
@@ -37,6 +51,22 @@ export interface InvokeOptions extends SubmitOptions {
   readonly signal?: AbortSignal;
 }
 
+const submitOptions = { timeLimitMs: timeMs, requestId: uuid };
+const invokeOptions = { ...submitOptions, signal: aSignal };
+const mapOptions = {
+  order: oneOf("input", "ended"),
+  window: countOrMore,
+  patienceMs: whole(0, 2 ** 31 - 1),
+  timeLimitMs: timeMs,
+  signal: aSignal,
+  onSubmitted: callback,
+};
+const anObject = {
+  expected: "an object",
+  accepts: (value: unknown) => typeof value === "object" && value !== null,
+};
+const connectOptions = { configFile: text, address: anObject, munge: anObject };
+
 /**
  * Calls functions as this user. Rejects with a CallError if a call has no result, else with a
  * GleanerError.
@@ -54,8 +84,11 @@ export class Connection {
   async invoke<Value = unknown>(
     name: string,
     input?: unknown,
-    { signal, ...options }: InvokeOptions = {},
+    given: InvokeOptions = {},
   ): Promise<Value> {
+    checkFunction(name);
+    checkOptions("invoke", given, invokeOptions);
+    const { signal, ...options } = given;
     signal?.throwIfAborted();
     const request = await this.requestOf(name, input, options);
     try {
@@ -75,6 +108,8 @@ export class Connection {
 
   /** Submits a call and resolves with its id once it is durable. */
   async submit(name: string, input?: unknown, options: SubmitOptions = {}): Promise<string> {
+    checkFunction(name);
+    checkOptions("submit", options, submitOptions);
     const request = await this.requestOf(name, input, options);
     const { id } = await this.client.call({ ...request, waitMs: 0 });
     return String(id);
@@ -83,8 +118,11 @@ export class Connection {
   /** Waits for the result of a call, 42 or 42_7. A signal ends the wait, not the call. */
   async result<Value = unknown>(
     id: string,
-    { signal }: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal } = {},
   ): Promise<Value> {
+    checkCallId(id);
+    checkOptions("result", options, { signal: aSignal });
+    const { signal } = options;
     for (;;) {
       signal?.throwIfAborted();
       const { outcomes } = await patiently(
@@ -105,6 +143,9 @@ export class Connection {
     inputs: Inputs,
     options: MapOptions = {},
   ): AsyncGenerator<MapResult<Value>, void, undefined> {
+    checkFunction(name);
+    checkInputs(inputs);
+    checkOptions("map", options, mapOptions);
     return mapCalls(this.client, name, inputs, options) as AsyncGenerator<MapResult<Value>>;
   }
 
@@ -117,6 +158,9 @@ export class Connection {
     inputs: Inputs,
     options: Pick<MapOptions, "timeLimitMs"> = {},
   ): AsyncGenerator<SubmittedMap, void, undefined> {
+    checkFunction(name);
+    checkInputs(inputs);
+    checkOptions("submitMap", options, { timeLimitMs: timeMs });
     return submitMap(this.client, name, inputs, options);
   }
 
@@ -145,7 +189,7 @@ export class Connection {
       requestId: requestId ?? randomUuid(),
       function: name,
       input: await sendable(this.client.functions, input),
-      timeLimitMs: timeLimitMs ?? null,
+      timeLimitMs: timeLimitMs === undefined ? null : Math.ceil(timeLimitMs),
     };
   }
 }
@@ -154,6 +198,7 @@ type Asked = Omit<CallRequest, "waitMs">;
 
 /** A connection to the gleanerd that the configuration names. Rejects with CONFIG. */
 export async function connect(options: ConnectOptions = {}): Promise<Connection> {
+  checkOptions("connect", options, connectOptions);
   return new Connection(new GleanerClient(await optionsOf(options), { keepsLine: true }));
 }
 

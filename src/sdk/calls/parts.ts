@@ -138,9 +138,10 @@ class PartReader {
     private readonly reading: Reading,
   ) {
     reading.signal.addEventListener("abort", () => this.giveUp());
-    this.isAsync = Symbol.asyncIterator in inputs;
-    this.source =
-      Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
+    // A string is iterable, too, and has no `in`.
+    const later = (inputs as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
+    this.isAsync = later !== undefined;
+    this.source = later?.call(inputs) ?? (inputs as Iterable<unknown>)[Symbol.iterator]();
   }
 
   /** Waits for the next input, which may be the end. */

@@ -4,8 +4,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { monotonicMs } from "../../clock.js";
-import { GleanerError } from "../../model/errors.js";
 import type { LeaseState } from "../../model/functions/lease-state.js";
+import { checkInputs, checkOptions } from "../calls/checks.js";
 import { CallError } from "../calls/errors.js";
 import type { MapResult } from "../calls/map.js";
 import { contentOf, type Inputs } from "../calls/payloads.js";
@@ -14,7 +14,14 @@ import { keepLease, type LeaseKeeper } from "./keeper.js";
 import { LeaseCall, type LeaseWays } from "./lease-call.js";
 import { mapOver } from "./lease-map.js";
 import { Lines } from "./lines.js";
-import type { LeaseInvokeOptions, LeaseMapOptions, LeaseOptions } from "./options.js";
+import {
+  checkLeaseOptions,
+  invokeOptions,
+  type LeaseInvokeOptions,
+  type LeaseMapOptions,
+  type LeaseOptions,
+  mapOptions,
+} from "./options.js";
 
 /**
  * Whether a call whose worker's connection broke, and which may have run, is sent again elsewhere:
@@ -53,6 +60,7 @@ export async function openLease(
   parts: LeaseParts,
   options: LeaseOptions & { readonly retry?: LeaseRetry },
 ): Promise<Lease> {
+  checkLeaseOptions(options);
   let keeper: LeaseKeeper | null = null;
   const lines = new Lines(() => keeper?.replace());
   try {
@@ -71,9 +79,6 @@ export async function openLease(
     throw error;
   }
 }
-
-const badLimit = (limitMs: number) =>
-  new GleanerError("BAD_REQUEST", `a time limit of ${limitMs} ms: expected a number above 0`);
 
 export class Lease implements AsyncDisposable {
   private calls = 0;
@@ -117,13 +122,11 @@ export class Lease implements AsyncDisposable {
   }
 
   /** Calls the function and resolves with its result. Rejects as Connection.invoke() does. */
-  invoke<Value = unknown>(
-    input?: unknown,
-    { signal, timeLimitMs = this.limitMs }: LeaseInvokeOptions = {},
-  ): Promise<Value> {
+  invoke<Value = unknown>(input?: unknown, options?: LeaseInvokeOptions): Promise<Value> {
     return new Promise((resolve, reject) => {
+      checkOptions("invoke", options, invokeOptions);
+      const { signal, timeLimitMs = this.limitMs } = options ?? {};
       signal?.throwIfAborted();
-      if (!(timeLimitMs > 0)) throw badLimit(timeLimitMs);
       const { contentType, body } = contentOf(input);
       const bytes = typeof body === "string" ? Buffer.from(body) : body;
       const name = `${this.id}/${++this.calls}`;
@@ -144,6 +147,8 @@ export class Lease implements AsyncDisposable {
     inputs: Inputs,
     options: LeaseMapOptions = {},
   ): AsyncGenerator<MapResult<Value>, void, undefined> {
+    checkInputs(inputs);
+    checkOptions("map", options, mapOptions);
     const id = (index: number) => `${this.id}/${index}`;
     return mapOver((input, limits) => this.invoke<Value>(input, limits), id, inputs, options);
   }

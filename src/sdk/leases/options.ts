@@ -1,5 +1,17 @@
 // What a lease may be given, and a call over it beside its input.
 
+import { minLeaseTtlMs } from "../../wire/api/limits.js";
+import {
+  checkFunction,
+  checkOptions,
+  countOrMore,
+  oneOf,
+  signal,
+  text,
+  timeMs,
+  whole,
+} from "../calls/checks.js";
+
 /** What is leased. */
 export interface LeaseOptions {
   readonly function: string;
@@ -30,4 +42,30 @@ export interface LeaseInvokeOptions {
 export interface LeaseMapOptions extends LeaseInvokeOptions {
   /** The most inputs that are read and whose results were not taken; 256 if omitted. */
   readonly window?: number;
+}
+
+const dayMs = 86_400_000;
+const workers = whole(1, 65_536);
+const leaseOptions = {
+  function: text,
+  workers,
+  atLeast: whole(0, 65_536),
+  cores: workers,
+  memoryMb: whole(1, 2 ** 31 - 1),
+  ttlMs: whole(minLeaseTtlMs, dayMs),
+  hotMs: whole(-1, dayMs),
+  waitMs: whole(0, 60_000),
+  retry: oneOf("evicted", "never"),
+  signal,
+};
+
+/** @internal */
+export const invokeOptions = { signal, timeLimitMs: timeMs };
+/** @internal */
+export const mapOptions = { ...invokeOptions, window: countOrMore };
+
+/** @internal */
+export function checkLeaseOptions(options: LeaseOptions): void {
+  checkOptions("lease", options ?? null, leaseOptions);
+  checkFunction(options.function);
 }

@@ -51,6 +51,8 @@ export const maxHostListLength = 64 * 1024;
 export const maxAuditListed = 10_000;
 /** A client repeats a wait after this time, so that no connection stays open forever. */
 export const maxWaitMs = 60_000;
+/** A client renews its lease three times in this time: more often would only load gleanerd. */
+export const minLeaseTtlMs = 100;
 /** The logs of calls in one answer; each has at most 65 kB. */
 export const maxLogsListed = 50;
 /** The numbers that a client gives its calls on one connection. */

@@ -3,12 +3,14 @@
 import { z } from "zod";
 import { type LeaseState, leaseTransitions } from "../../../model/functions/lease-state.js";
 import { leaseTerms } from "../../../model/shapes/submission.js";
+import { minLeaseTtlMs } from "../limits.js";
 import { calledFunction, requestId, waitMs } from "./calls.js";
 import { invocationId, nodeName, userName, whole } from "./common.js";
 
 /** More than any site grants: config `leases` has the limits. */
 const maxWorkers = 65_536;
 const count = z.int().min(1).max(maxWorkers);
+const ttlMs = leaseTerms.shape.ttlMs.min(minLeaseTtlMs);
 const maxAmount = 2 ** 31 - 1;
 
 export const leaseRequest = z.strictObject({
@@ -31,7 +33,7 @@ export const leaseRequest = z.strictObject({
     .nullable()
     .default(null)
     .describe("For each worker; null: the function's"),
-  ttlMs: leaseTerms.shape.ttlMs
+  ttlMs: ttlMs
     .nullable()
     .default(null)
     .describe("The lease ends after this time without a renewal; null: 10 s"),
@@ -117,7 +119,7 @@ export const leaseQuery = z.strictObject({
 });
 export const leaseList = z.strictObject({ leases: z.array(lease) });
 export const renewRequest = z.strictObject({
-  ttlMs: leaseTerms.shape.ttlMs.nullable().default(null).describe("null: as asked for at first"),
+  ttlMs: ttlMs.nullable().default(null).describe("null: as asked for at first"),
 });
 export const renewAnswer = z.strictObject({ expiresInMs: whole, revision: whole });
 export const endRequest = z.strictObject({});
