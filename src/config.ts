@@ -7,6 +7,7 @@ import { functions } from "./config/functions.js";
 import { schema } from "./config/schema.js";
 import { GleanerError, messageOf } from "./model/errors.js";
 import { nearest } from "./model/nearest.js";
+import { complaintOf } from "./model/shaped.js";
 
 /** What a site has that says nothing of functions. */
 export const defaultFunctions = (): Config["functions"] => functions.parse({});
@@ -82,7 +83,7 @@ export function parseConfig(value: unknown, source: string): Config {
       `${source}: unknown key ${full}; did you mean ${nearest(key, known)}? Keys at this place: ${known.join(", ")}`,
     );
   }
-  throw new GleanerError("CONFIG", `${source}: ${place || "the file"}: ${issue.message}`);
+  throw new GleanerError("CONFIG", `${source}: ${place || "the file"}: ${complaintOf(issue)}`);
 }
 
 /** Returns the keys at a path of the defaults, which contain every key. */

@@ -12,6 +12,7 @@ import {
 } from "../../model/functions/settings.js";
 import { bundleOf, type VersionId } from "../../model/ids.js";
 import type { ResourceRequest } from "../../model/resources.js";
+import { complaintOf } from "../../model/shaped.js";
 import { manifest } from "../../model/shapes/function.js";
 import type { Blobs } from "./blobs.js";
 
@@ -94,7 +95,7 @@ function parse(text: string): RequestedSettings {
   const parsed = manifest.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    throw bad(`${issue.path.join(".") || "the manifest"}: ${issue.message}`);
+    throw bad(`${issue.path.join(".") || "the manifest"}: ${complaintOf(issue)}`);
   }
   const { settings } = parsed.data;
   if (manifestText(settings) !== text)
