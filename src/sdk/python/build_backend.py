@@ -121,7 +121,17 @@ def _metadata() -> bytes:
 
 
 def _version() -> str:
-    return _project("version")
+    """That of the checkout, or of the source archive."""
+    checkout = os.path.join(_HERE, "..", "..", "..", "package.json")
+    if os.path.exists(os.path.join(_HERE, "PKG-INFO")):
+        found = re.search(r"^Version: (.*)$", _read("PKG-INFO").decode(), re.MULTILINE)
+    elif os.path.exists(checkout):
+        found = re.search(r'^  "version": "(.*)",$', _read(checkout).decode(), re.MULTILINE)
+    else:
+        found = None
+    if found is None:
+        raise ValueError("the version is not known: build from a checkout, or a source archive")
+    return found[1]
 
 
 def _project(key: str) -> str:

@@ -2,7 +2,7 @@
 // Fortran.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
@@ -16,11 +16,11 @@ const folder = mkdtempSync(join(tmpdir(), "gleaner-c-"));
 const prefix = join(folder, "prefix");
 const run = (program: string, args: readonly string[]): string =>
   execFileSync(program, args, { encoding: "utf8", stdio: "pipe", cwd: folder });
-const flags = (): string[] => {
+const pkgConfig = (...options: readonly string[]): string => {
   const env = { ...process.env, PKG_CONFIG_PATH: join(prefix, "lib/pkgconfig") };
-  const words = execFileSync("pkg-config", ["--cflags", "--libs", "gleaner"], { env });
-  return [...String(words).trim().split(" "), `-Wl,-rpath,${prefix}/lib`];
+  return execFileSync("pkg-config", [...options, "gleaner"], { env, encoding: "utf8" }).trim();
 };
+const flags = () => [...pkgConfig("--cflags", "--libs").split(" "), `-Wl,-rpath,${prefix}/lib`];
 
 beforeAll(() => {
   run("make", ["-s", "-C", library, `OUT=${folder}/build`, `PREFIX=${prefix}`, "install"]);
@@ -42,6 +42,14 @@ async function answerTo(program: string): Promise<string> {
   compileLibrary(code, echo);
   return await runClient([program], [(await startServing("native", code)).endpoint]);
 }
+
+test("has the version of all of Gleaner, as its page says", () => {
+  const root = join(library, "../../..");
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  expect(pkgConfig("--modversion")).toBe(version);
+  const page = readFileSync(join(root, "docs/guide/c.md"), "utf8");
+  expect(/--modversion gleaner\n(.*)\n/.exec(page)?.[1]).toBe(version);
+});
 
 test("C++ has leases that end with their scope, and exceptions", async () => {
   const program = join(folder, "cpp");
