@@ -5,7 +5,7 @@
 
 gleaner_call *call_make(gleaner_lease *lease, size_t input_bytes)
 {
-	gleaner_call *call = input_bytes > MAX_PAYLOAD_BYTES ? NULL : malloc(sizeof *call);
+	gleaner_call *call = malloc(sizeof *call);
 	if (call != NULL)
 		*call = (gleaner_call){
 			.lease = lease, .input_bytes = input_bytes, .error = GLEANER_RUNNING, .attempt = 1,
@@ -26,6 +26,8 @@ void call_queue(gleaner_call *call)
 gleaner_call *gleaner_submit_callback(gleaner_lease *lease, const void *input, size_t input_bytes, void *output,
 				      size_t output_capacity, gleaner_callback *callback, void *argument)
 {
+	if (check_call(lease, input, input_bytes, output, output_capacity) != GLEANER_OK)
+		return NULL;
 	gleaner_call *call = call_make(lease, input_bytes);
 	if (call == NULL)
 		return NULL;
@@ -49,11 +51,14 @@ gleaner_call *gleaner_submit(gleaner_lease *lease, const void *input, size_t inp
 
 void gleaner_flush(gleaner_lease *lease)
 {
-	lease_pump(lease, false);
+	if (lease != NULL)
+		lease_pump(lease, false);
 }
 
 gleaner_error gleaner_poll(gleaner_call *call)
 {
+	if (check_made(call) != GLEANER_OK)
+		return GLEANER_INVALID;
 	if (call->is_unsent)
 		gleaner_send(call);
 	if (call->error == GLEANER_RUNNING)
@@ -63,6 +68,8 @@ gleaner_error gleaner_poll(gleaner_call *call)
 
 gleaner_error gleaner_wait(gleaner_call *call)
 {
+	if (check_made(call) != GLEANER_OK)
+		return GLEANER_INVALID;
 	if (call->is_unsent)
 		gleaner_send(call);
 	/* A callback may free the call, but not while it is waited for. */
@@ -73,7 +80,7 @@ gleaner_error gleaner_wait(gleaner_call *call)
 
 size_t gleaner_call_output_bytes(const gleaner_call *call)
 {
-	return call->output_bytes;
+	return call == NULL ? 0 : call->output_bytes;
 }
 
 void gleaner_call_free(gleaner_call *call)
@@ -85,9 +92,11 @@ void gleaner_call_free(gleaner_call *call)
 gleaner_error gleaner_invoke(gleaner_lease *lease, const void *input, size_t input_bytes, void *output,
 			     size_t output_capacity, size_t *output_bytes)
 {
+	if (check_call(lease, input, input_bytes, output, output_capacity) != GLEANER_OK)
+		return GLEANER_INVALID;
 	gleaner_call *call = gleaner_submit(lease, input, input_bytes, output, output_capacity);
 	if (call == NULL)
-		return input_bytes > MAX_PAYLOAD_BYTES ? GLEANER_INVALID : GLEANER_NO_MEMORY;
+		return GLEANER_NO_MEMORY;
 	gleaner_error error = gleaner_wait(call);
 	if (output_bytes != NULL)
 		*output_bytes = call->output_bytes;
@@ -99,7 +108,11 @@ gleaner_error gleaner_map(gleaner_lease *lease, size_t count, const void *inputs
 			  void *outputs, size_t output_capacity, size_t *output_bytes)
 {
 	gleaner_error first = GLEANER_OK;
-	gleaner_call **calls = calloc(count == 0 ? 1 : count, sizeof(gleaner_call *));
+	if (count == 0)
+		return GLEANER_OK;
+	if (check_call(lease, inputs, input_bytes, outputs, output_capacity) != GLEANER_OK)
+		return GLEANER_INVALID;
+	gleaner_call **calls = calloc(count, sizeof(gleaner_call *));
 	if (calls == NULL)
 		return GLEANER_NO_MEMORY;
 	for (size_t at = 0; at < count; at++)

@@ -113,7 +113,8 @@ gleaner_error gleaner_invoke(gleaner_lease *lease, const void *input, size_t inp
 gleaner_error gleaner_map(gleaner_lease *lease, size_t count, const void *inputs, size_t input_bytes,
 			  void *outputs, size_t output_capacity, size_t *output_bytes);
 
-/* Begins a call; NULL if there is no memory or the input is over 64 MiB. It is sent by the next
+/* Begins a call; NULL if there is no memory, the input is over 64 MiB, or an argument is invalid:
+ * gleaner_wait of it returns GLEANER_INVALID then. It is sent by the next
  * gleaner_poll, gleaner_wait or gleaner_flush. */
 gleaner_call *gleaner_submit(gleaner_lease *lease, const void *input, size_t input_bytes, void *output,
 			     size_t output_capacity);
@@ -147,6 +148,7 @@ const void *gleaner_call_output(const gleaner_call *call);
 
 /* What the last failure of this lease was, in a sentence; valid until the next failure. */
 const char *gleaner_lease_message(const gleaner_lease *lease);
+/* What an error means; of GLEANER_INVALID, what was invalid last in this thread. */
 const char *gleaner_error_message(gleaner_error error);
 
 #ifdef __cplusplus

@@ -91,6 +91,10 @@ static void *reserve(gleaner_call *call)
 
 gleaner_call *gleaner_prepare(gleaner_lease *lease, size_t input_bytes, void **input)
 {
+	if (input == NULL)
+		(void)invalid("the place for the input is NULL");
+	if (input == NULL || check_call(lease, input, input_bytes, NULL, 0) != GLEANER_OK)
+		return NULL;
 	gleaner_call *call = call_make(lease, input_bytes);
 	if (call == NULL)
 		return NULL;
@@ -107,7 +111,7 @@ gleaner_call *gleaner_prepare(gleaner_lease *lease, size_t input_bytes, void **i
 
 void gleaner_send(gleaner_call *call)
 {
-	if (!call->is_unsent)
+	if (call == NULL || !call->is_unsent)
 		return;
 	struct memory *memory = call->input_memory;
 	struct connection *connection = memory == NULL ? NULL : memory->connection;
@@ -128,5 +132,5 @@ void gleaner_send(gleaner_call *call)
 
 const void *gleaner_call_output(const gleaner_call *call)
 {
-	return call->error == GLEANER_OK ? call->output : NULL;
+	return call != NULL && call->error == GLEANER_OK ? call->output : NULL;
 }

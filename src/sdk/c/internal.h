@@ -201,6 +201,15 @@ HIDDEN void shm_wake(struct connection *connection);
 /* Gives the room of all frames back, except that of outputs which are kept. */
 HIDDEN void shm_give_back(struct memory *memory);
 
+/* check.c: GLEANER_OK, or GLEANER_INVALID with a sentence that gleaner_error_message then has. */
+HIDDEN __attribute__((format(printf, 1, 2))) gleaner_error invalid(const char *format, ...);
+HIDDEN const char *invalid_message(void);
+HIDDEN gleaner_error check_open(const gleaner_options *options);
+HIDDEN gleaner_error check_connect(const gleaner_options *options);
+HIDDEN gleaner_error check_call(const gleaner_lease *lease, const void *input, size_t input_bytes,
+				const void *output, size_t output_capacity);
+HIDDEN gleaner_error check_made(const gleaner_call *call);
+
 /* in_place.c */
 HIDDEN void *memory_of_its_own(size_t bytes);
 HIDDEN void memory_leave(struct memory *memory);

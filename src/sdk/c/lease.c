@@ -218,10 +218,9 @@ static bool keep_asked(gleaner_lease *lease, const gleaner_options *options)
 gleaner_error gleaner_lease_open(const gleaner_options *options, gleaner_lease **lease)
 {
 	if (lease == NULL)
-		return GLEANER_INVALID;
+		return invalid("the place for the lease is NULL");
 	*lease = NULL;
-	if (options == NULL || options->function == NULL ||
-	    (options->ring_bytes != 0 && !ring_bytes_are_valid(options->ring_bytes)))
+	if (check_open(options) != GLEANER_OK)
 		return GLEANER_INVALID;
 	gleaner_lease *made = lease_make(options);
 	if (made == NULL)
@@ -264,9 +263,9 @@ gleaner_error gleaner_connect_endpoint(const gleaner_endpoint *endpoints, size_t
 {
 	static const gleaner_options defaults = { 0 };
 	if (lease == NULL || endpoints == NULL || count == 0)
-		return GLEANER_INVALID;
+		return invalid("there is no endpoint, or the place for the lease is NULL");
 	*lease = NULL;
-	if (options != NULL && options->ring_bytes != 0 && !ring_bytes_are_valid(options->ring_bytes))
+	if (options != NULL && check_connect(options) != GLEANER_OK)
 		return GLEANER_INVALID;
 	gleaner_lease *made = lease_make(options == NULL ? &defaults : options);
 	if (made == NULL)
@@ -283,7 +282,8 @@ gleaner_error gleaner_connect_endpoint(const gleaner_endpoint *endpoints, size_t
 		return GLEANER_OK;
 	}
 	gleaner_lease_close(made);
-	return are_valid ? GLEANER_NO_WORKER : GLEANER_INVALID;
+	return are_valid ? GLEANER_NO_WORKER
+			 : invalid("an endpoint is invalid: expected its worker, its key in hex and where it serves");
 }
 
 void gleaner_lease_close(gleaner_lease *lease)
@@ -311,6 +311,8 @@ void gleaner_lease_close(gleaner_lease *lease)
 size_t gleaner_lease_workers(const gleaner_lease *lease)
 {
 	size_t open = 0;
+	if (lease == NULL)
+		return 0;
 	for (size_t at = 0; at < lease->count; at++)
 		open += lease->connections[at]->fd >= 0 && !lease->connections[at]->is_terminating;
 	return open;
@@ -318,7 +320,7 @@ size_t gleaner_lease_workers(const gleaner_lease *lease)
 
 const char *gleaner_lease_message(const gleaner_lease *lease)
 {
-	return lease->message;
+	return lease == NULL ? "there is no lease" : lease->message;
 }
 
 const char *gleaner_error_message(gleaner_error error)
@@ -326,7 +328,6 @@ const char *gleaner_error_message(gleaner_error error)
 	static const char *const messages[] = {
 		[GLEANER_OK] = "the call ended",
 		[GLEANER_RUNNING] = "the call has not ended: wait for it",
-		[GLEANER_INVALID] = "an argument is invalid: see gleaner.h",
 		[GLEANER_NO_MEMORY] = "there is no memory",
 		[GLEANER_NOT_GRANTED] = "no lease was granted: see whether glean is in PATH and what `glean lease hold FUNCTION` says",
 		[GLEANER_FUNCTION_FAILED] = "the function failed: gleaner_lease_message has its words",
@@ -336,5 +337,7 @@ const char *gleaner_error_message(gleaner_error error)
 		[GLEANER_NO_WORKER] = "no worker can be reached; the call did not run there",
 	};
 	bool is_known = (size_t)error < sizeof messages / sizeof *messages;
+	if (error == GLEANER_INVALID)
+		return invalid_message();
 	return is_known ? messages[error] : "an unknown error";
 }

@@ -99,6 +99,32 @@ test("spreads calls over two workers, and goes on with one", async () => {
   expect(await runClient([client, "best"], endpoints)).toBe("ok\n");
 }, 60_000);
 
+const mistakes = [
+  'invalid function "": expected the name of a function',
+  'invalid function "--help": expected the name of a function',
+  "invalid workers 70000: expected a number from 1 to 65536, or 0 for the default",
+  "invalid ttl_ms 1: expected a number from 100 to 86400000, or 0 for the default",
+  "invalid hot_ms -2: expected a number from -1 to 86400000",
+  "invalid retry 7: expected GLEANER_RETRY_EVICTED or GLEANER_RETRY_NEVER",
+  "invalid transport 7: expected one of gleaner_transport",
+  "invalid ring_bytes 3: expected a power of two from 64 KiB to 256 MiB",
+  "the options are NULL: expected at least the name of a function",
+  "the place for the lease is NULL",
+  "the lease is NULL: open one first",
+  "the input is NULL, and has 1 bytes",
+  "the output is NULL, and has room for 8 bytes",
+  "the input has 68157440 bytes and the limit is 67108864: put the data into a file, and name it in the input",
+  "the call is NULL: it was not made, since its arguments are invalid or there was no memory",
+  "the call is NULL: it was not made, since its arguments are invalid or there was no memory",
+  "0 0 1 there is no lease",
+];
+
+test("tells each mistake of a program in one sentence", async () => {
+  const { endpoint } = await serve();
+  const said = await runClient([calls, "20000", "mistakes"], [endpoint]);
+  expect(said.trimEnd().split("\n")).toEqual(mistakes);
+}, 60_000);
+
 describe("a worker that does not answer as it should", () => {
   const workers: ScriptedWorker[] = [];
   afterEach(() => {

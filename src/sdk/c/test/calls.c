@@ -1,6 +1,41 @@
 /* Calls workers with each of its arguments in turn, and prints how each call ended: calls
- * DEADLINE_MS INPUT... < ENDPOINTS. */
+ * DEADLINE_MS INPUT... < ENDPOINTS. With `mistakes` as the only input it makes those instead. */
 #include "endpoints.h"
+
+/* Mistakes are sentences, with a lease and without one. */
+static void make_mistakes(gleaner_lease *lease)
+{
+	const gleaner_options mistakes[] = {
+		{ .function = "" },
+		{ .function = "--help" },
+		{ .function = "f", .workers = 70000 },
+		{ .function = "f", .ttl_ms = 1 },
+		{ .function = "f", .hot_ms = -2 },
+		{ .function = "f", .retry = (gleaner_retry)7 },
+		{ .function = "f", .transport = (gleaner_transport)7 },
+		{ .function = "f", .ring_bytes = 3 },
+	};
+	gleaner_lease *none;
+	void *place;
+	char output[8];
+	size_t got;
+	for (size_t at = 0; at < sizeof mistakes / sizeof *mistakes; at++)
+		puts(gleaner_error_message(gleaner_lease_open(&mistakes[at], &none)));
+	puts(gleaner_error_message(gleaner_lease_open(NULL, &none)));
+	puts(gleaner_error_message(gleaner_lease_open(&mistakes[0], NULL)));
+	puts(gleaner_error_message(gleaner_invoke(NULL, "a", 1, output, sizeof output, &got)));
+	puts(gleaner_error_message(gleaner_invoke(lease, NULL, 1, output, sizeof output, &got)));
+	puts(gleaner_error_message(gleaner_invoke(lease, "a", 1, NULL, 8, &got)));
+	puts(gleaner_error_message(gleaner_map(lease, 2, output, (size_t)65 << 20, output, 4, NULL)));
+	puts(gleaner_error_message(gleaner_wait(gleaner_submit(lease, output, (size_t)65 << 20, output, 4))));
+	puts(gleaner_error_message(gleaner_poll(gleaner_prepare(lease, (size_t)65 << 20, &place))));
+	gleaner_flush(NULL);
+	gleaner_send(NULL);
+	gleaner_call_free(NULL);
+	gleaner_lease_close(NULL);
+	printf("%zu %zu %d %s\n", gleaner_lease_workers(NULL), gleaner_call_output_bytes(NULL),
+	       gleaner_call_output(NULL) == NULL, gleaner_lease_message(NULL));
+}
 
 int main(int argc, char **argv)
 {
@@ -13,7 +48,10 @@ int main(int argc, char **argv)
 	const gleaner_options options = { .deadline_ms = (uint32_t)atoi(argv[1]) };
 	if (gleaner_connect_endpoint(endpoints, count, &options, &lease) != GLEANER_OK)
 		return 3;
-	for (int at = 2; at < argc; at++)
+	const int makes_mistakes = strcmp(argv[2], "mistakes") == 0;
+	if (makes_mistakes)
+		make_mistakes(lease);
+	for (int at = 2; at < argc && !makes_mistakes; at++)
 		printf("%d\n", gleaner_invoke(lease, argv[at], strlen(argv[at]), output, sizeof output, &got));
 	gleaner_lease_close(lease);
 	return 0;
