@@ -12,6 +12,18 @@ from .blocks import Closing
 from .calls.deadline import Deadline, milliseconds
 from .calls.many import MapResult, map_calls
 from .calls.single import Call, wait_for_result
+from .checks import (
+    check_call_id,
+    check_cancellation,
+    check_count,
+    check_file,
+    check_function,
+    check_inputs,
+    check_lease,
+    check_request_id,
+    check_time_limit,
+    check_timeout,
+)
 from .errors import GleanerError
 
 if TYPE_CHECKING:
@@ -47,6 +59,11 @@ class Connection(Closing):
         `request_id`: a UUID; a call that is sent again with it is the same call.
         `cancellation`: another thread cancels the call by it.
         """
+        check_function(function)
+        check_timeout(timeout)
+        check_time_limit("time_limit", time_limit)
+        check_request_id(request_id)
+        check_cancellation(cancellation)
         deadline = Deadline(timeout)
         call = Call(self.api, function, input, time_limit, request_id)
         return call.invoke(deadline, cancellation)
@@ -60,10 +77,15 @@ class Connection(Closing):
         request_id: Optional[str] = None,
     ) -> str:
         """Submits a call and returns its id once it is durable."""
+        check_function(function)
+        check_time_limit("time_limit", time_limit)
+        check_request_id(request_id)
         return Call(self.api, function, input, time_limit, request_id).submit()
 
     def result(self, id: str, *, timeout: Optional[float] = None) -> Any:
         """Waits for the result of a call, 42 or 42_7. A timeout ends the wait, not the call."""
+        check_call_id(id)
+        check_timeout(timeout)
         return wait_for_result(self.api, id, Deadline(timeout))
 
     def map(
@@ -79,16 +101,26 @@ class Connection(Closing):
         Reads `inputs` as results are taken, at most `window` ahead (4,000 if their number is not
         known); leaving the loop early cancels the calls that have not ended.
         """
+        check_function(function)
+        check_inputs(inputs)
+        if window is not None:
+            check_count("window", window)
+        check_time_limit("time_limit", time_limit)
         return map_calls(self.api, function, inputs, window, time_limit)
 
     def cancel(self, *ids: str) -> None:
-        self.api.cancel(ids)
+        for id in ids:
+            check_call_id(id)
+        if ids:
+            self.api.cancel(ids)
 
     def executor(self, function: str, max_workers: int = 64) -> "Executor":
         """A concurrent.futures.Executor that calls this function. `max_workers`: the number of
         submitted calls that wait at a time; map() sends its calls together."""
         from .executor import Executor
 
+        check_function(function)
+        check_count("max_workers", max_workers)
         invoke = functools.partial(self.invoke, function)
         return Executor(invoke, max_workers, functools.partial(self.map, function))
 
@@ -115,6 +147,9 @@ class Connection(Closing):
         """
         from .direct.lease import Lease
 
+        check_lease(
+            function, workers, at_least, cores, memory_mb, ttl, hot_ms, wait, retry, timeout
+        )
         asked = {
             "function": function,
             "workers": workers,
@@ -159,6 +194,7 @@ def connect(
     """A connection to the gleanerd that the configuration names: `config_file`, else
     $GLEANER_CONF, else /etc/gleaner/gleaner.yaml; or, in place of a file, `address` and `munge`.
     Raises CONFIG."""
+    check_file("config_file", config_file)
     if address is not None and munge is not None:
         return Connection(Settings("", address, munge))
     if address is not None or munge is not None:

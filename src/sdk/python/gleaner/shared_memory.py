@@ -11,6 +11,7 @@ from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_void
 from typing import Any, Deque, Dict, Optional
 
 from .blocks import Closing
+from .checks import check_count, check_lease
 from .errors import DeadlineError, FunctionError, GleanerError, LeaseLostError
 from .payloads import Buffer, flat
 
@@ -85,8 +86,8 @@ class SharedLease(Closing):
         timeout: float = 60.0,
         glean: str = "glean",
     ) -> None:
-        if retry not in _RETRIES:
-            raise GleanerError("BAD_REQUEST", f"invalid retry {retry!r}: expected evicted or never")
+        lease = (function, workers, at_least, cores, memory_mb, ttl, hot_ms, 0, retry, timeout)
+        check_lease(*lease)
         self.function = function
         self._library = _load()
         self._lock = threading.Lock()
@@ -130,6 +131,7 @@ class SharedLease(Closing):
     def prepare(self, size: int) -> "SharedCall":
         """A call whose input is written where the worker reads it. Its worker gets no other call
         until it is made."""
+        check_count("size", size, 0)
         place = c_void_p()
         with self._lock:
             self._free_unused()

@@ -3,7 +3,7 @@
 
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, jest, test } from "@jest/globals";
@@ -41,7 +41,10 @@ test("has its code, the mark of types and its record, and nothing else", () => {
   expect(found.sort()).toEqual(["gleaner", expect.stringMatching(/^gleaner-.*\.dist-info$/)]);
   expect(readdirSync(join(site, "gleaner"))).toContain("py.typed");
   const asked = "import importlib.metadata as m; print(m.version('gleaner'))";
-  expect(execFileSync(python, ["-c", asked], at()).toString()).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(execFileSync(python, ["-c", asked], at()).toString()).toBe(
+    // That of all of Gleaner.
+    `${JSON.parse(readFileSync("package.json", "utf8")).version}\n`,
+  );
 });
 
 const at = () => ({
@@ -212,4 +215,85 @@ print(json.dumps(found))`);
     ],
     "CONFIG",
   ]);
+});
+
+const mistakes = `
+import json, gleaner
+from gleaner.direct.lease import Lease
+site = gleaner.connect()
+nan, inf = float("nan"), float("inf")
+lease = object.__new__(Lease)
+calls = [
+    lambda: site.lease(None),
+    lambda: site.lease("f", 1.5),
+    lambda: site.lease("f", True),
+    lambda: site.lease("f", cores="x"),
+    lambda: site.lease("f", ttl=0.001),
+    lambda: site.lease("f", hot_ms=nan),
+    lambda: site.lease("f", wait=inf),
+    lambda: site.lease("f", retry="always"),
+    lambda: site.lease("f", timeout="x"),
+    lambda: site.invoke(b"f"),
+    lambda: site.invoke("f", timeout=1e300),
+    lambda: site.invoke("f", time_limit=-1),
+    lambda: site.invoke("f", cancellation=3),
+    lambda: site.submit("f", request_id="x"),
+    lambda: site.result(3),
+    lambda: site.cancel("../x"),
+    lambda: site.map("f", None),
+    lambda: site.map("f", [1], window=0),
+    lambda: site.executor("f", 0),
+    lambda: site.tasks(memory_mb=-1),
+    lambda: site.tasks(environment=3),
+    lambda: lease.invoke(1, timeout=-1),
+    lambda: lease.map(3),
+    lambda: lease.map([1], window=nan),
+    lambda: lease.executor("x"),
+    lambda: gleaner.connect(3),
+    lambda: site.tasks(worker=3),
+    lambda: gleaner.function(memory=3),
+]
+def said(call):
+    try:
+        return repr(call())
+    except (gleaner.GleanerError, TypeError) as error:
+        assert isinstance(error, TypeError) or error.code == "BAD_REQUEST"
+        return str(error)
+print(json.dumps([said(call) for call in calls]))`;
+
+const limit = "expected a number of seconds above 0, at most 2147483";
+const told = [
+  "invalid function None: expected the name of a function",
+  "invalid workers 1.5: expected a whole number from 1 to 65536",
+  "invalid workers True: expected a whole number from 1 to 65536",
+  "invalid cores 'x': expected a whole number from 1 to 65536",
+  "invalid ttl 0.001: expected a number of seconds from 0.1 to 86400",
+  "invalid hot_ms nan: expected a whole number from -1 to 86400000",
+  "invalid wait inf: expected a number of seconds from 0 to 60",
+  "invalid retry 'always': expected evicted or never",
+  "invalid timeout 'x': expected a number of seconds from 0 to 2147483",
+  "invalid function b'f': expected the name of a function",
+  "invalid timeout 1e+300: expected a number of seconds from 0 to 2147483",
+  `invalid time_limit -1: ${limit}`,
+  "invalid cancellation 3: expected a gleaner.Cancellation",
+  "invalid request_id 'x': expected a UUID",
+  "invalid id 3: expected the id of a call, such as '42' or '42_7'",
+  "invalid id '../x': expected the id of a call, such as '42' or '42_7'",
+  "invalid inputs None: expected a list, or another iterable",
+  "invalid window 0: expected a whole number from 1",
+  "invalid max_workers 0: expected a whole number from 1",
+  "invalid memory_mb -1: expected a whole number from 1 to 2147483647",
+  "invalid environment 3: expected a dict of names and values",
+  "invalid timeout -1: expected a number of seconds from 0 to 2147483",
+  "invalid inputs 3: expected a list, or another iterable",
+  "invalid window nan: expected a whole number from 1",
+  "invalid max_workers 'x': expected a whole number from 1",
+  "invalid config_file 3: expected the path of a file",
+  expect.stringMatching(/^tasks\(\) has no option worker: it has at_least, cores, /),
+  expect.stringMatching(/^function\(\) has no option memory: it has cores, environment, /),
+];
+
+test("refuses each mistake of a program in one sentence, before anything is sent", async () => {
+  expect(await run(mistakes)).toEqual(told);
+  expect(world.requests).toEqual([]);
 });

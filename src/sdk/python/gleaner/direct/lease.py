@@ -12,6 +12,7 @@ from ..api.cancellation import Cancellation
 from ..api.client import Api
 from ..blocks import Closing
 from ..calls.many import MapResult
+from ..checks import check_cancellation, check_count, check_inputs, check_timeout
 from ..errors import (
     UNREADABLE,
     DeadlineError,
@@ -55,8 +56,6 @@ class Lease(Closing):
         timeout: Optional[float],
         elsewhere: Elsewhere,
     ) -> None:
-        if retry not in ("evicted", "never"):
-            raise GleanerError("BAD_REQUEST", f"invalid retry {retry!r}: expected evicted or never")
         self._retry = retry
         self._elsewhere = elsewhere
         self._wanted = int(asked["workers"])
@@ -98,6 +97,10 @@ class Lease(Closing):
         cancelled, and DeadlineError raised.
         `cancellation`: another thread cancels the call by it.
         """
+        if timeout is not None:
+            check_timeout(timeout)
+        if cancellation is not None:
+            check_cancellation(cancellation)
         content = content_of(input)
         name = next(self._names)
         now = time.monotonic()
@@ -163,12 +166,22 @@ class Lease(Closing):
         Reads `inputs` as results are taken, at most `window` ahead; leaving the loop early cancels
         the calls that have not ended. `timeout`: as for invoke(), for each call.
         """
+        check_inputs(inputs)
+        check_count("window", window)
+        check_timeout(timeout)
+        return self._results(inputs, window, timeout)
+
+    def _results(
+        self, inputs: Iterable[object], window: int, timeout: Optional[float]
+    ) -> Generator[MapResult, None, None]:
         with self.executor() as executor:
             yield from executor.results(inputs, window, timeout)
 
     def executor(self, max_workers: Optional[int] = None) -> Executor:
         """A concurrent.futures.Executor that calls the function. `max_workers`: the number of
         calls at a time, two for each worker of the lease if omitted."""
+        if max_workers is not None:
+            check_count("max_workers", max_workers)
         return Executor(self.invoke, max_workers or _CALLS_PER_WORKER * self._wanted)
 
     def end(self) -> None:

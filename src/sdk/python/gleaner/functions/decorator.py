@@ -10,9 +10,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, Iterable, Optional, Tuple, TypeVar
 from typing import overload
 
+from ..checks import check_options
 from ..errors import GleanerError
 from .bundle import folder_files
-from .deploy import deploy, settings_of
+from .deploy import SETTINGS, deploy, settings_of
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec
@@ -94,12 +95,17 @@ def function(
     time_limit, environment, min_warm, idle_timeout, python, setup, image and fork, as settings_of()
     in gleaner.functions.deploy has them.
     """
-    settings_of("", **settings)  # raises TypeError here for what is no setting
+    check_options("function", settings, SETTINGS)
+    settings_of("", **settings)  # refuses here what is invalid
 
     def wrap(written: "Callable[P, R]") -> "Function[P, R]":
         return Function(written, name, settings)
 
-    return wrap if local is None else wrap(local)
+    if local is None:
+        return wrap
+    if not callable(local):
+        raise TypeError("@function stands above a function, and takes its settings by their names")
+    return wrap(local)
 
 
 def shared_connection() -> "Connection":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 from typing import Any, Dict, Mapping, Optional
 
 from ..api.client import Api
 from ..calls.deadline import milliseconds
+from ..checks import check_count, check_environment, check_time_limit
 from ..errors import GleanerError
 from .bundle import pack
 
@@ -29,7 +31,15 @@ def settings_of(
 ) -> Dict[str, Any]:
     """As function.yaml has them (docs/reference/function-yaml.md), with times in seconds. None: the
     site's default. `python`: the interpreter of workers."""
-    if python is not None and not os.path.isabs(python):
+    check_count("cores", cores, 1, 65_536)
+    if memory_mb is not None:
+        check_count("memory_mb", memory_mb, 1, 2**31 - 1)
+    check_count("gpus", gpus, 0)
+    check_count("min_warm", min_warm, 0)
+    check_time_limit("time_limit", time_limit)
+    check_time_limit("idle_timeout", idle_timeout)
+    check_environment(environment)
+    if python is not None and not (isinstance(python, str) and os.path.isabs(python)):
         raise GleanerError("BAD_REQUEST", f"invalid python {python!r}: expected an absolute path")
     return {
         "runtime": "python",
@@ -47,6 +57,10 @@ def settings_of(
         "image": image,
         "fork": fork,
     }
+
+
+#: Their names.
+SETTINGS = tuple(name for name in inspect.signature(settings_of).parameters if name != "handler")
 
 
 def deploy(api: Api, name: str, settings: Mapping[str, Any], files: Mapping[str, bytes]) -> str:

@@ -9,9 +9,10 @@ import sys
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional
 
 from ..api.cancellation import Cancellation
+from ..checks import check_environment, check_options
 from ..errors import RemoteTraceback
 from ..executor import Executor
-from ..functions.deploy import deploy, settings_of
+from ..functions.deploy import SETTINGS, deploy, settings_of
 from .pickling import pickler
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class TaskExecutor(concurrent.futures.Executor):
     their nodes see the same folders."""
 
     def __init__(self, site: "Connection", workers: int, **options: Any) -> None:
+        check_options("tasks", options, (*_LEASE_OPTIONS, *SETTINGS))
         self._dumps, picklers = pickler()
         lease = {name: options.pop(name) for name in _LEASE_OPTIONS if name in options}
         settings = settings_of("gleaner_tasks.py:run", **_like_here(options))
@@ -65,6 +67,7 @@ class TaskExecutor(concurrent.futures.Executor):
 
 
 def _like_here(options: Dict[str, Any]) -> Dict[str, Any]:
+    check_environment(options.get("environment"))
     folders = [os.path.abspath(each) for each in sys.path if os.path.isdir(each or ".")]
     path = {"PYTHONPATH": os.pathsep.join(folders)}
     environment = {**path, **(options.pop("environment", None) or {})}
