@@ -22,6 +22,13 @@ export function explainCall(
   });
 }
 
+/** For a leased worker that does not serve yet. */
+export const explainStart = (
+  { startedAtMs }: Pick<Invocation, "startedAtMs">,
+  nowMs: number,
+): string =>
+  `its worker has been starting for ${shownMs(Math.max(0, nowMs - (startedAtMs ?? nowMs)))} and does not serve yet: what it imports and how busy the node is decide how long that takes`;
+
 function linesOf(attempt: Attempt, isLast: boolean, tookMs: (kind: SpanKind) => number): string[] {
   const { phases, endedAtMs } = attempt;
   if (endedAtMs === null) return ["it has not ended yet: what its phases took is known at its end"];

@@ -2,7 +2,7 @@
 
 import { nowMs } from "../../clock.js";
 import { computeUtilization } from "../../core/accounting/utilization.js";
-import { explainCall } from "../../core/explain/calls.js";
+import { explainCall, explainStart } from "../../core/explain/calls.js";
 import { describeUnkillable } from "../../core/explain/unkillable.js";
 import {
   describeEnd,
@@ -61,6 +61,7 @@ export interface ClusterRoutes {
   readonly keepAlive: WarmViewDependencies["keepAlive"];
   /** null if executors are not jobs. */
   readonly pilots: Pilots | null;
+  readonly leases: { isStarting(invocation: Invocation): boolean };
   readonly examine: () => Promise<DoctorAnswer>;
 }
 
@@ -219,14 +220,15 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
 
 /** Nothing for a command: its attempts are one phase. */
 async function explainRun(deps: ClusterRoutes, invocation: Invocation) {
-  const { store, stoppedFunctions } = deps;
+  const { leases, store, stoppedFunctions } = deps;
   const command = (await store.submissionOf(invocation.id))?.command;
   if (command?.kind !== "call") return [];
   const ran = explainCall(invocation, await store.listAttempts(invocation.id), nowMs());
   const version = versionId(command.version);
   const kind = { ...invocation, uid: invocation.owner.uid, version };
   const { idleTimeoutMs } = command.settings;
-  const lines = [...ran, ...describeWarm(deps, kind, { idleTimeoutMs, minWarm: 0 })];
+  const starts = leases.isStarting(invocation) ? [explainStart(invocation, nowMs())] : [];
+  const lines = [...ran, ...starts, ...describeWarm(deps, kind, { idleTimeoutMs, minWarm: 0 })];
   const stopped = stoppedFunctions.whyStopped(invocation.owner.uid, version);
   if (stopped === null) return lines;
   return [...lines, `${command.function} is stopped until it is deployed again: ${stopped}`];

@@ -6,6 +6,7 @@ import { GleanerError } from "../../model/errors.js";
 import type { LeaseDigest, LeaseUsage, ServingAt } from "../../model/functions/lease.js";
 import type { LeaseState } from "../../model/functions/lease-state.js";
 import type { InvocationId } from "../../model/ids.js";
+import type { Invocation } from "../../model/invocation.js";
 import { type AttemptKey, attemptName } from "../../wire/attempt-key.js";
 import type { LeaseUsageMessage, ServingMessage } from "../../wire/calls.js";
 import type { Events } from "../state/events.js";
@@ -70,6 +71,12 @@ export class Leases {
 
   get(id: InvocationId): LiveLease | undefined {
     return this.byId.get(id);
+  }
+
+  /** Whether its worker runs and does not serve yet. */
+  isStarting({ id, arrayJobId, state }: Pick<Invocation, "id" | "arrayJobId" | "state">): boolean {
+    const lease = arrayJobId === null ? undefined : this.byId.get(arrayJobId);
+    return state === "RUNNING" && lease !== undefined && !lease.workers.has(id);
   }
 
   /** Takes over the leases of an earlier gleanerd: their workers serve on. */

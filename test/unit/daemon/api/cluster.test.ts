@@ -73,6 +73,7 @@ beforeEach(async () => {
     stoppedFunctions: { whyStopped: () => null },
     keepAlive: { keptMs: () => null },
     pilots: null,
+    leases: { isStarting: () => false },
     examine: async () => ({ checks: [] }),
   };
   api = await TestApi.open(clusterHandlers(parts as unknown as ClusterRoutes));

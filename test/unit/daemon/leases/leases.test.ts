@@ -104,13 +104,7 @@ function serves({ invocation, attempt }: AttemptOrder, port: number): void {
   node.say({ type: "serving", key, port, socket, hostId });
 }
 
-const crash = {
-  end: "FAILED",
-  exitCode: null,
-  signal: 11,
-  wallMs: 5,
-  reason: "signal 11",
-} as const;
+const crash = { end: "FAILED", exitCode: null, signal: 11, wallMs: 5, reason: "crash" } as const;
 
 /** gleanerd believes no run to be longer than the time since its order. */
 async function crashes(order: AttemptOrder): Promise<void> {
@@ -138,6 +132,17 @@ test("a lease is granted once enough of its workers serve, with the key of each"
   );
   expect(lease.workers.map(({ key }) => key)).toEqual(keys);
   expect(new Set(keys).size).toBe(2);
+});
+
+test("explain says that a leased worker starts until it serves", async () => {
+  const answer = request({ workers: 1 });
+  const [order] = await node.ordered(1);
+  const path = `/v1/explain/${order!.invocation}`;
+  const explained = async () => JSON.stringify((await ask("GET", path)).body);
+  expect(await explained()).toMatch(/its worker has been starting for \d+ ms and does not serve/);
+  serves(order!, 1_001);
+  await answer;
+  expect(await explained()).not.toContain("does not serve");
 });
 
 /** Its only worker serves. */
@@ -275,7 +280,7 @@ test("a lease that does not get enough workers in time ends, and says why", asyn
 test.each([
   [
     "its workers crash",
-    "3 of its workers crashed in a row: signal 11",
+    "3 of its workers crashed in a row: crash",
     async () => {
       for (const count of [1, 2, 3]) await crashes((await node.ordered(count)).at(-1)!);
     },
@@ -373,7 +378,7 @@ test("a worker that crashes is replaced; the third crash in a row ends the lease
   await node.until(() => node.heard.some(({ type }) => type === "cancel"));
   node.ends(last!, { reason: "it was cancelled", wallMs: 5 });
   await recorded(6);
-  const reason = "3 of its workers crashed in a row: signal 11";
+  const reason = "3 of its workers crashed in a row: crash";
   const { body } = await ask("GET", `/v1/leases/${id}`);
   expect(body).toMatchObject({ state: "ENDED", reason });
   const listed = (await ask("GET", "/v1/invocations?limit=9")).body as {
