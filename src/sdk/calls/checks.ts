@@ -61,7 +61,7 @@ export const uuid: Expectation = {
 const callIdShape = /^[0-9]{1,10}(?:_[0-9]{1,10})?$/;
 
 /** Throws BAD_REQUEST. */
-export function checkValue(name: string, value: unknown, { expected, accepts }: Expectation): void {
+function checkValue(name: string, value: unknown, { expected, accepts }: Expectation): void {
   if (!accepts(value)) throw invalid(name, value, expected);
 }
 
