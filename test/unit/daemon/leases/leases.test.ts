@@ -25,6 +25,7 @@ const [operator, bob] = [0, 1_001];
 const config = parseConfig({ access: { allowRootFunctions: true } }, "");
 const log = pino({ level: "silent" });
 const socket = "gleaner-0123456789abcdef";
+const options = { version: "1.2.3", log, runProgram: runAsChild };
 const hostId = "0f3b7a52-9d0e-4c7e-8a55-0d2f6f1f3a10";
 
 let folder: StoreFolder;
@@ -36,8 +37,7 @@ let held: (() => void)[] | null;
 let isFull: boolean;
 
 beforeEach(async () => {
-  held = null;
-  isFull = false;
+  [held, isFull] = [null, false];
   folder = await makeStoreFolder();
   const store = await folder.open(folder.newFile());
   const recordCall: Store["recordCall"] = async (call) => {
@@ -60,12 +60,7 @@ afterEach(async () => {
 });
 
 async function listen(): Promise<void> {
-  server = await apiServer(
-    { config, version: "1.2.3", log, runProgram: runAsChild },
-    site.store,
-    site.parts,
-    null,
-  );
+  server = await apiServer({ ...options, config }, site.store, site.parts, null);
   await server.listen({ host: "127.0.0.1", port: 0 });
 }
 
