@@ -11,25 +11,23 @@
 
 struct waiting {
   struct queue queues[QUEUES];
-  size_t count;
   /** The queue that had the last turn. */
   unsigned last;
 };
 
-static size_t arriving_count;
-static struct queue arriving = {.count = &arriving_count};
+static struct queue arriving;
 static struct waiting with_token, strangers;
 static unsigned turns_since_a_stranger;
+static size_t count;
 
-static void append(struct queue *queue, size_t *count, struct connection *connection) {
-  queue->count = count;
+static void append(struct queue *queue, struct connection *connection) {
   connection->in = queue;
   connection->next = NULL;
   connection->previous = queue->last;
   if (queue->last == NULL) queue->first = connection;
   else queue->last->next = connection;
   queue->last = connection;
-  ++*count;
+  queue->length++;
 }
 
 static void detach(struct connection *connection) {
@@ -38,7 +36,7 @@ static void detach(struct connection *connection) {
   else connection->previous->next = connection->next;
   if (connection->next == NULL) queue->last = connection->previous;
   else connection->next->previous = connection->previous;
-  --*queue->count;
+  queue->length--;
 }
 
 struct connection *connections_add(int fd, uint64_t address, uint64_t deadline_ms) {
@@ -47,14 +45,15 @@ struct connection *connections_add(int fd, uint64_t address, uint64_t deadline_m
   connection->fd = fd;
   connection->address = address;
   connection->deadline_ms = deadline_ms;
-  append(&arriving, &arriving_count, connection);
+  append(&arriving, connection);
+  count++;
   return connection;
 }
 
 void connections_ready(struct connection *connection, bool has_token, uint64_t source) {
   struct waiting *waiting = has_token ? &with_token : &strangers;
   detach(connection);
-  append(&waiting->queues[source % QUEUES], &waiting->count, connection);
+  append(&waiting->queues[source % QUEUES], connection);
 }
 
 struct connection *connections_oldest(void) { return arriving.first; }
@@ -63,20 +62,45 @@ bool connections_is_ready(const struct connection *connection) {
   return connection->in != &arriving;
 }
 
+/** The next source's first one, after the one that had the last turn. */
+static struct connection *next_of(struct waiting *waiting) {
+  for (unsigned step = 1; step <= QUEUES; step++) {
+    unsigned each = (waiting->last + step) % QUEUES;
+    if (waiting->queues[each].first == NULL) continue;
+    waiting->last = each;
+    return waiting->queues[each].first;
+  }
+  return NULL;
+}
+
 struct connection *connections_next(void) {
-  bool is_strangers = turns_since_a_stranger >= TURNS_BEFORE_A_STRANGER || with_token.count == 0;
-  struct waiting *waiting = is_strangers && strangers.count > 0 ? &strangers : &with_token;
-  if (waiting->count == 0) return NULL;
-  turns_since_a_stranger = waiting == &strangers ? 0 : turns_since_a_stranger + 1;
-  do waiting->last = (waiting->last + 1) % QUEUES;
-  while (waiting->queues[waiting->last].first == NULL);
-  return waiting->queues[waiting->last].first;
+  bool is_strangers = turns_since_a_stranger >= TURNS_BEFORE_A_STRANGER;
+  struct connection *next = next_of(is_strangers ? &strangers : &with_token);
+  if (next == NULL) {
+    is_strangers = !is_strangers;
+    next = next_of(is_strangers ? &strangers : &with_token);
+  }
+  turns_since_a_stranger = is_strangers ? 0 : turns_since_a_stranger + 1;
+  return next;
+}
+
+static const struct queue *longer(const struct queue *longest, const struct waiting *waiting) {
+  for (unsigned each = 0; each < QUEUES; each++)
+    if (waiting->queues[each].length > longest->length) longest = &waiting->queues[each];
+  return longest;
+}
+
+struct connection *connections_superfluous(uint64_t deadline_ms) {
+  struct connection *oldest = arriving.first;
+  if (oldest != NULL && oldest->deadline_ms < deadline_ms) return oldest;
+  return longer(longer(&arriving, &strangers), &with_token)->last;
 }
 
 void connections_remove(struct connection *connection) {
   detach(connection);
   close(connection->fd);
   free(connection);
+  count--;
 }
 
-size_t connections_count(void) { return arriving_count + with_token.count + strangers.count; }
+size_t connections_count(void) { return count; }

@@ -19,8 +19,7 @@ struct connection {
 /** Those in the order of their arrival. */
 struct queue {
   struct connection *first, *last;
-  /** How many of this kind there are, in all queues. */
-  size_t *count;
+  size_t length;
 };
 
 /** Returns NULL without memory. It is among those whose heads arrive. */
@@ -34,6 +33,12 @@ struct connection *connections_oldest(void);
 
 /** Whose turn it is among those that wait for gleanerd; NULL if none waits. */
 struct connection *connections_next(void);
+
+/**
+ * Which one to refuse when there are too many: the oldest without a head, if it is late before
+ * `deadline_ms`; or else the newest of the longest queue. NULL if there are none.
+ */
+struct connection *connections_superfluous(uint64_t deadline_ms);
 
 bool connections_is_ready(const struct connection *connection);
 

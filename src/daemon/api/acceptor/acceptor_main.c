@@ -1,5 +1,5 @@
-// glean-acceptor HEAD_TIMEOUT_MS LATE_ANSWER: accepts the connections of gleanerd, which starts it
-// with the listening socket as descriptor 4, and passes those on whose request has begun.
+// glean-acceptor HEAD_TIMEOUT_MS LATE_ANSWER FULL_ANSWER: accepts the connections of gleanerd, which
+// starts it with the listening socket as descriptor 4, and passes those on whose request has begun.
 //
 // gleanerd's event loop accepts few connections in a turn, in the order of their arrival. Here all
 // are accepted at once, whoever sends no head costs gleanerd nothing, and who has a token does not
@@ -31,11 +31,13 @@ enum { CHANNEL = 3, LISTENER = 4 };
 #define EVENTS 256
 /** Without descriptors or memory, of which others may have given some back. */
 #define RETRY_MS 100
+/** In this time a client sends its head: when there are too many, it is not refused before. */
+#define CHANCE_MS 500
 
 static int watched;
 static size_t most_connections = MOST_CONNECTIONS;
 static uint64_t head_timeout_ms, salt;
-static const char *late_answer;
+static const char *late_answer, *full_answer;
 
 static _Noreturn void give_up(const char *what) {
   fprintf(stderr, "glean-acceptor: %s: %s\n", what, strerror(errno));
@@ -85,11 +87,18 @@ static uint64_t address_of(const struct sockaddr_storage *from) {
   return hash_of(salt, &v6->sin6_addr, sizeof v6->sin6_addr);
 }
 
-/** Makes room for another connection; false if all that are here wait for gleanerd. */
+static void refuse(struct connection *connection, const char *answer) {
+  // What was sent is thrown away: the kernel would reset the connection before the answer.
+  recv(connection->fd, NULL, INT_MAX, MSG_TRUNC | MSG_DONTWAIT);
+  send(connection->fd, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
+  forget(connection);
+}
+
+/** Returns false if there are no connections whose place another could have. */
 static bool make_room(void) {
-  struct connection *oldest = connections_oldest();
-  if (oldest == NULL) return false;
-  forget(oldest);
+  struct connection *superfluous = connections_superfluous(now_ms() + head_timeout_ms - CHANCE_MS);
+  if (superfluous == NULL) return false;
+  refuse(superfluous, full_answer);
   return true;
 }
 
@@ -124,10 +133,7 @@ static int refuse_late(void) {
   for (struct connection *oldest; (oldest = connections_oldest()) != NULL;) {
     uint64_t now = now_ms();
     if (oldest->deadline_ms > now) return oldest->deadline_ms - now;
-    // What was sent is thrown away: the kernel would reset the connection before the answer.
-    recv(oldest->fd, NULL, INT_MAX, MSG_TRUNC | MSG_DONTWAIT);
-    send(oldest->fd, late_answer, strlen(late_answer), MSG_DONTWAIT | MSG_NOSIGNAL);
-    forget(oldest);
+    refuse(oldest, late_answer);
   }
   return -1;
 }
@@ -185,12 +191,13 @@ static void take_descriptors(void) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 3) {
+  if (count != 4) {
     fprintf(stderr, "glean-acceptor is started by gleanerd\n");
     return 2;
   }
   head_timeout_ms = strtoull(arguments[1], NULL, 10);
   late_answer = arguments[2];
+  full_answer = arguments[3];
   take_descriptors();
   watched = epoll_create1(EPOLL_CLOEXEC);
   if (watched < 0) give_up("epoll_create1");

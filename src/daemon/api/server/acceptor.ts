@@ -7,7 +7,7 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import { clearTimeout, setTimeout } from "../../../clock.js";
-import { headTimeoutMs, lateAnswer } from "./refusals.js";
+import { fullAnswer, headTimeoutMs, lateAnswer } from "./refusals.js";
 
 /** One that cannot be started says so this often. */
 const restartMs = 5_000;
@@ -30,7 +30,7 @@ export class Acceptor {
   serve(server: Server): void {
     // Node's documentation names this member where it says what listen() takes.
     const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle;
-    const helper = spawn(this.program, [String(headTimeoutMs), lateAnswer], {
+    const helper = spawn(this.program, [String(headTimeoutMs), lateAnswer, fullAnswer], {
       env: {},
       cwd: "/",
       stdio: ["ignore", "ignore", "inherit", "ipc", fd],

@@ -5,6 +5,7 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ConnectionError } from "fastify";
+import { statusOf } from "../../../wire/api/errors.js";
 import { maxHeadBytes } from "../../../wire/api/limits.js";
 import type { ErrorAnswer } from "../../../wire/api/types.js";
 
@@ -103,3 +104,10 @@ function answerOf(
 
 /** To a client whose head is late, before there is a request. */
 export const lateAnswer = answerOf(408, lateSentence(headTimeoutMs));
+
+/** To one of those that wait for gleanerd when too many do. */
+export const fullAnswer = answerOf(
+  statusOf("LIMIT_REACHED"),
+  "too many connections wait for gleanerd: try again in a moment",
+  "LIMIT_REACHED",
+);

@@ -17,6 +17,7 @@ import { makeAcceptor } from "../../../../support/daemon/acceptor.js";
 /** How many connections it passes on before the first is acknowledged. */
 const window = 8;
 const late = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+const full = "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n\r\n";
 const forever = 3_600_000;
 const line = '{"cmd":"NODE_HANDLE","type":"net.Socket","msg":"connection"}';
 let sanitized: string;
@@ -54,17 +55,21 @@ async function start({
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
   const { port } = listener.address() as AddressInfo;
-  const child = spawn("prlimit", [`--nofile=${descriptors}`, file, String(headTimeoutMs), late], {
-    // Nobody may look into it, so it cannot look for leaks itself.
-    env: { ...process.env, ASAN_OPTIONS: "detect_leaks=0" },
-    stdio: [
-      "ignore",
-      "ignore",
-      "inherit",
-      "pipe",
-      (listener as unknown as { _handle: { fd: number } })._handle.fd,
-    ],
-  });
+  const child = spawn(
+    "prlimit",
+    [`--nofile=${descriptors}`, file, String(headTimeoutMs), late, full],
+    {
+      // Nobody may look into it, so it cannot look for leaks itself.
+      env: { ...process.env, ASAN_OPTIONS: "detect_leaks=0" },
+      stdio: [
+        "ignore",
+        "ignore",
+        "inherit",
+        "pipe",
+        (listener as unknown as { _handle: { fd: number } })._handle.fd,
+      ],
+    },
+  );
   // From here on only the program accepts.
   listener.close();
   const channel = child.stdio[3] as Duplex;
@@ -202,16 +207,30 @@ test("a head that is late gets an answer", async () => {
   expect(acceptor.lines).toEqual([]);
 });
 
-test("without room the oldest head that is incomplete goes", async () => {
-  const acceptor = await start({ descriptors: 40 });
-  const oldest = client(acceptor, "GET / HT");
+test("without room a head that has taken long is refused first", async () => {
+  const acceptor = await start({ descriptors: 40, headTimeoutMs: 0x7fffffff });
+  const slow = text(client(acceptor, "GET / HT"));
   await until(() => held(acceptor) === 3);
-  const hasGone = gone(oldest);
-  const others = Array.from({ length: 30 }, () => client(acceptor, "GET / HT"));
-  await hasGone;
-  await gone(client(acceptor, request("me")));
-  expect(acceptor.lines).toEqual([line]);
-  expect(others.at(-1)!.destroyed).toBe(false);
+  // Half a second is its chance.
+  await pause(600);
+  for (let each = 0; each < 30; each++) client(acceptor, "GET / HT");
+  expect(await slow).toBe(full);
+});
+
+test("strangers whose heads are complete leave room for those with a token", async () => {
+  const acceptor = await start({ descriptors: 40 });
+  const strangers = Array.from({ length: 22 }, () => request(null));
+  const waiters = await waiting(acceptor, strangers);
+  // As many as it can hold, and more than it has room for.
+  const refused = Array.from({ length: 20 }, () => text(client(acceptor, request(null))));
+  expect(await Promise.race(refused)).toBe(full);
+  const mine = client(acceptor, request("me"));
+  await until(() => mine.writableLength === 0 && !mine.connecting);
+  const passed = gone(mine);
+  acceptor.channel.write("{}\n");
+  await passed;
+  expect(acceptor.lines).toHaveLength(window + 1);
+  expect(waiters[0]!.destroyed).toBe(false);
 });
 
 test("whatever clients send, it goes on", async () => {
