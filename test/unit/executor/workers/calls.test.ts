@@ -40,10 +40,24 @@ test("a call starts a worker with the code from gleanerd; the next one finds it 
 });
 
 test("the memory of a call is that of all processes of its worker", async () => {
-  const holds = "(head -c 40000000 /dev/zero; sleep 1) | tail -c 40000000 > /dev/null &";
+  // Each holds 40 MB until all of them do.
   const code = await at.function({
-    "index.mjs": `import { execSync } from "node:child_process";
-export default () => void execSync("${holds} ${holds} ${holds} wait");`,
+    "index.mjs": `import { spawn } from "node:child_process";
+import { once } from "node:events";
+const piece = Buffer.alloc(1_000_000);
+async function fill({ stdin }) {
+  for (let each = 0; each < 40; each++) await new Promise((done) => stdin.write(piece, done));
+}
+export default async () => {
+  const holders = [1, 2, 3].map(() =>
+    spawn("tail", ["-c", "40000000"], { stdio: ["pipe", "ignore", "inherit"] }));
+  await Promise.all(holders.map(fill));
+  await Promise.all(holders.map((holder) => {
+    const ended = once(holder, "exit");
+    holder.stdin.end();
+    return ended;
+  }));
+};`,
   });
   const report = await at.call(code, null, { memoryMb: 400 });
   expect(report).toMatchObject({ end: "COMPLETED" });
