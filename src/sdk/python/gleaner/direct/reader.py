@@ -3,6 +3,7 @@ where it stays."""
 
 from __future__ import annotations
 
+import functools
 import io
 import socket
 import time
@@ -12,6 +13,10 @@ from . import frames
 
 #: Room for what is read at once: every frame without a long payload.
 _ROOM_BYTES = 8 * 1024
+
+#: What glibc keeps of itself is shorter.
+_KEPT_BYTES = 128 * 1024
+_FREED_ONCE_BYTES = 31 * 1024 * 1024
 
 #: Type, id, metadata, payload.
 Frame = Tuple[int, int, bytes, bytes]
@@ -78,6 +83,8 @@ class Reader:
 
     def _long(self, begun: memoryview, count: int, until: Optional[float]) -> bytes:
         """The kernel fills the very bytes that are returned."""
+        if count > _KEPT_BYTES:
+            _keep_freed()
         if not begun:
             whole = self._socket.recv(count, socket.MSG_WAITALL)
             if len(whole) == count:
@@ -104,3 +111,12 @@ class Reader:
 def check(until: Optional[float]) -> None:
     if until is not None and time.monotonic() >= until:
         raise BlockingIOError("the time is over")
+
+
+@functools.lru_cache(maxsize=None)
+def _keep_freed() -> None:
+    """Keeps freed memory for the next long payload: above a limit of 128 KiB, glibc gives it back,
+    and the kernel clears each page of the next one. The limit becomes twice the size of a freed
+    block that had pages of its own, at most 64 MiB (mallopt(3), M_MMAP_THRESHOLD). Nobody writes
+    to this one, so that it takes no memory."""
+    bytes(_FREED_ONCE_BYTES)
