@@ -4,8 +4,9 @@ import { GleanerError } from "../../model/errors.js";
 import { maxEnvironmentBytes } from "../../sdk/index.js";
 import { quoted } from "../values.js";
 
-/** Variables that every shell needs; NONE and a list leave out all others. */
+/** Variables that every shell needs; NONE and a list leave out all others but Slurm's. */
 const basics = ["PATH", "HOME", "USER", "SHELL", "LOGNAME"];
+const isSlurms = (name: string): boolean => name.startsWith("SLURM");
 
 /**
  * Reads `ALL`, `NONE`, `VAR,VAR2=value` (with the basics), or `ALL,VAR=value`. As sbatch does, it
@@ -24,7 +25,7 @@ export function exportedEnvironment(
   if (!takesAll) {
     // A login shell sets its own PATH.
     const { PATH: _, ...others } = chosen;
-    Object.assign(chosen, login(others));
+    Object.assign(chosen, login(others), pick(own, Object.keys(own).filter(isSlurms)));
   }
   const isNone = /^(none|nil)$/i.test(text);
   for (const item of isNone ? [] : items.filter((each) => !isAll(each))) {

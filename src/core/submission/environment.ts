@@ -15,8 +15,10 @@ export function environmentFor(
   checkpointDirectory: string | null = null,
 ): Readonly<Record<string, string>> {
   const told: Record<string, string> = {};
-  for (const [key, value] of Object.entries(submission.environment))
-    if (!isOurs(key)) told[key] = value;
+  const { environment } = submission;
+  const isOfOther =
+    "SLURM_JOB_ID" in environment || "SLURM_JOBID" in environment ? isOurs : isOfJob;
+  for (const [key, value] of Object.entries(environment)) if (!isOfOther(key)) told[key] = value;
   // Spreading 40 names takes V8 several times as long.
   Object.assign(told, gleanerNames(invocation, attempt, node));
   Object.assign(told, slurmNames(invocation, submission, node));
@@ -77,10 +79,17 @@ function gleanerNames(
   return names;
 }
 
-/** A function submitted from within a batch job must not mistake that job's ids for its own. */
+/**
+ * A function submitted from within a batch job must not mistake that job's ids and resources for
+ * its own.
+ */
 const isOurs = (key: string): boolean =>
   !shared.includes(key) &&
   (key.startsWith("GLEANER_") || key.startsWith("SLURM_") || key.startsWith("SLURMD_"));
+
+/** For a shell outside of jobs; as under sbatch, its other SLURM_ names reach the function. */
+const isOfJob = (key: string): boolean =>
+  isOurs(key) && !/^SLURM_(?!JOB|STEP|ARRAY|HET|PACK|RESTART)/.test(key);
 
 /** Where the clusters' commands find their configuration, in a function as in a shell. */
 const shared = ["SLURM_CONF", "GLEANER_CONF"];

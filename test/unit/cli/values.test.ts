@@ -210,6 +210,13 @@ describe("--export", () => {
     [`X="1,2",Y='3'`, { ...basics, X: '"1,2"', Y: "'3'" }],
   ])("%s", (text, expected) => expect(exportedEnvironment(text, own)).toEqual(expected));
 
+  test("leaves out no name of Slurm's, as sbatch does", () => {
+    const shell = { ...own, SLURM_TMPDIR: "/scratch" };
+    const login = () => ({ SLURM_TMPDIR: "/other" });
+    for (const text of ["NONE", "HOME"])
+      expect(exportedEnvironment(text, shell, login)).toMatchObject({ SLURM_TMPDIR: "/scratch" });
+  });
+
   test("takes what a login shell sets, unless it takes all", () => {
     const login = (given: object) => ({ PATH: "/login", MODULES: Object.keys(given).join() });
     expect(exportedEnvironment("NONE", own, login)).toEqual({

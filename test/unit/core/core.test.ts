@@ -304,6 +304,10 @@ test("the environment has the user's variables and Gleaner's, and never those of
     GLEANER_ARRAY_TASK_ID: "3",
     ...slurmNamesOfTask,
   });
+  const own = { SLURM_TMPDIR: "/scratch", SLURM_NTASKS: "3", SLURM_FOO: "1" };
+  const inJob = { ...submission, environment: { SLURM_JOBID: "9", ...own } };
+  expect(environmentFor(task, inJob, 1, nodeName("n1"))).toMatchObject({ SLURM_NTASKS: "2" });
+  expect(environmentFor(task, inJob, 1, nodeName("n1"))).not.toHaveProperty("SLURM_FOO");
   const asked = { ...submission, optionVariables: { SLURM_MEM_PER_CPU: "25", SLURM_JOB_ID: "7" } };
   expect(environmentFor(task, asked, 2, nodeName("n1")).SLURM_MEM_PER_NODE).toBeUndefined();
   // Only ids of earlier versions may be those of jobs.
@@ -312,6 +316,18 @@ test("the environment has the user's variables and Gleaner's, and never those of
     GLEANER_INVOCATION_ID: "67108864",
     SLURM_JOB_ID: "67108864",
   });
+});
+
+test("as under sbatch, the SLURM_ names of a shell outside of jobs reach a function, but no ids", () => {
+  const own = { SLURM_TMPDIR: "/scratch", SLURM_NTASKS: "3", SLURM_FOO: "1" };
+  const ids = { SLURM_STEP_ID: "1", SLURM_ARRAY_JOB_ID: "7", SLURM_RESTART_COUNT: "1" };
+  const submission = {
+    workingDirectory: "/home/ann",
+    environment: { ...own, ...ids, SLURMD_NODENAME: "n9", GLEANER_ATTEMPT: "9" },
+  } as unknown as Parameters<typeof environmentFor>[1];
+  const told = environmentFor(invocation({}), submission, 1, nodeName("n1"));
+  expect(told).toMatchObject({ ...own, SLURMD_NODENAME: "n1", GLEANER_ATTEMPT: "1" });
+  for (const name of Object.keys(ids)) expect(told).not.toHaveProperty(name);
 });
 
 describe("the hook's assurance", () => {
