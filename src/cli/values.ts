@@ -93,9 +93,9 @@ export function parseMemoryMb(text: string, where: string): number {
   return memoryMb;
 }
 
-/** Reads a whole number of cores, above 0. */
+/** Reads a whole number of cores, above 0, in the forms of C. */
 export function parseCores(text: string, where: string): number {
-  const cores = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  const cores = /^[ \t]*\+?\d{1,9}$/.test(text) ? Number(text) : 0;
   if (cores < 1 || cores > maxCores)
     throw bad(`${where}: invalid number of cores ${quoted(text)}: expected 1 to ${maxCores}`);
   return cores;

@@ -16,8 +16,6 @@ export interface Directives {
   readonly known: readonly Directive[];
   /** What cannot be read, each with file and line. */
   readonly problems: readonly string[];
-  /** Lines of other systems, which sbatch translates unless it is told `--ignore-pbs`. */
-  readonly translated: readonly string[];
 }
 
 /**
@@ -31,19 +29,11 @@ export function readDirectives(
 ): Directives {
   const known: Directive[] = [];
   const problems: string[] = [];
-  const translated: string[] = [];
   let lineNumber = 0;
   for (const line of headLines(script)) {
     lineNumber++;
     const match = /^#(GLEAN(?=[ \t]|$)|SBATCH|SLURM)(.*)$/s.exec(line);
-    if (match === null) {
-      const other = /^#(PBS|BSUB)\s/.exec(line)?.[1];
-      if (other !== undefined)
-        translated.push(
-          `${file}:${lineNumber}: #${other}: sbatch translates such lines, but Gleaner does not: write it as #SBATCH, or add --ignore-pbs`,
-        );
-      continue;
-    }
+    if (match === null) continue;
     const place = `${file}:${lineNumber}: #${match[1]}`;
     const kind = match[1] === "GLEAN" ? "GLEAN" : "SBATCH";
     const text = match[2]!;
@@ -65,7 +55,7 @@ export function readDirectives(
         `${place} ${parsed.rest[0]!.slice(0, 60)}: not an option: begin options with - or --, and quote values that contain spaces`,
       );
   }
-  return { known, problems, translated };
+  return { known, problems };
 }
 
 /** The lines in which sbatch looks for directives: comments and blank lines at the top. */

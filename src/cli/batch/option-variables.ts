@@ -17,7 +17,7 @@ const maxLength = 1_024;
 
 /** As sbatch takes it from the words: 2 of `0-6:2`, and 1 of `0,2,4,6`, the same tasks. */
 const stepOf = (array: string | undefined): string | undefined =>
-  array === undefined ? undefined : (/:0*(\d+)/.exec(array)?.[1] ?? "1");
+  !array ? undefined : (/:0*(\d+)/.exec(array)?.[1] ?? "1");
 
 /** `given`: the value of an option that counts; undefined if it was not given. */
 export function optionVariables(

@@ -100,8 +100,15 @@ function count(counting: Map<string, Given>, each: Given): void {
     else if (group === "gpus") counting.set("gres", before);
   }
   if (isGres) counting.delete("gres");
+  const same = counting.get(group);
   counting.delete(group);
-  counting.set(group, each);
+  counting.set(group, each.option === "mail-type" ? withMails(same, each) : each);
+}
+
+/** As for sbatch up to 24.11, several lines of a script add up. */
+function withMails(before: Given | undefined, each: Given): Given {
+  if (before?.source !== each.source) return each;
+  return { ...each, value: `${before.value},${each.value}` };
 }
 
 const memoryOptions = ["mem", "mem-per-cpu", "mem-per-gpu"];

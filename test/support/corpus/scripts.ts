@@ -112,6 +112,13 @@ const runnable = String.raw`
 -J continued \ | -n 2 \ | --mem=1G\ | --time=5
 --array=1-3 | >FILE=$(sed -n "$SLURM_ARRAY_TASK_ID"p list) | >python run.py "$FILE"
 --nodes=1 | >: "a colon command" | --mem=lots
+-n +2 | -c ' 2'
+--array=1-3 | --array=
+>#PBS -N tiles -l nodes=1:ppn=2,walltime=0:30:00 | >#PBS -l mem=1gb -j oe -V | -c 1
+>#PBS -l select=1:ncpus=4:mpiprocs=2 | >#PBS -o out.log -e err.log -J 1-4
+>#BSUB -n 2,4 -W 10 -J lsf | >#BSUB -M 500000 -o lsf.log -cwd /tmp | >#PBS -N pbs
+-J own -t 5 | >module load gcc/12 | >#PBS -N late -q short -v A=1 -h
+>#PBS -N pbs | --ignore-pbs -J own
 `;
 
 /** sbatch accepts them on a site that has it all; a function cannot do what they say. */
@@ -120,6 +127,7 @@ const beyond = `
 -N {2;2-4;4-8} | -t 60 | -n 8
 --ntasks=32 | --ntasks-per-node=16
 --licenses=matlab:1
+>#PBS -l nodes=2:ppn=4
 --nodelist=n[1-2]
 --uid=nobody
 --ntasks-per-gpu=2 | --gpus=1
@@ -161,8 +169,11 @@ const invalid = `
 -J 'open
 >#SBATCH: --time=5
 >#SBATCHFOO
+>#PBS -l select=1:mem=1gb:ncpus=2
+>#BSUB -R "rusage[mem=4]"
 --exclusive=sometimes
 --kill-on-invalid-dep=maybe
+--hint=fast
 --export-file=nowhere | --frob
 --ntasks-per-node=two
 --mem=1G | --mem-per-cpu=2G
@@ -173,7 +184,7 @@ const invalid = `
 const lenient = `
 --time={1h30m;90s;"2 hours";500ms}
 --signal={@60;B:} | --time=30
---requeue=x | --hint=fast
+--requeue=x
 `;
 
 export interface Script {

@@ -113,8 +113,8 @@ describe("memory and cores", () => {
   });
 
   test("are whole and above zero for cores", () => {
-    expect(parseCores("4", "-c")).toBe(4);
-    for (const text of ["0", "-1", "1.5", "four", "", "70000"])
+    for (const text of ["4", "+4", " 4", "04"]) expect(parseCores(text, "-c")).toBe(4);
+    for (const text of ["0", "-1", "1.5", "four", "", "70000", "4 ", "+ 4"])
       expect(() => parseCores(text, "-c")).toThrow(/^-c: /);
   });
 });

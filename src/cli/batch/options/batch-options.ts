@@ -252,7 +252,9 @@ function setGpus(to: BatchSettings, { gpus, type }: AskedGpus): void {
   to.where = type === null ? where : { ...where, gpuType: type };
 }
 
+/** As for sbatch, no tasks are no array. */
 function setArray(to: BatchSettings, value: string, where: string): void {
+  if (value === "") return;
   const { numbers, mostRunning } = parseArray(value, where);
   to.arrayTasks = compact(numbers);
   if (mostRunning !== null) to.schedule = { ...to.schedule, mostRunning };

@@ -25,6 +25,10 @@ const distribution: Judge = (value) =>
   /^((block|cyclic|fcyclic|arbitrary|plane(=\d+)?|\*|no?pack)([:,]|$))+$/i.test(value)
     ? { note: "Gleaner chooses the cores" }
     : { refuse: "sbatch knows no such distribution: write long options with two dashes" };
+const hint: Judge = (value) =>
+  /^((compute_bound|memory_bound|(no)?multithread)(,|$))+$/i.test(value)
+    ? { note: "Gleaner chooses the cores" }
+    : { refuse: "sbatch knows no such hint: write compute_bound, memory_bound or nomultithread" };
 const oneTask: Judge = (value) =>
   /^0*1$/.test(value) ? null : { refuse: "Gleaner does not place tasks within a node" };
 
@@ -44,8 +48,9 @@ judged(silent, "consolidate-segments stepmgr resv-ports");
 // In a script; on a command line it is the script.
 judged(silent, "wrap");
 judged(note("functions run outside of reservations"), "reservation");
-judged(note("Gleaner chooses the cores"), "hint threads-per-core cores-per-socket");
-judged(note("Gleaner chooses the cores"), "sockets-per-node extra-node-info mem-bind gres-flags");
+judged(hint, "hint");
+judged(note("Gleaner chooses the cores"), "threads-per-core cores-per-socket sockets-per-node");
+judged(note("Gleaner chooses the cores"), "extra-node-info mem-bind gres-flags");
 judged(note("Gleaner chooses the cores"), "gpu-bind tres-bind ntasks-per-socket ntasks-per-core");
 judged(note("functions do not change how fast cores and GPUs run"), "cpu-freq gpu-freq power");
 judged(note("no cores are set aside for the system in a hole"), "core-spec thread-spec");
@@ -66,6 +71,8 @@ judged(refuse("functions get whole GPUs of a node"), "gpus-per-socket");
 judged(oneTask, "ntasks-per-gpu ntasks-per-tres");
 judged(refuse("write -c, --mem and --gpus instead"), "tres-per-task resources");
 judged(refuse("a function is a script"), "external");
+// `#PBS -W umask=` gives it; sbatch itself has no such option.
+judged(refuse("a function has the umask of your shell: set it in the script"), "umask");
 
 /** Options of which one stands for the other's opposite, or for the same amount. */
 const groups: Readonly<Record<string, string>> = {

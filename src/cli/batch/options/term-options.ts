@@ -104,9 +104,14 @@ const silentEvents = /^(NONE|REQUEUE|INVALID_DEPEND|STAGE_OUT|TIME_LIMIT(_[589]0
 
 function setMail(to: BatchSettings, value: string, where: string): void {
   const words = value.toUpperCase().split(",").filter(Boolean);
-  const wrong = words.find((word) => mailEvents[word] === undefined && !silentEvents.test(word));
-  if (wrong !== undefined)
-    throw bad(`${where}: invalid event ${quoted(wrong)}: expected NONE, BEGIN, END, FAIL or ALL`);
+  const wrong = words.filter((word) => mailEvents[word] === undefined && !silentEvents.test(word));
+  if (wrong.length > 0 && wrong.length === words.length)
+    throw bad(
+      `${where}: invalid event ${quoted(wrong[0]!)}: expected NONE, BEGIN, END, FAIL or ALL`,
+    );
+  // sbatch passes over such words beside one that it knows.
+  if (wrong.length > 0)
+    to.notes = [...to.notes, `no mails are sent at ${wrong.map(quoted).join(", ")} of ${where}`];
   const on = [...new Set(words.flatMap((word) => mailEvents[word] ?? []))];
   to.mail = on.length === 0 ? null : { on, eachTask: words.includes("ARRAY_TASKS") };
 }

@@ -21,5 +21,5 @@ test.each([...corpus.runnable, ...corpus.lenient])("accepts $head", ({ text }) =
 );
 
 test.each([...corpus.beyond, ...corpus.invalid])("refuses $head", ({ text }) =>
-  expect(refusalOf(text)).toMatch(/job\.sh:\d+: #SBATCH|needs several nodes/),
+  expect(refusalOf(text)).toMatch(/job\.sh:\d+: #(SBATCH|PBS|BSUB)|needs several nodes/),
 );

@@ -65,6 +65,16 @@ describe("sbatch's options", () => {
   ])("--array=%s has a step of %s, as sbatch reads it", (tasks, step) =>
     expect(settle(given(`--array=${tasks}`)).variables).toEqual({ SLURM_ARRAY_TASK_STEP: step }),
   );
+  test("--array= is no array", () => {
+    const { settings: none, variables } = settle(given("--array=1-3", "--array="));
+    expect([none.arrayTasks, variables]).toEqual([null, {}]);
+  });
+  test("several lines of mail types add up, and other sources replace them", () => {
+    const { settings: both, notes } = settle(given("--mail-type=BEGIN", "--mail-type=END,FOO"));
+    expect(both.mail?.on).toEqual(["begin", "end"]);
+    expect(notes).toEqual(['no mails are sent at "FOO" of job.sh:3: #SBATCH --mail-type']);
+    expect(settings("--mail-type=BEGIN", "!--mail-type=FAIL").mail?.on).toEqual(["fail"]);
+  });
   test("--export=all is the default, of which srun is not told", () => {
     expect(settle(given("--export=all")).variables).not.toHaveProperty("SLURM_EXPORT_ENV");
     expect(settle(given("--export=A")).variables).toMatchObject({ SLURM_EXPORT_ENV: "A" });
@@ -91,11 +101,11 @@ describe("sbatch's options", () => {
     (word) => expect(settle(given(word)).notes).toEqual([]),
   );
   test("are noted with a reason that is said once", () =>
-    expect(settle(given("--hint=x", "--reboot", "--mem-bind=a")).notes).toEqual([
+    expect(settle(given("--hint=multithread", "--reboot", "--mem-bind=a")).notes).toEqual([
       "ignored job.sh:2: #SBATCH --hint, job.sh:4: #SBATCH --mem-bind: Gleaner chooses the cores",
       "ignored job.sh:3: #SBATCH --reboot: no node is restarted for a function",
     ]));
-  test.each(["--container=x", "--dependency=expand:1", "--constraint=a*2", "--bb=x", "--external"])(
+  test.each(["--container=x", "--dependency=expand:1", "--constraint=a*2", "--bb=x", "--hint=x"])(
     "%s is refused",
     (word) => expect(refusals(word)).toHaveLength(1),
   );
