@@ -34,23 +34,37 @@ export function stateOf({ hole, executor, drainedBy, slurmState }: NodeInfo): St
 
 interface Field extends Titled {
   readonly text: (group: Group) => string;
-  /** Nodes that differ in it share a line. */
-  readonly isOfAll: boolean;
+  /** Whether nodes that differ in it share a line: always, or unless sizes must match exactly. */
+  readonly shared: "always" | "inexactly" | "never";
 }
 
 /** `none`: for a partition of which no node is chosen. */
 const field = (title: string, text: (first: NodeInfo) => string, none = "n/a"): Field => ({
   title,
   text: ([first]) => (first === undefined ? none : text(first)),
-  isOfAll: false,
+  shared: "never",
 });
 const number = (title: string, text: (first: NodeInfo) => number): Field =>
   field(title, (first) => String(text(first)), "0");
+/** The least of nodes that differ is shown as `4+`. */
+const size = (title: string, of: (node: NodeInfo) => number): Field => ({
+  title,
+  text: (group) => {
+    const [least, most] = rangeOf(group, of);
+    return least === most ? `${least}` : `${least}+`;
+  },
+  shared: "inexactly",
+});
+
+function rangeOf(group: Group, of: (node: NodeInfo) => number): readonly [number, number] {
+  const all = group.map(of);
+  return all.length === 0 ? [0, 0] : [Math.min(...all), Math.max(...all)];
+}
 const fixed = (title: string, text: string): Field => field(title, () => text, text);
 const ofAll = (title: string, text: (group: Group) => string): Field => ({
   title,
   text,
-  isOfAll: true,
+  shared: "always",
 });
 
 /** Nodes with work, without, and others; and all of them. */
@@ -70,6 +84,20 @@ function cpusOf(group: Group): string {
   return `${total - idle - others}/${idle}/${others}/${total}`;
 }
 
+/** As sinfo does, all sizes between two. */
+function freeMemoryOf(group: Group): string {
+  const [least, most] = rangeOf(
+    group,
+    ({ memoryMb, allocatedMemoryMb }) => memoryMb - allocatedMemoryMb,
+  );
+  return least === most ? `${least}` : `${least}-${most}`;
+}
+
+/** gleanerd knows no sockets: each core is one. */
+const sockets = size("SOCKETS", ({ cores }) => cores);
+const shapeOf = (group: Group): string =>
+  group.length === 0 ? "0:0:0" : `${sockets.text(group)}:1:1`;
+
 const fields: Readonly<Record<string, Field>> = {
   P: fixed("PARTITION", `${partition}*`),
   R: fixed("PARTITION", partition),
@@ -77,9 +105,9 @@ const fields: Readonly<Record<string, Field>> = {
   l: fixed("TIMELIMIT", "infinite"),
   t: field("STATE", stateOf),
   T: field("STATE", (node) => nodeStates[stateOf(node)]),
-  c: number("CPUS", ({ cores }) => cores),
-  m: number("MEMORY", ({ memoryMb }) => memoryMb),
-  e: number("FREE_MEM", ({ memoryMb, allocatedMemoryMb }) => memoryMb - allocatedMemoryMb),
+  c: size("CPUS", ({ cores }) => cores),
+  m: size("MEMORY", ({ memoryMb }) => memoryMb),
+  e: { title: "FREE_MEM", text: freeMemoryOf, shared: "inexactly" },
   C: ofAll("CPUS(A/I/O/T)", cpusOf),
   E: field(
     "REASON",
@@ -96,8 +124,8 @@ const fields: Readonly<Record<string, Field>> = {
   o: field("NODE_ADDR", ({ node }) => node, ""),
   A: ofAll("NODES(A/I)", (group) => countsOf(group).slice(0, 2).join("/")),
   F: ofAll("NODES(A/I/O/T)", (group) => countsOf(group).join("/")),
-  z: field("S:C:T", ({ cores }) => `${cores}:1:1`, "0:0:0"),
-  X: number("SOCKETS", ({ cores }) => cores),
+  z: { title: "S:C:T", text: shapeOf, shared: "inexactly" },
+  X: sockets,
   Y: fixed("CORES", "1"),
   Z: fixed("THREADS", "1"),
   d: fixed("TMP_DISK", "0"),
@@ -181,16 +209,26 @@ export const sinfoParts = (format: string): SinfoPart[] => partsOf(format, field
 export const sinfoPartsNamed = (format: string): SinfoPart[] =>
   format === "all" ? sinfoParts("%all") : partsNamed(format, named);
 
-/** The lines of groups of nodes that are alike, each node in its own if `isEach`. */
+/**
+ * The lines of groups of nodes that are alike, in sizes only if `isExact`; each node in its own if
+ * `isEach`.
+ */
 export function sinfoFormat(
   parts: readonly SinfoPart[],
   nodes: readonly NodeInfo[],
-  options: { readonly isEach: boolean; readonly withHeader: boolean; readonly withNone: boolean },
+  options: {
+    readonly isEach: boolean;
+    readonly isExact: boolean;
+    readonly withHeader: boolean;
+    readonly withNone: boolean;
+  },
 ): string {
   const row = (textOf: (found: Field) => string) => rowOf(parts, textOf);
+  const isShared = ({ shared }: Field): boolean =>
+    shared === "always" || (shared === "inexactly" && !options.isExact);
   const groups = new Map<string, NodeInfo[]>();
   for (const node of nodes) {
-    const alike = row((found) => (found.isOfAll ? "" : found.text([node])));
+    const alike = row((found) => (isShared(found) ? "" : found.text([node])));
     const key = options.isEach ? node.node : alike;
     groups.set(key, [...(groups.get(key) ?? []), node]);
   }

@@ -47,6 +47,7 @@ async function listOnce(context: Context, words: Words): Promise<void> {
   print(
     sinfoFormat(parts, sortNodes(found, order), {
       isEach,
+      isExact: words.has("exact"),
       withHeader: !words.has("noheader"),
       withNone: isShown && !isEach && !words.has("list-reasons"),
     }),

@@ -44,6 +44,17 @@ test("info prints nodes as sinfo does", async () => {
   expect((await glean("info", "-h", "-o", "%C")).stdout).toBe("0/0/8/8\n");
 });
 
+test("nodes of several sizes share a line, unless they must be alike", async () => {
+  const large = { ...node("n4", 4), cores: 16, memoryMb: 32_000 };
+  world.answers["GET /v1/info"] = () => ({
+    body: { ...site().body, nodes: [large, node("n1", 4)] },
+  });
+  const sinfo = async (...args: string[]) => (await glean("as", "sinfo", "-h", ...args)).stdout;
+  expect(await sinfo("-o", "%N %c %m %e %z")).toBe("n[1,4] 8+ 16000+ 12000-28000 8+:1:1\n");
+  expect(await sinfo("-e", "-o", "%N %c %m")).toBe("n4 16 32000\nn1 8 16000\n");
+  expect(await sinfo("-N", "-o", "%N %c")).toBe("n1 8\nn4 16\n");
+});
+
 test("sinfo chooses by state, takes fields by name, and sorts", async () => {
   world.answers["GET /v1/info"] = site;
   const sinfo = async (...args: string[]) => (await glean("as", "sinfo", "-h", ...args)).stdout;
