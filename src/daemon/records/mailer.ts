@@ -9,7 +9,7 @@ import { Semaphore } from "../../limits/semaphore.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import { displayId, type Invocation, type Mail, submissionIdOf } from "../../model/invocation.js";
-import type { Events } from "../state/events.js";
+import type { DaemonEvent, Events } from "../state/events.js";
 
 /** A mail server that is slow holds up nobody but these. */
 const maxSending = 4;
@@ -23,6 +23,7 @@ interface Wanted {
   hasBegun: boolean;
 }
 
+type Began = Extract<DaemonEvent, { type: "invocationBegan" }>;
 type Send = (subject: string, address: string) => Promise<void>;
 
 export class Mailer {
@@ -43,18 +44,22 @@ export class Mailer {
       const id = submissionIdOf(invocation);
       if (!this.wanted.has(id)) this.wanted.set(id, { mail, first: invocation, hasBegun: false });
     });
-    events.subscribe(["invocationBegan"], ({ id, array }) => this.began(array ?? id));
+    events.subscribe(["invocationBegan"], (begun) => this.began(begun));
     events.subscribe(["invocationEnded"], ({ invocation }) => this.ended(invocation));
     events.subscribe(["arrayEnded"], ({ array }) => void this.arrayEnded(array));
   }
 
-  private began(id: InvocationId): void {
-    const wanted = this.wanted.get(id);
-    if (wanted === undefined || wanted.hasBegun) return;
+  /** Further attempts are not told. */
+  private began({ id, array, task, attempt }: Began): void {
+    const whole = array ?? id;
+    const wanted = this.wanted.get(whole);
+    if (wanted === undefined || !wanted.mail.on.includes("begin")) return;
+    const { eachTask } = wanted.mail;
+    if (eachTask ? attempt > 1 : wanted.hasBegun) return;
     wanted.hasBegun = true;
-    const { mail, first } = wanted;
-    const queued = spanOf(nowMs() - first.submittedAtMs);
-    if (mail.on.includes("begin")) this.tell(wanted, id, `Began, Queued time ${queued}`);
+    const queued = spanOf(nowMs() - wanted.first.submittedAtMs);
+    const shown = eachTask ? displayId({ id, arrayJobId: array, arrayTaskId: task }) : whole;
+    this.tell(wanted, shown, `Began, Queued time ${queued}`);
   }
 
   private ended(invocation: Invocation): void {

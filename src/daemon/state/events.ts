@@ -40,6 +40,9 @@ export type DaemonEvent =
       readonly type: "invocationBegan";
       readonly id: InvocationId;
       readonly array: InvocationId | null;
+      /** Its number in the array. */
+      readonly task: number | null;
+      readonly attempt: number;
     }
   /** Its attempt is over, and it waits again. */
   | {

@@ -73,7 +73,7 @@ export class Live implements Waiting {
 
   constructor(
     readonly id: InvocationId,
-    private readonly arrayTaskId: number | null,
+    readonly arrayTaskId: number | null,
     private progress: Progress,
     readonly submission: LiveSubmission,
   ) {}

@@ -167,7 +167,9 @@ export class LiveInvocations {
     this.become(live, { ...change, state: "RUNNING" });
     const assignment = this.assign(live, { executor, ordered: null }, place);
     this.hold(live, 1);
-    this.events.publish({ type: "invocationBegan", id: live.id, array: live.arrayJobId });
+    const { id, arrayJobId: array, arrayTaskId: task } = live;
+    const { attempt } = change;
+    this.events.publish({ type: "invocationBegan", id, array, task, attempt });
     return assignment;
   }
 

@@ -41,16 +41,20 @@ function site() {
       if (run === undefined) live.add({ invocation, digest }, null);
       else live.addRun({ invocation, digest }, run);
   };
-  const begin = (id: number) => {
-    const change = { attempt: 1, startedAtMs: 1_000, node: nodeName("n1") };
+  const begin = (id: number, attempt = 1) => {
+    const change = { attempt, startedAtMs: 1_000, node: nodeName("n1") };
     live.begin(live.get(invocationId(id))!, executorId("e1"), change);
+  };
+  const again = (id: number) => {
+    live.requeue(live.get(invocationId(id))!, "evicted");
+    begin(id, 2);
   };
   const end = (id: number, state: "COMPLETED" | "FAILED" | "CANCELLED", change: object = {}) => {
     const exitCode = state === "FAILED" ? 3 : 0;
     const ended = { state, exitCode, wallMs: 61_000, endedAtMs: 2_000, ...change };
     live.finish(live.get(invocationId(id))!, ended);
   };
-  return { submit, begin, end, sent, recorded };
+  return { submit, begin, again, end, sent, recorded };
 }
 
 test("an invocation is told of when it begins and ends, to its owner or another", () => {
@@ -101,6 +105,16 @@ test("an array is told of once, unless each task is asked for", async () => {
     expect.stringMatching(/^30_1 Ended/),
     "20_* Failed, 1 of 2 tasks failed",
   ]);
+});
+
+test("each task is told of when it begins, and only then, if that is asked for", () => {
+  const { submit, begin, again, sent } = site();
+  submit(20, { on: ["begin"], eachTask: false }, [0, 1]);
+  submit(30, { on: ["begin"], eachTask: true }, [4, 5]);
+  for (const id of [20, 21, 30, 31]) begin(id);
+  for (const id of [20, 30]) again(id);
+  const told = sent.map((each) => /Job_id=(\S+) .* (Began)/.exec(each)!.slice(1).join(" "));
+  expect(told).toEqual(["20 Began", "30_4 Began", "30_5 Began"]);
 });
 
 test("an array's mail counts what ended before a restart, and what never began", async () => {
