@@ -40,7 +40,7 @@ export async function readGlean(version: string): Promise<CommandText> {
   for (const entry of entries) {
     const command = newCommand(entry);
     // The action is irrelevant here.
-    (await entry.load()).define(command, () => async () => undefined);
+    (await entry.load()).define(command, () => async () => undefined, null);
     program.addCommand(command);
   }
   return textOf(program, "", "run short functions on the idle resources of a Slurm cluster");

@@ -17,6 +17,19 @@ export const isRegistered = ({
   takes !== "optionalValue" || metavar === null;
 
 /**
+ * Whether some words may mean an option. Registering all options of sbatch slows the start, so that
+ * a command line is read with those that it mentions. From the first option on that is not
+ * registered, such as a prefix of a name, the words are read as sbatch reads them.
+ */
+export const mentionedIn =
+  (words: readonly string[]) =>
+  ({ name, short }: OptionShape): boolean =>
+    words.some(
+      (word) =>
+        word[0] === "-" && (word[1] === short || (word[1] === "-" && word.startsWith(name, 2))),
+    );
+
+/**
  * Those that commander has found, then those of the words from the first unknown option on; with
  * the words after all options. `model`: the command of Slurm whose options these are.
  */
@@ -26,14 +39,15 @@ export function fromCommandLine(
   known: readonly OptionShape[],
   model = "sbatch",
 ): [Given[], string[]] {
-  const named = known.flatMap(({ name }) => {
-    const option = command.options.find((each) => each.long === `--${name}`);
-    const attribute = option?.attributeName() ?? "";
+  const named = command.options.flatMap((option) => {
+    const attribute = option.attributeName();
+    const text = option.long ?? "";
+    const isGiven = command.getOptionValueSource(attribute) === "cli";
+    if (!isGiven || !known.some(({ name }) => text === `--${name}`)) return [];
     // Commander keeps --no-requeue as the opposite of --requeue.
     const value: unknown = command.getOptionValue(attribute);
-    const isGiven = command.getOptionValueSource(attribute) === "cli";
-    if (!isGiven || (value === false) !== option!.negate) return [];
-    return [{ option: name, value: typeof value === "string" ? value : "", text: `--${name}` }];
+    if ((value === false) !== option.negate) return [];
+    return [{ option: text.slice(2), value: typeof value === "string" ? value : "", text }];
   });
   const { found, rest, problems } = parseOptions(words, known, model);
   if (problems.length > 0) throw new RefusedOptions(problems.join("\n"), []);

@@ -1,12 +1,9 @@
 // The context of every command: its environment, and a client created on first use.
 
-import {
-  type ClientSettings,
-  configFileOf,
-  GleanerClient,
-  privateDirectory,
-  readSettings,
-} from "../sdk/index.js";
+// The index of the SDK would load calls and leases, too, which few commands need.
+import { GleanerClient } from "../sdk/client.js";
+import { privateDirectory } from "../sdk/private-files.js";
+import { type ClientSettings, configFileOf, readSettings } from "../sdk/settings.js";
 
 /**
  * The exit statuses that the CLI promises. `interrupted` is what shells report for a program that
@@ -50,8 +47,15 @@ export class Context {
   }
 }
 
-/** Defines a command: adds its options to `command` and sets its action. */
-export type Define = (command: import("commander").Command, run: Run) => void;
+/**
+ * Defines a command: adds its options to `command` and sets its action. With the `words` of a
+ * command line it may leave out options that they do not mention; null for all, as for the help.
+ */
+export type Define = (
+  command: import("commander").Command,
+  run: Run,
+  words: readonly string[] | null,
+) => void;
 
 /** Wraps an action: makes the context from the global options and keeps the exit status. */
 export type Run = <Args extends unknown[]>(

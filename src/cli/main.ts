@@ -43,9 +43,12 @@ async function addCommands(program: Command, words: readonly string[], run: Run)
   const entry = entries.find(({ name }) => name === asked);
   if (entry === undefined) throw unknownCommand(asked.slice(0, maxShownWord));
   const command = newCommand(entry);
-  (await entry.load()).define(command, run);
+  (await entry.load()).define(command, run, asksHelp(words) ? null : words);
   program.addCommand(command);
 }
+
+const asksHelp = (words: readonly string[]): boolean =>
+  words.some((word) => word === "--help" || word.startsWith("-h"));
 
 /** A longer word is no misspelt command; this also bounds the search for the nearest one. */
 const maxShownWord = 60;

@@ -4,7 +4,7 @@ import { constants } from "node:os";
 import { GleanerError } from "../model/errors.js";
 import { unlimitedMs } from "../model/invocation.js";
 import { maxGpus } from "../model/resources.js";
-import { maxNamedIds } from "../sdk/index.js";
+import { maxNamedIds } from "../sdk/client.js";
 
 /** The site's limit (functions.maxArrayTasks) may be lower. */
 export const maxArrayTasks = 1_000_000;

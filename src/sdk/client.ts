@@ -58,6 +58,8 @@ import { Lines } from "./line/lines.js";
 import { repeated } from "./repeat.js";
 import { type TokenOptions, Tokens } from "./tokens.js";
 
+export * from "../wire/api/limits.js";
+
 /** The time that a waiting request's connection gets in addition to the wait itself. */
 const waitSlackMs = 10_000;
 

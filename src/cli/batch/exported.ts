@@ -1,7 +1,7 @@
 // Reads `--export`, the environment of a submission, as sbatch does.
 
 import { GleanerError } from "../../model/errors.js";
-import { maxEnvironmentBytes } from "../../sdk/index.js";
+import { maxEnvironmentBytes } from "../../sdk/client.js";
 import { quoted } from "../values.js";
 
 /** Variables that every shell needs; NONE and a list leave out all others but Slurm's. */

@@ -4,7 +4,7 @@ import { isUtf8 } from "node:buffer";
 import { closeSync, existsSync, fstatSync, openSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { GleanerError, messageOf } from "../../model/errors.js";
-import { maxScriptBytes } from "../../sdk/index.js";
+import { maxScriptBytes } from "../../sdk/client.js";
 import { readAtMost } from "../bounded-read.js";
 
 const standardInput = 0;

@@ -2,7 +2,7 @@
 // option becomes one of sbatch's, except those that sbatch passes over. Pure.
 
 import { type Directive, type Directives, splitWords } from "./directives.js";
-import { parseOptions } from "./getopt.js";
+import { type OptionShape, parseOptions } from "./getopt.js";
 import { readShapes } from "./options/sbatch-options.js";
 
 type Kind = "BSUB" | "PBS";
@@ -18,13 +18,13 @@ type Before = (option: string) => string | undefined;
 /** sbatch looks no further than this many lines that are no comments. */
 const maxOtherLines = 100;
 
-const shapes = {
-  BSUB: readShapes(`cwd/c= error_file/e= job_name/J= hostname/m= memory_limit/M= n/n= output_file/o=
-queue_name/q= time/W= exclusive/x`),
-  PBS: readShapes(`start_time/a= account/A= checkpoint/c= working_dir/C= d/d= error/e= hold/h
+const tables = {
+  BSUB: `cwd/c= error_file/e= job_name/J= hostname/m= memory_limit/M= n/n= output_file/o=
+queue_name/q= time/W= exclusive/x`,
+  PBS: `start_time/a= account/A= checkpoint/c= working_dir/C= d/d= error/e= hold/h
 interactive/I join/j= job_array/J= keep/k= resource_list/l= mail_options/m= mail_user_list/M=
 job_name/N= out/o= priority/p= destination/q= rerunable/r= script_path/S= array/t= running_user/u=
-variable_list/v= all_env/V attributes/W= w/w= no_std/z`),
+variable_list/v= all_env/V attributes/W= w/w= no_std/z`,
 };
 
 /**
@@ -49,16 +49,16 @@ function readLines(
   const problems: string[] = [];
   const before: Before = (option) =>
     [...own, ...known].findLast((each: Said) => each.option === option)?.value;
-  let hasAny = false;
+  let shapes: readonly OptionShape[] | null = null;
   for (const [lineNumber, text] of markedLines(script, `#${kind}`)) {
-    hasAny = true;
+    shapes ??= readShapes(tables[kind]);
     const place = `${file}:${lineNumber}: #${kind}`;
     const words = splitWords(text);
     if (words === null) {
       problems.push(`${place}: unclosed quote: close it`);
       continue;
     }
-    const parsed = parseOptions(words.map(kind === "BSUB" ? shortened : String), shapes[kind]);
+    const parsed = parseOptions(words.map(kind === "BSUB" ? shortened : String), shapes);
     for (const { shape, text: option, value } of parsed.found) {
       const options = (kind === "BSUB" ? fromLsf : fromPbs)(shape.name, value, before);
       for (const [name, translated] of options)
@@ -75,7 +75,7 @@ function readLines(
         `${place} ${unread.slice(0, 60)}: sbatch cannot read it, and refuses the script: write it as #SBATCH, or add --ignore-pbs`,
       );
   }
-  return hasAny ? { known, problems } : null;
+  return shapes === null ? null : { known, problems };
 }
 
 function* markedLines(script: string, mark: string): Generator<readonly [number, string]> {

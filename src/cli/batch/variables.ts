@@ -11,9 +11,11 @@ export function readVariables(
   shapes: readonly OptionShape[],
 ): Given[] {
   const given: Given[] = [];
+  const names = Object.keys(environment);
   for (const prefix of ["SBATCH_", "GLEAN_"])
-    for (const [name, value] of Object.entries(environment)) {
-      const option = name.startsWith(prefix) && variableOptions.get(name.slice(prefix.length));
+    for (const name of names.filter((each) => each.startsWith(prefix))) {
+      const option = variableOptions.get(name.slice(prefix.length));
+      const value = environment[name];
       if (!option || value === undefined) continue;
       const shape = shapes.find((each) => each.name === option);
       if (shape?.takes === "nothing" && /^(0|no|false)$/i.test(value)) continue;

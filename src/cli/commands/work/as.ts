@@ -5,7 +5,7 @@ import { errorCodeOf, GleanerError } from "../../../model/errors.js";
 import { type OptionShape, parseOptions } from "../../batch/getopt.js";
 import { readShapes } from "../../batch/options/sbatch-options.js";
 import { scriptFromInput } from "../../batch/script.js";
-import type { Context, Define } from "../../context.js";
+import type { Context, Define, Run } from "../../context.js";
 import { complain, print } from "../../output.js";
 import { slurmCommands } from "../../slurm/commands.js";
 import { mayFallBack, namesJobs, runReal } from "../../slurm/real.js";
@@ -93,9 +93,13 @@ async function startAs(
   const { Command: New } = await import("commander");
   const command: Command = new New(name).exitOverride().configureOutput({ writeErr: () => {} });
   let status = 0;
-  starter.define(command, (action) => async (...args) => {
-    status = await action(context, ...args);
-  });
+  const mentioned = asks("usage") || asks("help") ? null : words;
+  const run: Run =
+    (action) =>
+    async (...args) => {
+      status = await action(context, ...args);
+    };
+  starter.define(command, run, mentioned);
   try {
     await command.parseAsync(asks("usage") ? ["--help"] : words, { from: "user" });
     return status;

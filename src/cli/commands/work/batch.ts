@@ -4,7 +4,8 @@ import { basename, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { nowMs } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
-import { randomUuid, type SubmitRequest } from "../../../sdk/index.js";
+import type { SubmitRequest } from "../../../sdk/index.js";
+import { randomUuid } from "../../../sdk/random.js";
 import { exportedEnvironment, takesLogin } from "../../batch/exported.js";
 import type { OptionShape } from "../../batch/getopt.js";
 import { batchOptions } from "../../batch/options/batch-options.js";
@@ -16,7 +17,7 @@ import { findScript, readScript } from "../../batch/script.js";
 import type { Given, Settled } from "../../batch/settle.js";
 import { readShell } from "../../batch/shell.js";
 import { sizesOf } from "../../batch/sizes.js";
-import { flags, fromCommandLine, isRegistered } from "../../command-line.js";
+import { flags, fromCommandLine, isRegistered, mentionedIn } from "../../command-line.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { complain, print } from "../../output.js";
 
@@ -35,7 +36,7 @@ Examples:
 /** All that sbatch knows. */
 export const shapes: readonly OptionShape[] = knownOptions;
 
-export const define: Define = (command, run) => {
+export const define: Define = (command, run, words) => {
   command
     .usage("[options] [SCRIPT [ARGUMENT...]]")
     .argument("[script]", "the script; standard input if omitted or -")
@@ -44,31 +45,25 @@ export const define: Define = (command, run) => {
     .passThroughOptions()
     .addHelpText("after", examples)
     .action(run(batch));
-  for (const { name, short, metavar, help } of batchOptions.filter(isRegistered))
-    command.option(flags(name, short, metavar), help);
   command.allowUnknownOption();
-  for (const { name, short, takes } of foreignOptions().filter(isMentioned))
+  const isMentioned = words === null ? () => true : mentionedIn(words);
+  for (const option of batchOptions.filter(isMentioned).filter(isRegistered))
+    command.option(flags(option.name, option.short, option.metavar), option.help);
+  if (words === null) return;
+  for (const { name, short, takes } of foreignOptions.filter(isMentioned))
     command.addOption(
       new Option(flags(name, short, takes === "value" ? "value" : null)).hideHelp(),
     );
 };
 
-const foreignOptions = (): OptionShape[] =>
-  sbatchOptions.filter(
-    ({ name }) => name !== "wrap" && !batchOptions.some((own) => own.name === name),
-  );
-
 /**
- * Registers only the sbatch options that are on the command line, since registering all seventy
- * slows the start. Options with an optional value are for scripts only: on the command line they
- * would take the script's name as their value. From the first option on that is not registered,
- * such as a prefix of a name, the words are read as sbatch reads them.
+ * Not those whose value may be omitted, which are for scripts only: on the command line they would
+ * take the script's name as their value.
  */
-const isMentioned = ({ name, short, takes }: OptionShape): boolean =>
-  takes !== "optionalValue" &&
-  process.argv.some(
-    (word) => word.startsWith(`--${name}`) || (short !== null && word.startsWith(`-${short}`)),
-  );
+const foreignOptions: readonly OptionShape[] = sbatchOptions.filter(
+  ({ name, takes }) =>
+    takes !== "optionalValue" && name !== "wrap" && !batchOptions.some((own) => own.name === name),
+);
 
 async function batch(
   context: Context,
