@@ -1,5 +1,6 @@
 // Where a submission could start now, as `--test-only` says it.
 
+import { counted } from "../../model/counted.js";
 import { expandHostList } from "../../model/hostlist.js";
 import type { Where } from "../../model/invocation.js";
 import { gresFit, gresText } from "../../model/slurm/gres-counts.js";
@@ -26,9 +27,9 @@ export function roomText(
       each.drainedBy === null &&
       hasRoom(each, takes, where),
   );
-  const counted = where.gres === undefined ? "" : `, ${gresText(where.gres)}`;
+  const others = where.gres === undefined ? "" : `, ${gresText(where.gres)}`;
   if (found === undefined)
-    return `it would wait: no node has ${cores} cores${counted} and ${memoryMb} MB for functions at present`;
+    return `it would wait: no node has ${counted(cores, "core")}${others} and ${memoryMb} MB for functions at present`;
   const isNamed = where.constraint === undefined && where.gpuType === undefined;
   const place = isNamed ? `on nodes ${found.node}` : "on the first node that has what it names";
   return `Job 0 to start at ${formatWhen(nowMs)} using ${cores} processors ${place} in partition gleaner`;

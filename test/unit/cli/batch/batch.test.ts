@@ -152,7 +152,7 @@ describe("batch", () => {
     });
     expect((await tested("-c1", "--gres=nvme:2")).stderr).toMatch(/on nodes n3 in/);
     expect((await tested("-c1", "--gres=nvme:3")).stderr).toMatch(
-      /no node has 1 cores, gres\/nvme:3 and 100 MB/,
+      /no node has 1 core, gres\/nvme:3 and 100 MB/,
     );
   });
 
