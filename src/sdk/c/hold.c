@@ -151,10 +151,15 @@ static bool take_endpoint(gleaner_lease *lease, const char *data, size_t length)
 	if (!endpoint_make(&endpoint, &from))
 		return false;
 	struct connection *known = lease_find(lease, endpoint.worker);
-	if (known == NULL)
+	if (known == NULL) {
 		(void)lease_know_endpoint(lease, &endpoint);
-	else
-		known->is_leased = true;
+		return true;
+	}
+	known->is_leased = true;
+	if (strcmp(known->endpoint.host, endpoint.host) != 0) {
+		memcpy(known->endpoint.host, endpoint.host, sizeof endpoint.host);
+		known->connect_at_ms = known->connect_pause_ms = 0;
+	}
 	return true;
 }
 

@@ -11,6 +11,10 @@ import { holdLease } from "../../../src/sdk/leases/hold.js";
 import { FakeCalls, json, result } from "./fake-calls.js";
 import type { Leasing } from "./leasing.js";
 
+const notAName = async (host: string): Promise<string> => {
+  throw new Error(`${host} was looked up`);
+};
+
 /** `stays`: it closes its output, but never exits. */
 const bridge = (port: number, stays: boolean) => `#!${process.execPath}
 const socket = require("node:net").connect(${port});
@@ -27,6 +31,8 @@ export class HeldLeases {
   /** Each settles at the end of a `glean lease hold`. */
   readonly holds: Promise<void>[] = [];
   private readonly sockets: Socket[] = [];
+  /** What its resolver answers. */
+  lookUp = notAName;
   private readonly folder = mkdtempSync(join(tmpdir(), "gleaner-held-"));
   /** To be run in the place of glean. */
   readonly glean = join(this.folder, "glean");
@@ -38,7 +44,9 @@ export class HeldLeases {
     this.calls.answer = () => result(json("by gleanerd"));
     server.on("connection", (socket) => {
       const client = { ...this.calls, leases: leasing.client() } as unknown as GleanerClient;
-      const held = holdLease(client, { function: "echo" }, socket, socket);
+      const held = holdLease(client, { function: "echo" }, socket, socket, (host) =>
+        this.lookUp(host),
+      );
       this.sockets.push(socket);
       this.holds.push(held.finally(() => socket.destroySoon()));
     });

@@ -8,6 +8,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { afterEach, beforeAll, expect, test } from "@jest/globals";
+import type { LookUp } from "../../../src/sdk/leases/host-addresses.js";
 import { makeClient } from "../../support/runtimes/c-client.js";
 import { makeRuntimes } from "../../support/runtimes/c-runtimes.js";
 import { ended } from "../../support/sdk/fake-calls.js";
@@ -50,11 +51,13 @@ interface How {
   readonly stays: boolean;
   /** It never waits in the library. */
   readonly polls: boolean;
+  readonly lookUp: LookUp;
 }
 
 /** Returns what a call of the program ends with: its error and its output, or why it has none. */
 async function start(retry: "evicted" | "never", deadlineMs = 20_000, how: Partial<How> = {}) {
   held = await HeldLeases.start(leasing, { stays: how.stays ?? false });
+  held.lookUp = how.lookUp ?? held.lookUp;
   const polls = how.polls === true ? ["poll"] : [];
   const args = [held.glean, "echo", retry, String(deadlineMs), ...polls];
   child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
@@ -135,6 +138,22 @@ test("does not wait for a worker that does not answer, in a program that only po
   expect(longestMs).toBeLessThan(waitedMs);
   await end();
   silent.close();
+}, 30_000);
+
+test("connects to a named host once its address is told, and waits for no resolver", async () => {
+  const one = await worker("1.1");
+  leasing = new Leasing([{ ...one.endpoint, host: "node-1" }]);
+  let resolve: (address: string) => void = () => {};
+  const answer = new Promise<string>((found) => {
+    resolve = found;
+  });
+  const call = await start("evicted", 20_000, { lookUp: () => answer });
+  expect(await call()).toEqual([0, '"by gleanerd"']);
+  resolve(one.endpoint.host);
+  let [error, output] = await call();
+  while (output === '"by gleanerd"') [error, output] = await call();
+  expect([error, output]).toEqual([0, "1.1"]);
+  await end();
 }, 30_000);
 
 test("makes a call through gleanerd that has cost three workers", async () => {

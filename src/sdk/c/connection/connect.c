@@ -69,14 +69,17 @@ static bool waits_for(int fd, short events, long until)
 	return found == 1;
 }
 
-/* To its first address that can be tried; not waited for unless `until` is not over. */
+/* To its first address that can be tried. If `until` is 0, it waits for nothing, so not for the
+ * resolver: `glean lease hold` looks names up. */
 static int connect_there(const struct endpoint *endpoint, long until)
 {
 	char port[8];
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+					.ai_flags = AI_NUMERICSERV | (until == 0 ? AI_NUMERICHOST : 0) };
 	struct addrinfo *found;
 	snprintf(port, sizeof port, "%u", endpoint->port);
-	if (endpoint->port == 0 || getaddrinfo(endpoint->host, port, &hints, &found) != 0)
+	if (endpoint->port == 0 || endpoint->host[0] == '\0' ||
+	    getaddrinfo(endpoint->host, port, &hints, &found) != 0)
 		return -1;
 	int connected = -1;
 	for (struct addrinfo *each = found; each != NULL && connected < 0; each = each->ai_next) {

@@ -1,8 +1,11 @@
 /* Leases one worker of a function, calls it with each line of its standard input, and prints how
  * each call ended, how many ms the longest step took, and its output:
  * lease GLEAN FUNCTION never|evicted DEADLINE_MS [poll]. With the line "fork", a forked process
- * closes the lease first. It is sent a signal each ms, unless it polls. */
+ * closes the lease first. It is sent a signal each ms, unless it polls. Its resolver never
+ * answers. */
+#include <dlfcn.h>
 #include <gleaner.h>
+#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +15,19 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+/* In the place of the C library's. */
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	struct addrinfo numeric = *hints;
+	numeric.ai_flags |= AI_NUMERICHOST;
+	const int problem = real(host, port, &numeric, found);
+	while (problem == EAI_NONAME && (hints->ai_flags & AI_NUMERICHOST) == 0)
+		pause();
+	return problem;
+}
 
 static long now_ms(void)
 {

@@ -6,6 +6,7 @@ import { GleanerError } from "../../../../src/model/errors.js";
 import type { GleanerClient } from "../../../../src/sdk/client.js";
 import { holdLease } from "../../../../src/sdk/leases/hold.js";
 import { holdFormat } from "../../../../src/sdk/leases/hold-frames.js";
+import type { LookUp } from "../../../../src/sdk/leases/host-addresses.js";
 import { decodeFields } from "../../../../src/wire/worker/fields.js";
 import { encodeFrame, headerBytes } from "../../../../src/wire/worker/frame.js";
 import { encodeCallHead } from "../../../../src/wire/worker/messages.js";
@@ -16,11 +17,11 @@ const endpoint = {
   ...{ hostId: "h", key: "a".repeat(64), state: "serving" as const },
 };
 
-function hold(leasing: Leasing, calls: Partial<GleanerClient> = {}) {
+function hold(leasing: Leasing, calls: Partial<GleanerClient> = {}, lookUp?: LookUp) {
   const input = new PassThrough();
   const output = new PassThrough();
   const client = { ...calls, leases: leasing.client() } as unknown as GleanerClient;
-  const done = holdLease(client, { function: "echo", workers: 1 }, input, output);
+  const done = holdLease(client, { function: "echo", workers: 1 }, input, output, lookUp);
   return { input, output, done };
 }
 
@@ -45,6 +46,29 @@ test.each(["bye", "the end of its input"])("tells the workers, and ends with %s"
   else input.end();
   await done;
   expect(leasing.asked).toContain("POST /v1/leases/7/end");
+});
+
+test("tells a worker whose host has no address yet, and its address once it is found", async () => {
+  let resolve: (address: string) => void = () => {};
+  const answer = new Promise<string>((found) => {
+    resolve = found;
+  });
+  const looked: string[] = [];
+  const leasing = new Leasing([endpoint, { ...endpoint, worker: "8.1", host: "node-8" }]);
+  const { input, output, done } = hold(leasing, {}, (host) => {
+    looked.push(host);
+    return answer;
+  });
+  const hosts = async () => {
+    await new Promise((next) => output.once("readable", next));
+    return framesIn(output.read()).map(([, { host }]) => host);
+  };
+  expect(await hosts()).toEqual([undefined, "10.0.0.1", undefined]);
+  resolve("10.0.0.8");
+  expect(await hosts()).toEqual([undefined, "10.0.0.1", "10.0.0.8"]);
+  expect(looked).toEqual(["node-8"]);
+  input.end();
+  await done;
 });
 
 test("tells a lease that has ended, and that its input is not frames", async () => {
