@@ -1,7 +1,7 @@
 // Values as payloads: JSON unless they are bytes, and back by the content type.
 
 import { maxPayloadBytes } from "../../model/call.js";
-import { GleanerError } from "../../model/errors.js";
+import { GleanerError, messageOf } from "../../model/errors.js";
 import { textOf } from "../../wire/api/payloads.js";
 import type { PayloadText } from "../../wire/api/types.js";
 
@@ -62,24 +62,57 @@ function asContent(input: unknown): Content {
 }
 
 function jsonOf(input: unknown): string {
+  let text: string | undefined;
   try {
-    const text = JSON.stringify(input ?? null);
-    if (text !== undefined && (text !== "{}" || kindOf(input) === "Object")) return text;
+    text = JSON.stringify(input ?? null);
   } catch (cause) {
-    throw new GleanerError("BAD_REQUEST", "the input cannot be written as JSON", { cause });
+    const [reason] = messageOf(cause).split("\n");
+    throw bad(`the input cannot be written as JSON (${reason})`, cause);
   }
-  throw new GleanerError(
-    "BAD_REQUEST",
-    `a ${nameOf(input)} cannot be an input: give a value that JSON can express, or bytes`,
-  );
+  if (text === undefined) throw bad(`a ${typeof input} cannot be an input`);
+  // Only these can stand for what JSON has lost.
+  if (text.includes("{}") || text.includes("null")) checkJson(input);
+  return text;
 }
 
-/** JSON makes {} of a Map, a promise or an error, of which nothing would be left. */
-const kindOf = (input: unknown): string =>
-  Object.prototype.toString.call(input).slice("[object ".length, -1);
+const bad = (problem: string, cause?: unknown): GleanerError =>
+  new GleanerError("BAD_REQUEST", `${problem}: give a value that JSON can express, or bytes`, {
+    cause,
+  });
 
-const nameOf = (input: unknown): string =>
-  typeof input === "object" ? kindOf(input) : typeof input;
+/** Throws BAD_REQUEST with the place of what JSON makes {} or null of, such as a Map or NaN. */
+function checkJson(input: unknown): void {
+  const places = new Map<unknown, string>();
+  JSON.stringify(input, function (this: object, key: string, value: unknown) {
+    const isRoot = places.size === 0;
+    const place = isRoot ? "" : `${places.get(this)}${stepTo(this, key)}`;
+    const lost = lostOf(value, Reflect.get(this, key), this);
+    if (lost !== null)
+      throw bad(isRoot ? `${lost} cannot be an input` : `the input has ${lost} at input${place}`);
+    if (isRoot || (typeof value === "object" && value !== null)) places.set(value, place);
+    return value;
+  });
+}
+
+const stepTo = (holder: object, key: string): string => {
+  if (Array.isArray(holder)) return `[${key}]`;
+  return /^[a-z_$][\w$]*$/i.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+};
+
+/** How to call what is lost; null if nothing is. `given`: before its toJSON(). */
+function lostOf(value: unknown, given: unknown, holder: object): string | null {
+  if (typeof value === "number") return Number.isFinite(value) ? null : String(value);
+  if (value === null) return given instanceof Date ? "an invalid Date" : null;
+  if (typeof value === "function" || typeof value === "symbol")
+    return Array.isArray(holder) ? `a ${typeof value}` : null;
+  if (typeof value !== "object" || Array.isArray(value)) return null;
+  const kind = Object.prototype.toString.call(value).slice("[object ".length, -1);
+  return kind === "Object" || Object.keys(value).length > 0 || wraps(value) ? null : `a ${kind}`;
+}
+
+/** JSON takes what is in these. */
+const wraps = (value: object): boolean =>
+  value instanceof Number || value instanceof String || value instanceof Boolean;
 
 /**
  * JSON as its value, other text as a string, anything else as bytes. `fetched`: what a payload that

@@ -118,6 +118,13 @@ describe("invoke", () => {
     expect(await connection.invoke("f", input)).toEqual(new Uint8Array([2, 1, 3, 0]));
   });
 
+  test("sends what JSON can express, also null and empty objects", async () => {
+    const shared = { at: new Date(0), none: null, empty: {}, missing: undefined };
+    const input = [shared, shared, undefined, Object.create(null), new Number(7)];
+    const [first, second, ...rest] = JSON.parse(JSON.stringify(input));
+    expect(await connection.invoke("f", input)).toEqual([first, second, ...rest]);
+  });
+
   test("cancels the call and rejects with the reason when the signal is aborted", async () => {
     calls.answer = () => null;
     const aborter = new AbortController();
@@ -130,7 +137,15 @@ describe("invoke", () => {
 
   test.each([
     [() => 1, /^a function cannot be an input/],
-    [1n, /cannot be written as JSON/],
+    [Symbol("s"), /^a symbol cannot be an input/],
+    [1n, /^the input cannot be written as JSON \(Do not know how to serialize a BigInt\): give/],
+    [Number.NaN, /^NaN cannot be an input: give a value that JSON can express, or bytes$/],
+    [new Date(Number.NaN), /^an invalid Date cannot be an input/],
+    [{ a: [{}, { "b c": new Map([[1, 2]]) }] }, /^the input has a Map at input.a\[1\]\["b c"\]: /],
+    [[1, Promise.resolve(2)], /^the input has a Promise at input\[1\]: give a value/],
+    [{ rate: { of: -Infinity } }, /^the input has -Infinity at input.rate.of: /],
+    [{ list: [() => 1] }, /^the input has a function at input.list\[0\]: /],
+    [{ toJSON: () => ({ left: new Set([1]) }) }, /^the input has a Set at input.left: /],
     [new Map([[1, 2]]), /^a Map cannot be an input/],
     [Promise.resolve(1), /^a Promise cannot be an input/],
     [new Uint8Array(67_108_865), /^the input has 67108865 bytes and the limit is 67108864/],

@@ -45,6 +45,11 @@ def check_file(name: str, value: object) -> None:
         raise _invalid(name, value, "the path of a file")
 
 
+def check_kind(name: str, value: object, kind: type) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise _invalid(name, value, f"a gleaner.{kind.__name__}")
+
+
 def check_inputs(inputs: object) -> None:
     if not isinstance(inputs, Iterable):
         raise _invalid("inputs", inputs, "a list, or another iterable")

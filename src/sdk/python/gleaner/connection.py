@@ -19,6 +19,7 @@ from .checks import (
     check_file,
     check_function,
     check_inputs,
+    check_kind,
     check_lease,
     check_request_id,
     check_time_limit,
@@ -195,6 +196,8 @@ def connect(
     $GLEANER_CONF, else /etc/gleaner/gleaner.yaml; or, in place of a file, `address` and `munge`.
     Raises CONFIG."""
     check_file("config_file", config_file)
+    check_kind("address", address, Address)
+    check_kind("munge", munge, Munge)
     if address is not None and munge is not None:
         return Connection(Settings("", address, munge))
     if address is not None or munge is not None:

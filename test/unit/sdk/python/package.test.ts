@@ -250,6 +250,8 @@ calls = [
     lambda: lease.map([1], window=nan),
     lambda: lease.executor("x"),
     lambda: gleaner.connect(3),
+    lambda: gleaner.connect(address=3, munge=3),
+    lambda: gleaner.connect(address=gleaner.Address("h", 1), munge="root"),
     lambda: site.tasks(worker=3),
     lambda: gleaner.function(memory=3),
 ]
@@ -289,6 +291,8 @@ const told = [
   "invalid window nan: expected a whole number from 1",
   "invalid max_workers 'x': expected a whole number from 1",
   "invalid config_file 3: expected the path of a file",
+  "invalid address 3: expected a gleaner.Address",
+  "invalid munge 'root': expected a gleaner.Munge",
   expect.stringMatching(/^tasks\(\) has no option worker: it has at_least, cores, /),
   expect.stringMatching(/^function\(\) has no option memory: it has cores, environment, /),
 ];
