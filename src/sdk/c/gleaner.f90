@@ -93,5 +93,36 @@ module gleaner
       import
       type(c_ptr), value :: call
     end subroutine
+    ! gleaner_text makes a text of Fortran of these two.
+    type(c_ptr) function gleaner_lease_message(lease) bind(c)
+      import
+      type(c_ptr), value :: lease
+    end function
+    type(c_ptr) function gleaner_error_message(error) bind(c)
+      import
+      integer(c_int), value :: error
+    end function
   end interface
+
+contains
+
+  function gleaner_text(pointer) result(text)
+    type(c_ptr), intent(in) :: pointer
+    character(len=:), allocatable :: text
+    character(kind=c_char), pointer :: letters(:)
+    integer :: at, length
+    interface
+      integer(c_size_t) function strlen(pointer) bind(c)
+        import
+        type(c_ptr), value :: pointer
+      end function
+    end interface
+
+    length = int(strlen(pointer))
+    call c_f_pointer(pointer, letters, [length])
+    allocate (character(len=length) :: text)
+    do at = 1, length
+      text(at:at) = letters(at)
+    end do
+  end function
 end module

@@ -62,5 +62,11 @@ test("Fortran has a module", async () => {
   const program = join(folder, "fortran");
   const sources = [join(prefix, "include/gleaner.f90"), join(library, "test/example.f90")];
   run("gfortran", ["-std=f2008", "-Wall", ...sources, ...flags(), "-o", program]);
-  expect(await answerTo(program)).toBe("ok\n");
+  const said = (await answerTo(program)).split("\n");
+  expect(said).toEqual([
+    "the output is NULL, and has room for 8 bytes",
+    "OutputTooLarge: the function returned 2147483648 bytes; the limit is 67108864",
+    "ok",
+    "",
+  ]);
 }, 30_000);

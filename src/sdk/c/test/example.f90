@@ -10,7 +10,7 @@ program example
   real(c_double), pointer :: place(:)
   type(c_ptr) :: one, input
   integer(c_size_t) :: bytes
-  integer :: at, port
+  integer :: at, port, error
 
   do at = 1, 6
     read (*, '(a)') lines(at)
@@ -28,6 +28,11 @@ program example
   if (gleaner_invoke(lease, c_loc(numbers), 8000_c_size_t, c_loc(back), 8000_c_size_t, bytes) /= &
       gleaner_ok) error stop 2
   if (bytes /= 8000 .or. any(back /= numbers)) error stop 3
+  error = gleaner_invoke(lease, c_loc(lines), 4_c_size_t, c_null_ptr, 8_c_size_t, bytes)
+  print '(a)', gleaner_text(gleaner_error_message(error))
+  lines(1) = 'fail'
+  error = gleaner_invoke(lease, c_loc(lines), 4_c_size_t, c_loc(back), 8_c_size_t, bytes)
+  print '(a)', gleaner_text(gleaner_lease_message(lease))
   one = gleaner_prepare(lease, 8000_c_size_t, input)
   if (.not. c_associated(one)) error stop 4
   call c_f_pointer(input, place, [1000])
