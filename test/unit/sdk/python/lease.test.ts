@@ -230,6 +230,33 @@ print(json.dumps(["ACTIVE", 3]))`,
     expect(ends).toHaveLength(1);
   });
 
+  test("reaches named hosts once the resolver answers, and waits for it a moment at most", async () => {
+    const served = await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" });
+    grant({ ...served, endpoint: { ...served.endpoint, host: "node-9", hostId: "another" } });
+    const found = await run(`
+import json, os, socket, sys, threading, gleaner
+real, answers = socket.getaddrinfo, threading.Event()
+def getaddrinfo(host, *args, **flags):
+    if host != "node-9":
+        return real(host, *args, **flags)
+    if flags.get("flags") == socket.AI_NUMERICHOST:
+        raise socket.gaierror(socket.EAI_NONAME, "a name")
+    answers.wait()
+    return real("127.0.0.1", *args, **flags)
+socket.getaddrinfo = getaddrinfo
+with gleaner.connect() as site, site.lease("work") as lease:
+    said = [lease.invoke(1)]
+    child = os.fork()
+    answers.set()
+    while lease.invoke(2)[0] != 2:
+        pass
+    if child == 0:
+        sys.exit(0)
+    said.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    print(json.dumps(said))`);
+    expect(found).toEqual(["over gleanerd", 0]);
+  });
+
   test("does not repeat a call that may have run, if its caller says so", async () => {
     grant(await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" }));
     const found = await run(`

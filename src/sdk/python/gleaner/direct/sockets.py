@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
+
+from .addresses import Addresses
 
 _CONNECT_S = 5.0
 _KEEPALIVE = (
@@ -16,6 +18,7 @@ _KEEPALIVE = (
     (socket.TCP_NODELAY, 1),
 )
 _TIMEVAL = struct.Struct("ll")
+_addresses = Addresses()
 
 
 def connect(endpoint: Dict[str, Any]) -> socket.socket:
@@ -48,11 +51,20 @@ def is_quiet(connected: socket.socket) -> bool:
 
 
 def _connect_there(host: str, port: int) -> socket.socket:
-    connected = socket.create_connection((host, port), _CONNECT_S)
+    connected = _first_of(_addresses.of(host), port)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _KEEPALIVE:
         connected.setsockopt(socket.IPPROTO_TCP, option, value)
     return connected
+
+
+def _first_of(addresses: List[str], port: int) -> socket.socket:
+    for address in addresses[:-1]:
+        try:
+            return socket.create_connection((address, port), _CONNECT_S)
+        except OSError:
+            continue
+    return socket.create_connection((addresses[-1], port), _CONNECT_S)
 
 
 def _connect_here(name: str) -> Optional[socket.socket]:
