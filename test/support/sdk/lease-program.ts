@@ -33,7 +33,7 @@ const source = `
 import { createInterface } from "node:readline";
 import { connect } from "./sdk/index.js";
 const lease = await (await connect()).lease({
-  ...{ function: "same", workers: 2, atLeast: 2 },
+  ...{ function: "same", workers: 2, atLeast: 2, waitMs: 60_000 },
   ...JSON.parse(process.argv[2]),
 });
 const workers = () => lease.workers.map(({ worker, node }) => worker + "@" + node);
@@ -93,9 +93,17 @@ export class LeasePrograms {
     });
     this.children.push(child);
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const said = async () => JSON.parse((await lines.next()).value as string);
+    let complaints = "";
+    child.stderr.on("data", (text: Buffer) => {
+      complaints += text;
+    });
+    const said = async () => {
+      const { done, value } = await lines.next();
+      if (done) throw new Error(`its program ended: ${complaints}`);
+      return JSON.parse(value);
+    };
     const { id, workers, pid } = await said();
-    return new LeaseProgram(id, workers, pid, child, said);
+    return new LeaseProgram(id, workers, pid, child, said, () => complaints);
   }
 
   /** Also ends the programs of tests that failed. */
@@ -106,8 +114,6 @@ export class LeasePrograms {
 }
 
 export class LeaseProgram {
-  private complaints = "";
-
   constructor(
     readonly id: string,
     /** Those of the grant. */
@@ -115,11 +121,8 @@ export class LeaseProgram {
     private readonly pid: number,
     private readonly child: ChildProcessByStdio<Writable, Readable, Readable>,
     private readonly said: () => Promise<Tally>,
-  ) {
-    child.stderr.on("data", (text: Buffer) => {
-      this.complaints += text;
-    });
-  }
+    private readonly complaints: () => string,
+  ) {}
 
   tally(): Promise<Tally> {
     this.child.stdin.write("\n");
@@ -132,7 +135,7 @@ export class LeaseProgram {
     this.child.stdin.end();
     const tally = await this.said();
     const [code] = await closed;
-    if (code !== 0) throw new Error(`its program exited with ${code}: ${this.complaints}`);
+    if (code !== 0) throw new Error(`its program exited with ${code}: ${this.complaints()}`);
     return tally;
   }
 
