@@ -1,5 +1,6 @@
 // A call that is to run on this machine, what happens meanwhile, and its end.
 
+import type { SourceEntry } from "../bundle/pack.js";
 import type { CallAnswer, InlinePayload } from "../model/call.js";
 import type { FunctionSettings } from "../model/functions/settings.js";
 import type { VersionId } from "../model/ids.js";
@@ -9,6 +10,8 @@ export interface LocalCall {
   readonly called: string;
   readonly version: VersionId;
   readonly bundle: AsyncIterable<Uint8Array>;
+  /** What was packed, if it lies on this machine. */
+  readonly ownFiles?: readonly SourceEntry[] | undefined;
   readonly settings: FunctionSettings;
   readonly input: InlinePayload;
   /** The folder with the programs of the runtimes. */

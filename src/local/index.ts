@@ -12,6 +12,7 @@ import type { LocalCall, LocalEnd, LocalEvents } from "./call.js";
 import { inspected, inspectorAdvice } from "./inspecting.js";
 import { LocalWorker } from "./local-worker.js";
 import { openMemoryLimit } from "./memory-limit.js";
+import { linkOwnFiles } from "./own-files.js";
 import { WorkerProcess } from "./worker-process.js";
 
 export type { LocalCall, LocalEnd, LocalEvents } from "./call.js";
@@ -22,6 +23,7 @@ export async function runLocally(call: LocalCall, events: LocalEvents): Promise<
   const directory = join(folder, "code");
   try {
     await unpackBundle(call.bundle, directory, call.version);
+    if (call.inspect && call.ownFiles !== undefined) await linkOwnFiles(directory, call.ownFiles);
     return await runIn(directory, call, events);
   } finally {
     await removeUnpacked(directory);
@@ -40,6 +42,10 @@ async function runIn(directory: string, call: LocalCall, events: LocalEvents): P
     events.onNote(`the code runs outside of the image ${settings.image}, which only nodes use`);
   const debugged = call.inspect ? await inspected(settings.runtime, words, environment) : null;
   if (debugged !== null && debugged.advice !== null) events.onNote(debugged.advice);
+  if (debugged !== null && !debugged.hasTerminal && call.ownFiles === undefined)
+    events.onNote(
+      `breakpoints of an editor are found if it maps your folder of the code to ${directory}`,
+    );
   const advise = adviser(debugged !== null && debugged.advice === null, events);
   const memory = openMemoryLimit(settings.memoryMb, `glean-test-${process.pid}`);
   if (memory === null)

@@ -2,6 +2,7 @@
 
 import { existsSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
+import type { SourceEntry } from "../../bundle/pack.js";
 import type { LocalCall, LocalEnd } from "../../local/call.js";
 import { GleanerError } from "../../model/errors.js";
 import type { FunctionSettings, RequestedSettings } from "../../model/functions/settings.js";
@@ -16,6 +17,8 @@ export interface Tested {
   readonly called: string;
   readonly version: VersionId;
   readonly bundle: AsyncIterable<Uint8Array>;
+  /** What was packed, if it lies on this machine. */
+  readonly ownFiles?: readonly SourceEntry[];
   readonly settings: FunctionSettings;
   readonly input: Content;
 }

@@ -75,7 +75,7 @@ async function packedHere(
   const requested = settingsOf(wanted, entries);
   const { version, open } = await packFunction(entries, requested);
   const settings = await withDefaults(context, requested);
-  return { called: path, version, bundle: open(), settings };
+  return { called: path, version, bundle: open(), ownFiles: entries, settings };
 }
 
 async function deployed(

@@ -1,9 +1,17 @@
-// `glean function test --inspect`: node's inspector and pdb stop in the user's code, and nothing
-// stays when the user leaves.
+// `glean function test --inspect`: node's inspector and pdb stop in the user's own files, in which
+// an editor sets its breakpoints, and nothing stays when the user leaves.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+} from "node:fs";
 import { join } from "node:path";
 import { beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { makeBundles } from "../../../../scripts/bundle/bundles.mjs";
@@ -42,14 +50,15 @@ function seen(child: ChildProcess, name: "stdout" | "stderr", shape: RegExp) {
   );
 }
 
-test("node waits for a debugger, which stops at the user's statement", async () => {
+test("node waits for a debugger, which stops at the statement in the user's own file", async () => {
   const text =
     "export default (input) => {\n  const double = 2 * input.n;\n  debugger;\n  return double;\n};";
   const { child, end } = run("index.mjs", text);
   const [, place] = await seen(child, "stderr", /attach with node inspect (127\.0\.0\.1:\d+)/);
   const debuggerOf = spawn(process.execPath, ["inspect", place!]);
   await seen(debuggerOf, "stdout", /Break on start/);
-  const stopped = seen(debuggerOf, "stdout", /break in [^\n]*index\.mjs:3/);
+  const own = realpathSync(join(world.home, "tile", "index.mjs"));
+  const stopped = seen(debuggerOf, "stdout", new RegExp(`break in (file://)?${own}:3`));
   debuggerOf.stdin.write("cont\n");
   await stopped;
   debuggerOf.stdin.write("cont\n");
@@ -61,12 +70,15 @@ test("node waits for a debugger, which stops at the user's statement", async () 
 const handler =
   "def handler(event):\n    double = 2 * event['n']\n    print('printed')\n    return double\n";
 
+const commands = "p event\nn\nn\np double + 1\np __import__('os').path.realpath(__file__)\n";
+
 test.each([
   ["a function", handler],
   ["a coroutine", `async ${handler}`],
 ])("pdb stops where %s begins, and steps", async (_what, text) => {
-  const { end } = run("handler.py", text, "p event\nn\nn\np double + 1\nc\n");
+  const { end } = run("handler.py", text, `${commands}c\n`);
   const { status, stdout, stderr } = await end;
+  expect(stderr).toContain(realpathSync(join(world.home, "tile", "handler.py")));
   expect([status, stdout]).toEqual([0, "14"]);
   expect(stderr).toMatch(/handler\.py\(2\)handler\(\)\n-> double = 2/);
   expect(stderr).toContain("{'n': 7}");
