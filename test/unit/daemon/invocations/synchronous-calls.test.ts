@@ -292,6 +292,56 @@ test("a call that was sent again after a kill is billed once, whichever run ends
   expect(await billed()).toBe(4);
 });
 
+const interrupted: Partial<AttemptReport> = {
+  ...{ end: "FAILED", isInterrupted: true, exitCode: null, reason: "call 7 ended it" },
+  wallMs: 3,
+};
+
+test.each([
+  ["before", 1],
+  ["after", 2],
+] as const)(
+  "a call that is interrupted after a kill is billed once, and runs again if it is sent again %s",
+  async (_, sentAgainAt) => {
+    const request = requestOf();
+    void call(request).catch(() => undefined);
+    const [order] = await executor.ordered(1);
+    await restarted(order!);
+    let again: ReturnType<typeof call> | undefined;
+    for (const at of [1, 2]) {
+      if (at === sentAgainAt) {
+        again = call({ ...request, fresh: false });
+        await executor.ordered(1);
+      }
+      await ends(order!, interrupted, order!.voucher);
+      await executor.isHeard();
+    }
+    const [second] = executor.orders;
+    await ends(second);
+    expect(await again).toMatchObject({ id: second!.invocation, answer: { kind: "result" } });
+    await recorded();
+    expect(await site.recordOf(order!.invocation)).toMatchObject({ state: "FAILED", wallMs: 3 });
+    expect(await billed()).toBe(7);
+  },
+);
+
+test("a call that was interrupted before a kill goes on with its next attempt, for the same client", async () => {
+  const request = requestOf();
+  void call(request).catch(() => undefined);
+  const [order] = await executor.ordered(1);
+  await ends(order, interrupted);
+  const [, second] = await executor.ordered(2);
+  expect(second).toMatchObject({ invocation: order!.invocation, attempt: 2 });
+  await restarted(second!);
+  const again = call({ ...request, fresh: false });
+  await ends(second, completed, second!.voucher);
+  expect(await again).toMatchObject({ id: order!.invocation, answer: { kind: "result" } });
+  await recorded();
+  const attempts = await store.listAttempts(order!.invocation);
+  expect(attempts.map(({ state }) => state)).toEqual(["FAILED", "COMPLETED"]);
+  expect(await billed()).toBe(7);
+});
+
 test("a voucher that gleanerd did not write, or wrote for another executor, is worth nothing", async () => {
   void call().catch(() => undefined);
   const [order] = await executor.ordered(1);
