@@ -8,6 +8,7 @@ import type { Resources } from "../../model/resources.js";
 /** A node's report of the end of an attempt. */
 export interface EndFigures {
   readonly end: AttemptEnd;
+  readonly isInterrupted?: boolean | undefined;
   readonly exitCode: number | null;
   readonly signal: number | null;
   readonly wallMs: number;
@@ -71,6 +72,7 @@ export function doubtOfEnd(said: EndFigures, known: KnownOrder): string | null {
     return `it reportedly took ${wallMs} ms and ended ${said.agoMs} ms ago, but was ordered ${elapsedMs} ms ago`;
   if (end === "COMPLETED" && (exitCode !== 0 || signal !== null))
     return `it is reported as COMPLETED with exit code ${exitCode} and signal ${signal}`;
+  if (said.isInterrupted && end !== "FAILED") return `it is reported as interrupted, but as ${end}`;
   if (end === "CANCELLED" && known.isCancelled === false)
     return "it is reported as CANCELLED, but nobody cancelled it";
   if (end === "TIMEOUT" && elapsedMs < timeLimitMs - leadMs - graceMs)
