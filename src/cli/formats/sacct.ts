@@ -32,6 +32,10 @@ export const exitOf = ({ exitCode, signal }: Invocation): string =>
 export const elapsedMs = ({ state, startedAtMs, wallMs }: Invocation, nowMs: number): number =>
   state === "RUNNING" ? Math.max(0, nowMs - (startedAtMs ?? nowMs)) : (wallMs ?? 0);
 
+/** What it is billed for: less than its elapsed time if it shared a worker with other calls. */
+export const coreMs = (each: Invocation, nowMs: number): number =>
+  (each.shareMs ?? elapsedMs(each, nowMs)) * each.cores;
+
 const seconds = (ms: number): string => String(Math.floor(ms / 1_000));
 const tresOf = ({ cores, memoryMb, gpus }: Invocation, units: Units): string =>
   `billing=${cores},cpu=${cores},${gpus > 0 ? `gres/gpu=${gpus},` : ""}mem=${memoryText(memoryMb, units)},node=1`;
@@ -90,7 +94,7 @@ const fields: Readonly<Record<string, Text>> = {
   AllocTRES: (each, _, units) => ran(each, tresOf(each, units)),
   Reason: reasonOf,
   Restarts: ({ attempt }) => String(Math.max(0, attempt - 1)),
-  CoreMs: (each, { nowMs }) => String((each.shareMs ?? elapsedMs(each, nowMs)) * each.cores),
+  CoreMs: (each, { nowMs }) => String(coreMs(each, nowMs)),
   HeldMs: (each) => String(billedParts(each)?.heldMs ?? 0),
   HotMs: (each) => String(billedParts(each)?.hotMs ?? 0),
   Partition: () => partition,

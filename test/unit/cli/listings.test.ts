@@ -168,6 +168,14 @@ describe("listings", () => {
     expect(stdout).toBe("3000|1800|1000\n");
   });
 
+  test("acct shows the core-time that a call pays if it shared its worker", async () => {
+    const shared = { id: 42, state: "COMPLETED", cores: 2, wallMs: 100, shareMs: 25 } as const;
+    world.answers["GET /v1/invocations"] = () => listOf(invocation(shared));
+    const [, line] = (await glean("acct", "-j", "42")).stdout.split("\n");
+    expect(line!.trimEnd().split(/ +/).slice(-2)).toEqual(["00:00:00.100", "50"]);
+    expect((await glean("acct", "-nP", "-j", "42", "-o", "CoreMs")).stdout).toBe("50\n");
+  });
+
   test("report adoption says how often options were refused, and what a site may do", async () => {
     const lastDayMs = 1_700_000_000_000;
     const row = (option: string, times: number) => ({ option, times, users: 2, lastDayMs });

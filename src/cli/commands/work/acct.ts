@@ -5,7 +5,7 @@ import { displayId, type Invocation } from "../../../model/invocation.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenPeriod, chosenUser, parseStates } from "../../filters.js";
 import { readUnits } from "../../formats/amounts.js";
-import { billedParts, briefFormat, elapsedMs, exitOf } from "../../formats/sacct.js";
+import { billedParts, briefFormat, coreMs, elapsedMs, exitOf } from "../../formats/sacct.js";
 import { hasFailed } from "../../formats/states.js";
 import { timesOf } from "../../formats/times.js";
 import { newestOf } from "../../newest.js";
@@ -141,7 +141,7 @@ const columnsAt = (now: number): readonly Column<Invocation>[] => [
   { title: "Start", text: ({ startedAtMs }) => formatWhen(startedAtMs) },
   { title: "End", text: ({ endedAtMs }) => formatWhen(endedAtMs) },
   { title: "Elapsed", text: (each) => formatElapsed(elapsedMs(each, now)), right: true },
-  { title: "CoreMs", text: (each) => String(elapsedMs(each, now) * each.cores), right: true },
+  { title: "CoreMs", text: (each) => String(coreMs(each, now)), right: true },
 ];
 
 /** Shown if a leased worker is listed: the parts of CoreMs that are billed as held and as hot. */
