@@ -11,7 +11,9 @@ import { maxBundleEntries } from "./limits.js";
 import { linkProblem, manifestName, nameProblem } from "./names.js";
 import type { SourceEntry } from "./pack.js";
 
-const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
+/** A path that has a line feed must not make two sentences of one. */
+const bad = (sentence: string): GleanerError =>
+  new GleanerError("BAD_REQUEST", sentence.replace(/\p{Cc}/gu, "?"));
 
 /** What a deploy of `path` packs. A link given as `path` itself is followed. */
 export async function scan(path: string): Promise<SourceEntry[]> {
