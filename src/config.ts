@@ -1,7 +1,7 @@
 // Loads the configuration file and checks it; its keys are in config/schema.ts.
 
 import { closeSync, openSync, readSync } from "node:fs";
-import { parse } from "yaml";
+import { parseDocument } from "yaml";
 import type { z } from "zod";
 import { functions } from "./config/functions.js";
 import { schema } from "./config/schema.js";
@@ -43,10 +43,17 @@ export function loadConfig(file: string): Config {
   return parseConfig(parseYaml(bytes.toString("utf8"), file), file);
 }
 
-/** Throws CONFIG, naming the file, for what is no YAML; an empty text has no keys. */
+/**
+ * Throws CONFIG, naming the file, for what is no YAML, or has tags that mean nothing here; an empty
+ * text has no keys.
+ */
 export function parseYaml(text: string, file: string): unknown {
   try {
-    return parse(text) ?? {};
+    // Else it prints warnings on standard error.
+    const document = parseDocument(text, { logLevel: "error" });
+    const [problem] = [...document.errors, ...document.warnings];
+    if (problem !== undefined) throw problem;
+    return document.toJS() ?? {};
   } catch (cause) {
     // The first line names the place; a picture of it follows.
     const what = messageOf(cause).split("\n")[0]!.replace(/:$/, "");

@@ -202,6 +202,11 @@ describe("deploy", () => {
     ["env: {A: {}}", /function\.yaml: env\.A: expected a text/],
     ["- x", /function\.yaml: expected keys with values/],
     ["a: [", /function\.yaml is not valid YAML/],
+    [
+      "mem: !!foo 2G",
+      /function\.yaml is not valid YAML: Unresolved tag: .*foo at line 1, column 6$/m,
+    ],
+    ["? [a]\n: 1", /function\.yaml: unknown key \[ a \]/],
     ["fork: perhaps", /function\.yaml: fork: invalid value "perhaps": expected true or false/],
   ])("refuses a function.yaml with %j", async (yaml, sentence) => {
     const path = code("tile", { "main.py": "x", "function.yaml": yaml });
