@@ -40,7 +40,9 @@ async function runIn(directory: string, call: LocalCall, events: LocalEvents): P
   const words = runtimeCommand(call.programs, { ...settings, image: null });
   if (settings.image !== null)
     events.onNote(`the code runs outside of the image ${settings.image}, which only nodes use`);
-  const debugged = call.inspect ? await inspected(settings.runtime, words, environment) : null;
+  const debugged = call.inspect
+    ? await inspected(settings, words, { directory, environment })
+    : null;
   if (debugged !== null && debugged.advice !== null) events.onNote(debugged.advice);
   if (debugged !== null && !debugged.hasTerminal && call.ownFiles === undefined)
     events.onNote(

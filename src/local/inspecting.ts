@@ -4,7 +4,8 @@
 import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
 import { GleanerError } from "../model/errors.js";
-import type { FunctionRuntime } from "../model/functions/settings.js";
+import type { FunctionSettings } from "../model/functions/settings.js";
+import { afterSetup } from "../workers/runtime-command.js";
 
 export interface Inspected {
   readonly argv: readonly string[];
@@ -15,14 +16,20 @@ export interface Inspected {
 
 const loopback = "127.0.0.1";
 
+/** Where the worker will run. */
+interface Place {
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 /** `argv`: the interpreter and the runtime's program, without the function's setup. */
 export async function inspected(
-  runtime: FunctionRuntime,
+  settings: Pick<FunctionSettings, "runtime" | "setup">,
   argv: readonly string[],
-  environment: Readonly<Record<string, string>>,
+  place: Place,
 ): Promise<Inspected> {
   const [interpreter = "", ...program] = argv;
-  switch (runtime) {
+  switch (settings.runtime) {
     case "node":
       return {
         argv: [interpreter, `--inspect-brk=${loopback}:0`, ...program],
@@ -30,7 +37,7 @@ export async function inspected(
         advice: null,
       };
     case "python":
-      return canImport(interpreter, "debugpy", environment)
+      return succeeds(afterSetup([interpreter, "-c", "import debugpy"], settings), place)
         ? withDebugpy(interpreter, program)
         : {
             argv: [interpreter, ...program, "--pdb"],
@@ -42,7 +49,7 @@ export async function inspected(
     case "exec":
       throw new GleanerError(
         "BAD_REQUEST",
-        `--inspect is for node and python: start the ${runtime} code under a debugger such as gdb yourself`,
+        `--inspect is for node and python: start the ${settings.runtime} code under a debugger such as gdb yourself`,
       );
   }
 }
@@ -74,13 +81,12 @@ export function inspectorAdvice(output: string): string | null {
     : `the worker waits for a debugger on ${place}: attach with node inspect ${place}, an editor, or chrome://inspect; cont goes on to your debugger statement`;
 }
 
-function canImport(
-  interpreter: string,
-  name: string,
-  environment: Readonly<Record<string, string>>,
-): boolean {
+function succeeds(argv: readonly string[], { directory, environment }: Place): boolean {
+  const [file = "", ...args] = argv;
   try {
-    execFileSync(interpreter, ["-c", `import ${name}`], { stdio: "ignore", env: environment });
+    // A setup moves descriptor 3, which is a worker's socket.
+    const stdio = ["ignore", "ignore", "ignore", "pipe"] as const;
+    execFileSync(file, args, { cwd: directory, env: environment, stdio: [...stdio] });
     return true;
   } catch {
     return false;

@@ -87,6 +87,27 @@ test.each([
   expect(stderr).toContain("printed\n");
 });
 
+/** Runs the program at once: no editor is there. */
+const debugpy = `import runpy, sys
+sys.argv = sys.argv[sys.argv.index("--wait-for-client") + 1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+`;
+
+test("debugpy is found in the interpreter that the function's setup gives", async () => {
+  const packages = join(world.home, "packages");
+  mkdirSync(join(packages, "debugpy"), { recursive: true });
+  writeTree(join(packages, "debugpy"), { "__init__.py": "", "__main__.py": debugpy });
+  mkdirSync(join(world.home, "tile"));
+  writeTree(join(world.home, "tile"), {
+    "function.yaml": `setup: export PYTHONPATH=${packages}`,
+    "handler.py": handler,
+  });
+  const { end } = world.start(["function", "test", "tile", "--input", '{"n": 7}', "--inspect"]);
+  const { status, stdout, stderr } = await end;
+  expect([status, stdout]).toEqual([0, "14"]);
+  expect(stderr).toMatch(/attach an editor by debugpy$/m);
+});
+
 test("Ctrl-C ends a worker that waits for its debugger", async () => {
   const { child, end } = run("index.mjs", "export default () => 1;");
   await seen(child, "stderr", /attach with node inspect/);
