@@ -1,16 +1,19 @@
 """Watches what calls leave behind, such as watchdogs. The calls that run meanwhile are not to blame
-for an os._exit, of which the executor is told, and are not meant by an alarm or interrupt_main."""
+for an os._exit, of which the executor is told, and are not meant by an alarm or interrupt."""
 
 from __future__ import annotations
 
 import _thread
 import functools
 import os
+import sys
 import threading
 
 # The module signal takes longer to import, for names that nobody needs here.
-from _signal import ITIMER_REAL, getitimer, setitimer
-from typing import Callable, Optional
+import _signal
+from _signal import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, SIGINT, getitimer, setitimer
+from types import ModuleType
+from typing import Any, Callable, Optional
 
 from .prints import Prints
 
@@ -25,7 +28,7 @@ class Exits:
 
     def watch(self) -> None:
         """From now on, also for modules that take the name _exit for themselves."""
-        start, leave, interrupt = threading.Thread.start, os._exit, _thread.interrupt_main
+        start, leave = threading.Thread.start, os._exit
 
         @functools.wraps(start)
         def start_watched(thread: threading.Thread) -> None:
@@ -39,16 +42,30 @@ class Exits:
                 self.tell(f"the handler called os._exit({status!r})", call)
             leave(status)
 
-        @functools.wraps(interrupt)
-        def interrupt_watched(*signal: int) -> None:
-            of_thread = getattr(threading.current_thread(), _CALL, 0)
-            running = self._prints.only
-            if of_thread == 0 or running is not None and running.id == of_thread:
-                interrupt(*signal)
-
         threading.Thread.start = start_watched
         os._exit = leave_watched
-        _thread.interrupt_main = interrupt_watched
+        self._watch_interrupt(_thread, "interrupt_main", lambda *signal: True)
+        self._watch_interrupt(os, "kill", lambda pid, signal: pid == os.getpid() and signal == SIGINT)
+        for module in (_signal, sys.modules.get("signal")):
+            if module is not None:
+                self._watch_interrupt(module, "raise_signal", lambda signal: signal == SIGINT)
+                self._watch_interrupt(module, "pthread_kill", lambda _, signal: signal == SIGINT)
+
+    def _watch_interrupt(
+        self, module: ModuleType, name: str, is_interrupt: Callable[..., bool]
+    ) -> None:
+        """A thread of a call that has ended interrupts nobody."""
+        act = getattr(module, name)
+
+        @functools.wraps(act)
+        def watched(*arguments: Any) -> None:
+            of_thread = getattr(threading.current_thread(), _CALL, 0)
+            running = self._prints.only
+            is_own = of_thread == 0 or running is not None and running.id == of_thread
+            if is_own or not is_interrupt(*arguments):
+                act(*arguments)
+
+        setattr(module, name, watched)
 
     def _call(self) -> int:
         """That which started this thread, or whose handler runs in it; 0 if there is none."""
@@ -56,17 +73,19 @@ class Exits:
 
 
 class Alarms:
-    """Turns off the alarm that a call has set. Made before the first call: one that the module has
-    set by then is left alone."""
+    """Turns off the alarms that a call has set. Made before the first call: what the module has set
+    by then is left alone."""
 
     def __init__(self) -> None:
-        self._is_modules = _is_set()
+        timers = (ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF)
+        self._of_calls = [timer for timer in timers if not _is_set(timer)]
 
     def clear(self) -> None:
         """A call has ended that had this process alone."""
-        if not self._is_modules and _is_set():
-            setitimer(ITIMER_REAL, 0)
+        for timer in self._of_calls:
+            if _is_set(timer):
+                setitimer(timer, 0)
 
 
-def _is_set() -> bool:
-    return getitimer(ITIMER_REAL)[0] > 0
+def _is_set(timer: int) -> bool:
+    return getitimer(timer)[0] > 0

@@ -178,25 +178,40 @@ async def handler(event):
   });
 
   test.each([
-    ["its call has set is gone after it", "", "0, 0"],
-    ["its module has set stays", "signal.setitimer(signal.ITIMER_REAL, 1_000)", "1, 1"],
-  ])("runs on while an alarm that %s", async (_what, first, left) => {
+    ["its call has set is gone after it", "", "ITIMER_REAL", "0, 0"],
+    ["its call has set for processor time is gone", "", "ITIMER_VIRTUAL", "0, 0"],
+    ["its call has set for a profile is gone", "", "ITIMER_PROF", "0, 0"],
+    [
+      "its module has set stays",
+      "signal.setitimer(signal.ITIMER_REAL, 1_000)",
+      "ITIMER_REAL",
+      "1, 1",
+    ],
+  ])("runs on while an alarm that %s", async (_what, first, timer, left) => {
     const runtime = await start(`import signal
 ${first}
 def handler(event):
-    left = signal.getitimer(signal.ITIMER_REAL)[0]
-    if event: signal.alarm(1_000)
+    left = signal.getitimer(signal.${timer})[0]
+    if event: signal.setitimer(signal.${timer}, 1_000)
     return int(left > 0)`);
     const isSet = first === "";
     expect([await runtime.json(isSet), await runtime.json(isSet)].join(", ")).toBe(left);
   });
 
-  test("is interrupted by a thread of its own call, and not by one that another call has left", async () => {
-    const runtime = await start(`import _thread, threading, time
+  test.each([
+    "_thread.interrupt_main()",
+    "os.kill(os.getpid(), signal.SIGINT)",
+    "signal.raise_signal(signal.SIGINT)",
+    "signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)",
+  ])(
+    "is interrupted by %s in a thread of its own call, and not in one that another call has left",
+    async (act) => {
+      const runtime = await start(`import _thread, os, signal, threading, time
 go, done = threading.Event(), threading.Event()
+def act(): ${act}
 def interrupt():
     go.wait()
-    _thread.interrupt_main()
+    act()
     done.set()
 def handler(event):
     if event == "leave": threading.Thread(target=interrupt).start()
@@ -204,14 +219,15 @@ def handler(event):
         go.set()
         done.wait()
     if event == "own":
-        threading.Thread(target=_thread.interrupt_main).start()
+        threading.Thread(target=act).start()
         while True: time.sleep(0.01)
     return [event]`);
-    expect(await runtime.json("leave")).toEqual(["leave"]);
-    expect(await runtime.json("next")).toEqual(["next"]);
-    const own = await runtime.call({ input: Buffer.from('"own"') });
-    expect(own).toMatchObject({ kind: "failed", error: { type: "KeyboardInterrupt" } });
-  });
+      expect(await runtime.json("leave")).toEqual(["leave"]);
+      expect(await runtime.json("next")).toEqual(["next"]);
+      const own = await runtime.call({ input: Buffer.from('"own"') });
+      expect(own).toMatchObject({ kind: "failed", error: { type: "KeyboardInterrupt" } });
+    },
+  );
 
   test("crashes, and leaves its stack in the worker's output", async () => {
     const runtime = await start("import ctypes\ndef handler(event): ctypes.string_at(8)");
