@@ -26,7 +26,6 @@ import { UnrecordedBook } from "./unrecorded.js";
 /** The site's limits, written down once more. */
 const lostInARow = 10;
 const leastPauseMs = 250;
-const sigkill = 9;
 const segmentationFault = 11;
 /** Where it cannot be started it is tried on another node, or so often. */
 const triesOnOneNode = 3;
@@ -38,6 +37,8 @@ export class Books {
     ...{ fetched: 0, calls: 0, warm: 0, shared: 0 },
     /** Workers that served a lease, and those that crashed or were evicted then and were billed. */
     ...{ leased: 0, crashed: 0, evictedBilled: 0 },
+    /** Calls that run again, and pay, because an ended call ended their worker. */
+    ...{ interrupted: 0 },
     ...{ deployed: 0, read: 0 },
     /** Workers that were started ahead, and for min-warm. */
     ...{ ahead: 0, warmedUp: 0 },
@@ -324,6 +325,8 @@ export class Books {
     if (isBilled && end === "EVICTED") this.counts.evictedBilled++;
     if (account.hotMs !== null && end === "FAILED" && next === "PENDING" && wallMs > 0)
       this.counts.crashed++;
+    if (account.hotMs === null && end === "FAILED" && next === "PENDING" && wallMs > 0)
+      this.counts.interrupted++;
     this.checkResult(name, result);
     this.calls.recorded({ ...result, attempt: ran });
   }
@@ -370,7 +373,7 @@ export class Books {
       (end === "FAILED" && truth.exitCode !== 0 && exitCode === truth.exitCode) ||
       // Our own signal would be 9.
       (end === "FAILED" && truth.signal === segmentationFault && signal === truth.signal) ||
-      (end === "FAILED" && truth.signal === sigkill && this.causes.isInterrupted(name)) ||
+      (end === "FAILED" && exitCode === null && this.causes.isInterrupted(name)) ||
       (end === "OUT_OF_MEMORY" && truth.oomKills > 0) ||
       end === "TIMEOUT" ||
       end === "CANCELLED" ||

@@ -29,6 +29,7 @@ export class Causes {
   private readonly asked = new Set<number>();
   private readonly vanished = new Set<string>();
   private readonly killedTogether = new Set<string>();
+  private readonly interrupted = new Set<string>();
   /** When something of a kind happened last at a node, or to an executor; `*`: to all. */
   private readonly last = new Map<string, number>();
   private readonly budgets = new Map<string, { cores: number; memoryMb: number }>();
@@ -50,9 +51,14 @@ export class Causes {
     for (const { invocation, attempt } of keys) this.killedTogether.add(`${invocation}.${attempt}`);
   }
 
-  /** It had to go with another call of its user, so it is billed and runs again. */
+  /** What an ended call left behind ends the worker with these in it. */
+  interrupts(keys: readonly AttemptKey[]): void {
+    for (const { invocation, attempt } of keys) this.interrupted.add(`${invocation}.${attempt}`);
+  }
+
+  /** It had to go because of another call of its user, so it is billed and runs again. */
   isInterrupted(name: string): boolean {
-    return this.killedTogether.has(name);
+    return this.killedTogether.has(name) || this.interrupted.has(name);
   }
 
   /** A job, a drain or a departure takes from what runs at a node, or with an executor. */

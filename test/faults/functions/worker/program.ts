@@ -17,6 +17,9 @@ import * as says from "./says.js";
 import { keyOfCall, keyOfServe, serve } from "./serves.js";
 import type { WorkerWire } from "./wire.js";
 
+/** How many calls leave something behind that ends the process. */
+const leavesShare = 0.02;
+
 export type Order = SpawnOrder & { readonly command: WorkerStart };
 
 export interface HowEnded {
@@ -183,7 +186,21 @@ export class WorkerProgram {
     } else {
       const result = resultOf(hashOf(this.code), this.run.order.uid, payload);
       this.answer(call, says.returned(id, result), 0, { kind: "result", text: result });
+      if (chance.happens(leavesShare)) this.run.later(chance.ms(0.5, 500), () => this.leaves(id));
     }
+  }
+
+  /**
+   * A call that has ended ends the process: those that are in it now are not to blame. What it says
+   * is in its executor's socket before its exit is.
+   */
+  private leaves(id: number): void {
+    const { held, wire, world } = this.run;
+    wire.say(says.leaves(id), () => {
+      if (this.run.isDying) return;
+      world.books.causes.interrupts(held.all.map(({ key }) => key));
+      this.run.end(3, 0);
+    });
   }
 
   /** null: of the call that waits for its start; `exitCode`: as the attempt's end will have it. */

@@ -3,6 +3,7 @@
 import { encodeFrame, encodeHead } from "../../../../src/wire/worker/frame.js";
 import {
   type ErrorKind,
+  encodeBye,
   encodeContentType,
   encodeError,
   encodeHello,
@@ -48,6 +49,9 @@ export const serving = (id: number, at: Serving): Buffer =>
   encodeFrame("serving", id, encodeServing(at));
 export const usage = (id: number, of: Pick<ServeUsage, "clients" | "calls">): Buffer =>
   encodeFrame("usage", id, encodeUsage({ ...of, busyMs: 5, spinMs: 5 }));
+/** What this call has left behind ends the process. */
+export const leaves = (id: number): Buffer =>
+  encodeFrame("bye", 0, encodeBye("a timer called exit", id));
 /** Announces a result of this size; nobody reads it. */
 export const tooMuch = (id: number, bytes: number): Buffer =>
   encodeHead("result", id, encodeContentType(resultType), bytes);
