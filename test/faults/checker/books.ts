@@ -279,7 +279,7 @@ export class Books {
    * client may have requested another lease since, and this one was held, too.
    */
   private askedAs(invocation: InvocationId, requestId: string): string {
-    return this.unrecorded.requestOfLease(invocation) ?? requestId;
+    return this.unrecorded.requestOfOwn(invocation) ?? requestId;
   }
 
   /** A user was told that it is accepted. */

@@ -14,6 +14,8 @@ interface Order {
   readonly requestId: string;
   /** It is billed while it is held, however that ends. */
   readonly isLease: boolean;
+  /** A call of its own once its end was shown: a lease, or an attempt that was interrupted. */
+  hasOwnRecord: boolean;
   readonly atMs: number;
   /** Its executor reported an end that nobody is billed for. */
   isFree: boolean;
@@ -31,12 +33,15 @@ export class UnrecordedBook {
     const terms = unpack(voucher.subarray(sealBytes)) as { request: NewInvocations };
     const { requestId, submission } = terms.request;
     const isLease = submission.command.kind === "call" && submission.command.lease !== undefined;
-    const order = { requestId, isLease, atMs: this.nowMs(), isFree: false };
+    const own = { isLease, hasOwnRecord: isLease };
+    const order = { requestId, ...own, atMs: this.nowMs(), isFree: false };
     this.orders.set(nameOf({ invocation, attempt }), order);
   }
 
-  reported({ invocation, attempt, end, wallMs }: AttemptReport, isShown: boolean): void {
-    const order = this.orders.get(nameOf({ invocation, attempt }));
+  reported(report: AttemptReport, isShown: boolean): void {
+    const { invocation, attempt, end, wallMs, isInterrupted = false } = report;
+    const order = this.orders.get(nameOf(report));
+    if (order !== undefined) order.hasOwnRecord ||= isInterrupted;
     if (order !== undefined) order.isFree = wallMs === 0 || (!order.isLease && freeEnds.has(end));
     if (isShown) this.shown.set(invocation, attempt);
   }
@@ -55,17 +60,17 @@ export class UnrecordedBook {
     return this.shown.get(invocation) ?? 1;
   }
 
-  /** Of a leased worker whose end was shown with its voucher; null if it is none. */
-  requestOfLease(invocation: InvocationId): string | null {
+  /** What may be on record under a name of its own, since its end was shown; else null. */
+  requestOfOwn(invocation: InvocationId): string | null {
     const attempt = this.shown.get(invocation);
     if (attempt === undefined) return null;
     const order = this.orders.get(nameOf({ invocation, attempt }));
-    return order?.isLease ? order.requestId : null;
+    return order?.hasOwnRecord ? order.requestId : null;
   }
 
   /**
-   * Nothing of it is billed, or its client sent the request again, which is on record. A lease was
-   * held nevertheless: it must be on record itself.
+   * Nothing of it is billed, or its client sent the request again, which is on record. What a lease
+   * held, or an interrupted attempt used, must be on record itself.
    */
   mayBeForgotten(
     key: AttemptKey,
@@ -74,7 +79,7 @@ export class UnrecordedBook {
     const order = this.orders.get(nameOf(key));
     if (order === undefined) return false;
     if (order.isFree) return true;
-    if (!order.isLease) return hasRecord(order);
+    if (!order.hasOwnRecord) return hasRecord(order);
     return this.shownOf(key.invocation) === key.attempt && hasRecord(key);
   }
 }
