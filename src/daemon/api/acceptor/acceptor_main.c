@@ -1,5 +1,6 @@
-// glean-acceptor HEAD_TIMEOUT_MS LATE_ANSWER FULL_ANSWER: accepts the connections of gleanerd, which
-// starts it with the listening socket as descriptor 4, and passes those on whose request has begun.
+// glean-acceptor HEAD_TIMEOUT_MS LATE_ANSWER FULL_ANSWER: accepts the connections of gleanerd,
+// which starts it with the listening socket as descriptor 4, and passes those on whose request has
+// begun.
 //
 // gleanerd's event loop accepts few connections in a turn, in the order of their arrival. Here all
 // are accepted at once, whoever sends no head costs gleanerd nothing, and who has a token does not
