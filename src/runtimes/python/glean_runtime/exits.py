@@ -50,6 +50,8 @@ class Exits:
             if module is not None:
                 self._watch_interrupt(module, "raise_signal", lambda signal: signal == SIGINT)
                 self._watch_interrupt(module, "pthread_kill", lambda _, signal: signal == SIGINT)
+                _watch_timer(module, "alarm")
+                _watch_timer(module, "setitimer")
 
     def _watch_interrupt(
         self, module: ModuleType, name: str, is_interrupt: Callable[..., bool]
@@ -76,15 +78,33 @@ class Alarms:
     """Turns off the alarms that a call has set. Made before the first call: what the module has set
     by then is left alone."""
 
+    #: Whether any was set since the last look: asking the kernel takes longer than a short call.
+    were_set = False
+
     def __init__(self) -> None:
         timers = (ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF)
         self._of_calls = [timer for timer in timers if not _is_set(timer)]
+        Alarms.were_set = False
 
     def clear(self) -> None:
         """A call has ended that had this process alone."""
+        if not Alarms.were_set:
+            return
+        Alarms.were_set = False
         for timer in self._of_calls:
             if _is_set(timer):
                 setitimer(timer, 0)
+
+
+def _watch_timer(module: ModuleType, name: str) -> None:
+    act = getattr(module, name)
+
+    @functools.wraps(act)
+    def watched(*arguments: Any) -> Any:
+        Alarms.were_set = True
+        return act(*arguments)
+
+    setattr(module, name, watched)
 
 
 def _is_set(timer: int) -> bool:
