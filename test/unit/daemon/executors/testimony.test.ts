@@ -1,7 +1,7 @@
 // What a node reports of tasks that it was ordered to run one after another: together no more time
 // than has passed.
 
-import { expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { nowMs } from "../../../../src/clock.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { believed } from "../../../../src/daemon/executors/testimony.js";
@@ -10,6 +10,10 @@ import { newTaskRun, openWorker } from "../../../../src/daemon/state/shared-plac
 import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import { newState } from "../../../support/daemon/state.js";
 import { invocation, submission } from "../../../support/nouns.js";
+
+// No time passes between two reports.
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
 
 test("tasks of a run share the time since they were ordered, and one of them the place", () => {
   const { live, registry } = newState();
