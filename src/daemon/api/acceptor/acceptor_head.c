@@ -31,8 +31,10 @@ struct head judge_head(const char *bytes, size_t length) {
     size_t bytes_of_line = (feed == NULL ? end : feed) - line;
     if (is_first && is_no_request(line, bytes_of_line, feed != NULL)) head.is_complete = true;
     if (feed == NULL) break;
+    bool has_return = bytes_of_line > 0 && feed[-1] == '\r';
     // An empty line ends the head; a line without a carriage return is an error.
-    if (bytes_of_line == 0 || feed[-1] != '\r' || bytes_of_line == 1) head.is_complete = true;
+    head.is_request = has_return && bytes_of_line == 1 && !head.is_complete;
+    if (!has_return || bytes_of_line == 1) head.is_complete = true;
     if (head.is_complete) break;
     if (bytes_of_line >= sizeof token_header - 1 &&
         strncasecmp(line, token_header, sizeof token_header - 1) == 0) {

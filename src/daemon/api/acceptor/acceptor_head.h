@@ -11,6 +11,8 @@
 struct head {
   /** Whether to pass it on: the head is complete, or can no longer become one. */
   bool is_complete;
+  /** Whether it is complete, and reads like one. */
+  bool is_request;
   /** Whether the request says that it has a token; nobody has checked it. */
   bool has_token;
   /** A hash of the token's header, 0 without one. */

@@ -75,8 +75,10 @@ static void examine(struct connection *connection, uint32_t events) {
   // No more comes of it.
   if (events & EPOLLRDHUP) head.is_complete = true;
   if (!head.is_complete) return;
-  uint64_t source = hash_of(connection->address, &head.token, sizeof head.token);
-  connections_ready(connection, head.has_token, source ^ source >> 32);
+  uint64_t hash = hash_of(connection->address, &head.token, sizeof head.token);
+  // Who sends what is no request has turns of their own, and delays no newcomer.
+  uint64_t source = (hash ^ hash >> 32) << 1 | head.is_request;
+  connections_ready(connection, head.has_token && head.is_request, source);
 }
 
 static uint64_t address_of(const struct sockaddr_storage *from) {

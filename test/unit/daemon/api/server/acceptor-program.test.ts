@@ -189,6 +189,14 @@ test("tokens take turns", async () => {
   expect(Math.min(passed.indexOf(12), passed.indexOf(13), passed.indexOf(14))).toBeLessThan(4);
 });
 
+test("a newcomer does not wait for those who send what is no request", async () => {
+  const acceptor = await start();
+  const junk = Array.from({ length: 12 }, () => "HELLO\r\n");
+  const clients = await waiting(acceptor, [...junk, request(null)]);
+  const passed = await order(acceptor, clients);
+  expect(passed.indexOf(12)).toBeLessThan(2);
+});
+
 test("a client that left while it waited is not passed on", async () => {
   const acceptor = await start();
   const [leaves, stays] = await waiting(acceptor, [request("a"), request("a")]);
