@@ -51,3 +51,34 @@ test.each<[string, string, number, Answer]>([
   const { stdout } = await running;
   expect(JSON.parse(stdout)).toEqual([["CANCELLED", "CANCELLED"], true]);
 });
+
+/** The connection is gone, and nobody has taken note of it; and one that has no room for more. */
+const connections = `
+import socket, threading
+from gleaner.api.cancellation import Cancellation, shut
+from gleaner.direct.channel import Channel
+gone = socket.socket()
+cancellation = Cancellation()
+with cancellation.stopping(lambda: shut(gone)):
+    cancellation.cancel()
+gone.close()
+shut(gone)
+
+here, there = socket.socketpair()
+channel = Channel.__new__(Channel)
+channel._socket, channel._last_id = here, 1
+try:
+    while True:
+        here.send(b"x" * 65536, socket.MSG_DONTWAIT)
+except BlockingIOError:
+    channel.cancel()
+while there.recv(65536):
+    pass
+print("ended")`;
+
+test("a cancelled call ends whatever state its connection is in", async () => {
+  const env = { ...world.environment, PYTHONPATH: purePython.sdk, PYTHONDONTWRITEBYTECODE: "1" };
+  const options = { cwd: world.home, env, timeout: 30_000 };
+  const { stdout } = await promisify(execFile)(python, ["-c", connections], options);
+  expect(stdout).toBe("ended\n");
+});

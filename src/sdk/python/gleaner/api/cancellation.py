@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from typing import Callable, Iterator, Optional
@@ -68,3 +69,9 @@ def holding(lock: threading.Lock, cancellation: Optional[Cancellation]) -> Itera
         yield
     finally:
         lock.release()
+
+
+def shut(connected: socket.socket) -> None:
+    """Ends what another thread sends or receives here; does nothing once the connection is gone."""
+    with contextlib.suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)

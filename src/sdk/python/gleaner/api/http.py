@@ -16,7 +16,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from .. import forks
 from ..errors import BrokenOffError, GleanerError, RefusedForNowError
-from .cancellation import Cancellation
+from .cancellation import Cancellation, shut
 from .settings import Address
 
 #: A daemon that commits or draws a report may take seconds, but never half a minute.
@@ -152,7 +152,7 @@ class Http:
         connected.settimeout(request.timeout_s)
         if request.cancellation is None:
             return self._converse(connection, request, token)
-        with request.cancellation.stopping(lambda: connected.shutdown(socket.SHUT_RDWR)):
+        with request.cancellation.stopping(lambda: shut(connected)):
             return self._converse(connection, request, token)
 
     def _converse(
