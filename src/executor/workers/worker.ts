@@ -222,6 +222,7 @@ export class Worker {
   }
 
   private sendAll(): void {
+    if (this.isKilled) return; // what waits here has not begun, and may go elsewhere
     for (const seat of this.running.all) this.send(seat);
     if (this.running.count > 0) return;
     this.times.take(); // the first call finds it warm

@@ -1,6 +1,6 @@
 // A worker that ends with a call in it: when the call ends, and how.
 
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { RunEnd, RunHandle } from "../../../../src/executor/runtimes/runtime.js";
@@ -31,8 +31,8 @@ afterEach(() => {
   for (const each of ends) each.destroy();
 });
 
-/** A worker to which a call was sent. */
-async function calledWorker() {
+/** A worker that a call has started, and that was told to load its code. */
+async function loadingWorker() {
   const [near, far] = ends;
   const code = await codeOf({ "index.mjs": "" });
   let started = { onHolding: () => {}, onStarted: (_: number) => {}, onEnd: (_: RunEnd) => {} };
@@ -66,20 +66,17 @@ async function calledWorker() {
   );
   const told: RunEnd[] = [];
   const onEnd = (end: RunEnd) => told.push(end);
-  const handle = worker.run(callOrder(code, {}), { onStarted: () => {}, onEnd });
+  const run = () => worker.run(callOrder(code, {}), { onStarted: () => {}, onEnd });
+  const handle = run();
   await isSpawned;
-  const called = new Promise<number>((resolve) => {
-    const frames = wholeFrames(({ type, id }) => {
-      if (type === "load") far.write(encodeFrame("loaded", 0, encodeLoaded({ concurrency: 1 })));
-      if (type === "call") resolve(id);
-    });
-    const decoder = new FrameDecoder(frames);
-    far.on("data", (piece) => decoder.push(piece));
-  });
+  const frames = new EventEmitter();
+  const decoder = new FrameDecoder(wholeFrames(({ type, id }) => frames.emit(type, id)));
+  far.on("data", (piece) => decoder.push(piece));
   worker.connected(near);
   started.onStarted(pid);
+  const toldToLoad = once(frames, "load");
   far.write(encodeFrame("hello", 0, encodeHello(runtime)));
-  const id = await called;
+  await toldToLoad;
   /** Says it in one piece, and waits until the worker has read it. */
   const say = async (...frames: readonly Buffer[]): Promise<void> => {
     // Listeners are called in their order: the worker has read it before this one.
@@ -88,7 +85,18 @@ async function calledWorker() {
     await read;
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { worker, handle, told, id, say, exits: started.onEnd };
+  return { worker, run, handle, told, frames, say, exits: started.onEnd };
+}
+
+const loaded = encodeFrame("loaded", 0, encodeLoaded({ concurrency: 2 }));
+
+/** A worker to which a call was sent. */
+async function calledWorker() {
+  const worker = await loadingWorker();
+  const called = once(worker.frames, "call");
+  await worker.say(loaded);
+  const [id]: number[] = await called;
+  return { ...worker, id: id! };
 }
 
 const usage = { cpuMs: 1, maxRssMb: 1, oomKills: 0, brokenProcessLimit: null };
@@ -107,6 +115,19 @@ test.each([
     expect(told).toMatchObject([{ kind: "ended", signal: 9 }]);
   },
 );
+
+test("a worker that was killed while it loaded its code begins no call", async () => {
+  const { worker, run, told, frames, say, exits } = await loadingWorker();
+  run();
+  const called: number[] = [];
+  frames.on("call", (id) => called.push(id));
+  worker.kill();
+  await say(loaded);
+  exits({ kind: "ended", exitCode: 0, signal: 9, startNs: 1n, endNs: 2n, ...usage });
+  expect(told).toMatchObject([{ kind: "ended", signal: 9 }, { kind: "withdrawn" }]);
+  await once(ends[1], "close");
+  expect(called).toEqual([]);
+});
 
 test("an error that arrives together with its worker's bye is its call's answer", async () => {
   const { worker, told, id, say } = await calledWorker();
