@@ -1,7 +1,6 @@
-// Handles executors' messages: adoption, results, jobs that came and went, loss.
+// Handles executors' messages: adoption, jobs that came and went, loss.
 
 import type { Logger } from "pino";
-import { nowMs } from "../../clock.js";
 import type { InterferenceGuard } from "../../core/capacity/interference.js";
 import type { Launcher } from "../../core/ports/launcher.js";
 import type { Store } from "../../core/ports/store.js";
@@ -10,37 +9,29 @@ import type { Beat, Connection } from "../../wire/connection.js";
 import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
 import type { Checkpoints } from "../invocations/checkpoints.js";
 import type { Dispatcher } from "../invocations/dispatch.js";
-import { lostFacts, type Settler } from "../invocations/settle.js";
 import type { StartFailures } from "../invocations/start-failures.js";
-import type { Vouchers } from "../invocations/vouchers.js";
-import type { Assignment } from "../state/assignments.js";
 import type { Events } from "../state/events.js";
 import type { ExecutorRecord, Line } from "../state/executor-record.js";
-import type { LiveInvocations } from "../state/live.js";
 import type { Registry } from "../state/registry.js";
+import { AttemptEnds, type AttemptEndsDependencies } from "./attempt-ends.js";
 import { type CallSources, noteFunctions } from "./function-messages.js";
 import { recordGone } from "./gone-record.js";
 import * as reports from "./hook-reports.js";
 import { noteInterference } from "./interference.js";
 import { Liveness } from "./liveness.js";
 import { reconcile } from "./reconcile.js";
-import { believed, doubtOf } from "./testimony.js";
-import { acknowledge } from "./vouched-ends.js";
+import { doubtOf } from "./testimony.js";
 
-export interface ExecutorsDependencies extends CallSources {
+export interface ExecutorsDependencies extends CallSources, AttemptEndsDependencies {
   readonly registry: Registry;
-  readonly live: LiveInvocations;
   readonly startFailures: Pick<StartFailures, "heardStarted" | "ended">;
   readonly store: Store;
-  readonly settler: Settler;
   readonly dispatcher: Dispatcher;
   readonly checkpoints: Checkpoints;
-  readonly vouchers: Pick<Vouchers, "read">;
   readonly guard: InterferenceGuard;
   readonly events: Events;
   readonly launcher: Launcher;
   readonly log: Logger;
-  readonly graceMs: number;
   /** How long gleanerd waits for a lost executor: longer than the executor waits for gleanerd. */
   readonly adoptMs: number;
   /** An executor is ready whose node an operator may have drained meanwhile. */
@@ -59,12 +50,13 @@ export type ExecutorConnection = Pick<
 const gaveUp = "gleanerd gave this executor up";
 
 type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
-type Ended = Omit<Message<"ended">, "type">;
 
 export class Executors {
+  readonly ends: AttemptEnds;
   private readonly liveness: Liveness;
 
   constructor(private readonly deps: ExecutorsDependencies) {
+    this.ends = new AttemptEnds(deps);
     this.liveness = new Liveness({
       ...deps,
       late: (record, detail) => {
@@ -135,7 +127,7 @@ export class Executors {
         this.deps.dispatcher.kick();
         break;
       case "ended":
-        void this.ended(record, message);
+        void this.ends.reported(record, message.report, message.voucher);
         break;
       case "jobBegan":
       case "jobEnded":
@@ -144,7 +136,7 @@ export class Executors {
         break;
       case "preempted":
         reports.notePreemption(record, message);
-        for (const report of message.evicted) void this.ended(record, { report });
+        for (const report of message.evicted) void this.ends.reported(record, report);
         break;
       case "gpusUnused":
       case "unkillable":
@@ -192,41 +184,13 @@ export class Executors {
     this.deps.tellIfDrained(record);
     events.publish({ type: "executorReady", executor: record });
     for (const assignment of reconcile(record, message.answersFor, this.deps.live))
-      void this.lose(record, assignment, "its order did not reach the executor");
+      void this.ends.lose(record, assignment, "its order did not reach the executor");
     dispatcher.kick();
   }
 
   /** Asks the executor to end an attempt; its report will say CANCELLED. */
   cancel(record: ExecutorRecord, { invocation, attempt }: AttemptKey, isRequeue?: boolean): void {
     record.line?.send({ type: "cancel", key: { invocation, attempt }, isRequeue });
-  }
-
-  private async ended(record: ExecutorRecord, { report, voucher }: Ended): Promise<void> {
-    const bounded = believed(record, report, this.deps);
-    const key = { invocation: report.invocation, attempt: report.attempt };
-    if (bounded === null) return acknowledge(record, report, voucher, this.deps);
-    const { agoMs, ...told } = bounded;
-    const facts = { ...told, endedAtMs: nowMs() - agoMs };
-    const { assignments } = this.deps.live;
-    const assignment = assignments.get(report.invocation)!;
-    assignments.return(assignment, bounded.end === "EVICTED" || bounded.isInterrupted);
-    record.idleWorkers.giveBack(report.invocation);
-    this.deps.startFailures.ended(record, assignment, bounded);
-    // The cores are free now; the next order need not wait for the disk.
-    this.deps.dispatcher.kick();
-    try {
-      const { uid } = this.deps.live.get(report.invocation)!.owner;
-      await this.deps.settler.settle(await this.deps.results.keep(record, uid, facts));
-    } catch {
-      // The executor keeps the report until it is recorded, and repeats it when it reconnects.
-      if (record.state === "gone")
-        return this.lose(record, assignment, "its executor left meanwhile");
-      assignments.undoReturn(assignment);
-      record.line?.close();
-      return;
-    }
-    record.line?.send({ type: "recorded", key });
-    this.deps.dispatcher.kick();
   }
 
   private disconnected(record: ExecutorRecord, reason: string): void {
@@ -267,7 +231,7 @@ export class Executors {
     log.info({ executor: record.id, node: record.node, reason }, "executor gone");
     const because = end === "LOST" ? `its executor was lost: ${reason}` : reason;
     const lost = [...record.attempts.values()].map((assignment) =>
-      this.lose(record, assignment, because, end),
+      this.ends.lose(record, assignment, because, end),
     );
     registry.remove(record);
     this.deps.launcher.forget?.(record.id);
@@ -275,21 +239,6 @@ export class Executors {
     await recordGone(record, reason, this.deps);
     dispatcher.kick();
     events.publish({ type: "executorGone", executor: record });
-  }
-
-  /** No credible report about this attempt will come: it returns to the queue. */
-  async lose(
-    record: ExecutorRecord,
-    assignment: Assignment,
-    reason: string,
-    end: "LOST" | "EVICTED" = "LOST",
-  ): Promise<void> {
-    if (assignment.state === "begun") {
-      this.deps.startFailures.ended(record, assignment, { end });
-      this.deps.live.assignments.return(assignment);
-    }
-    await this.deps.settler.settleSurely(lostFacts(assignment, reason, end));
-    this.deps.dispatcher.kick();
   }
 
   close(): void {

@@ -3,7 +3,7 @@
 import type { VersionId } from "../../model/ids.js";
 import type { MessageOfWorkers, WantedPiece } from "../../wire/calls.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
-import type { EndFacts } from "../invocations/settle.js";
+import type { EndFacts } from "../invocations/ends/end-facts.js";
 import type { Leases } from "../leases/leases.js";
 import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";

@@ -16,7 +16,7 @@ const lookMs = 10_000;
 export interface OverdueDependencies {
   readonly registry: Registry;
   readonly live: LiveInvocations;
-  readonly executors: Pick<Executors, "distrust" | "lose" | "cancel">;
+  readonly executors: Pick<Executors, "distrust" | "cancel" | "ends">;
   readonly capacity: { readonly snapshot: Snapshot | null };
   /** From SIGTERM to SIGKILL. */
   readonly graceMs: number;
@@ -72,6 +72,6 @@ export class Overdue {
       return;
     }
     executors.cancel(record, assignment);
-    void executors.lose(record, assignment, `${what}: its node could not end it`);
+    void executors.ends.lose(record, assignment, `${what}: its node could not end it`);
   }
 }

@@ -20,10 +20,11 @@ import type { Registry } from "../state/registry.js";
 import type { SharedPlace } from "../state/shared-place.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { Documents } from "./documents.js";
+import { type EndFacts, lostFacts } from "./ends/end-facts.js";
 import type { KeepAlive } from "./keep-alive.js";
 import { type OrderDocuments, orderFor } from "./order.js";
 import { placeFor, taskOf } from "./places.js";
-import { type EndFacts, lostFacts, type Settler } from "./settle.js";
+import type { Settler } from "./settle.js";
 import type { Vouchers } from "./vouchers.js";
 
 /** A script of the largest size takes a second on a slow network. */

@@ -22,8 +22,6 @@ import { retriedOr } from "./ends/retries.js";
 import type { StartFailures } from "./start-failures.js";
 import type { Voucher } from "./vouchers.js";
 
-export { type EndFacts, lostFacts } from "./ends/end-facts.js";
-
 /** What postings depend on beside the end. */
 type Billed = Pick<Live, "cores" | "memoryMb" | "owner">;
 

@@ -7,7 +7,7 @@ import type { Store } from "../../../../src/core/ports/store.js";
 import { Blobs } from "../../../../src/daemon/functions/blobs.js";
 import { InputSupply } from "../../../../src/daemon/functions/input-supply.js";
 import { ResultIntake } from "../../../../src/daemon/functions/result-intake.js";
-import type { EndFacts } from "../../../../src/daemon/invocations/settle.js";
+import type { EndFacts } from "../../../../src/daemon/invocations/ends/end-facts.js";
 import type { Assignment } from "../../../../src/daemon/state/assignments.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import { UnrecordedCall, UnrecordedCalls } from "../../../../src/daemon/state/unrecorded.js";
