@@ -180,7 +180,8 @@ export class WorkerProgram {
       this.answer(call, says.failed(id, "exception"), 1, { kind: "exception" });
     else if (does === "overflow") {
       const { outputLimitBytes } = this.loaded!;
-      this.isBroken = chance.happens(0.5);
+      // Another call in it may have sent garbage already.
+      this.isBroken = chance.happens(0.5) || this.isBroken;
       if (this.isBroken) this.run.wire.say(says.tooMuch(id, outputLimitBytes + 1));
       else this.answer(call, says.failed(id, "output"), 1, { kind: "exception" });
     } else {
