@@ -17,6 +17,7 @@ const root = dirname(dirname(here));
  */
 export const bundles = {
   "glean-program": { entry: "src/cli/main.ts", minify: true },
+  "glean-batch": { entry: "src/cli/program/main-batch.ts", minify: true },
   "glean-config": { entry: "src/config.ts", minify: true },
   "glean-report": { entry: "src/report/index.ts", minify: true },
   "glean-sim": { entry: "src/sim/index.ts", minify: false },
@@ -29,12 +30,17 @@ export const bundles = {
   "store-worker": { entry: "src/store/sqlite/worker.ts", minify: false },
 };
 
+/** Programs that are compiled ahead of time, and a command line with which that is rehearsed. */
+const compiled = {
+  "glean-program": ["queue"],
+  "glean-batch": ["batch", "--wrap", "true"],
+};
 /**
- * The CLI: the program, and separately its parts with large packages, which only some commands
+ * The CLI: its programs, and separately their parts with large packages, which only some commands
  * load.
  */
 export const cliBundles = [
-  "glean-program",
+  ...Object.keys(compiled),
   "glean-config",
   "glean-report",
   "glean-sim",
@@ -44,7 +50,7 @@ export const cliBundles = [
 /** Everything that must be in one folder for `node glean.cjs`. */
 export const cliFiles = [
   "glean.cjs",
-  "glean-program.cache",
+  ...Object.keys(compiled).map((name) => `${name}.cache`),
   ...cliBundles.map((name) => `${name}.cjs`),
 ];
 /** What `glean lease --bench` runs: the program, and the function that it deploys. */
@@ -96,8 +102,9 @@ const aloneOf = (name) =>
     : {};
 
 /**
- * Writes NAME.cjs for each of `names` into the folder, and with glean-program also its starter;
- * rejects with esbuild's own error, which names the place.
+ * Writes NAME.cjs for each of `names` into the folder, with what V8 compiled for it where somebody
+ * waits for it, and with glean-program also its starter; rejects with esbuild's own error, which
+ * names the place.
  */
 export async function makeBundles(names, outputFolder, version) {
   await Promise.all(
@@ -130,11 +137,12 @@ export async function makeBundles(names, outputFolder, version) {
       }),
     ),
   );
-  if (names.includes("glean-program")) {
+  if (names.includes("glean-program"))
     copyFileSync(join(here, "start.cjs"), join(outputFolder, "glean.cjs"));
-    const files = ["glean-program.cjs", "glean-program.cache"];
-    const paths = files.map((name) => join(outputFolder, name));
-    execFileSync(process.execPath, [join(here, "compile.mjs"), ...paths], {
+  for (const [name, words] of Object.entries(compiled)) {
+    if (!names.includes(name)) continue;
+    const paths = [`${name}.cjs`, `${name}.cache`].map((file) => join(outputFolder, file));
+    execFileSync(process.execPath, [join(here, "compile.mjs"), ...paths, ...words], {
       stdio: ["ignore", "ignore", "inherit"],
     });
   }

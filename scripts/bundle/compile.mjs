@@ -1,7 +1,7 @@
-// Compiles glean ahead of time: compile.mjs PROGRAM.cjs CACHE wraps and marks the program, unless
-// that was done before, rehearses `glean batch` with a fake daemon, and saves what V8 compiled for
-// it. Code that did not run is compiled when first used. A package does this when it is installed,
-// because the cache differs with each run and with the release of Node.
+// Compiles a program of glean ahead of time: compile.mjs PROGRAM.cjs CACHE WORD... wraps and marks
+// the program, unless that was done before, rehearses the command WORD... with a fake daemon, and
+// saves what V8 compiled for it. Code that did not run is compiled when first used. A package does
+// this when it is installed, because the cache differs with each run and with the release of Node.
 
 import { createHash } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Script } from "node:vm";
 
-const [program, cache] = process.argv.slice(2);
+const [program, cache, ...words] = process.argv.slice(2);
 const text = readFileSync(program);
 if (text.some((byte) => byte > 127)) throw new Error(`${program} is not ASCII, see start.cjs`);
 const { marked, mark } = markOf(text.toString("latin1"));
@@ -28,7 +28,7 @@ function markOf(source) {
   return { marked: wrapped, mark: fresh };
 }
 
-/** Answers both a request for a token and a submission. */
+/** Answers a request for a token, a submission and a list. */
 const answer = {
   token: "rehearsal",
   validMs: 60_000,
@@ -36,6 +36,7 @@ const answer = {
   operator: false,
   id: 1,
   tasks: 1,
+  invocations: [],
 };
 const server = createServer((_, response) => response.end(JSON.stringify(answer)));
 server.listen(0, "127.0.0.1", rehearse);
@@ -49,7 +50,7 @@ function rehearse() {
   writeFileSync(munge, "#!/bin/sh\necho MUNGE:rehearsal:\n");
   chmodSync(munge, 0o755);
   process.env = { PATH: `${home}:/usr/bin:/bin`, HOME: home, GLEANER_CONF: config };
-  process.argv = [process.execPath, program, "batch", "--wrap", "true"];
+  process.argv = [process.execPath, program, ...words];
   const script = new Script(marked, { filename: program });
   process.once("exit", () => {
     rmSync(home, { recursive: true });

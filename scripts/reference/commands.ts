@@ -2,7 +2,7 @@
 
 import type { EventEmitter } from "node:events";
 import type { Command } from "commander";
-import { entries, newCommand, newProgram } from "../../src/cli/program.js";
+import { entries, newCommand, newProgram } from "../../src/cli/program/commands.js";
 import { newProgram as newDaemon } from "../../src/daemon/program.js";
 
 export interface CommandText {

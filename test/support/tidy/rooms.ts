@@ -135,6 +135,14 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "when",
       "width",
     ],
+    program: [
+      "commands/functions",
+      "commands/reports",
+      "commands/site",
+      "commands/work",
+      "context",
+      "output",
+    ],
     "commands/functions": [
       "calls",
       "context",

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { makeBundles } from "../../../scripts/bundle/bundles.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "gleaner-bundles-"));
-const quick = ["glean-program", "glean-executor"];
+const quick = ["glean-program", "glean-batch", "glean-executor"];
 beforeAll(() => makeBundles([...quick, "glean-config"], folder, "1.2.3"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -19,3 +19,9 @@ test.each(quick)("%s holds no zod", (name) => expect(holdsZod(name)).toBe(false)
 
 test("the part of glean that reads the configuration holds zod", () =>
   expect(holdsZod("glean-config")).toBe(true));
+
+test("the program of `glean batch` holds no other command", () => {
+  const text = readFileSync(join(folder, "glean-batch.cjs"), "utf8");
+  expect(text).toContain("commands/work/batch.ts");
+  expect(text).not.toContain("commands/work/queue.ts");
+});

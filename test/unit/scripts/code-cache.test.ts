@@ -17,14 +17,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function compile(word: string): void {
-  writeFileSync(at("glean-program.cjs"), `console.log("${word}", process.argv[2])\n`);
-  const paths = [at("glean-program.cjs"), at("glean-program.cache")];
+function compile(word: string, name = "glean-program"): void {
+  writeFileSync(at(`${name}.cjs`), `console.log("${word}", process.argv[2])\n`);
+  const paths = [at(`${name}.cjs`), at(`${name}.cache`)];
   execFileSync(process.execPath, ["scripts/bundle/compile.mjs", ...paths]);
 }
 
 /** What the program prints, and whether V8 took the cache. */
-function run(): { said: string; taken: boolean } {
+function run(command = "word"): { said: string; taken: boolean } {
   const spy = at("spy.cjs");
   writeFileSync(
     spy,
@@ -33,13 +33,18 @@ function run(): { said: string; taken: boolean } {
        constructor(...args) { super(...args); console.log(this.cachedDataRejected === false); }
      };`,
   );
-  const args = ["--require", spy, at("glean.cjs"), "word"];
+  const args = ["--require", spy, at("glean.cjs"), command];
   const [taken, said] = execFileSync(process.execPath, args, { encoding: "utf8" }).split("\n");
   return { said: said!, taken: taken === "true" };
 }
 
 test("the code cache is used if it was made from this program", () => {
   expect(run()).toEqual({ said: "one word", taken: true });
+});
+
+test("glean batch has a program and a cache of its own", () => {
+  compile("two", "glean-batch");
+  expect(run("batch")).toEqual({ said: "two batch", taken: true });
 });
 
 test("the code cache is optional", () => {
