@@ -16,14 +16,18 @@ export interface Held {
   sinceUs: number | null;
   /** It was sent to the worker. */
   isBegun: boolean;
-  partUs: number;
+}
+
+interface Span {
+  readonly sinceUs: number;
+  readonly untilUs: number;
 }
 
 const nameOf = ({ invocation, attempt }: AttemptKey): string => `${invocation}.${attempt}`;
 
 export class HeldCalls {
   private readonly calls = new Map<string, Held>();
-  private reachedUs = 0;
+  private ended: Span[] = [];
 
   get all(): readonly Held[] {
     return [...this.calls.values()];
@@ -39,28 +43,44 @@ export class HeldCalls {
 
   add(key: AttemptKey): Held {
     const name = nameOf(key);
-    const held = { key, name, sinceUs: null, isBegun: false, partUs: 0 };
+    const held = { key, name, sinceUs: null, isBegun: false };
     this.calls.set(name, held);
     return held;
   }
 
   holds(held: Held, atUs: number): void {
-    this.reach(atUs);
     held.sinceUs = atUs;
   }
 
   /** Returns what it took, and its part of that; null if it never held anything. */
   remove(held: Held, atUs: number): { wallMs: number; shareMs: number } | null {
-    this.reach(atUs);
     this.calls.delete(held.name);
-    if (held.sinceUs === null) return null;
-    const wallMs = Math.max(0, Math.floor((atUs - held.sinceUs) / 1_000));
-    return { wallMs, shareMs: held.partUs / 1_000 };
+    const { sinceUs } = held;
+    if (sinceUs === null) return null;
+    const own = { sinceUs, untilUs: Math.max(sinceUs, atUs) };
+    this.ended.push(own);
+    const shareMs = this.partUs(own) / 1_000;
+    const earliestUs = Math.min(...this.running.map((each) => each.sinceUs));
+    this.ended = this.ended.filter(({ untilUs }) => untilUs > earliestUs);
+    return { wallMs: Math.floor((own.untilUs - sinceUs) / 1_000), shareMs };
   }
 
-  private reach(atUs: number): void {
-    const there = this.all.filter(({ sinceUs }) => sinceUs !== null);
-    for (const each of there) each.partUs += (atUs - this.reachedUs) / there.length;
-    this.reachedUs = atUs;
+  private get running(): readonly Span[] {
+    return this.all.flatMap(({ sinceUs }) =>
+      sinceUs === null ? [] : [{ sinceUs, untilUs: Number.POSITIVE_INFINITY }],
+    );
+  }
+
+  /** All that are there at a moment have equal parts of it. */
+  private partUs({ sinceUs, untilUs }: Span): number {
+    const spans = [...this.ended, ...this.running];
+    const within = (us: number) => us > sinceUs && us < untilUs;
+    const changes = spans.flatMap((each) => [each.sinceUs, each.untilUs].filter(within));
+    const bounds = [sinceUs, ...changes.toSorted((a, b) => a - b), untilUs];
+    return bounds.slice(1).reduce((sum, toUs, index) => {
+      const fromUs = bounds[index]!;
+      const there = spans.filter((each) => each.sinceUs <= fromUs && each.untilUs >= toUs).length;
+      return sum + (toUs - fromUs) / Math.max(1, there);
+    }, 0);
   }
 }

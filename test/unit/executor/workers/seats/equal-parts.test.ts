@@ -29,3 +29,14 @@ test("what comes while it is stopped is nobody's", () => {
   expect(time.leave(one, 120).part).toBe(5 + 5);
   expect(time.leave(other, 121).part).toBe(5 + 5 + 1);
 });
+
+test("others that come after the end of all take nothing from those that were there", () => {
+  const time = new EqualParts();
+  const [one, other] = [time.enter(0), time.enter(10)];
+  const late = time.enter(1_000);
+  const later = time.enter(1_010);
+  expect(time.leave(one, 40).part).toBe(10 + 15);
+  expect(time.leave(other, 40).part).toBe(15);
+  expect(time.leave(late, 40).part).toBe(0);
+  expect(time.leave(later, 40).part).toBe(0);
+});
