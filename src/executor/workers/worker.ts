@@ -11,6 +11,7 @@ import type { WorkerFailure } from "../../workers/worker-failure.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { endSeats, endWithoutCode } from "./end-of-call.js";
+import { LastWords } from "./seats/last-words.js";
 import type { Seat } from "./seats/seat.js";
 import { Seats } from "./seats/seats.js";
 import { WorkerMeter } from "./seats/worker-meter.js";
@@ -47,6 +48,9 @@ export class Worker {
   private hasRuntime = false;
   /** Why its connection ended. */
   private broken: WorkerFailure | null = null;
+  /** How its process ended. */
+  private exit: RunEnd | null = null;
+  private readonly lastWords = new LastWords();
 
   constructor(
     readonly opened: OpenedGroup,
@@ -133,6 +137,7 @@ export class Worker {
   private wasKilled(): void {
     this.isLeaving = true;
     this.isKilled = true;
+    if (this.exit !== null) this.end(this.exit);
   }
 
   /** Ends it, after the calls that are in it. */
@@ -144,10 +149,7 @@ export class Worker {
 
   /** Called by the worker socket, once. */
   connected(socket: Socket): void {
-    if (this.channel !== null || this.state === "ended") {
-      socket.destroy();
-      return;
-    }
+    if (this.channel !== null || this.state === "ended") return void socket.destroy();
     this.channel = new WorkerChannel(socket, {
       onLog: ({ callId, bytes }) => this.running.print(bytes, callId, "report"),
       onFault: (breach) => this.retire(breach),
@@ -159,8 +161,7 @@ export class Worker {
 
   /** The connection of its standard output and error. */
   prints(socket: Socket): void {
-    socket.on("data", (piece: Buffer) => this.running.print(piece, null, "output"));
-    socket.resume();
+    this.lastWords.listen(socket, (piece) => this.running.print(piece, null, "output"));
   }
 
   /** What is printed elsewhere on its behalf, or said to its user. */
@@ -275,11 +276,12 @@ export class Worker {
     this.kill();
   }
 
-  /** What it said last may still lie in its connection: two turns read that. */
+  /** A job may wait for what was killed; otherwise what it said last is read first. */
   private exited(end: RunEnd): void {
     this.isLeaving = true;
-    if (this.running.count === 0 || this.channel === null || this.isKilled) this.end(end);
-    else setImmediate(() => setImmediate(() => this.end(end)));
+    this.exit = end;
+    if (this.running.count === 0 || this.isKilled || end.kind !== "ended") this.end(end);
+    else void this.lastWords.heard().then(() => this.end(end));
   }
 
   private end(end: RunEnd): void {

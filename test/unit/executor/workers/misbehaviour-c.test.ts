@@ -99,7 +99,10 @@ test.each<[Runtime, string, string, RegExp]>([
   ["exec", "returns 100 MB", "FAILED", /67108864|limit|64 MiB/],
 ])("a handler of %s that %s ends its call %s", async (runtime, what, end, reason) => {
   const code = await at.function(files[runtime], { runtime });
-  const limits = { memoryMb: 100, timeLimitMs: end === "TIMEOUT" ? 1_000 : 60_000 };
+  const isLimited = end === "TIMEOUT";
+  // However long the start of a worker takes, the call begins within its limit.
+  if (isLimited) await at.call(code, "Fine", { memoryMb: 100 });
+  const limits = { memoryMb: 100, timeLimitMs: isLimited ? 1_000 : 60_000 };
   const report = await at.call(code, what, limits);
   expect([report.end, report.reason]).toEqual([end, expect.stringMatching(reason)]);
   expect(resultOf(await at.call(code, "Fine", { memoryMb: 100 }))).toBe("Fine");

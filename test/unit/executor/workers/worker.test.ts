@@ -149,3 +149,25 @@ test("a result stands, whatever its worker says right after it", async () => {
   expect(told).toMatchObject([{ kind: "answered", answer: { kind: "result" } }]);
   expect(worker.seats).toBe(0);
 });
+
+test("what a process printed before its end belongs to its call, however late it is read", async () => {
+  const { worker, handle, told, exits } = await loadingWorker();
+  const [near, far] = await socketPair();
+  near.pause();
+  far.end("no module hdf5\n");
+  exits({ kind: "ended", exitCode: 1, signal: 0, startNs: 1n, endNs: 2n, ...usage });
+  await new Promise((resolve) => setImmediate(resolve));
+  worker.prints(near);
+  await once(near, "close");
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(told).toHaveLength(1);
+  expect(String(handle.printed())).toBe("no module hdf5\n");
+});
+
+test("a kill ends a worker at once whose process has ended, whatever is still unread", async () => {
+  const { worker, told, exits } = await loadingWorker();
+  exits({ kind: "ended", exitCode: 1, signal: 0, startNs: 1n, endNs: 2n, ...usage });
+  expect(told).toEqual([]);
+  worker.kill();
+  expect(told).toHaveLength(1);
+});
