@@ -6,6 +6,7 @@ import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Config } from "../config.js";
 import type { Store } from "../core/ports/store.js";
+import { LogRateLimit } from "../limits/rate-limit.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { ProgramRunner } from "../processes/runner.js";
 import { openStore } from "../store/sqlite/open.js";
@@ -51,7 +52,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   requireOwnName(config.munge.daemonUser);
   prepareDirectory(config.stateDirectory);
   prepareDirectory(config.logDirectory);
-  const programs = new ProgramRunner(options.helperFile, (sentence) => log.warn(sentence));
+  const lost = new LogRateLimit();
+  const programs = new ProgramRunner(options.helperFile, (sentence) =>
+    lost.say((suppressed) => log.warn({ suppressed }, sentence)),
+  );
   const adapters = adaptersOf(config, programs.run);
   const { tls = null } = adapters;
   const store = await openStore(

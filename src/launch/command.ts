@@ -57,7 +57,9 @@ export async function run(
     case "killed":
       throw failure(`${program} was killed by ${end.signal}`);
     case "notStarted":
-      throw failure(`${program} cannot be run (${end.reason}): check that it is installed`);
+      throw failure(
+        `${program} cannot be run (${end.reason}): ${end.advice ?? "check that it is installed"}`,
+      );
   }
 }
 

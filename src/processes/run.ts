@@ -1,6 +1,6 @@
 // Runs a program of the system to its end: no shell, bounded time and output.
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { errorCodeOf, messageOf } from "../model/errors.js";
 
 export interface ProgramRun {
@@ -29,7 +29,12 @@ export type ProgramEnd =
   | { readonly how: "killed"; readonly signal: string }
   | { readonly how: "late" }
   | { readonly how: "tooMuch" }
-  | { readonly how: "notStarted"; readonly reason: string };
+  | {
+      readonly how: "notStarted";
+      readonly reason: string;
+      /** What to do about it, if gleanerd or its machine has run out of something. */
+      readonly advice: string | null;
+    };
 
 /** Output that came from another process is a plain array of bytes. */
 export const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
@@ -38,15 +43,44 @@ export const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer
 /** Never rejects. */
 export type RunProgram = (run: ProgramRun) => Promise<ProgramEnd>;
 
+const advices: Readonly<Record<string, string>> = {
+  EMFILE: "raise LimitNOFILE of gleanerd's unit",
+  ENFILE: "raise fs.file-max of gleanerd's machine",
+  EAGAIN: "raise TasksMax of gleanerd's unit, or end processes of its user",
+  ENOMEM: "raise MemoryMax of gleanerd's unit, or free memory of its machine",
+};
+
+export const notStarted = (cause: unknown): ProgramEnd => ({
+  how: "notStarted",
+  reason: messageOf(cause),
+  advice: advices[errorCodeOf(cause) ?? ""] ?? null,
+});
+
+function start({ program, args, environment }: ProgramRun): ChildProcess {
+  return spawn(program, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    ...(environment === null ? {} : { env: environment }),
+    // Its own process group, so that a time-out also ends scripts that wrap Slurm's commands.
+    detached: true,
+  });
+}
+
 /** Runs it as a child of this process. */
 export const runAsChild: RunProgram = (run) =>
   new Promise((resolve) => {
-    const child = spawn(run.program, run.args, {
-      stdio: ["pipe", "pipe", "pipe"],
-      ...(run.environment === null ? {} : { env: run.environment }),
-      // Its own process group, so that a time-out also ends scripts that wrap Slurm's commands.
-      detached: true,
-    });
+    let child: ChildProcess;
+    try {
+      child = start(run);
+    } catch (thrown) {
+      // Without memory, or for a file that is no program, spawn throws.
+      return resolve(notStarted(thrown));
+    }
+    if (!child.stdin || !child.stdout || !child.stderr) {
+      // There are no descriptors for them.
+      child.once("error", (cause) => resolve(notStarted(cause)));
+      return;
+    }
+    const { stdout, stderr } = child;
     // The exit status decides about a program that ends before it has read its input.
     child.stdin.on("error", () => {});
     child.stdin.end(run.input);
@@ -55,20 +89,20 @@ export const runAsChild: RunProgram = (run) =>
     /** Kills only once, since the number of an ended group may be reused. */
     const kill = (how: "late" | "tooMuch") => {
       child.removeAllListeners("close");
-      child.stdout.removeAllListeners("data").destroy();
-      child.stderr.destroy();
+      stdout.removeAllListeners("data").destroy();
+      stderr.destroy();
       killGroup(child.pid);
       clearTimeout(timer);
       resolve({ how });
     };
     const timer = setTimeout(() => kill("late"), run.timeoutMs);
-    child.stdout.on("data", (chunk: Buffer) => {
+    stdout.on("data", (chunk: Buffer) => {
       if (!output.add(chunk)) kill("tooMuch");
     });
-    child.stderr.on("data", (chunk: Buffer) => errors.add(chunk));
+    stderr.on("data", (chunk: Buffer) => errors.add(chunk));
     child.on("error", (cause) => {
       clearTimeout(timer);
-      resolve({ how: "notStarted", reason: messageOf(cause) });
+      resolve(notStarted(cause));
     });
     child.on("close", (exitCode, signal) => {
       clearTimeout(timer);

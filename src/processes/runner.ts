@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { messageOf } from "../model/errors.js";
 import type { Ended, Wanted } from "./messages.js";
-import type { ProgramEnd, ProgramRun } from "./run.js";
+import { notStarted, type ProgramEnd, type ProgramRun } from "./run.js";
 
 export class ProgramRunner {
   private helper: ChildProcess | null = null;
@@ -12,8 +12,8 @@ export class ProgramRunner {
   private lastId = 0;
 
   /**
-   * Starts the helper, while this process is small. `onLost` gets a sentence if the helper ends;
-   * the next run starts another one.
+   * Starts the helper, while this process is small. `onLost` gets a sentence if the helper ends or
+   * cannot be started; the next run starts another one.
    */
   constructor(
     private readonly helperFile: string,
@@ -30,7 +30,7 @@ export class ProgramRunner {
       const wanted: Wanted = { id, run };
       this.helper ??= this.start();
       // Its end tells about a message that it did not get.
-      this.helper.send(wanted, () => {});
+      if (this.helper?.connected) this.helper.send(wanted, () => {});
     });
 
   /** Ends the helper. */
@@ -40,11 +40,22 @@ export class ProgramRunner {
     if (helper?.connected) helper.disconnect();
   }
 
-  private start(): ChildProcess {
-    const helper = spawn(process.execPath, [...process.execArgv, this.helperFile], {
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-      serialization: "advanced",
-    });
+  /** Returns null, and ends all runs, if this process has no memory for another one. */
+  private start(): ChildProcess | null {
+    try {
+      return this.watch(
+        spawn(process.execPath, [...process.execArgv, this.helperFile], {
+          stdio: ["ignore", "ignore", "inherit", "ipc"],
+          serialization: "advanced",
+        }),
+      );
+    } catch (thrown) {
+      this.cannotStart(thrown);
+      return null;
+    }
+  }
+
+  private watch(helper: ChildProcess): ChildProcess {
     // It keeps no process running that has nothing else to do.
     helper.unref();
     helper.channel?.unref();
@@ -52,22 +63,27 @@ export class ProgramRunner {
       this.waiting.get(id)?.(end);
       this.waiting.delete(id);
     });
-    helper.once("error", (cause) =>
-      this.lose(helper, messageOf(cause), { how: "notStarted", reason: messageOf(cause) }),
-    );
-    helper.once("exit", (code, signal) =>
-      this.lose(helper, signal ?? `exit status ${code}`, {
-        how: "killed",
-        signal: signal ?? `exit status ${code}`,
-      }),
-    );
+    helper.on("error", (cause) => {
+      if (this.helper === helper) this.cannotStart(cause);
+    });
+    helper.once("exit", (code, signal) => {
+      if (this.helper !== helper) return;
+      const how = signal ?? `exit status ${code}`;
+      this.onLost(`the process that runs commands for gleanerd ended (${how}): another is started`);
+      this.endAll({ how: "killed", signal: how });
+    });
     return helper;
   }
 
-  private lose(helper: ChildProcess, how: string, end: ProgramEnd): void {
-    if (this.helper !== helper) return;
+  private cannotStart(cause: unknown): void {
+    this.onLost(
+      `the process that runs commands for gleanerd cannot be started (${messageOf(cause)}): the next command tries again`,
+    );
+    this.endAll(notStarted(cause));
+  }
+
+  private endAll(end: ProgramEnd): void {
     this.helper = null;
-    this.onLost(`the process that runs commands for gleanerd ended (${how}): another is started`);
     const waiting = [...this.waiting.values()];
     this.waiting.clear();
     for (const resolve of waiting) resolve(end);

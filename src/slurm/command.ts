@@ -70,7 +70,7 @@ export async function runCommand(
       throw failure(`${program} was killed by ${end.signal}: run it by hand`);
     case "notStarted":
       throw failure(
-        `cannot run ${path} (${end.reason}): install Slurm's commands or set slurm.binDirectory`,
+        `cannot run ${path} (${end.reason}): ${end.advice ?? "install Slurm's commands or set slurm.binDirectory"}`,
       );
   }
 }

@@ -73,7 +73,10 @@ async function runUnmunge(
     maxErrorBytes,
   });
   if (end.how === "notStarted")
-    throw new GleanerError("UNREACHABLE", `cannot run unmunge: ${end.reason}`);
+    throw new GleanerError(
+      "UNREACHABLE",
+      `cannot run unmunge (${end.reason}): ${end.advice ?? "install munge beside gleanerd"}`,
+    );
   if (end.how !== "exited") throw withoutStatus(null, "");
   // It exits with munge's status, which the output names too, unless the credential could not be
   // read.

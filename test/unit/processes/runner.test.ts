@@ -1,10 +1,12 @@
 // Programs that run through a helper process: their ends, and what happens if the helper ends.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { makeBundles } from "../../../scripts/bundle/bundles.mjs";
+import { errorCodeOf } from "../../../src/model/errors.js";
 import { asBuffer, type ProgramRun, runAsChild } from "../../../src/processes/run.js";
 import { ProgramRunner } from "../../../src/processes/runner.js";
 
@@ -54,14 +56,79 @@ describe.each(["helper", "child"] as const)("a program run by a %s", (by) => {
     [
       "that is missing",
       shell("", { program: "/nowhere/x" }),
-      { how: "notStarted", reason: expect.stringContaining("ENOENT") },
+      { how: "notStarted", reason: expect.stringContaining("ENOENT"), advice: null },
+    ],
+    [
+      "whose path leads through a file",
+      shell("", { program: "/etc/passwd/x" }),
+      { how: "notStarted", reason: expect.stringContaining("ENOTDIR"), advice: null },
     ],
   ])("%s", async (_what, wanted, end) => {
     expect(await run(wanted)).toEqual(end);
   });
 });
 
+/** Runs `work` while this process cannot open another file. */
+function withoutDescriptors<Result>(work: () => Result): Result {
+  const held: number[] = [];
+  try {
+    for (;;) held.push(openSync("/dev/null", "r"));
+  } catch (thrown) {
+    expect(errorCodeOf(thrown)).toBe("EMFILE");
+    return work();
+  } finally {
+    for (const each of held) closeSync(each);
+  }
+}
+const noDescriptors = {
+  how: "notStarted",
+  reason: expect.stringContaining("EMFILE"),
+  advice: "raise LimitNOFILE of gleanerd's unit",
+};
+
+test("without descriptors a program does not start", async () => {
+  expect(await withoutDescriptors(() => runAsChild(shell("exit 0")))).toEqual(noDescriptors);
+});
+
 describe("the helper", () => {
+  const pidOf = async (): Promise<string> => {
+    const end = await runner.run(shell("echo $PPID"));
+    return end.how === "exited" ? asBuffer(end.stdout).toString().trim() : end.how;
+  };
+
+  test("without descriptors starts no program, and stays", async () => {
+    const pid = await pidOf();
+    execFileSync("prlimit", ["--pid", pid, "--nofile=3:"]);
+    expect(await runner.run(shell("exit 0"))).toEqual(noDescriptors);
+    execFileSync("prlimit", ["--pid", pid, "--nofile=1000:"]);
+    expect(await pidOf()).toBe(pid);
+    expect(lost).toEqual([]);
+  });
+
+  test("that gleanerd has no descriptors for is started by a later run", async () => {
+    runner.close();
+    expect(await withoutDescriptors(() => runner.run(shell("exit 0")))).toEqual(noDescriptors);
+    expect(lost).toEqual([
+      expect.stringMatching(/cannot be started \(.*EMFILE\): the next command/),
+    ]);
+    expect(await runner.run(shell("exit 0"))).toMatchObject({ how: "exited", exitCode: 0 });
+  });
+
+  test("that gleanerd has no memory for is started by a later run", async () => {
+    runner.close();
+    const { execPath } = process;
+    // As without memory, spawn throws.
+    process.execPath = "/etc/passwd/node";
+    try {
+      const end = await runner.run(shell("exit 0"));
+      expect(end).toMatchObject({ how: "notStarted", reason: expect.stringContaining("ENOTDIR") });
+    } finally {
+      process.execPath = execPath;
+    }
+    expect(lost).toHaveLength(1);
+    expect(await runner.run(shell("exit 0"))).toMatchObject({ how: "exited", exitCode: 0 });
+  });
+
   test("that is killed takes its runs along, and the next run has another helper", async () => {
     const end = await runner.run(shell("kill -9 $PPID; exec sleep 1"));
     expect(end).toEqual({ how: "killed", signal: "SIGKILL" });
@@ -72,14 +139,11 @@ describe("the helper", () => {
   });
 
   test("stays when a service manager or Ctrl-C ends all processes of gleanerd", async () => {
-    const script = "for each in TERM INT HUP USR1 USR2; do kill -$each $PPID; done; echo $PPID";
-    const pidOf = async () => {
-      const end = await runner.run(shell(script));
-      return end.how === "exited" ? asBuffer(end.stdout).toString() : end.how;
-    };
+    const script = "for each in TERM INT HUP USR1 USR2; do kill -$each $PPID; done";
     const first = await pidOf();
+    expect(await runner.run(shell(script))).toMatchObject({ how: "exited" });
     expect(await pidOf()).toBe(first);
-    expect(readFileSync(`/proc/${first.trim()}/coredump_filter`, "latin1").trim()).toBe("00000000");
+    expect(readFileSync(`/proc/${first}/coredump_filter`, "latin1").trim()).toBe("00000000");
   });
 
   test("that cannot start is named, and its runs end", async () => {
