@@ -12,6 +12,10 @@ import { type BlobHash, blobHash } from "../../model/ids.js";
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 /** ENOSPC, EDQUOT and EFBIG of Linux. */
 const noRoom: readonly number[] = [28, 122, 27];
+/** EIO, ENXIO and EROFS: after an error a disk is often read-only. */
+const broken: readonly number[] = [5, 6, 30];
+/** ENFILE and EMFILE. */
+const tooManyFiles: readonly number[] = [23, 24];
 const newFolder = "new";
 const shards = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, "0"));
 const hashShape = /^[0-9a-f]{64}$/;
@@ -42,8 +46,9 @@ export function createBlobFiles(directory: string): BlobFiles {
         const written = await write(path, content, maxBytes);
         return named(written, path, pathOf(written.sha256));
       } catch (cause) {
-        await rm(path, { force: true });
-        throw noRoom.includes(errnoOf(cause)) ? diskFull(cause) : cause;
+        // What cannot be removed goes with the next gleanerd.
+        await rm(path, { force: true }).catch(() => {});
+        throw problemOf(cause);
       }
     },
     open: (sha256) => openToRead(pathOf(sha256)),
@@ -60,12 +65,30 @@ export function createBlobFiles(directory: string): BlobFiles {
   };
 }
 
-const diskFull = (cause: unknown): GleanerError =>
-  new GleanerError(
-    "LIMIT_REACHED",
-    `gleanerd's disk is full (${messageOf(cause)}): nothing was kept; ask an operator to free space on the file system of stateDirectory`,
-    { cause },
-  );
+/** In place of what the file system says, a sentence about what to do. */
+function problemOf(cause: unknown): unknown {
+  const errno = errnoOf(cause);
+  const why = errorCodeOf(cause) ?? messageOf(cause);
+  if (noRoom.includes(errno))
+    return new GleanerError(
+      "LIMIT_REACHED",
+      `gleanerd's disk is full (${why}): nothing was kept; ask an operator to free space on the file system of stateDirectory`,
+      { cause },
+    );
+  if (broken.includes(errno))
+    return new GleanerError(
+      "STORE",
+      `gleanerd's disk cannot be written (${why}): nothing was kept; ask an operator to check the file system of stateDirectory`,
+      { cause },
+    );
+  if (tooManyFiles.includes(errno))
+    return new GleanerError(
+      "LIMIT_REACHED",
+      `gleanerd cannot open another file (${why}): nothing was kept; try again in a moment, or ask an operator to raise LimitNOFILE of gleanerd's unit`,
+      { cause },
+    );
+  return cause;
+}
 
 interface Written {
   readonly sha256: BlobHash;
@@ -107,8 +130,12 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
 const named = (written: Written, path: string, final: string): ReceivedBlob => ({
   ...written,
   async keep() {
-    await rename(path, final);
-    await syncFolder(join(final, ".."));
+    try {
+      await rename(path, final);
+      await syncFolder(join(final, ".."));
+    } catch (cause) {
+      throw problemOf(cause);
+    }
   },
   discard: () => rm(path, { force: true }),
 });

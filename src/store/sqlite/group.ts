@@ -1,6 +1,6 @@
 // Runs a group of calls in one transaction, each in a savepoint: a failing call undoes only itself.
 
-import { GleanerError, messageOf } from "../../model/errors.js";
+import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { Connection } from "./database.js";
 import type { Call, Failure, Outcome } from "./messages.js";
 
@@ -52,6 +52,18 @@ export function groupRunner(
   };
 }
 
+const advices: readonly (readonly [RegExp, string])[] = [
+  [/^SQLITE_FULL/, "free some space on its file system"],
+  [/^SQLITE_(IOERR|READONLY|CANTOPEN)/, "check its file system"],
+];
+
+/** What an operator can do about an error of SQLite, as the end of a sentence; may be empty. */
+function adviceOn(thrown: unknown): string {
+  const code = errorCodeOf(thrown) ?? "";
+  const advice = advices.find(([codes]) => codes.test(code))?.[1];
+  return advice === undefined ? "" : `: ${advice}`;
+}
+
 /**
  * Converts anything thrown so that it can cross threads; `what` begins the message of anything that
  * is not a GleanerError.
@@ -60,5 +72,5 @@ export function failureOf(thrown: unknown, what: string): Failure {
   const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   return thrown instanceof GleanerError
     ? { code: thrown.code, message: thrown.message, detail }
-    : { code: "STORE", message: `${what}: ${messageOf(thrown)}`, detail };
+    : { code: "STORE", message: `${what}: ${messageOf(thrown)}${adviceOn(thrown)}`, detail };
 }

@@ -1,5 +1,6 @@
 // Contents on disk: whole and under their hash, or not there; nothing of an unfinished one is left.
 
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -91,19 +92,37 @@ describe("a content", () => {
     expect(unfinished()).toEqual([]);
   });
 
-  test.each([28, 122, 27])(
-    "for which there is no room (errno %d) says what to do",
-    async (errno) => {
-      const full = Object.assign(new Error("no space"), { errno: -errno });
-      await expect(files.receive(chunks("ab", full), 3)).rejects.toMatchObject({
-        code: "LIMIT_REACHED",
-        message: expect.stringMatching(
-          /disk is full \(no space\): nothing was kept; ask an operator/,
-        ),
-      });
-      expect(unfinished()).toEqual([]);
-    },
-  );
+  test.each([
+    [28, "LIMIT_REACHED", "gleanerd's disk is full (so said Linux): nothing was kept; ask an op"],
+    [122, "LIMIT_REACHED", "gleanerd's disk is full (so said Linux): nothing was kept; ask an op"],
+    [27, "LIMIT_REACHED", "gleanerd's disk is full (so said Linux): nothing was kept; ask an op"],
+    [5, "STORE", "gleanerd's disk cannot be written (so said Linux): nothing was kept; ask an op"],
+    [30, "STORE", "gleanerd's disk cannot be written (so said Linux): nothing was kept; ask an op"],
+    [24, "LIMIT_REACHED", "gleanerd cannot open another file (so said Linux): nothing was kept; t"],
+  ])("that the disk refuses (errno %d) says what to do", async (errno, code, sentence) => {
+    const refused = Object.assign(new Error("so said Linux"), { errno: -errno });
+    await expect(files.receive(chunks("ab", refused), 3)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(sentence),
+    });
+    expect(unfinished()).toEqual([]);
+  });
+
+  test("that cannot get its name says what to do", async () => {
+    const received = await files.receive(chunks("abc"), 3);
+    execFileSync("mount", ["--bind", state, state]);
+    try {
+      execFileSync("mount", ["-o", "remount,ro,bind", state]);
+      await expect(received.keep()).rejects.toThrow(
+        /^gleanerd's disk cannot be written \(EROFS\): nothing was kept; ask an operator to check/,
+      );
+      await expect(files.receive(chunks("ab"), 3)).rejects.toThrow(
+        "check the file system of state",
+      );
+    } finally {
+      execFileSync("umount", [state]);
+    }
+  });
 });
 
 describe("at the start", () => {

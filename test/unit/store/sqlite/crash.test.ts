@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { invocationId, nodeName } from "../../../../src/model/ids.js";
+import { failureOf } from "../../../../src/store/sqlite/group.js";
 import { openStore } from "../../../../src/store/sqlite/open.js";
 import { maxWaitingCalls } from "../../../../src/store/sqlite/worker-client.js";
 import { sampleRequest, submitTo } from "../../../support/store/samples.js";
@@ -91,7 +92,9 @@ test("all calls of a group are refused without effect if its commit fails", asyn
   await follow(child, acknowledged, () => {});
   expect(child.exitCode).toBe(0);
   expect(acknowledged.failed).toHaveLength(5);
-  expect(acknowledged.failed[0]).toContain("could not be written: disk I/O error");
+  expect(acknowledged.failed[0]).toContain(
+    "could not be written: disk I/O error: check its file system",
+  );
   const store = await folder.open(file);
   expect(await store.listInvocations({ limit: 1_000_000 })).toHaveLength(
     acknowledged.submitted.size,
@@ -100,6 +103,13 @@ test("all calls of a group are refused without effect if its commit fails", asyn
   expect(await store.verifyLedger()).toMatchObject({ postings: acknowledged.ended.size });
   await store.close();
 }, 60_000);
+
+test("a full disk says what to do", () => {
+  const full = Object.assign(new Error("database or disk is full"), { code: "SQLITE_FULL" });
+  expect(failureOf(full, "gleaner.db could not be written").message).toBe(
+    "gleaner.db could not be written: database or disk is full: free some space on its file system",
+  );
+});
 
 describe("groups", () => {
   /**
