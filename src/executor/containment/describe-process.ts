@@ -28,13 +28,17 @@ export const describeBy =
         isOver = true;
         resolve(parseDescription(said, readMounts()));
       };
-      const child = execFile(program, ["--describe", String(pid)], options, over);
-      child.stdout?.on("data", (piece: string) => {
-        said += piece;
-      });
       // A process that hangs does not even die of SIGKILL, and execFile would wait for it.
       setTimeout(over, 2 * describeMs).unref();
-      child.unref();
+      try {
+        const child = execFile(program, ["--describe", String(pid)], options, over);
+        child.stdout?.on("data", (piece: string) => {
+          said += piece;
+        });
+        child.unref();
+      } catch {
+        over(); // there is no memory for another process
+      }
     });
 
 interface Mount {

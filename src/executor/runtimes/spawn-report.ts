@@ -2,10 +2,19 @@
 // (slurm-plugin/PROTOCOL.md).
 
 import { machineMonotonicNs } from "../../clock.js";
-import { errnoOf } from "../../model/errors.js";
+import { errnoOf, messageOf } from "../../model/errors.js";
 import { startStages } from "../../model/invocation.js";
 import { killGroupOf } from "../node/processes.js";
 import type { ProcessEnd, ProcessEvents } from "./runtime.js";
+
+/** The end of what glean-spawn could not be run for. */
+export const spawnFailed = (cause: unknown): ProcessEnd => ({
+  kind: "failed",
+  stage: "start",
+  errno: errnoOf(cause),
+  message: `cannot run glean-spawn: ${messageOf(cause)}`,
+  heldMs: 0,
+});
 
 export class SpawnReport {
   private readonly requestedNs = machineMonotonicNs();
@@ -48,10 +57,8 @@ export class SpawnReport {
   }
 
   /** No supervisor was there. */
-  fail(error: Error): void {
-    const message = `cannot run glean-spawn: ${error.message}`;
-    const errno = errnoOf(error);
-    this.events.onEnd({ kind: "failed", stage: "start", errno, message, heldMs: 0 });
+  fail(cause: unknown): void {
+    this.events.onEnd(spawnFailed(cause));
   }
 
   private parseEnd(line: string): ProcessEnd | null {

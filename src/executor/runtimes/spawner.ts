@@ -3,6 +3,7 @@
 
 import type { AttemptGroup } from "../containment/containment.js";
 import type { ProcessEvents, RunHandle } from "./runtime.js";
+import { spawnFailed } from "./spawn-report.js";
 import type { SpawnOrder } from "./spawn-request.js";
 import { SpawnServer } from "./spawn-server.js";
 import type { TemporaryFolder } from "./temporary-folder.js";
@@ -31,7 +32,12 @@ export class Spawner implements Spawning {
   ) {}
 
   start(order: SpawnOrder, group: AttemptGroup, events: ProcessEvents): RunHandle {
-    this.server ??= this.launch();
+    try {
+      this.server ??= this.launch();
+    } catch (thrown) {
+      // Without memory for another process, or if glean-spawn is no program.
+      return failed(thrown, events);
+    }
     const own = order.command.kind === "removeCheckpoint" ? null : this.temporary;
     return this.server.start(own === null ? order : within(own.next(), order), group, events);
   }
@@ -46,6 +52,13 @@ export class Spawner implements Spawning {
     });
     return server;
   }
+}
+
+/** Ends later, as if a process had been tried. */
+function failed(thrown: unknown, events: ProcessEvents): RunHandle {
+  const end = spawnFailed(thrown);
+  process.nextTick(() => events.onEnd(end));
+  return { terminate: () => {}, notify: () => {}, kill: () => {} };
 }
 
 /** Under a name of our own, too: scripts set TMPDIR to other folders. */

@@ -16,6 +16,9 @@ import { join } from "node:path";
 import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { LaunchSpec } from "../../wire/launch.js";
 
+/** What is no reason to stay: something is in it, it is gone, or its disk is broken. */
+const isLeft: ReadonlySet<string> = new Set(["ENOTEMPTY", "ENOENT", "EROFS", "EIO"]);
+
 type Spec = Pick<
   LaunchSpec,
   "temporaryDirectory" | "runDirectory" | "node" | "spawnProgram" | "isolation"
@@ -81,8 +84,8 @@ export class TemporaryFolder {
     try {
       rmdirSync(this.path);
     } catch (thrown) {
-      const code = errorCodeOf(thrown);
-      if (code !== "ENOTEMPTY" && code !== "ENOENT") throw thrown;
+      const code = errorCodeOf(thrown) ?? "";
+      if (!isLeft.has(code)) throw thrown;
     }
   }
 
@@ -90,7 +93,12 @@ export class TemporaryFolder {
   private sweep(): void {
     const next = this.left.pop();
     if (next === undefined || this.isClosed) return;
-    const child = spawn(this.program, ["--sweep", next], { stdio: "ignore", cwd: "/", env: {} });
+    let child: ChildProcess;
+    try {
+      child = spawn(this.program, ["--sweep", next], { stdio: "ignore", cwd: "/", env: {} });
+    } catch {
+      return; // there is no memory for another process: the next executor sweeps the rest
+    }
     this.sweeping = child;
     child.once("error", () => {}); // the first command fails for the same reason, and says so
     child.once("close", () => this.sweep());

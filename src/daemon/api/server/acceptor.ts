@@ -7,6 +7,7 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import { clearTimeout, setTimeout } from "../../../clock.js";
+import { messageOf } from "../../../model/errors.js";
 import { fullAnswer, headTimeoutMs, lateAnswer } from "./refusals.js";
 
 /** One that cannot be started says so this often. */
@@ -30,24 +31,34 @@ export class Acceptor {
   serve(server: Server): void {
     // Node's documentation names this member where it says what listen() takes.
     const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle;
-    const helper = spawn(this.program, [String(headTimeoutMs), lateAnswer, fullAnswer], {
-      env: {},
-      cwd: "/",
-      stdio: ["ignore", "ignore", "inherit", "ipc", fd],
-    });
+    let helper: ChildProcess;
+    try {
+      helper = spawn(this.program, [String(headTimeoutMs), lateAnswer, fullAnswer], {
+        env: {},
+        cwd: "/",
+        stdio: ["ignore", "ignore", "inherit", "ipc", fd],
+      });
+    } catch (thrown) {
+      // Without memory, or for a file that is no program, spawn throws.
+      return this.startLater(server, messageOf(thrown));
+    }
     this.helper = helper;
     helper.on("message", (_message, socket) => this.accepted(server, socket as Socket | undefined));
     const ended = (how: string) => {
       if (this.helper !== helper) return;
       this.helper = null;
-      this.log.warn(
-        { program: this.program, how, againInMs: restartMs },
-        "the program that accepts connections does not run: gleanerd accepts them one by one meanwhile",
-      );
-      this.restart = setTimeout(() => this.serve(server), restartMs);
+      this.startLater(server, how);
     };
     helper.on("error", (cause) => ended(cause.message));
     helper.on("exit", (code, signal) => ended(signal ?? `exit code ${code}`));
+  }
+
+  private startLater(server: Server, how: string): void {
+    this.log.warn(
+      { program: this.program, how, againInMs: restartMs },
+      "the program that accepts connections does not run: gleanerd accepts them one by one meanwhile",
+    );
+    this.restart = setTimeout(() => this.serve(server), restartMs);
   }
 
   /** Accepts no more connections; resolves when those that were accepted have ended. */

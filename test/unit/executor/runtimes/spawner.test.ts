@@ -132,6 +132,10 @@ for each in $PPID $server; do cat /proc/$each/maps 2>/dev/null && exit 2; done; 
     for (const run of [start("exit 0"), start("exit 0")])
       expect(await run.ended).toMatchObject({ kind: "failed", stage: "start", errno: 2 });
     expect(await start("exit 0").ended).toMatchObject({ kind: "failed", stage: "start" });
+    // As without memory for another process, its start throws.
+    spawner = new Spawner("/etc/passwd/glean-spawn");
+    const { ended } = start("exit 0");
+    expect(await ended).toMatchObject({ kind: "failed", stage: "start", errno: 20 });
   });
 });
 
