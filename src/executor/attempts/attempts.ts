@@ -12,7 +12,7 @@ import type { Place, RunEnd, Runtime, Termination } from "../runtimes/runtime.js
 import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
 import { freezeAll, thaw, withoutFrozenTime } from "./freezing.js";
 import type { Foreseen } from "./notices.js";
-import { type Ending, hungOutcome, type Outcome, outcomeOf, withoutGroup } from "./outcome.js";
+import { type Ending, hungOutcome, type Outcome, outcomeOf, unprepared } from "./outcome.js";
 import { placesOf, together, victimsOf } from "./places.js";
 import { atOnce, type PassOn } from "./preempt-signal.js";
 import { withinMs } from "./timing.js";
@@ -85,7 +85,7 @@ export class Attempts {
     try {
       place = this.runtime.prepare(order, subtract(budget, this.held));
     } catch (thrown) {
-      const outcome = withoutGroup(thrown);
+      const outcome = unprepared(thrown);
       this.events.onTrouble(outcome.reason!);
       this.events.onEnded({ invocation: order.invocation, attempt: order.attempt }, outcome);
       return;

@@ -3,7 +3,7 @@
 import { constants } from "node:os";
 import { sentenceOf } from "../../model/call.js";
 import { counted } from "../../model/counted.js";
-import { errnoOf, messageOf } from "../../model/errors.js";
+import { errnoOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { AttemptEnd } from "../../model/invocation.js";
 import type { AttemptOrder, AttemptReport } from "../../wire/messages.js";
 import { signalText } from "../../workers/signal-text.js";
@@ -32,11 +32,19 @@ export const notStarted = (end: AttemptEnd, reason: string, wallMs = 0): Outcome
   maxRssMb: 0,
 });
 
-/** The outcome of an attempt for which the node could not create a cgroup. */
-export const withoutGroup = (thrown: unknown): Outcome => ({
-  ...notStarted("FAILED", `the node could not create a cgroup: ${messageOf(thrown)}`),
-  startFailure: { stage: "join", errno: errnoOf(thrown) },
-});
+/**
+ * The outcome of an attempt that the node could not prepare: it has no room for our own programs,
+ * or could not create a cgroup.
+ */
+export function unprepared(thrown: unknown): Outcome {
+  const message = messageOf(thrown);
+  if (thrown instanceof GleanerError)
+    return { ...notStarted("FAILED", message), startFailure: { stage: "code", errno: 0 } };
+  return {
+    ...notStarted("FAILED", `the node could not create a cgroup: ${message}`),
+    startFailure: { stage: "join", errno: errnoOf(thrown) },
+  };
+}
 
 /**
  * The outcome of an attempt whose processes hang in the kernel; the time after SIGKILL is not

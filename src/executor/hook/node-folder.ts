@@ -114,7 +114,12 @@ export class NodeFolder {
     assert(startTicks !== null, "a running process has a start time");
     const lines = [`pid=${process.pid}`, `startTicks=${startTicks}`, `executor=${this.executor}`];
     if (killFile !== null) lines.push(`kill=${killFile}`);
-    writeFileSync(file, `${lines.join("\n")}\n`, { mode: 0o600 });
+    try {
+      writeFileSync(file, `${lines.join("\n")}\n`, { mode: 0o600 });
+    } catch (thrown) {
+      rmSync(file, { force: true });
+      throw notWritten(this.directory, thrown);
+    }
     return file;
   }
 
@@ -206,11 +211,11 @@ export class NodeFolder {
 
 /** The hook rejects a folder that others may write to, so this does too. */
 function makeOwnDirectory(directory: string): void {
-  mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
   try {
+    mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
     mkdirSync(directory, { mode: 0o700 });
   } catch (thrown) {
-    if (errorCodeOf(thrown) !== "EEXIST") throw thrown;
+    if (errorCodeOf(thrown) !== "EEXIST") throw notWritten(directory, thrown);
   }
   if (!isOwnDirectory(directory)) throw new GleanerError("LAUNCH", notOwn(directory));
 }
@@ -219,6 +224,13 @@ function isOwnDirectory(directory: string): boolean {
   const is = lstatSync(directory, { throwIfNoEntry: false });
   return is?.isDirectory() === true && is.uid === process.geteuid!() && (is.mode & 0o022) === 0;
 }
+
+const notWritten = (directory: string, thrown: unknown): GleanerError =>
+  new GleanerError(
+    "LAUNCH",
+    `${directory} cannot be written (${errorCodeOf(thrown)}): check its file system, and how much of it is free`,
+    { cause: thrown },
+  );
 
 const notOwn = (directory: string): string =>
   `${directory} must be a directory that only uid ${process.geteuid!()} owns and may write to`;

@@ -2,14 +2,16 @@
 // function's PATH.
 
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../model/errors.js";
 import { defaultPath } from "../../model/functions/settings.js";
-import { makePublicFolder } from "../workers/public-folder.js";
+import { makePublicFolder, problemOf } from "../workers/public-folder.js";
 import { sbcastScript } from "./sbcast-script.js";
 import { stepScript } from "./step-script.js";
 
+/** Executors of other nodes may share the folder. */
+const ownName = `.new-${randomBytes(6).toString("hex")}`;
 const programs: Readonly<Record<string, string>> = { sbcast: sbcastScript, srun: stepScript };
 
 /** Puts the programs in a folder of the node's cache; returns it. */
@@ -18,10 +20,15 @@ export function placeStepNames(cache: string): string {
   const folder = makePublicFolder(join(cache, "step-names"));
   for (const [name, script] of Object.entries(programs)) {
     // Functions of an earlier executor may read it at this moment.
-    const fresh = join(folder, `.new-${randomBytes(6).toString("hex")}`);
-    writeFileSync(fresh, script);
-    chmodSync(fresh, 0o755);
-    renameSync(fresh, join(folder, name));
+    const fresh = join(folder, ownName);
+    try {
+      writeFileSync(fresh, script);
+      chmodSync(fresh, 0o755);
+      renameSync(fresh, join(folder, name));
+    } catch (thrown) {
+      rmSync(fresh, { force: true });
+      throw problemOf(folder, thrown);
+    }
   }
   return folder;
 }
@@ -64,13 +71,17 @@ export function stepsIn(
   explain: (why: string) => void,
 ): { readonly steps: (environment: Readonly<Record<string, string>>) => Record<string, string> } {
   let folder: string | null = null;
+  let told: string | null = null;
   /** Whenever it is missing: somebody may have emptied the cache. */
   const place = (): string | null => {
     try {
       if (folder === null || !existsSync(folder)) folder = placeStepNames(cache);
       return folder;
     } catch (thrown) {
-      explain(`functions have no srun: ${messageOf(thrown)}`);
+      const why = messageOf(thrown);
+      // Each command tries again, but a log on a full disk has no room for each.
+      if (why !== told) explain(`functions have no srun: ${why}`);
+      told = why;
       return null;
     }
   };

@@ -9,14 +9,12 @@ import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { VersionId } from "../../model/ids.js";
 import type { BundleMessage } from "../../wire/calls.js";
 import { BundleArrivals } from "./bundle-arrivals.js";
-import { makePublicFolder } from "./public-folder.js";
+import { isFull, makePublicFolder, problemOf } from "./public-folder.js";
 
 /** With bundles of the largest size, 4 GiB. */
 const maxVersions = 64;
 /** What another executor of this node used in this time stays: a worker of its may be starting. */
 const othersStayMs = 30_000;
-/** What a file system says that has no more room, for anybody or for this user. */
-const full: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 /** The file system keeps times a little less exactly than they are set. */
 const exactMs = 2;
 
@@ -51,7 +49,9 @@ export class BundleCache {
       if (this.folders.get(version) === known) this.folders.delete(version);
       return this.folderOf(version);
     }
-    const folder = this.find(version);
+    const folder = this.find(version).catch((thrown: unknown) => {
+      throw problemOf(this.root, thrown);
+    });
     this.folders.set(version, folder);
     folder.catch(() => this.folders.delete(version));
     return folder;
@@ -106,14 +106,8 @@ export class BundleCache {
    * uses give way to it. Throws if that does not help, with what else the user can do.
    */
   async giveWay(thrown: unknown, advice: string): Promise<void> {
-    const code = errorCodeOf(thrown) ?? "";
-    if (!full.has(code)) throw thrown;
-    if ((await this.makeRoom(0)) > 0) return;
-    throw new GleanerError(
-      "STORE",
-      `${this.root} has no room for it (${code}): ask your site to make room there, or ${advice}`,
-      { cause: thrown },
-    );
+    if (isFull(thrown) && (await this.makeRoom(0)) > 0) return;
+    throw problemOf(this.root, thrown, advice);
   }
 
   /**
@@ -170,7 +164,8 @@ export class BundleCache {
       utimesSync(folder, atMs / 1_000, atMs / 1_000);
     } catch (thrown) {
       if (isMissing(thrown)) return false;
-      throw thrown;
+      // Code that is there serves also where nothing can be written.
+      if (errorCodeOf(thrown) !== "EROFS") throw thrown;
     }
     this.usedHereAtMs.set(basename(folder), atMs);
     return true;

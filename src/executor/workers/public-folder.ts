@@ -32,6 +32,33 @@ export function makePublicFolder(folder: string, mode = 0o755): string {
   return folder;
 }
 
+/** What a file system says that has no more room, for anybody or for this user. */
+const full: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
+/** After an error a disk is often read-only. */
+const broken: ReadonlySet<string> = new Set(["EROFS", "EIO"]);
+
+export const isFull = (thrown: unknown): boolean => full.has(errorCodeOf(thrown) ?? "");
+
+/**
+ * In place of what a file system says about such a folder, a sentence about what to do; `advice`:
+ * what the user can do where there is no room.
+ */
+export function problemOf(folder: string, thrown: unknown, advice: string | null = null): unknown {
+  const code = errorCodeOf(thrown) ?? "";
+  const site = `ask your site to make room there${advice === null ? "" : `, or ${advice}`}`;
+  if (full.has(code))
+    return new GleanerError("STORE", `${folder} has no room for it (${code}): ${site}`, {
+      cause: thrown,
+    });
+  if (broken.has(code))
+    return new GleanerError(
+      "STORE",
+      `${folder} cannot be written (${code}): ask your site to check its file system`,
+      { cause: thrown },
+    );
+  return thrown;
+}
+
 /** Lets everybody read a file, or a folder with all that is in it, and run what its owner may. */
 export function publish(path: string): void {
   const { mode } = lstatSync(path);

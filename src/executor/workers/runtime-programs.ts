@@ -15,7 +15,7 @@ import { dirname, join } from "node:path";
 import { errorCodeOf } from "../../model/errors.js";
 import type { WorkerSettings } from "../../wire/calls.js";
 import { attachProgram, programPrefix, workerCommand } from "../../workers/runtime-command.js";
-import { makePublicFolder, publish } from "./public-folder.js";
+import { makePublicFolder, problemOf, publish } from "./public-folder.js";
 
 export class RuntimePrograms {
   private installed: string | null = null;
@@ -57,16 +57,17 @@ export class RuntimePrograms {
     makePublicFolder(this.cache);
     if (existsSync(folder)) return makePublicFolder(folder);
     const fresh = `${folder}.${process.pid}`;
-    rmSync(fresh, { recursive: true, force: true });
-    mkdirSync(fresh);
-    for (const name of names)
-      cpSync(join(this.source, name), join(fresh, name), { recursive: true });
-    publish(fresh);
     try {
+      rmSync(fresh, { recursive: true, force: true });
+      mkdirSync(fresh);
+      for (const name of names)
+        cpSync(join(this.source, name), join(fresh, name), { recursive: true });
+      publish(fresh);
       renameSync(fresh, folder);
     } catch (thrown) {
       rmSync(fresh, { recursive: true, force: true });
-      if (!existsSync(folder)) throw thrown;
+      // Otherwise another executor of this node was quicker.
+      if (!existsSync(folder)) throw problemOf(this.cache, thrown);
     }
     return folder;
   }

@@ -1,6 +1,7 @@
 // Claiming a node's folder: keeps what the hook still needs of a dead executor's, the cgroup of
 // functions that are dying.
 
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   mkdirSync,
@@ -48,6 +49,28 @@ test("the cgroup of a dead executor stays recorded until the new executor record
   claimed.publishKillFile(null);
   expect(published()).toHaveLength(3);
   expect(readdirSync(join(folder, node))).toEqual(["executor.pid"]);
+});
+
+describe("a claim", () => {
+  const own = () => join(folder, node);
+  const mount = (...words: string[]) => execFileSync("mount", [...words, own()]);
+  afterEach(() => void execFileSync("umount", ["-l", own()]));
+
+  test("says that there is no room for it, and leaves nothing", () => {
+    mount("-t", "tmpfs", "-o", "size=4k,mode=700", "none");
+    writeFileSync(join(own(), "another"), "x");
+    expect(claim).toThrow(
+      `${own()} cannot be written (ENOSPC): check its file system, and how much`,
+    );
+    expect(readdirSync(own())).toEqual(["another"]);
+  });
+
+  test("says that it is read-only", () => {
+    mount("-t", "tmpfs", "-o", "ro,mode=700", "none");
+    expect(claim).toThrow(
+      `${own()} cannot be written (EROFS): check its file system, and how much`,
+    );
+  });
 });
 
 test.each([

@@ -150,6 +150,23 @@ test("on a full disk unused versions give way; without any, nothing is left and 
   }
 });
 
+test("where nothing can be written, code that is there serves, and other code says why not", async () => {
+  const [one, other] = [await version("one"), await version("other")];
+  await cache().folderOf(one);
+  execFileSync("mount", ["--bind", folder, folder]);
+  try {
+    execFileSync("mount", ["-o", "remount,ro,bind", folder]);
+    const later = cache();
+    expect(await later.folderOf(one)).toBe(join(root, one));
+    expect(await later.folderOf(one)).toBe(join(root, one));
+    await expect(later.folderOf(other)).rejects.toThrow(
+      `${root} cannot be written (EROFS): ask your site to check its file system`,
+    );
+  } finally {
+    execFileSync("umount", ["-l", folder]);
+  }
+});
+
 test("on a full disk unused versions give way to a result; without any, its call is told so", async () => {
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=755", "none", folder]);
   try {

@@ -1,6 +1,15 @@
 // The programs of the runtimes, copied to where users may read them.
 
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -44,6 +53,25 @@ test("a change in an inner folder makes another copy, and the same programs do n
   const first = folderWith("1");
   expect(folderWith("2")).not.toBe(first);
   expect(folderWith("1")).toBe(first);
+});
+
+test.each([
+  [
+    "has no room",
+    "-t tmpfs -o size=16k,mode=755 none",
+    "has no room for it (ENOSPC): ask your site",
+  ],
+  ["is read-only", "-t tmpfs -o ro,mode=755 none", "cannot be written (EROFS): ask your site"],
+])("a cache that %s is named, and nothing of the copy stays", (_what, mounted, sentence) => {
+  const cache = join(folder, "cache");
+  mkdirSync(cache);
+  execFileSync("mount", [...mounted.split(" "), cache]);
+  try {
+    expect(() => folderWith("1".repeat(100_000))).toThrow(`${cache} ${sentence}`);
+    expect(readdirSync(cache)).toEqual([]);
+  } finally {
+    execFileSync("umount", ["-l", cache]);
+  }
 });
 
 test("a copy that others could have put there or changed is not used", () => {
