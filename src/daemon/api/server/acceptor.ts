@@ -40,7 +40,8 @@ export class Acceptor {
       });
     } catch (thrown) {
       // Without memory, or for a file that is no program, spawn throws.
-      return this.startLater(server, messageOf(thrown));
+      this.startLater(server, messageOf(thrown));
+      return;
     }
     this.helper = helper;
     helper.on("message", (_message, socket) => this.accepted(server, socket as Socket | undefined));
