@@ -67,6 +67,12 @@ export const monotonicMs = (): number => time.monotonicMs();
 export const nowMs = (): number => time.nowMs();
 
 /**
+ * By how much the wall clock is later than nowMs() takes it to be: it was set since this program
+ * started, or the machine was suspended.
+ */
+export const wallStepMs = (): number => Date.now() - machineTime.nowMs();
+
+/**
  * CLOCK_MONOTONIC in nanoseconds: comparable between processes of one machine (the node hook sends
  * it).
  */

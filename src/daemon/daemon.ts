@@ -16,6 +16,7 @@ import { listenForWakes, wakesFor } from "./capacity/wake.js";
 import { listenForExecutors } from "./executors/door.js";
 import { Overdue } from "./executors/overdue.js";
 import { Cleaning } from "./functions/cleaning.js";
+import { ClockSteps } from "./records/clock-steps.js";
 import { Retention } from "./records/retention.js";
 import { apiServer } from "./serve.js";
 import { adaptersOf, databaseOf } from "./startup/adapters.js";
@@ -124,12 +125,14 @@ function startRounds(
   const { keepUnusedMs } = config.blobs;
   const inUse = () => parts.live.versions();
   const cleaning = new Cleaning(parts.blobs, store, inUse, keepUnusedMs, log);
+  const clockSteps = new ClockSteps(log);
   retention.start();
   cleaning.start();
+  clockSteps.start();
   overdue.start();
   return () => {
     overdue.stop();
-    return Promise.all([retention.stop(), cleaning.stop()]);
+    return Promise.all([retention.stop(), cleaning.stop(), clockSteps.stop()]);
   };
 }
 

@@ -23,6 +23,7 @@ import type { Drains } from "./executors/drains.js";
 import type { Launching } from "./executors/launching.js";
 import type { Pilots } from "./executors/pilots.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
+import { checkClock } from "./records/clock-steps.js";
 import type { DiskReserve } from "./records/disk-reserve.js";
 import { checkStore } from "./records/store-check.js";
 import type { Registry } from "./state/registry.js";
@@ -59,6 +60,7 @@ export async function examine(deps: DoctorDependencies): Promise<DoctorAnswer> {
         ]
       : [checkPreemption(deps.pilots), checkFunctionUsers(), checkPilotTime(deps.config)]),
     await checkStore(deps),
+    ...checkClock(),
     checkEncryption(deps.config.listen.tls, nowMs()),
     ...(await checkNames(deps.accounts, deps.config.access)),
     ...checkFederation(deps.capacity),

@@ -1,9 +1,10 @@
 // glean doctor: each check answers, and one that is not right names what to change.
 
-import { beforeEach, describe, expect, test } from "@jest/globals";
+import { beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { parseConfig } from "../../../src/config.js";
 import type { Capacity } from "../../../src/daemon/capacity/capacity.js";
 import { type DoctorDependencies, examine } from "../../../src/daemon/doctor.js";
+import { ClockSteps } from "../../../src/daemon/records/clock-steps.js";
 import { ExecutorRecord } from "../../../src/daemon/state/executor-record.js";
 import type { Registry } from "../../../src/daemon/state/registry.js";
 import { executorId, jobId, nodeName } from "../../../src/model/ids.js";
@@ -72,6 +73,27 @@ test("with direct executors, doctor makes these checks in this order", async () 
     "hook on n2",
   ]);
   expect(checks[0]).toEqual({ name: "gleanerd", status: "ok", detail: "version 1.2.3" });
+});
+
+test.each([
+  [7_200_000, "forward by 7200 s"],
+  [-30_000, "back by 30 s"],
+])("a clock that was set by %d ms is a warning, and is logged once", async (stepMs, direction) => {
+  const detail = `the clock of this machine was set ${direction} since gleanerd started, which keeps to the earlier one: restart gleanerd (what runs on nodes goes on)`;
+  const logged: string[] = [];
+  const steps = new ClockSteps({ warn: (line: string) => void logged.push(line) });
+  await steps.run();
+  expect(await said("clock")).toEqual([]);
+  const real = Date.now;
+  const set = jest.spyOn(Date, "now").mockImplementation(() => real() + stepMs);
+  try {
+    await steps.run();
+    await steps.run();
+    expect(await said("clock")).toEqual([`warning: ${detail}`]);
+  } finally {
+    set.mockRestore();
+  }
+  expect(logged).toEqual([detail]);
 });
 
 test("with pilots, doctor checks their preemption, users and time instead of hook and cores", async () => {
