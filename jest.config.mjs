@@ -13,6 +13,8 @@ export default {
   },
   // A package that was built there has the name of this one.
   modulePathIgnorePatterns: ["<rootDir>/dist/"],
+  // Not in TMPDIR, which scripts/test removes.
+  cacheDirectory: "<rootDir>/node_modules/.cache/jest",
   testTimeout: 30_000,
   testMatch: ["<rootDir>/test/**/*.test.ts"],
 };

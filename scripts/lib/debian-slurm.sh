@@ -118,4 +118,5 @@ choose_release
 shift 2
 mount_all || fail "its folders could not be mounted; a container has to allow it (CAP_SYS_ADMIN)."
 clean=(env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8)
+[[ ${TMPDIR-} == /tmp/* ]] && clean+=("TMPDIR=$TMPDIR")
 exec chroot . "${clean[@]}" /bin/sh -c 'umount -l /mnt && cd "$0" && node scripts/build.mjs >&2 && exec "$@"' "$root" "$@"

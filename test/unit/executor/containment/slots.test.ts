@@ -113,11 +113,15 @@ withGroups(
     await start();
     const group = node.groups().find((each) => existsSync(join(each, "self")))!;
     const slow = spawn("sleep", ["600"], { stdio: "ignore" });
-    writeFileSync(join(group, "self", "cgroup.procs"), String(slow.pid));
-    node.signal("SIGTERM");
-    await node.daemon.hears("leaving");
-    await rest();
-    slow.kill("SIGKILL");
-    await once(slow, "exit");
+    const exited = once(slow, "exit");
+    try {
+      writeFileSync(join(group, "self", "cgroup.procs"), String(slow.pid));
+      node.signal("SIGTERM");
+      await node.daemon.hears("leaving");
+      await rest();
+    } finally {
+      slow.kill("SIGKILL");
+    }
+    await exited;
   },
 );
