@@ -298,6 +298,18 @@ describe("list and show", () => {
     );
   });
 
+  test("of many versions, show prints the newest and those with aliases, and counts the others", async () => {
+    const versions = Array.from({ length: 1_000 }, (_, index) => {
+      const other = String(index).padStart(64, "0");
+      return { ...detail.versions[0], version: index === 999 ? version : other };
+    });
+    world.answers["GET /v1/functions/-/tile"] = () => ({ body: { ...detail, versions } });
+    const lines = (await glean("show", "tile")).stdout.trimEnd().split("\n");
+    expect(lines.filter((line) => line.includes("Deployed="))).toHaveLength(21);
+    expect(lines.at(-2)).toMatch(/^ {3}3f2a9c013f2a .* Aliases=latest,prod$/);
+    expect(lines.at(-1)).toBe("   Others=979: glean function show tile --json has all");
+  });
+
   test("a stopped version says so, and why", async () => {
     const stopped = "workers could not load it 3 times in a row, on n1 (ImportError: x)";
     world.answers["GET /v1/functions"] = () => ({

@@ -101,8 +101,14 @@ async function show(context: Context, text: string, options: Form): Promise<numb
   return exitStatus.done;
 }
 
+/** Of more versions, a terminal would show the oldest. */
+const mostNewest = 20;
+
 function linesOf({ owner, name, sharing, aliases, versions, shown }: FunctionDetail): string[] {
   const { settings, variables, warm } = shown;
+  const asked = new Set([shown.version, ...aliases.map(({ version }) => version)]);
+  const listed = versions.filter(({ version }, index) => index < mostNewest || asked.has(version));
+  const others = versions.length - listed.length;
   const set = Object.entries(settings).filter(([, value]) => value !== null);
   return [
     `Function=${owner.user}/${name} OwnerId=${owner.uid} Shared=${sharing}`,
@@ -110,7 +116,7 @@ function linesOf({ owner, name, sharing, aliases, versions, shown }: FunctionDet
     `   ${set.map(([key, value]) => `${key.charAt(0).toUpperCase()}${key.slice(1)}=${value}`).join(" ")}`,
     `   Environment=${variables.join(",") || "(none)"}`,
     ...warm.map((line) => `   Warm=${line}`),
-    ...versions.flatMap(({ version, runtime, bytes, deployedAtMs, stopped }) => {
+    ...listed.flatMap(({ version, runtime, bytes, deployedAtMs, stopped }) => {
       const names = aliases.filter((each) => each.version === version).map(({ alias }) => alias);
       const pointed = names.length === 0 ? "" : ` Aliases=${names.join(",")}`;
       return [
@@ -118,6 +124,7 @@ function linesOf({ owner, name, sharing, aliases, versions, shown }: FunctionDet
         ...(stopped === null ? [] : [`      Stopped=${stopped}: deploy it again`]),
       ];
     }),
+    ...(others === 0 ? [] : [`   Others=${others}: glean function show ${name} --json has all`]),
   ];
 }
 
