@@ -84,10 +84,11 @@ bool spawn_temporary_make(struct spawn_request *request, struct failure *failure
 	int base = open_base_of(request);
 	bool made = base >= 0 && has_room(base, request, failure) &&
 		    ((mkdirat(base, name_of(request), 0700) == 0 && give(base, request)) ||
-		     fail(failure, STAGE_TEMPORARY, errno, "no folder for temporary files can be made: %s", strerror(errno)));
+		     fail(failure, STAGE_TEMPORARY, errno, "the folder %.200s for temporary files cannot be made: %s",
+			  request->temporary_path, strerror(errno)));
 	if (base < 0)
-		return fail(failure, STAGE_TEMPORARY, errno, "the node's folder for temporary files cannot be used: %s",
-			    strerror(errno));
+		return fail(failure, STAGE_TEMPORARY, errno, "the folder around %.200s, for temporary files, cannot be used: %s",
+			    request->temporary_path, strerror(errno));
 	if (made && request->script != NULL)
 		spawn_script_place(request, base, name_of(request));
 	(void)close(base);

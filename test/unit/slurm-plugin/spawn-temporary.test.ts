@@ -106,6 +106,22 @@ describe("a command's own folder", () => {
     expect((await at.finish(command("true", [["temporaryMb", "1"]])))[0]).toBe("ended");
   });
 
+  test.each([
+    ["there is no room", "size=4k,nr_inodes=1", "No space left on device"],
+    ["nothing can be written", "ro", "Read-only file system"],
+  ])("is named where %s", async (_what, options, reason) => {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `${options},mode=711`, "none", base]);
+    try {
+      const said = await at.finish(command("true"));
+      expect(said.slice(0, 2)).toEqual(["failed", "temporary"]);
+      expect(said.join(" ")).toMatch(
+        `the folder ${own} for temporary files cannot be made: ${reason}`,
+      );
+    } finally {
+      execFileSync("umount", ["-l", base]);
+    }
+  });
+
   test("is not made where another user could put theirs", async () => {
     fs.chmodSync(base, 0o777);
     const said = await at.finish(command("true"));
