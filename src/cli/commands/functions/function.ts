@@ -101,7 +101,7 @@ async function show(context: Context, text: string, options: Form): Promise<numb
   return exitStatus.done;
 }
 
-/** Of more versions, a terminal would show the oldest. */
+/** More would leave the oldest versions on a terminal, and nothing else. */
 const mostNewest = 20;
 
 function linesOf({ owner, name, sharing, aliases, versions, shown }: FunctionDetail): string[] {
