@@ -68,8 +68,13 @@ describe.each(["helper", "child"] as const)("a program run by a %s", (by) => {
   });
 });
 
+const limitFiles = (pid: number | string, most: number | string) =>
+  execFileSync("prlimit", ["--pid", String(pid), `--nofile=${most}:`]);
+
 /** Runs `work` while this process cannot open another file. */
 function withoutDescriptors<Result>(work: () => Result): Result {
+  const before = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))![1]!;
+  limitFiles(process.pid, Math.min(Number(before), 4_096));
   const held: number[] = [];
   try {
     for (;;) held.push(openSync("/dev/null", "r"));
@@ -78,6 +83,7 @@ function withoutDescriptors<Result>(work: () => Result): Result {
     return work();
   } finally {
     for (const each of held) closeSync(each);
+    limitFiles(process.pid, before);
   }
 }
 const noDescriptors = {
@@ -98,9 +104,9 @@ describe("the helper", () => {
 
   test("without descriptors starts no program, and stays", async () => {
     const pid = await pidOf();
-    execFileSync("prlimit", ["--pid", pid, "--nofile=3:"]);
+    limitFiles(pid, 3);
     expect(await runner.run(shell("exit 0"))).toEqual(noDescriptors);
-    execFileSync("prlimit", ["--pid", pid, "--nofile=1000:"]);
+    limitFiles(pid, 1_000);
     expect(await pidOf()).toBe(pid);
     expect(lost).toEqual([]);
   });
