@@ -6,6 +6,8 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
+  readFileSync,
   realpathSync,
   rmdirSync,
   rmSync,
@@ -13,13 +15,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { prefixOf } from "../../src/executor/runtimes/temporary-folder.js";
 import { errorCodeOf, GleanerError } from "../../src/model/errors.js";
+import { nodeName } from "../../src/model/ids.js";
 
 /**
  * A unix socket's path has at most 107 bytes; slurmstepd's is
  * DIR/spool/n98/n98_4294967295.4294967291.
  */
 const MAX_DIR_LENGTH = 107 - "/spool/n98/n98_4294967295.4294967291".length;
+/** The default of functions.temporaryDirectory. */
+const temporaryDirectory = "/tmp";
 /** The size that munged recommends; it reads the whole file. */
 const MUNGE_KEY_BYTES = 128;
 
@@ -89,6 +95,7 @@ export function createFolder(dir: string, nodeNames: string[], gpusPerNode: numb
  * keeps files in it.
  */
 export function removeFolder(folder: ClusterFolder): void {
+  removeTemporary(folder);
   const { munge, state, spool, logs, gpus, work, gleaner, marker } = folder;
   const { slurmConf, gresConf, cgroupConf } = folder;
   for (const path of [
@@ -112,6 +119,16 @@ export function removeFolder(folder: ClusterFolder): void {
     const code = errorCodeOf(thrown);
     if (code !== "ENOTEMPTY" && code !== "ENOENT") throw thrown;
   }
+}
+
+/** What killed executors left for temporary files: on these nodes comes no other to remove it. */
+function removeTemporary({ gleaner, marker }: ClusterFolder): void {
+  const nodes = JSON.parse(readFileSync(marker, "utf8")) as string[];
+  const runDirectory = join(gleaner, "run");
+  const prefixes = nodes.map((name) => prefixOf({ runDirectory, node: nodeName(name) }));
+  for (const name of readdirSync(temporaryDirectory))
+    if (prefixes.some((prefix) => name.startsWith(prefix)))
+      rmSync(join(temporaryDirectory, name), { recursive: true, force: true });
 }
 
 /** The folder of a cluster that was started before. Throws a GleanerError if it holds none. */

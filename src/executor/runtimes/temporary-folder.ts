@@ -110,7 +110,7 @@ export class TemporaryFolder {
  * Short, as sockets below TMPDIR have paths of at most 107 bytes, and the same for each executor of
  * a node, of which there is one at a time.
  */
-function prefixOf({ runDirectory, node }: Spec): string {
+export function prefixOf({ runDirectory, node }: Pick<Spec, "runDirectory" | "node">): string {
   const hash = createHash("sha256").update(`${runDirectory}\0${node}`).digest("hex");
   return `gleaner-${hash.slice(0, 10)}.`;
 }

@@ -1,14 +1,18 @@
-// The processes of a local cluster: which of them end with it, and how the end of one is told.
+// The processes of a local cluster: which of them end with it, how the end of one is told, and what
+// is removed after them.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import { runCommand } from "../../../scripts/cluster/command.js";
-import { clusterFolder } from "../../../scripts/cluster/folder.js";
+import { clusterFolder, createFolder } from "../../../scripts/cluster/folder.js";
 import { findProcesses, stopProcesses } from "../../../scripts/cluster/processes/processes.js";
+import { stopCluster } from "../../../scripts/cluster/processes/stop.js";
+import { prefixOf } from "../../../src/executor/runtimes/temporary-folder.js";
+import { nodeName } from "../../../src/model/ids.js";
 
 const dir = mkdtempSync(join(tmpdir(), "gleaner-cluster-"));
 const folder = clusterFolder(dir);
@@ -34,6 +38,20 @@ test("A program with its home in the folder ends with the cluster, and a shell t
   await stopProcesses(folder);
   expect(await ended).toEqual([null, "SIGKILL"]);
   expect(shell.exitCode ?? shell.signalCode).toBeNull();
+});
+
+test("Stopping a cluster removes what executors of its nodes left for temporary files", async () => {
+  const own = createFolder(mkdtempSync(join(tmpdir(), "gleaner-cluster-")), ["n1"], 0);
+  const runDirectory = join(own.gleaner, "run");
+  const left = ["n1", "n2"].map((name) =>
+    mkdtempSync(join("/tmp", prefixOf({ runDirectory, node: nodeName(name) }))),
+  );
+  try {
+    await stopCluster(own);
+    expect([...left, own.dir].map((path) => existsSync(path))).toEqual([false, true, false]);
+  } finally {
+    for (const path of left) rmSync(path, { recursive: true, force: true });
+  }
 });
 
 test("A command that dies of SIGPIPE has failed, and one that another signal ends throws", async () => {
