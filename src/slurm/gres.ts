@@ -99,16 +99,25 @@ export function readGpus(
   };
 }
 
-/** The type of all GPUs of a node; null if some have another one, or none. */
-export function readGpuType(gresText: string): string | null {
-  const types = new Set(
-    readGres(gresText)
+/** The types of a node's GPUs. Only gres.conf may name them, and then only `usedText` does. */
+export function readGpuTypes(
+  gresText: string,
+  usedText: string | null,
+): Pick<Node, "gpuType" | "gpusDiffer"> {
+  const declared = gpuTypesIn(gresText);
+  const [type = null] = declared;
+  return {
+    gpuType: declared.size === 1 ? type : null,
+    gpusDiffer: declared.size > 1 || gpuTypesIn(usedText ?? "").size > 1,
+  };
+}
+
+const gpuTypesIn = (text: string): ReadonlySet<string | null> =>
+  new Set(
+    readGres(text)
       .filter(isGpu)
       .map(({ type }) => type),
   );
-  const [type = null] = types;
-  return types.size === 1 ? type : null;
-}
 
 /** The only problem that the records of the node's jobs can solve. */
 const countsOnly = "Slurm reports how many of its GPUs jobs have, but not which ones";

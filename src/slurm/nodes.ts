@@ -3,7 +3,7 @@
 import { nodeName } from "../model/ids.js";
 import type { Node, NodeBaseState } from "../model/slurm/node.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord, readWords } from "./fields.js";
-import { readCountedGres, readGpus, readGpuType } from "./gres.js";
+import { readCountedGres, readGpus, readGpuTypes } from "./gres.js";
 import { readIds } from "./ids.js";
 
 const baseStates: ReadonlySet<string> = new Set<NodeBaseState>([
@@ -74,7 +74,7 @@ export function readNodeLine(line: string): Node | null {
     allocatedMemoryMb,
     hasGres: readWord(fields.get("Gres") ?? "not told") !== null,
     features: readWords(fields.get("ActiveFeatures")),
-    gpuType: readGpuType(fields.get("Gres") ?? ""),
+    ...readGpuTypes(fields.get("Gres") ?? "", readWord(fields.get("GresUsed"))),
     temporaryMb: readCount(fields.get("TmpDisk")) || null,
     threadsPerCore: readCount(fields.get("ThreadsPerCore")),
     ...readCpus(fields, cores),

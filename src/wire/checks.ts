@@ -99,6 +99,7 @@ export const factsFields = {
   maxCpusPerToldCpu: orNull(integer(1, maxCores)),
   jobsArePinned: truth,
   totalCores: integer(1, maxCores),
+  gpusAreToldInPart: optional(truth),
 };
 
 export const budgetFields = {

@@ -88,6 +88,8 @@ export interface SiteFacts {
   readonly jobsArePinned: boolean;
   /** The node's CPUs that jobs may use. */
   readonly totalCores: number;
+  /** A prolog is told only some of the GPUs of its job; if omitted, all. */
+  readonly gpusAreToldInPart?: boolean | undefined;
 }
 
 /**

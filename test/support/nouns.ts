@@ -62,6 +62,7 @@ export function node(change: Partial<Node> = {}): Node {
     gpuProblem: null,
     features: [],
     gpuType: null,
+    gpusDiffer: false,
     temporaryMb: null,
     hasGres: false,
     threadsPerCore: 1,

@@ -152,6 +152,8 @@ export const siteFactsOf = (node: Node, facts: ClusterFacts): SiteFacts => ({
   maxCpusPerToldCpu: facts.coreSpecIsHidden ? null : node.threadsPerCore,
   jobsArePinned: facts.jobsArePinned,
   totalCores: Math.max(1, node.cores),
+  // SLURM_JOB_GPUS of a prolog names the GPUs of one type only.
+  ...(node.gpusDiffer && { gpusAreToldInPart: true }),
 });
 
 /** This node's SlurmdSpoolDir, as slurmd expands it (man slurm.conf: %n, %h). */

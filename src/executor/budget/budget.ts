@@ -45,7 +45,7 @@ function mostOf(job: JobOnNode, whole: Resources, facts: SiteFacts): Resources {
   return {
     cores: facts.jobsArePinned ? job.cpus : cpus,
     memoryMb: memoryOf(cpus, whole, facts),
-    gpus: job.gpus === "all" ? whole.gpus : job.gpus,
+    gpus: mostGpus(job, whole, facts),
     // The prolog is not told of the resources that are only counted.
     ...gresField(whole.gres),
   };
@@ -54,6 +54,12 @@ function mostOf(job: JobOnNode, whole: Resources, facts: SiteFacts): Resources {
 /** null if the job may have all CPUs of the node. */
 function mostCpus({ cpus }: JobOnNode, { maxCpusPerToldCpu }: SiteFacts): number | null {
   return cpus === 0 || maxCpusPerToldCpu === null ? null : cpus * maxCpusPerToldCpu;
+}
+
+/** A job of which no GPU is told has none. */
+function mostGpus({ gpus }: JobOnNode, whole: Resources, facts: SiteFacts): readonly number[] {
+  if (gpus === "all") return whole.gpus;
+  return facts.gpusAreToldInPart === true && gpus.length > 0 ? whole.gpus : gpus;
 }
 
 function memoryOf(cpus: number, whole: Resources, facts: SiteFacts): number {

@@ -57,6 +57,8 @@ export interface Node {
   readonly features: readonly string[];
   /** The type of all its GPUs; null if they have none, or several. */
   readonly gpuType: string | null;
+  /** Whether its GPUs are of several types. */
+  readonly gpusDiffer: boolean;
   /** TmpDisk, the size of TmpFS; null if slurm.conf gives none. */
   readonly temporaryMb: number | null;
   /** null if unknown. */

@@ -162,6 +162,7 @@ function coreNode(node: SimulatedNode, wholeNodesOnly: boolean): Node {
     gpuProblem: null,
     features: [],
     gpuType: null,
+    gpusDiffer: false,
     temporaryMb: null,
     hasGres: false,
     threadsPerCore: 1,

@@ -306,6 +306,7 @@ export class Slurm {
         gpuProblem: null,
         features: [],
         gpuType: null,
+        gpusDiffer: false,
         temporaryMb: null,
         hasGres: false,
         threadsPerCore: 1,

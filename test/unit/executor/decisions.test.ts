@@ -143,6 +143,18 @@ describe("the effective budget", () => {
       { ...facts, memoryIsConsumable: false },
       { cores: 12, memoryMb: 8_000, gpus: [] },
     ],
+    [
+      "without booked memory, and told the GPUs of one type",
+      job(40, 4),
+      { ...facts, memoryIsConsumable: false, gpusAreToldInPart: true },
+      { cores: 12, memoryMb: 8_000, gpus: [] },
+    ],
+    [
+      "without booked memory and GPUs",
+      job(40, 4, { gpus: [] }),
+      { ...facts, memoryIsConsumable: false, gpusAreToldInPart: true },
+      { cores: 12, memoryMb: 8_000, gpus: [0, 1] },
+    ],
   ] as const)("has the right size after a job that is %s", (_what, unknown, site, left) => {
     expect(effectiveBudget(order, [unknown], site)).toEqual(left);
   });

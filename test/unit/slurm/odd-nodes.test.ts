@@ -140,6 +140,20 @@ describe("GPUs in a record", () => {
     expect(found.problem).toMatch(problem);
   });
 
+  test.each([
+    ["of one type", "Gres=gpu:a100:2(S:0),gpu:a100:2(S:1) GresUsed=gpu:a100:0(IDX:N/A)", false],
+    ["of a type that only gres.conf has", "Gres=gpu:2 GresUsed=gpu:a100:0(IDX:N/A)", false],
+    ["of two types", "Gres=gpu:k80:2,gpu:a100:2 GresUsed=(null)", true],
+    [
+      "of two types that only gres.conf has",
+      "Gres=gpu:4 GresUsed=gpu:k80:1(IDX:0),gpu:a100:0(IDX:N/A)",
+      true,
+    ],
+    ["none", "Gres=nvme:2", false],
+  ])("%s: whether prologs are told only some is known", (_what, gres, expected) => {
+    expect(readNodeLine(`NodeName=n1 ${idle} ${gres}`)!.gpusDiffer).toBe(expected);
+  });
+
   test("cause no problem on a node without any", () => {
     expect(gpusOf("Gres=(null) GresUsed=gpu:0")).toEqual({ gpus: [], problem: null });
     expect(gpusOf("Gres=craynetwork:4")).toEqual({ gpus: [], problem: null });

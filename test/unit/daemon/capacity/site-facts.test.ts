@@ -17,6 +17,7 @@ describe("the facts that an executor gets", () => {
       { maxCpusPerToldCpu: null },
     ],
     ["generic resources", { hasGres: true }, {}, { maxMemoryPerCoreMb: null }],
+    ["GPUs of several types", { gpusDiffer: true }, {}, { gpusAreToldInPart: true }],
     ["a site's bound", {}, { maxMemoryPerCoreMb: 1_000 }, { maxMemoryPerCoreMb: 1_000 }],
     ["a node that has no CPU for jobs", { cores: 0 }, {}, { totalCores: 1 }],
   ] as [string, Partial<Node>, Partial<ClusterFacts>, object][])("of %s", (...given) => {
