@@ -43,8 +43,8 @@ export interface ClusterOptions {
   memoryMb?: number;
   /** Declared GPUs of each node, with indices but without hardware; default 0. */
   gpusPerNode?: number;
-  /** What Slurm calls them; default no type. */
-  gpuType?: string;
+  /** What Slurm calls them, in equal parts; default no type. */
+  gpuTypes?: readonly string[];
   /** Shards of each node's GPUs; default 0 for no shards. */
   shardsPerNode?: number;
   /** Further generic resources of each node, which Slurm only counts; default none. */
@@ -109,7 +109,7 @@ function writeConf(folder: ClusterFolder, ports: PortBlock, options: ClusterOpti
     cpus: options.cpus ?? 16,
     memoryMb: options.memoryMb ?? 32_000,
     gpusPerNode: options.gpusPerNode ?? 0,
-    gpuType: options.gpuType ?? null,
+    gpuTypes: options.gpuTypes ?? [],
     shardsPerNode: options.shardsPerNode ?? 0,
     countedGres: options.countedGres ?? {},
     threadsPerCore: options.threadsPerCore ?? 1,

@@ -15,7 +15,7 @@ export interface ConfInput {
   cpus: number;
   memoryMb: number;
   gpusPerNode: number;
-  gpuType: string | null;
+  gpuTypes: readonly string[];
   shardsPerNode: number;
   countedGres: Readonly<Record<string, number>>;
   threadsPerCore: number;
@@ -45,16 +45,26 @@ export function slurmConfText(input: ConfInput): string {
  * null if the nodes have no generic resources.
  */
 export function gresConfText(input: ConfInput): string | null {
-  const { folder, nodes, gpusPerNode, gpuType } = input;
+  const { folder, nodes } = input;
   const counts = Object.entries(gresOf(input));
   if (counts.length === 0) return null;
-  const type = gpuType === null ? "" : ` Type=${gpuType}`;
-  const gpus = `${type} File=${folder.gpus}/gpu[0-${gpusPerNode - 1}]`;
-  const lines = counts.map(
-    ([name, count]) =>
-      `NodeName=${nodeRange(nodes)} Name=${name} Count=${count}${name === "gpu" ? gpus : ""}`,
-  );
-  return ["AutoDetect=off", ...lines, ""].join("\n");
+  const lines = counts.flatMap(([name, count]) => {
+    if (name !== "gpu") return [`Name=${name} Count=${count}`];
+    return gpuKinds(input).map(({ type, first, count: ofType }) => {
+      const ofOne = type === null ? "" : ` Type=${type}`;
+      const files = `${folder.gpus}/gpu[${first}-${first + ofType - 1}]`;
+      return `Name=gpu Count=${ofType}${ofOne} File=${files}`;
+    });
+  });
+  const onAll = lines.map((line) => `NodeName=${nodeRange(nodes)} ${line}`);
+  return ["AutoDetect=off", ...onAll, ""].join("\n");
+}
+
+/** The GPUs of a node, divided equally among their types. */
+function gpuKinds({ gpusPerNode, gpuTypes }: ConfInput) {
+  const types = gpuTypes.length === 0 ? [null] : gpuTypes;
+  const count = gpusPerNode / types.length;
+  return types.map((type, index) => ({ type, first: index * count, count }));
 }
 
 function gresOf({ gpusPerNode, shardsPerNode, countedGres }: ConfInput): Record<string, number> {
@@ -115,11 +125,12 @@ function schedulingLines(input: ConfInput): string[] {
 
 function nodeLines(input: ConfInput): string[] {
   const { nodes, hosts, firstSlurmdPort, cpus, memoryMb, threadsPerCore } = input;
-  const type = (name: string) =>
-    name === "gpu" && input.gpuType !== null ? `:${input.gpuType}` : "";
-  const counts = Object.entries(gresOf(input)).map(
-    ([name, count]) => `${name}${type(name)}:${count}`,
-  );
+  const counts = Object.entries(gresOf(input)).flatMap(([name, count]) => {
+    if (name !== "gpu") return [`${name}:${count}`];
+    return gpuKinds(input).map(({ type, count: ofType }) =>
+      type === null ? `gpu:${ofType}` : `gpu:${type}:${ofType}`,
+    );
+  });
   const gres = counts.length > 0 ? ` Gres=${counts}` : "";
   const cores = `CoresPerSocket=${cpus / threadsPerCore} ThreadsPerCore=${threadsPerCore}`;
   const topology = threadsPerCore > 1 ? ` Sockets=1 ${cores}` : "";

@@ -16,7 +16,7 @@ jest.setTimeout(180_000);
 let at: TestSite;
 let names: string;
 
-const gres = { countedGres: { nvme: 2 }, gpusPerNode: 2, gpuType: "a100" };
+const gres = { countedGres: { nvme: 2 }, gpusPerNode: 2, gpuTypes: ["a100"] };
 
 /** Packages may have to be downloaded. */
 const preparationLimitMs = 300_000;

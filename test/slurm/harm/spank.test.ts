@@ -24,7 +24,8 @@ beforeAll(async () => {
     nodes: 2,
     cpus: 8,
     memoryMb: 16_000,
-    gpusPerNode: 2,
+    gpusPerNode: 4,
+    gpuTypes: ["a100", "k80"],
     hook: "spank",
     // Where memory counts, a job on a node with GPUs may have all of it, whatever its cores.
     slurmConfLines: ["SelectTypeParameters=CR_Core"],
@@ -74,7 +75,7 @@ test("slurm.conf names no program of Gleaner", async () => {
 
 test("a batch job on a fully harvested node finds no function there; its epilog opens the hole again", async () => {
   const array = await fill();
-  const seen = await look(["--exclusive", "--gres=gpu:2"]);
+  const seen = await look(["-n", "8", "--gres=gpu:a100:2"]);
   expect(seen).toMatchObject({ functionCores: 0, jobCores: 8, marks: [`${seen.id}.8.0,1`] });
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
   await at.until("the mark's end", () => {
@@ -88,11 +89,33 @@ test("a batch job on a fully harvested node finds no function there; its epilog 
 test("a job on a part of a node leaves the rest to functions of the same executor", async () => {
   const array = await fill();
   const before = (await at.node("n1")).executor!.id;
-  const seen = await look(["-c", "3", "--mem=3000", "--gres=gpu:1"], 3);
+  const seen = await look(["-c", "3", "--mem=3000", "--gres=gpu:a100:1"], 3);
   expect(seen).toMatchObject({ functionCores: 5, jobCores: 3, marks: [`${seen.id}.3.0`] });
   expect((await at.executorUsing(5, "n1")).id).toBe(before);
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
   await at.usedCores(8, "n1");
+  await at.site.gleanOrThrow(["cancel", array], { user: "nobody" });
+  await at.ended(array);
+});
+
+test("functions keep no GPU of a job that has GPUs of several types, although its prolog is told those of one", async () => {
+  const wrap = "--wrap=echo up; exec sleep 600";
+  const options = ["-c", "1", "--gpus=1", "--mem=100M", "-o", "%A_%a.gpu"];
+  const array = await at.submit(["-a", "0-7", ...options, wrap]);
+  await at.until("functions on all GPUs", () => {
+    const outputs = readdirSync(at.work).filter((name) => name.endsWith(".gpu"));
+    return (
+      outputs.filter((name) => statSync(join(at.work, name)).size > 0).length === 8 || undefined
+    );
+  });
+  process.kill(at.site.daemonPid, "SIGSTOP");
+  try {
+    const seen = await look(["-n", "1", "--gpus=a100:1,k80:1"]);
+    expect(seen).toMatchObject({ functionCores: 0, jobCores: 1, marks: [`${seen.id}.1.2`] });
+    expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
+  } finally {
+    process.kill(at.site.daemonPid, "SIGCONT");
+  }
   await at.site.gleanOrThrow(["cancel", array], { user: "nobody" });
   await at.ended(array);
 });
