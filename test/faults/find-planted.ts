@@ -46,6 +46,16 @@ export async function withChanged<Module extends object>(
   return (await import("./seed.js")).runSeed;
 }
 
+/** Everything loaded anew, with a class of src/ changed in its place: it keeps simulated time. */
+export async function withPatched<Module extends object>(
+  path: string,
+  patch: (fresh: Module) => void,
+): Promise<typeof runSeed> {
+  jest.resetModules();
+  patch((await import(path)) as Module);
+  return (await import("./seed.js")).runSeed;
+}
+
 /** After each test that changed a module. */
 export function undoChanges(): void {
   for (const path of changed) jest.unstable_unmockModule(path);

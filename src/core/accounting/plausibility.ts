@@ -23,6 +23,7 @@ export interface KnownOrder {
   readonly cores: number;
   readonly memoryMb: number;
   readonly timeLimitMs: number;
+  readonly isCall: boolean;
   /** The time from the notice to the time limit; 0 if no notice was requested. */
   readonly leadMs: number;
   /** The time from SIGTERM to SIGKILL. */
@@ -51,17 +52,22 @@ const overtimeMs = 120_000;
  */
 const startMs = 60_000;
 
+/** The start of a call's worker may take as long as the time limit, and then the call itself. */
+const mostLimitedMs = ({ timeLimitMs, isCall }: Pick<KnownOrder, "timeLimitMs" | "isCall">) =>
+  timeLimitMs * (isCall ? 2 : 1);
+
 /**
  * How long after its order an attempt may run before its executor must have reported an end. If
  * `mayStandStill`, jobs are pinned, and attempts and their time limits stop between a prolog and
  * the next order; at most half of the time is allowed for that.
  */
 export const longestHeldMs = (
-  { timeLimitMs, killWaitMs }: Pick<KnownOrder, "timeLimitMs" | "killWaitMs">,
+  known: Pick<KnownOrder, "timeLimitMs" | "killWaitMs" | "isCall">,
   mayStandStill: boolean,
-): number =>
-  (startMs + timeLimitMs * (mayStandStill ? 2 : 1) + killWaitMs + overtimeMs) * (1 + driftShare) +
-  graceMs;
+): number => {
+  const limitedMs = mostLimitedMs(known) * (mayStandStill ? 2 : 1);
+  return (startMs + limitedMs + known.killWaitMs + overtimeMs) * (1 + driftShare) + graceMs;
+};
 
 /** Why a node's report cannot be true; null if it can. */
 export function doubtOfEnd(said: EndFigures, known: KnownOrder): string | null {
@@ -82,8 +88,8 @@ export function doubtOfEnd(said: EndFigures, known: KnownOrder): string | null {
 
 /** The part of the report that is recorded and billed: never more than is possible. */
 export function boundedEnd<Said extends EndFigures>(said: Said, known: KnownOrder): Said {
-  const { timeLimitMs, killWaitMs, elapsedMs, cores, memoryMb } = known;
-  const wallMs = Math.min(said.wallMs, elapsedMs, timeLimitMs + killWaitMs + overtimeMs);
+  const { killWaitMs, elapsedMs, cores, memoryMb } = known;
+  const wallMs = Math.min(said.wallMs, elapsedMs, mostLimitedMs(known) + killWaitMs + overtimeMs);
   return {
     ...said,
     wallMs,

@@ -126,7 +126,7 @@ async function recordVouched(
   if (!isLease && (!isBilled(end) || end === "CANCELLED")) return;
   const { timeLimitMs } = submission;
   const elapsedMs = mostElapsedMs(attempt);
-  const limits = { leadMs: 0, killWaitMs, isCancelled: null };
+  const limits = { isCall: true, leadMs: 0, killWaitMs, isCancelled: null };
   const known = { cores, memoryMb, timeLimitMs, elapsedMs, ...limits };
   const { agoMs, ...facts } = boundedEnd(report, known);
   const endedAtMs = nowMs() - agoMs;

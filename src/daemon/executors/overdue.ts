@@ -54,11 +54,13 @@ export class Overdue {
    */
   private isOverdue({ invocation, ordered }: Assignment): boolean {
     const { live, capacity, graceMs } = this.deps;
-    const timeLimitMs = live.get(invocation)?.timeLimitMs;
-    if (ordered === null || timeLimitMs === undefined) return false;
+    const known = live.get(invocation);
+    if (ordered === null || known === undefined) return false;
+    const { timeLimitMs, digest } = known;
     const mayStandStill = capacity.snapshot?.facts.jobsArePinned ?? true;
     const heldMs = nowMs() - Math.max(ordered.atMs, this.sinceMs);
-    return heldMs > longestHeldMs({ timeLimitMs, killWaitMs: graceMs }, mayStandStill);
+    const order = { timeLimitMs, killWaitMs: graceMs, isCall: digest.version !== null };
+    return heldMs > longestHeldMs(order, mayStandStill);
   }
 
   /** The node is at fault only if nothing hangs there and a cgroup ends its attempts. */

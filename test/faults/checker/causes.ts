@@ -21,6 +21,7 @@ export interface Ended {
   readonly executor: string;
   readonly begunAtMs: number;
   readonly timeLimitMs: number;
+  readonly isCall: boolean;
   /** How long its command ran; null: it never did. */
   readonly ranMs: number | null;
 }
@@ -92,13 +93,15 @@ export class Causes {
 
   /** What is missing for this end, as the end of a sentence; null: it has its cause. */
   missingFor(end: AttemptEnd, ended: Ended): string | null {
-    const { ids, name, ranMs, timeLimitMs, begunAtMs } = ended;
+    const { ids, name, ranMs, timeLimitMs, isCall, begunAtMs } = ended;
     switch (end) {
       case "CANCELLED":
         return ids.some((id) => this.asked.has(id)) ? null : "and nobody asked for that";
       case "TIMEOUT": {
         const lastedMs = ranMs ?? this.nowMs() - begunAtMs;
-        return lastedMs >= timeLimitMs - 1 ? null : `after ${lastedMs} of ${timeLimitMs} ms`;
+        // The limit of a call's start counts from its order, and its worker has half of that.
+        const leastMs = isCall ? timeLimitMs / 2 : timeLimitMs;
+        return lastedMs >= leastMs - 1 ? null : `after ${lastedMs} of ${timeLimitMs} ms`;
       }
       case "EVICTED":
         // An order that finds no place was never begun.

@@ -28,6 +28,8 @@ export interface Sabotage {
   /** The kernel freezes nothing, or resumes nothing. */
   readonly neverFreezes?: boolean;
   readonly neverThaws?: boolean;
+  /** Executors read late whatever their workers say. */
+  readonly hearsLate?: boolean;
   /** Changes the pool of an executor's workers. */
   readonly workers?: (workers: Workers) => void;
 }

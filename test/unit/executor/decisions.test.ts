@@ -337,8 +337,22 @@ describe("the end of an attempt", () => {
   });
   const command = { kind: "argv", argv: ["true"] } as const;
   const endOf = (end: RunEnd, ending: Ending | null) =>
-    outcomeOf(end, { command, memoryMb: 100 }, ending);
+    outcomeOf(end, { command, memoryMb: 100, timeLimitMs: 60_000 }, ending);
   const evicted = (atNs: bigint) => ({ end: "EVICTED", reason: "a job came", atNs }) as const;
+
+  test.each([
+    ["less", 31, "EVICTED", "it was late before its worker started"],
+    ["no less", 30, "TIMEOUT", "it was late"],
+  ] as const)(
+    "of a call's start that was late is for its worker's own time: %s than half of the limit",
+    (_, startS, end, reason) => {
+      const call = { command: { kind: "call" }, memoryMb: 100, timeLimitMs: 60_000 };
+      const inNs = (seconds: number) => BigInt(seconds) * 1_000_000_000n;
+      const killed = ended({ signal: 9, startNs: inNs(startS), endNs: inNs(60) + 1n });
+      const late = { end: "TIMEOUT", reason: "it was late", atNs: inNs(60) } as const;
+      expect(outcomeOf(killed, call as never, late)).toMatchObject({ end, reason });
+    },
+  );
 
   test("is the process's, measured in whole milliseconds", () => {
     expect(endOf(ended({}), null)).toEqual({

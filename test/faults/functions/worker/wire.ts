@@ -90,7 +90,8 @@ export class WorkerWire extends EventEmitter {
     const { world } = this;
     const { chance } = world;
     // Now and then the executor reads late, and kills a worker that has answered.
-    const latencyMs = chance.happens(0.05) ? chance.ms(0.2, 10) : chance.ms(0.02, 0.2);
+    const isLate = chance.happens(world.sabotage.hearsLate ? 1 : 0.05);
+    const latencyMs = isLate ? chance.ms(0.2, 10) : chance.ms(0.02, 0.2);
     const atMs = Math.max(world.nowMs + latencyMs, this.lastToExecutorMs);
     this.lastToExecutorMs = atMs;
     world.within(this.executor, atMs - world.nowMs, () => {
