@@ -68,10 +68,11 @@ export function runCommand(
 
 /**
  * Our environment with SLURM_CONF, and without anything that a job or another cluster may have set
- * in it.
+ * in it. The TMPDIR of a submitter would become that of the function.
  */
 export function clusterEnvironment(folder: ClusterFolder): NodeJS.ProcessEnv {
-  const foreign = /^(SLURM|SLURMD|SBATCH|SALLOC|SRUN|SQUEUE|SINFO|SACCT|SCANCEL|SCONTROL)_/;
+  const foreign =
+    /^(TMPDIR$|(SLURM|SLURMD|SBATCH|SALLOC|SRUN|SQUEUE|SINFO|SACCT|SCANCEL|SCONTROL)_)/;
   const own = Object.entries(process.env).filter(([name]) => !foreign.test(name));
   return { ...Object.fromEntries(own), PATH: programPath, SLURM_CONF: folder.slurmConf };
 }
