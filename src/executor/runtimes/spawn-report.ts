@@ -1,6 +1,7 @@
 // Follows one attempt by the lines of glean-spawn, from `started` to `gone`
 // (slurm-plugin/PROTOCOL.md).
 
+import { constants } from "node:os";
 import { machineMonotonicNs } from "../../clock.js";
 import { errnoOf, messageOf } from "../../model/errors.js";
 import { startStages } from "../../model/invocation.js";
@@ -20,6 +21,7 @@ export class SpawnReport {
   private readonly requestedNs = machineMonotonicNs();
   private started: { pid: number; startNs: bigint } | null = null;
   private end: ProcessEnd | null = null;
+  private isAbandoned = false;
 
   constructor(
     private readonly processLimit: number | null,
@@ -46,14 +48,17 @@ export class SpawnReport {
    * supervisor, which kills all, may still live.
    */
   abandon(): void {
-    if (this.end === null && this.started !== null) killGroupOf(this.started.pid);
+    if (this.end !== null || this.started === null) return;
+    this.isAbandoned = true;
+    killGroupOf(this.started.pid);
   }
 
-  /** Nothing more will be heard: ends the run, as vanished unless its end was reported. */
+  /** Nothing more will be heard: ends the run, as vanished unless its own end was reported. */
   vanish(how: string): void {
     this.abandon();
     const message = `glean-spawn ended without a report (${how})`;
-    this.events.onEnd(this.end ?? { kind: "vanished", message });
+    const isOwn = this.end !== null && !(this.isAbandoned && isKill(this.end));
+    this.events.onEnd(isOwn ? this.end! : { kind: "vanished", message });
   }
 
   /** No supervisor was there. */
@@ -84,3 +89,10 @@ export class SpawnReport {
     };
   }
 }
+
+/** What is left of a server that is gone is killed, which may still be reported as an end. */
+const isKill = (end: ProcessEnd): boolean =>
+  end.kind === "ended" &&
+  end.signal === constants.signals.SIGKILL &&
+  end.oomKills === 0 &&
+  end.brokenProcessLimit === null;
