@@ -9,7 +9,7 @@ import { clusterEnvironment, type RunOptions, type RunResult, runCommand } from 
 import { cgroupConfText, gresConfText, slurmConfText } from "./conf.js";
 import { type ClusterFolder, createFolder } from "./folder.js";
 import { accepts, type ClusterHosts } from "./hosts.js";
-import { claimPorts, MAX_NODES, type PortBlock, portIsFree } from "./ports.js";
+import { claimPorts, isListenedOn, MAX_NODES, type PortBlock } from "./ports.js";
 import {
   assertAlive,
   type Daemon,
@@ -187,7 +187,7 @@ export class Cluster {
     const slurmctld = this.startDaemon("slurmctld", "slurmctld", ["-D", "-f", this.slurmConf]);
     this.slurmctld = slurmctld;
     await this.awaitDaemon(slurmctld, async () => {
-      if (await portIsFree(this.ports.slurmctldPort)) return "it does not listen";
+      if (!isListenedOn(this.ports.slurmctldPort)) return "it does not listen";
       const { stdout, exitCode } = await this.run("scontrol", ["ping"]);
       return exitCode === 0 ? undefined : stdout.trim();
     });

@@ -1,6 +1,7 @@
 // Fixed port numbers for a cluster, claimed so that clusters started at the same time never get the
 // same ones.
 
+import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { GleanerError } from "../../src/model/errors.js";
 
@@ -51,6 +52,18 @@ export async function claimPorts(nodes: number): Promise<PortBlock> {
   throw new GleanerError(
     "LIMIT_REACHED",
     `No block of ${BLOCK_SIZE} free ports from ${FIRST_PORT} to ${LAST_PORT}: stop clusters that are not needed.`,
+  );
+}
+
+/** Whether somebody listens on the port. Never takes it: whoever is about to listen can. */
+export function isListenedOn(port: number): boolean {
+  const ending = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  // `0: 0100007F:4E21 00000000:0000 0A …`: address, the other one, state (0A: it listens)
+  return ["/proc/net/tcp", "/proc/net/tcp6"].filter(existsSync).some((table) =>
+    readFileSync(table, "latin1")
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/))
+      .some(([, address, , state]) => state === "0A" && address?.endsWith(ending)),
   );
 }
 
