@@ -14,6 +14,8 @@ import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api/limits.js";
 import { authorityHandlers } from "./api/authority.js";
 import { billingHandlers } from "./api/billing.js";
 import { blobHandlers } from "./api/blobs.js";
+import type { CallRoutes } from "./api/calls/accepting.js";
+import type { CallServing } from "./api/calls/connection.js";
 import { serveCallConnections } from "./api/calls/connections.js";
 import { answerOne } from "./api/calls/synchronous.js";
 import { callHandlers, checkHandlers } from "./api/calls.js";
@@ -105,10 +107,15 @@ export async function apiServer(
     ...authorityHandlers({ store, accounts, epochs, audit }),
   };
   register(server, handlers);
-  serveCallConnections(server, (caller, asked, gone) => answerOne(common, caller, asked, gone));
+  serveCallConnections(server, { ...parts, answer: answering(common) });
   for (const each of warmRounds(config, common, log)) repeat(server, each);
   return server;
 }
+
+const answering =
+  (deps: CallRoutes): CallServing["answer"] =>
+  (caller, asked, gone) =>
+    answerOne(deps, caller, asked, gone);
 
 function repeat(server: FastifyInstance, rounds: Rounds): void {
   server.addHook("onListen", async () => rounds.start(warmAfterMs));

@@ -14,6 +14,8 @@ export const workerKey = ({ uid, version, cores, memoryMb, gpus }: WorkerKind): 
 
 /** A larger payload would slow every other message on the way: it travels in pieces of its own. */
 export const maxInlineBytes = 64 * 1024;
+/** Up to this size an input that is in gleanerd's memory goes with its order all the same. */
+export const maxOrderedBytes = 1024 * 1024;
 /** The largest input or result; more belongs into a file on a shared file system. */
 export const maxPayloadBytes = 64 * 1024 * 1024;
 

@@ -16,9 +16,7 @@ import type {
   AuditQuery,
   BillAnswer,
   BodyOf,
-  CalledAnswer,
   CallLog,
-  CallRequest,
   CancelAnswer,
   CancelRequest,
   DoctorAnswer,
@@ -54,6 +52,8 @@ import type {
 import { FunctionsClient } from "./functions/client.js";
 import { LeaseClient } from "./functions/lease-client.js";
 import { type Content, type Exchange, exchange } from "./http.js";
+import type { LineAnswer, LineRequest } from "./line/call-line.js";
+import { isCarried } from "./line/carried-input.js";
 import { Lines } from "./line/lines.js";
 import { repeated } from "./repeat.js";
 import { type TokenOptions, Tokens } from "./tokens.js";
@@ -128,15 +128,19 @@ export class GleanerClient {
   /**
    * Calls a function. Without waitMs the call is durable once this resolves; with waitMs it
    * resolves with the answer, or at that time with a durable call. A connection that breaks is not
-   * noticed by the caller: the request is sent again.
+   * noticed by the caller: the request is sent again. A large input goes with the call where it
+   * can, else before it.
    */
-  call(request: CallRequest, signal?: AbortSignal): Promise<CalledAnswer> {
+  call({ input, ...request }: LineRequest, signal?: AbortSignal): Promise<LineAnswer> {
     const timeoutMs = (request.waitMs ?? 0) + waitSlackMs;
     return repeated(
       async (isAgain) => {
-        const asked = { ...request, fresh: request.fresh === true && !isAgain };
+        const rest = { ...request, fresh: request.fresh === true && !isAgain };
         const limits = { timeoutMs, signal, keepsConnection: true };
-        const answered = await this.lines?.call(asked, limits);
+        const carried = await this.lines?.call({ ...rest, input }, limits);
+        if (carried != null) return carried;
+        const asked = { ...rest, input: isCarried(input) ? await input.named() : input };
+        const answered = isCarried(input) ? await this.lines?.call(asked, limits) : null;
         return answered ?? this.post<"call">("/v1/calls", asked, limits);
       },
       unsure("call"),

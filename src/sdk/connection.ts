@@ -3,7 +3,6 @@
 import { GleanerError } from "../model/errors.js";
 import { isFinal } from "../model/invocation.js";
 import { maxWaitMs } from "../wire/api/limits.js";
-import type { CallRequest } from "../wire/api/types.js";
 import {
   signal as aSignal,
   callback,
@@ -18,13 +17,14 @@ import {
   uuid,
   whole,
 } from "./calls/checks.js";
-import { fetchResult, sendable } from "./calls/contents.js";
+import { carriable, fetchResult } from "./calls/contents.js";
 import { type MapClient, type MapOptions, type MapResult, mapCalls } from "./calls/map.js";
 import type { Inputs } from "./calls/payloads.js";
 import { type SubmittedMap, submitMap } from "./calls/submit-map.js";
 import { GleanerClient } from "./client.js";
 import type { Lease, LeaseRetry } from "./leases/lease.js";
 import type { LeaseOptions } from "./leases/options.js";
+import type { LineRequest } from "./line/call-line.js";
 import { privateDirectory } from "./private-files.js";
 import { randomUuid } from "./random.js";
 import { patiently } from "./repeat.js";
@@ -95,11 +95,11 @@ export class Connection {
       // A program that names the request may have sent it before.
       const fresh = options.requestId === undefined;
       const asked = { ...request, fresh, waitMs: maxWaitMs };
-      const { id, invocation, answer } = await this.client.call(asked, signal);
+      const { id, invocation, answer, content } = await this.client.call(asked, signal);
       if (invocation === null || !isFinal(invocation.state))
         return await this.result<Value>(String(id), signal === undefined ? {} : { signal });
       const ended = { ...invocation, answer };
-      return (await fetchResult(this.client.functions, String(id), ended)) as Value;
+      return (await fetchResult(this.client.functions, String(id), ended, content)) as Value;
     } catch (error) {
       if (signal?.aborted) await this.withdraw(request);
       throw error;
@@ -188,13 +188,13 @@ export class Connection {
     return {
       requestId: requestId ?? randomUuid(),
       function: name,
-      input: await sendable(this.client.functions, input),
+      input: await carriable(this.client.functions, input),
       timeLimitMs: timeLimitMs === undefined ? null : Math.ceil(timeLimitMs),
     };
   }
 }
 
-type Asked = Omit<CallRequest, "waitMs">;
+type Asked = Omit<LineRequest, "waitMs">;
 
 /** A connection to the gleanerd that the configuration names. Rejects with CONFIG. */
 export async function connect(options: ConnectOptions = {}): Promise<Connection> {

@@ -6,6 +6,7 @@ import {
   type InlinePayload,
   isStored,
   maxInlineBytes,
+  maxOrderedBytes,
   maxPayloadBytes,
   type Payload,
   type RemoteError,
@@ -63,19 +64,21 @@ export const reason = sentence(1_000);
 export const version = pattern(/^[0-9a-f]{64}$/) as Check<string> as Check<VersionId>;
 const path = pattern(/^\/[^\0]{0,4095}$/);
 
-const inlinePayload = object<InlinePayload>({
-  contentType: text(maxTypeLength),
-  body: bytes(maxInlineBytes),
-});
+const inlinePayload = (maxBytes: number) =>
+  object<InlinePayload>({ contentType: text(maxTypeLength), body: bytes(maxBytes) });
 const storedPayload = object<StoredPayload>({
   contentType: text(maxTypeLength),
   blob: pattern(/^[0-9a-f]{64}$/) as Check<string> as Check<BlobHash>,
   bytes: integer(0, maxPayloadBytes),
 });
-const payload: Check<Payload> = (value, at) =>
-  typeof value === "object" && value !== null && isStored(value as Payload)
-    ? storedPayload(value, at)
-    : inlinePayload(value, at);
+const payloadOf =
+  (inline: Check<InlinePayload>): Check<Payload> =>
+  (value, at) =>
+    typeof value === "object" && value !== null && isStored(value as Payload)
+      ? storedPayload(value, at)
+      : inline(value, at);
+const input = payloadOf(inlinePayload(maxOrderedBytes));
+const result = payloadOf(inlinePayload(maxInlineBytes));
 
 const settings = object<WorkerSettings>({
   runtime: oneOf<FunctionRuntime>(...runtimes),
@@ -111,7 +114,7 @@ export const callCommand = object<CallCommand>({
   bundleBytes: integer(0, maxBundleBytes),
   settings,
   isCheck: truth,
-  input: payload,
+  input,
   lease: optional(lease),
 });
 
@@ -150,7 +153,7 @@ const error = object<RemoteError>({
 });
 
 export const answer: Check<CallAnswer> = tagged<CallAnswer>("kind", {
-  result: object({ kind: oneOf("result"), payload }),
+  result: object({ kind: oneOf("result"), payload: result }),
   exception: object({ kind: oneOf("exception"), error }),
   notLoaded: object({ kind: oneOf("notLoaded"), error }),
 });

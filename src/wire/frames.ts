@@ -8,10 +8,16 @@ const headerBytes = 4;
 /** A frame ready to be written. */
 export const frame = (content: Uint8Array): Buffer => frameOf([content]);
 
+/** What stands before the content of a frame. */
+export function frameHeader(bytes: number): Buffer {
+  const header = Buffer.allocUnsafe(headerBytes);
+  header.writeUInt32BE(bytes);
+  return header;
+}
+
 /** A frame of several parts. */
 export function frameOf(parts: readonly Uint8Array[]): Buffer {
-  const header = Buffer.allocUnsafe(headerBytes);
-  header.writeUInt32BE(parts.reduce((sum, part) => sum + part.length, 0));
+  const header = frameHeader(parts.reduce((sum, part) => sum + part.length, 0));
   return Buffer.concat([header, ...parts]);
 }
 
@@ -26,6 +32,8 @@ export class FrameReader {
   private target = Buffer.allocUnsafe(headerBytes);
   private filled = 0;
   private isHeader = true;
+  /** Bytes of a frame that is ignored. */
+  private unwanted = 0;
 
   constructor(public maxBytes: number) {}
 
@@ -38,7 +46,7 @@ export class FrameReader {
    * over the limit.
    */
   next(): Buffer | null {
-    while (this.fill()) {
+    while (this.passOver() && this.fill()) {
       const whole = this.target;
       this.isHeader = !this.isHeader;
       this.target = Buffer.allocUnsafe(this.isHeader ? headerBytes : this.lengthIn(whole));
@@ -46,6 +54,22 @@ export class FrameReader {
       if (this.isHeader) return whole;
     }
     return null;
+  }
+
+  /** Ignores the next frame, which has a content of `bytes` bytes. */
+  skip(bytes: number): void {
+    this.unwanted = headerBytes + bytes;
+  }
+
+  private passOver(): boolean {
+    while (this.unwanted > 0) {
+      const piece = this.arrived.shift();
+      if (piece === undefined) return false;
+      const passed = Math.min(this.unwanted, piece.length);
+      this.unwanted -= passed;
+      if (passed < piece.length) this.arrived.unshift(piece.subarray(passed));
+    }
+    return true;
   }
 
   private lengthIn(header: Buffer): number {

@@ -1,5 +1,6 @@
-// The program that calls: one call at a time, with that many new bytes each, through the npm package
-// `gleaner`, whose file is the argument. A line of standard input is {"bytes": N, "calls": N}.
+// The program that calls: one call at a time, with that many new bytes each, through the npm
+// package `gleaner`, whose file is the argument. A line of standard input is {"bytes": N, "calls":
+// N}.
 
 import { randomBytes } from "node:crypto";
 import { createInterface } from "node:readline";

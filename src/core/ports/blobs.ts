@@ -8,8 +8,13 @@ export interface BlobFiles {
   /**
    * Writes a content of at most `maxBytes` under a temporary name. Resolves once it is on disk;
    * rejects with LIMIT_REACHED if it is too large or the disk is full, and then leaves nothing.
+   * `sha256`: its hash, if that is known.
    */
-  receive(content: AsyncIterable<Uint8Array>, maxBytes: number): Promise<ReceivedBlob>;
+  receive(
+    content: AsyncIterable<Uint8Array>,
+    maxBytes: number,
+    sha256?: BlobHash,
+  ): Promise<ReceivedBlob>;
   /** null if there is no such content. */
   open(sha256: BlobHash): Promise<BlobContent | null>;
   /** A part of a content; null if there is no such content, or it is shorter. */

@@ -27,6 +27,8 @@ export function callHandlers(deps: CallRoutes): CallHandlers {
       const asked = { ...body, input: payloadOf(body.input) };
       const answered = await answerOne(deps, caller, asked, goneSignal(reply));
       request.act = actOf(answered, body);
+      // The answer only names it.
+      await answered.content?.kept;
       return inText(answered);
     },
     map: async ({ caller, body, request }) => {

@@ -51,7 +51,8 @@ export class AttemptEnds {
     dispatcher.kick();
     try {
       const { uid } = live.get(invocation)!.owner;
-      await settler.settle(await results.keep(record, uid, facts));
+      const { facts: taken, content } = await results.take(record, uid, facts);
+      await settler.settle(taken, content);
     } catch {
       // The executor keeps the report until it is recorded, and repeats it when it reconnects.
       if (record.state === "gone")
@@ -130,6 +131,6 @@ async function recordVouched(
   const known = { cores, memoryMb, timeLimitMs, elapsedMs, ...limits };
   const { agoMs, ...facts } = boundedEnd(report, known);
   const endedAtMs = nowMs() - agoMs;
-  const kept = await results.keep(record, owner.uid, { ...facts, endedAtMs });
-  await settler.settleVouched(voucher!, kept);
+  const taken = await results.take(record, owner.uid, { ...facts, endedAtMs });
+  await settler.settleVouched(voucher!, taken.facts);
 }

@@ -3,6 +3,7 @@
 import type { VersionId } from "../../model/ids.js";
 import type { MessageOfWorkers, WantedPiece } from "../../wire/calls.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
+import type { Carried } from "../carried/carried.js";
 import type { EndFacts } from "../invocations/ends/end-facts.js";
 import type { Leases } from "../leases/leases.js";
 import type { Events } from "../state/events.js";
@@ -16,7 +17,11 @@ export interface CallSources {
   readonly events: Events;
   /** Takes a large result; see daemon/functions/result-intake.ts. */
   readonly results: {
-    keep(record: ExecutorRecord, uid: number, facts: EndFacts): Promise<EndFacts>;
+    take(
+      record: ExecutorRecord,
+      uid: number,
+      facts: EndFacts,
+    ): Promise<{ readonly facts: EndFacts; readonly content: Carried | null }>;
   };
 }
 

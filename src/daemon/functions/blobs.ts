@@ -1,12 +1,16 @@
 // The contents that users keep with gleanerd, by their hash. A user gets at a content only by
 // sending it, or by way of a function that may be called: to know a hash is not enough.
 
+import { createHash } from "node:crypto";
+import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import type { BlobContent, BlobFiles } from "../../core/ports/blobs.js";
 import type { Store } from "../../core/ports/store.js";
 import { KeyedSemaphores } from "../../limits/semaphore.js";
 import { GleanerError } from "../../model/errors.js";
-import type { BlobHash } from "../../model/ids.js";
+import { type BlobHash, blobHash } from "../../model/ids.js";
+import { Carried } from "../carried/carried.js";
+import { Keeping } from "../carried/keeping.js";
 import type { DiskReserve } from "../records/disk-reserve.js";
 import { Counted } from "./counted.js";
 import { Quota, type QuotaPolicy } from "./quota.js";
@@ -23,12 +27,21 @@ export interface BlobDependencies {
   >;
   readonly reserve: Pick<DiskReserve, "requireRoom">;
   readonly policy: BlobPolicy;
+  readonly log: Logger;
 }
 
 /** A content as its sender announces it. */
 export interface AnnouncedBlob {
   readonly sha256: BlobHash;
   readonly bytes: number;
+}
+
+/** A content that came with a call, or is the result of one. */
+export interface CarriedContent {
+  readonly contentType: string;
+  readonly body: Buffer;
+  /** The hash that its node announced if it is a result, which may take the disk's reserve. */
+  readonly resultHash: BlobHash | null;
 }
 
 /** The records of one step of cleaning. */
@@ -38,9 +51,11 @@ export class Blobs {
   private readonly quota: Quota;
   /** What changes a file and its records runs alone: a file is never removed under a new record. */
   private readonly alone = new KeyedSemaphores<BlobHash>(1);
+  private readonly keeping: Keeping;
 
   constructor(private readonly deps: BlobDependencies) {
     this.quota = new Quota(deps.policy);
+    this.keeping = new Keeping(deps.log);
   }
 
   /** Before anybody can send anything. */
@@ -108,37 +123,88 @@ export class Blobs {
     this.quota.require(uid, bytes);
   }
 
+  /**
+   * As write(), for a content in memory: resolves once it is admitted, and writes it meanwhile,
+   * until that succeeds. `giveBack`: see Carried.
+   */
+  async carry(
+    uid: number,
+    { contentType, body, resultHash }: CarriedContent,
+    giveBack: () => void,
+  ): Promise<Carried> {
+    const sha256 = blobHash(createHash("sha256").update(body).digest("hex"));
+    if (resultHash !== null && sha256 !== resultHash)
+      throw new DifferentContentError(resultHash, sha256);
+    const announced = { sha256, bytes: body.length };
+    const room = async () => {
+      if (resultHash === null) await this.deps.reserve.requireRoom(body.length);
+    };
+    const settled = await this.admit(uid, announced, room);
+    const put = async () => settled(await this.put(uid, announced, wholeOf(body), sha256));
+    const payload = { contentType, blob: sha256, bytes: body.length };
+    return new Carried(payload, body, this.keeping.surely(put), giveBack);
+  }
+
   private async receive(
     uid: number,
-    { sha256, bytes }: AnnouncedBlob,
+    announced: AnnouncedBlob,
     content: AsyncIterable<Uint8Array>,
     requireRoom: () => Promise<void>,
   ): Promise<boolean> {
-    const { files, store } = this.deps;
-    const isKnown = (await store.loadBlob(uid, sha256)) !== null;
-    const reserved = isKnown ? 0 : bytes;
-    if (!isKnown) this.quota.require(uid, bytes);
+    const settled = await this.admit(uid, announced, requireRoom);
     let isNew = false;
     try {
-      await requireRoom();
-      const received = await files.receive(content, bytes);
-      if (received.sha256 !== sha256 || received.bytes !== bytes) {
-        await received.discard();
-        throw new DifferentContentError(sha256, received.sha256);
-      }
-      isNew = await this.alone.run(sha256, async () => {
-        await received.keep();
-        try {
-          return await store.keepBlob({ ownerUid: uid, sha256, bytes, keptAtMs: nowMs() });
-        } catch (cause) {
-          await this.removeUnlessKnown(sha256);
-          throw cause;
-        }
-      });
+      isNew = await this.put(uid, announced, content);
       return isNew;
     } finally {
-      this.quota.add(uid, (isNew ? bytes : 0) - reserved);
+      settled(isNew);
     }
+  }
+
+  /** Counts a content; resolves with what must be told at last whether it is new to its user. */
+  private async admit(
+    uid: number,
+    { sha256, bytes }: AnnouncedBlob,
+    requireRoom: () => Promise<void>,
+  ): Promise<(isNew: boolean) => void> {
+    const isKnown = (await this.deps.store.loadBlob(uid, sha256)) !== null;
+    const reserved = isKnown ? 0 : bytes;
+    if (!isKnown) this.quota.require(uid, bytes);
+    const settled = (isNew: boolean) => this.quota.add(uid, (isNew ? bytes : 0) - reserved);
+    try {
+      await requireRoom();
+    } catch (thrown) {
+      settled(false);
+      throw thrown;
+    }
+    return settled;
+  }
+
+  /**
+   * Resolves once it is on disk and recorded as this user's, with whether it is new to them.
+   * `known`: its hash, if the announced one is true for sure.
+   */
+  private async put(
+    uid: number,
+    { sha256, bytes }: AnnouncedBlob,
+    content: AsyncIterable<Uint8Array>,
+    known?: BlobHash,
+  ): Promise<boolean> {
+    const { files, store } = this.deps;
+    const received = await files.receive(content, bytes, known);
+    if (received.sha256 !== sha256 || received.bytes !== bytes) {
+      await received.discard();
+      throw new DifferentContentError(sha256, received.sha256);
+    }
+    return this.alone.run(sha256, async () => {
+      await received.keep();
+      try {
+        return await store.keepBlob({ ownerUid: uid, sha256, bytes, keptAtMs: nowMs() });
+      } catch (cause) {
+        await this.removeUnlessKnown(sha256);
+        throw cause;
+      }
+    });
   }
 
   /** Rejects with STORE if the file is gone, which only the disk's damage explains. */
@@ -207,6 +273,10 @@ export class Blobs {
     await files.remove(sha256);
     return true;
   }
+}
+
+async function* wholeOf(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield body;
 }
 
 const isMissing = (sha256: BlobHash): GleanerError =>

@@ -67,7 +67,10 @@ export class InputSupply {
     const { blob, bytes } = await this.inputOf(assignment);
     if (offset + wantedBytes > bytes)
       throw new GleanerError("NOT_FOUND", `the input has only ${bytes} bytes`);
-    const piece = await this.deps.blobs.read(blob, offset, wantedBytes);
+    const carried = this.deps.live.unrecorded.get(key.invocation)?.input?.body;
+    const piece =
+      carried?.subarray(offset, offset + wantedBytes) ??
+      (await this.deps.blobs.read(blob, offset, wantedBytes));
     line.send({ type: "piece", key, offset, bytes: piece });
     await line.flushed?.();
   }

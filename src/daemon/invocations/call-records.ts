@@ -49,7 +49,11 @@ export async function recordSurely(
     }
 }
 
-async function write(store: Records, { id, request, attempts }: UnrecordedCall): Promise<void> {
+async function write(
+  store: Records,
+  { id, request, attempts, contents }: UnrecordedCall,
+): Promise<void> {
+  await Promise.all(contents);
   const call = { id, request, attempts: [...attempts] };
   if (await store.recordCall(call)) return;
   // Its client used the id of an earlier request for a new one: it ran, and is billed.

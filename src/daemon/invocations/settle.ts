@@ -10,6 +10,7 @@ import { sentenceOf } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import { type InvocationState, isBilled, isFinal } from "../../model/invocation.js";
 import type { Posting, Rates } from "../../model/records/account.js";
+import type { Carried } from "../carried/carried.js";
 import type { Events } from "../state/events.js";
 import type { LiveInvocations } from "../state/live.js";
 import { type Live, wasEvicted } from "../state/live-invocation.js";
@@ -24,6 +25,10 @@ import type { Voucher } from "./vouchers.js";
 
 /** What postings depend on beside the end. */
 type Billed = Pick<Live, "cores" | "memoryMb" | "owner">;
+
+interface UnrecordedFacts extends EndFacts {
+  readonly content: Carried | null;
+}
 
 /** A full disk is not repaired sooner. */
 const retryMs = 1_000;
@@ -55,11 +60,12 @@ export class Settler {
    * Records the end of the running attempt. Resolves once it is durable; returns false for a stale
    * result, which changes nothing. Rejects, and logs it, if the store failed. The live state
    * changes only after the record, so that no client sees what a crash could undo; but a call that
-   * is recorded with its end ends first: its client runs it again after a crash.
+   * is recorded with its end ends first: its client runs it again after a crash. `content`: the
+   * result, if it is not on disk yet.
    */
-  async settle(facts: EndFacts): Promise<boolean> {
+  async settle(facts: EndFacts, content: Carried | null = null): Promise<boolean> {
     try {
-      return await this.record(facts);
+      return await this.record(facts, content);
     } catch (cause) {
       const { invocation, attempt, end } = facts;
       this.noteUnrecorded({ invocation, attempt, end, cause: messageOf(cause) });
@@ -67,7 +73,7 @@ export class Settler {
     }
   }
 
-  private async record(facts: EndFacts): Promise<boolean> {
+  private async record(facts: EndFacts, content: Carried | null): Promise<boolean> {
     const live = this.live.get(facts.invocation);
     if (live === undefined || !isCurrent(live, facts)) {
       const { invocation, attempt } = facts;
@@ -79,23 +85,27 @@ export class Settler {
     const call = this.live.unrecorded.get(facts.invocation);
     if (call?.recording != null) {
       await call.recording.catch(() => undefined);
-      return this.record(facts);
+      return this.record(facts, content);
+    }
+    if (call === undefined && content !== null) {
+      await content.kept;
+      return this.record(facts, null);
     }
     const own = this.nextState(live, facts);
     const { next, reason } = await retriedOr(this.store, live, facts, own);
-    if (!isCurrent(live, facts)) return this.record(facts);
+    if (!isCurrent(live, facts)) return this.record(facts, content);
     const heat = heatOf(live.digest.lease, facts);
     const postings = this.postingsOf(live, facts, heat);
     // A lease goes on after a crash that is billed: its executor forgets only what is on record.
     if (call !== undefined && postings.length > 0 && !isFinal(next)) {
       await record(this.store, this.live.unrecorded, call);
-      return this.record(facts);
+      return this.record(facts, content);
     }
     const { startFailure: _, lease: _said, isInterrupted: _own, ...result } = facts;
     const { answer = null, log = null, phases = null, shareMs = null } = facts;
     const kept = isFinal(next) ? { answer, log } : { answer: null, log: null };
     const ended = { ...result, ...heat, reason, next, postings, phases, shareMs, ...kept };
-    if (call !== undefined) return this.endUnrecorded(live, call, facts, ended);
+    if (call !== undefined) return this.endUnrecorded(live, call, { ...facts, content }, ended);
     const recorded = await this.store.endAttempt(ended);
     if (!recorded || !isCurrent(live, facts)) return recorded;
     this.apply(live, facts, next, reason);
@@ -145,7 +155,7 @@ export class Settler {
   private async endUnrecorded(
     live: Live,
     call: UnrecordedCall,
-    facts: EndFacts,
+    facts: UnrecordedFacts,
     result: AttemptResult,
   ): Promise<true> {
     const at = call.attempts.findLastIndex((each) => each.attempt.invocation === live.id);
@@ -221,7 +231,7 @@ export class Settler {
 
   private apply(
     live: Live,
-    facts: EndFacts,
+    facts: EndFacts & Partial<UnrecordedFacts>,
     next: InvocationState,
     reason: string | null,
     call?: UnrecordedCall,
@@ -250,8 +260,8 @@ export class Settler {
     const { exitCode, signal, endedAtMs, wallMs, cpuMs, maxRssMb } = facts;
     const measured = { wallMs, cpuMs, maxRssMb };
     const end = { state: next, reason, exitCode, signal, endedAtMs, ...measured };
-    const { answer = null } = facts;
-    call?.ends.set(live.id, { invocation: { ...live.invocation, ...end }, answer });
+    const { answer = null, content = null } = facts;
+    call?.end(live.id, { invocation: { ...live.invocation, ...end }, answer, content });
     this.live.finish(live, end);
   }
 }

@@ -9,6 +9,7 @@ import type { Store } from "../../core/ports/store.js";
 import { expandHostList } from "../../model/hostlist.js";
 import type { Secrets } from "../auth/tokens.js";
 import { Capacity } from "../capacity/capacity.js";
+import { CarriedMemory } from "../carried/memory.js";
 import { Drains } from "../executors/drains.js";
 import { type EndingParts, endChosen, tasksOfArray } from "../executors/ending.js";
 import { Executors } from "../executors/executors.js";
@@ -72,6 +73,7 @@ export interface Parts {
   readonly reserve: DiskReserve;
   readonly blobs: Blobs;
   readonly packedInputs: PackedInputs;
+  readonly carriedMemory: CarriedMemory;
   readonly catalog: Catalog;
   readonly keepAlive: KeepAlive;
 }
@@ -85,7 +87,7 @@ export function assemble(
 ): Parts {
   /** With the paths that the programs have on the nodes. */
   const onNodes = { ...config, programs: { ...config.programs, ...brought } };
-  const contents = contentsOf(config, store, blobFiles, statDisk);
+  const contents = contentsOf(config, store, { blobFiles, statDisk, log });
   const shared = sharedBy({ config, store, launcher, secrets, log, ...contents }, () => capacity);
   // These components call each other through callbacks; none runs before all are constructed.
   const leases = leasesOf(config, { ...shared, store }, () => executors);
@@ -149,17 +151,23 @@ function leasesOf(
   });
 }
 
+interface ContentsFrom {
+  readonly blobFiles: BlobFiles;
+  readonly statDisk: StatDisk | undefined;
+  readonly log: Logger;
+}
+
 /** What is kept for functions. */
 function contentsOf(
   { stateDirectory, store: policy, blobs }: Config,
   store: Store,
-  files: BlobFiles,
-  statDisk: StatDisk | undefined,
+  { blobFiles: files, statDisk, log }: ContentsFrom,
 ) {
   const reserve = new DiskReserve(stateDirectory, policy.reserveMb, statDisk);
-  const kept = new Blobs({ files, store, reserve, policy: blobs });
+  const kept = new Blobs({ files, store, reserve, log, policy: blobs });
   const packedInputs = new PackedInputs(kept);
-  return { reserve, blobs: kept, packedInputs, catalog: new Catalog(store) };
+  const carriedMemory = new CarriedMemory();
+  return { reserve, blobs: kept, packedInputs, carriedMemory, catalog: new Catalog(store) };
 }
 
 interface SharedFrom extends Pick<Parts, "launcher" | "secrets" | "packedInputs"> {

@@ -4,9 +4,10 @@
 import { pause } from "../../clock.js";
 import type { CallRecord, NewInvocations } from "../../core/ports/store.js";
 import { taskCountOf } from "../../core/submission/new-tasks.js";
-import type { CallAnswer } from "../../model/call.js";
+import { type CallAnswer, maxOrderedBytes } from "../../model/call.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
+import type { Carried } from "../carried/carried.js";
 
 /** Their clients have the answers; only their executors wait. */
 const gatherMs = 10;
@@ -14,6 +15,8 @@ const gatherMs = 10;
 export interface UnrecordedEnd {
   readonly invocation: Invocation;
   readonly answer: CallAnswer | null;
+  /** The result, if it is not on disk yet. */
+  readonly content: Carried | null;
 }
 
 /** One call, or the workers of a lease. */
@@ -21,13 +24,25 @@ export class UnrecordedCall {
   readonly attempts: CallRecord["attempts"][number][] = [];
   /** The write that puts it on record, while it is in progress. */
   recording: Promise<void> | null = null;
+  /** Its record names contents: they are on disk once these have resolved. */
+  readonly contents: Promise<void>[] = [];
   /** By invocation: ends, which clients may know before they are on record. */
   readonly ends = new Map<InvocationId, UnrecordedEnd>();
 
   constructor(
     readonly id: InvocationId,
     readonly request: NewInvocations,
-  ) {}
+    /** The input, if it came with the call. */
+    readonly input: Carried | null = null,
+  ) {
+    if (input !== null) this.contents.push(input.kept);
+  }
+
+  /** Ends one of its invocations. */
+  end(id: InvocationId, end: UnrecordedEnd): void {
+    if (end.content !== null) this.contents.push(end.content.kept);
+    this.ends.set(id, end);
+  }
 
   get uid(): number {
     return this.request.owner.uid;
@@ -41,7 +56,11 @@ export class UnrecordedCall {
   /** All that an order needs. */
   get documents() {
     const { submission, inputs } = this.request;
-    return { submission, input: inputs?.[0] ?? null };
+    const body = this.input?.body ?? null;
+    const [named = null] = inputs ?? [];
+    if (named === null || body === null || body.length > maxOrderedBytes)
+      return { submission, input: named };
+    return { submission, input: { contentType: named.contentType, body } };
   }
 }
 

@@ -2,12 +2,14 @@
 
 import { maxInlineBytes } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
+import { maxCarriedBytes } from "../../wire/api/call-frames.js";
 import { frameOf } from "../../wire/api/input-frames.js";
 import { payloadOf } from "../../wire/api/payloads.js";
 import type { Outcome, PayloadText } from "../../wire/api/types.js";
 import type { FunctionsClient } from "../functions/client.js";
+import type { CarriedInput } from "../line/carried-input.js";
 import { CallError, resultOf } from "./errors.js";
-import { contentOf, encode, sizeOf } from "./payloads.js";
+import { bytesOf, contentOf, encode, sizeOf } from "./payloads.js";
 
 /** @internal */
 export type Contents = Pick<FunctionsClient, "putBlob" | "getBlob">;
@@ -22,8 +24,8 @@ const chunkBytes = 256 * 1024;
 export async function sendable(contents: Contents, input: unknown): Promise<PayloadText> {
   const content = contentOf(input);
   if (sizeOf(content) <= maxInlineBytes) return encode(content);
-  const { contentType, body } = content;
-  const whole = typeof body === "string" ? Buffer.from(body) : body;
+  const { contentType } = content;
+  const whole = bytesOf(content);
   // Most programs and commands send none: they need not wait until this is loaded.
   const { createHash } = await import("node:crypto");
   const sha256 = createHash("sha256").update(whole).digest("hex");
@@ -33,14 +35,28 @@ export async function sendable(contents: Contents, input: unknown): Promise<Payl
 }
 
 /**
+ * An input as a call has it that may travel on a connection for calls: a large one goes with it.
+ * @internal
+ */
+export async function carriable(
+  contents: Contents,
+  input: unknown,
+): Promise<PayloadText | CarriedInput> {
+  const content = contentOf(input);
+  const bytes = sizeOf(content);
+  if (bytes <= maxInlineBytes || bytes > maxCarriedBytes) return sendable(contents, content);
+  const { contentType } = content;
+  return { contentType, body: bytesOf(content), named: () => sendable(contents, content) };
+}
+
+/**
  * An input as a frame of a map. A large one is sent first.
  * @internal
  */
 export function framed(contents: Contents, input: unknown): Buffer | Promise<Buffer> {
   const content = contentOf(input);
   if (sizeOf(content) > maxInlineBytes) return sendable(contents, content).then(frameOfPayload);
-  const { contentType, body } = content;
-  return frameOf({ contentType, body: typeof body === "string" ? Buffer.from(body) : body });
+  return frameOf({ contentType: content.contentType, body: bytesOf(content) });
 }
 
 const frameOfPayload = (payload: PayloadText): Buffer => frameOf(payloadOf(payload));
@@ -69,13 +85,14 @@ export async function contentIn(
 }
 
 /**
- * As resultOf(), for results of every size.
+ * As resultOf(), for results of every size. `content`: one that came with its answer.
  * @internal
  */
 export async function fetchResult(
   contents: Contents,
   id: string,
   ended: Pick<Outcome, "state" | "reason" | "answer">,
+  content?: Uint8Array,
 ): Promise<unknown> {
-  return resultOf(id, ended, await contentIn(contents, id, ended.answer));
+  return resultOf(id, ended, content ?? (await contentIn(contents, id, ended.answer)));
 }

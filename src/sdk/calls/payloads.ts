@@ -36,6 +36,10 @@ export function contentOf(input: unknown): Content {
 export const sizeOf = ({ body }: Content): number =>
   typeof body === "string" ? Buffer.byteLength(body) : body.length;
 
+/** @internal */
+export const bytesOf = ({ body }: Content): Uint8Array =>
+  typeof body === "string" ? Buffer.from(body) : body;
+
 /**
  * An input with all its bytes in it. Throws as contentOf() does.
  * @internal

@@ -2,21 +2,24 @@
 // again after it broke.
 
 import type { Socket } from "node:net";
+import { isStored } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import {
   type CallFrame,
   callFrame,
   callPath,
   callProtocol,
+  type Following,
   maxAnswerFrameBytes,
   readCallFrame,
 } from "../../wire/api/call-frames.js";
 import { maxHeadBytes } from "../../wire/api/limits.js";
 import { payloadOf, payloadText } from "../../wire/api/payloads.js";
-import type { CalledAnswer, CallRequest } from "../../wire/api/types.js";
-import { FrameReader } from "../../wire/frames.js";
+import type { CalledAnswer, CallRequest, PayloadText } from "../../wire/api/types.js";
+import { FrameReader, frameHeader } from "../../wire/frames.js";
 import { knownCode, parse, understand, whyBroken } from "../answer.js";
 import { type Address, open } from "../http.js";
+import { type CarriedInput, isCarried } from "./carried-input.js";
 
 /** Shorter than gleanerd's own limit. */
 const idleMs = 30_000;
@@ -25,8 +28,17 @@ const openMs = 10_000;
 /** gleanerd, or something before it, knows no such connections. */
 export class NoLineError extends Error {}
 
+/** A call with an input that travels with it, or as a request has it. */
+export type LineRequest = Omit<CallRequest, "input"> & {
+  readonly input: PayloadText | CarriedInput;
+};
+
+/** A large result comes with its answer. */
+export type LineAnswer = CalledAnswer & { readonly content?: Uint8Array };
+
 interface Waiting {
-  readonly resolve: (answer: CalledAnswer) => void;
+  /** null: gleanerd wants the input beside the call. */
+  readonly resolve: (answer: LineAnswer | null) => void;
   readonly reject: (error: unknown) => void;
   readonly leave: () => void;
 }
@@ -35,6 +47,8 @@ interface Waiting {
 export class CallLine {
   private readonly waiting = new Map<number, Waiting>();
   private readonly reader = new FrameReader(maxAnswerFrameBytes);
+  /** The head whose result is the next frame. */
+  private announced: CallFrame["head"] | null = null;
   private lastCall = 0;
   private broken: GleanerError | null = null;
 
@@ -55,16 +69,12 @@ export class CallLine {
     return this.broken === null;
   }
 
-  call(request: CallRequest, timeoutMs: number, signal?: AbortSignal): Promise<CalledAnswer> {
+  /** Resolves with null if gleanerd has no memory for the input: then it must be sent before. */
+  call(request: LineRequest, timeoutMs: number, signal?: AbortSignal): Promise<LineAnswer | null> {
     if (this.broken !== null) return Promise.reject(this.broken);
     if (signal?.aborted) return Promise.reject(signal.reason);
     const call = ++this.lastCall;
-    const { input, ...rest } = request;
-    const payload = payloadOf(input);
-    const [named, body] =
-      "blob" in payload
-        ? [{ contentType: payload.contentType, blob: payload.blob }, undefined]
-        : [{ contentType: payload.contentType }, payload.body];
+    const frames = framesOf(call, request);
     return new Promise((resolve, reject) => {
       const give = (error: unknown) => {
         this.settle(call);
@@ -82,7 +92,9 @@ export class CallLine {
       signal?.addEventListener("abort", aborted);
       this.waiting.set(call, { resolve, reject, leave });
       this.socket.ref().setTimeout(0);
-      this.socket.write(callFrame({ call, ...rest, input: named }, body));
+      this.socket.cork();
+      for (const each of frames) this.socket.write(each);
+      this.socket.uncork();
     });
   }
 
@@ -138,22 +150,31 @@ export class CallLine {
     this.reader.push(piece);
     try {
       for (let content = this.reader.next(); content !== null; content = this.reader.next())
-        this.answered(readCallFrame(content));
+        this.took(content);
     } catch (error) {
       this.break(error as Error);
     }
   }
 
+  private took(content: Buffer): void {
+    const { announced } = this;
+    this.announced = null;
+    const frame =
+      announced === null ? readCallFrame(content) : { head: announced, payload: content };
+    const isAnnounced = announced === null && (frame.head as Following).follows !== undefined;
+    if (isAnnounced) this.announced = frame.head;
+    else this.answered(frame, announced !== null);
+  }
+
   /** Without the number of a call gleanerd refuses the connection. */
-  private answered({ head, payload }: CallFrame): void {
-    const { call, error, ...rest } = head as Partial<CalledAnswer> & {
-      call?: number;
-      error?: { code: string; message: string };
-    };
+  private answered({ head, payload }: CallFrame, isContent: boolean): void {
+    const { call, error, aside, follows: _, ...rest } = head as Partial<CalledAnswer> & Said;
     const refusal = error && new GleanerError(knownCode(error.code, 500), error.message);
     if (call === undefined) throw refusal ?? new Error("it sent no number of a call");
     const waiting = this.settle(call);
     if (refusal !== undefined) waiting?.reject(refusal);
+    else if (aside === true) waiting?.resolve(null);
+    else if (isContent) waiting?.resolve({ ...(rest as CalledAnswer), content: payload });
     else waiting?.resolve(withPayload(rest as CalledAnswer, payload));
   }
 
@@ -172,6 +193,26 @@ export class CallLine {
     this.socket.destroy();
     for (const call of [...this.waiting.keys()]) this.settle(call)!.reject(this.broken);
   }
+}
+
+/** What gleanerd says beside the answer. */
+interface Said extends Following {
+  readonly call?: number;
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly aside?: boolean;
+}
+
+function framesOf(call: number, { input, ...rest }: LineRequest): readonly Uint8Array[] {
+  const head = { call, ...rest };
+  if (isCarried(input)) {
+    const { contentType, body } = input;
+    const frame = callFrame({ ...head, input: { contentType }, follows: body.length });
+    return [frame, frameHeader(body.length), body];
+  }
+  const payload = payloadOf(input);
+  const { contentType } = payload;
+  if (!isStored(payload)) return [callFrame({ ...head, input: { contentType } }, payload.body)];
+  return [callFrame({ ...head, input: { contentType, blob: payload.blob } })];
 }
 
 /** A short result is the payload of its frame. */

@@ -2,11 +2,10 @@
 // connections.
 
 import { GleanerError } from "../../model/errors.js";
-import type { CalledAnswer, CallRequest } from "../../wire/api/types.js";
 import type { Address, Exchange } from "../http.js";
 import { unlessAborted } from "../repeat.js";
 import type { Tokens } from "../tokens.js";
-import type { CallLine } from "./call-line.js";
+import type { CallLine, LineAnswer, LineRequest } from "./call-line.js";
 
 export class Lines {
   private line: Promise<CallLine | null> | null = null;
@@ -16,11 +15,14 @@ export class Lines {
     private readonly tokens: Pick<Tokens, "get" | "renew">,
   ) {}
 
-  /** null if gleanerd, or something before it, has no such connections. */
+  /**
+   * null if gleanerd, or something before it, has no such connections, or has no memory for the
+   * input.
+   */
   async call(
-    request: CallRequest,
+    request: LineRequest,
     { timeoutMs = 0, signal }: Pick<Exchange, "timeoutMs" | "signal">,
-  ): Promise<CalledAnswer | null> {
+  ): Promise<LineAnswer | null> {
     signal?.throwIfAborted();
     const line = await unlessAborted(this.current(), signal);
     try {

@@ -40,10 +40,10 @@ export function createBlobFiles(directory: string): BlobFiles {
         );
       }
     },
-    async receive(content, maxBytes) {
+    async receive(content, maxBytes, sha256) {
       const path = join(directory, newFolder, String(++received));
       try {
-        const written = await write(path, content, maxBytes);
+        const written = await write(path, content, { maxBytes, sha256 });
         return named(written, path, pathOf(written.sha256));
       } catch (cause) {
         // What cannot be removed goes with the next gleanerd.
@@ -99,11 +99,11 @@ interface Written {
 async function write(
   path: string,
   content: AsyncIterable<Uint8Array>,
-  maxBytes: number,
+  { maxBytes, sha256 }: { readonly maxBytes: number; readonly sha256: BlobHash | undefined },
 ): Promise<Written> {
   const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
-    const hash = createHash("sha256");
+    const hash = sha256 === undefined ? createHash("sha256") : null;
     let bytes = 0;
     for await (const chunk of content) {
       bytes += chunk.length;
@@ -112,11 +112,11 @@ async function write(
           "LIMIT_REACHED",
           `the content is larger than ${maxBytes} bytes: keep large data on a shared file system`,
         );
-      hash.update(chunk);
+      hash?.update(chunk);
       await writeAll(file, chunk);
     }
     await file.datasync();
-    return { sha256: blobHash(hash.digest("hex")), bytes };
+    return { sha256: sha256 ?? blobHash(hash!.digest("hex")), bytes };
   } finally {
     await file.close();
   }

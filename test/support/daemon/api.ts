@@ -15,6 +15,7 @@ import { createServer } from "../../../src/daemon/api/server/server.js";
 import type { Act } from "../../../src/daemon/auth/audit.js";
 import type { MungeAuthenticator } from "../../../src/daemon/auth/munge.js";
 import { Secrets } from "../../../src/daemon/auth/tokens.js";
+import { CarriedMemory } from "../../../src/daemon/carried/memory.js";
 import { stubAuthority } from "./authority.js";
 
 export interface Answer {
@@ -45,10 +46,14 @@ export class TestApi {
   }
 
   /** With `answer`, also connections that carry many calls. */
-  static async open(handlers: Partial<Handlers>, answer?: CallServing["answer"]): Promise<TestApi> {
+  static async open(
+    handlers: Partial<Handlers>,
+    answer?: CallServing["answer"],
+    carriedMemory = new CarriedMemory(),
+  ): Promise<TestApi> {
     const api = new TestApi();
     register(api.#server, handlers);
-    if (answer !== undefined) serveCallConnections(api.#server, answer);
+    if (answer !== undefined) serveCallConnections(api.#server, { answer, carriedMemory });
     api.#server.server.on("connection", (socket) => api.#sockets.add(socket));
     await api.#server.listen({ host: "127.0.0.1", port: 0 });
     return api;

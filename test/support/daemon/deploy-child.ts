@@ -2,11 +2,14 @@
 // acknowledged, until it is killed.
 
 import { createHash } from "node:crypto";
+import { pino } from "pino";
 import { Blobs } from "../../../src/daemon/functions/blobs.js";
 import { unsetSettings } from "../../../src/model/functions/settings.js";
 import { blobHash, versionId } from "../../../src/model/ids.js";
 import { createBlobFiles } from "../../../src/store/blobs/blob-files.js";
 import { openStore } from "../../../src/store/sqlite/open.js";
+
+const log = pino({ enabled: false });
 
 /** How many contents are on their way at once. */
 const width = 3;
@@ -20,7 +23,7 @@ async function main(): Promise<void> {
   const store = await openStore(file!, workerFile!, "5eed".repeat(16));
   const policy = { maxMb: 10_000, maxMbOfUser: 5_000, keepUnusedMs: 0 };
   const reserve = { requireRoom: async () => undefined };
-  const blobs = new Blobs({ files: createBlobFiles(folder!), store, reserve, policy });
+  const blobs = new Blobs({ files: createBlobFiles(folder!), store, reserve, policy, log });
   await blobs.load();
   const one = async (name: string): Promise<void> => {
     const content = Buffer.from(`${name} `.repeat(20_000));

@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "@jest/globals";
+import { pino } from "pino";
 import type { Store } from "../../../src/core/ports/store.js";
 import { blobHandlers } from "../../../src/daemon/api/blobs.js";
 import { debuggingHandlers } from "../../../src/daemon/api/debugging.js";
@@ -20,6 +21,8 @@ import { packed, settings, type Tree, writeTree } from "../bundle/bundles.js";
 import { storeForEachTest } from "../store/store.js";
 import { type Answer, TestApi } from "./api.js";
 import { MemoryBlobFiles } from "./memory-blobs.js";
+
+const log = pino({ enabled: false });
 
 export const [operator, ada, bob, denied] = [0, 1_000, 1_001, 1_002] as const;
 
@@ -43,7 +46,7 @@ export class FunctionSite {
     this.executors = [];
     const policy = { maxMb: 1_000, maxMbOfUser: 200, keepUnusedMs: 0 };
     const reserve = { requireRoom: async () => undefined };
-    this.blobs = new Blobs({ files: this.files, store, reserve, policy });
+    this.blobs = new Blobs({ files: this.files, store, reserve, policy, log });
     await this.blobs.load();
     const accounts = {
       byName: async () => null,

@@ -5,6 +5,7 @@ import { GleanerError } from "../../../src/model/errors.js";
 import { blobHash, invocationId } from "../../../src/model/ids.js";
 import { LeaseClient } from "../../../src/sdk/functions/lease-client.js";
 import type { Connection } from "../../../src/sdk/index.js";
+import { isCarried } from "../../../src/sdk/line/carried-input.js";
 import { FrameReader, inputIn } from "../../../src/wire/api/input-frames.js";
 import { payloadText } from "../../../src/wire/api/payloads.js";
 import type { Outcome, PayloadText } from "../../../src/wire/api/types.js";
@@ -77,7 +78,8 @@ export class FakeCalls implements Client {
   }
 
   call: Client["call"] = async ({ requestId, input, waitMs = 0 }, signal) => {
-    const id = this.accept(requestId, [input]);
+    // As a gleanerd without connections for calls.
+    const id = this.accept(requestId, [isCarried(input) ? await input.named() : input]);
     const [task] = this.tasks.get(String(id))!;
     while (waitMs > 0 && task!.end === null) {
       signal?.throwIfAborted();

@@ -5,10 +5,13 @@ import { createServer } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, expect, test } from "@jest/globals";
 import type { CallServing } from "../../../src/daemon/api/calls/connection.js";
-import { invocationId } from "../../../src/model/ids.js";
+import { Carried } from "../../../src/daemon/carried/carried.js";
+import { CarriedMemory } from "../../../src/daemon/carried/memory.js";
+import { blobHash, invocationId } from "../../../src/model/ids.js";
 import { BrokenOffError } from "../../../src/sdk/answer.js";
+import type { LineRequest } from "../../../src/sdk/line/call-line.js";
 import { Lines } from "../../../src/sdk/line/lines.js";
-import type { CallRequest } from "../../../src/wire/api/types.js";
+import { maxCarriedBytes } from "../../../src/wire/api/call-frames.js";
 import { TestApi } from "../../support/daemon/api.js";
 
 type Answer = CallServing["answer"];
@@ -26,8 +29,12 @@ const echo: Answer = async (_, { input: payload }) => ({
 });
 
 /** With a token that is worth nothing at first, if wanted. */
-async function lines(answer: Answer | undefined, firstToken?: string): Promise<Lines> {
-  api = await TestApi.open({}, answer);
+async function lines(
+  answer: Answer | undefined,
+  firstToken?: string,
+  memory?: CarriedMemory,
+): Promise<Lines> {
+  api = await TestApi.open({}, answer, memory);
   connections = 0;
   api.onConnection(() => connections++);
   let token = firstToken ?? api.tokenOf(1_000);
@@ -43,11 +50,15 @@ async function lines(answer: Answer | undefined, firstToken?: string): Promise<L
   );
 }
 
-const request = (input: CallRequest["input"]): CallRequest => ({
+const request = (input: LineRequest["input"]): LineRequest => ({
   ...{ requestId: "b7a5c1de-3f0e-4b2a-9a57-0d8f2f4c6e11", function: "tile" },
   ...{ timeLimitMs: null, waitMs: 60_000, fresh: true, input },
 });
 const text = (value: string) => ({ contentType: "text/plain", text: value });
+const carried = (body: Uint8Array) => ({
+  ...{ contentType: "a/b", body },
+  named: () => Promise.reject(new Error("its content is sent")),
+});
 const limits = { timeoutMs: 5_000 };
 
 test("carries text, bytes and named contents, all calls on one connection", async () => {
@@ -62,6 +73,29 @@ test("carries text, bytes and named contents, all calls on one connection", asyn
     inputs.map((payload) => ({ kind: "result", payload })),
   );
   expect(connections).toBe(1);
+});
+
+test("a large input and result travel with their call, or beside it if gleanerd has no room", async () => {
+  const input = carried(Buffer.alloc(100_000, 1));
+  const result = Buffer.alloc(200_000, 2);
+  const stored = { contentType: "c/d", blob: blobHash("0".repeat(64)), bytes: result.length };
+  let arrived: unknown;
+  const line = await lines(async (_caller, call) => {
+    arrived = call.input;
+    const content = new Carried(stored, result, new Promise(() => {}), () => {});
+    const answer = { kind: "result", payload: stored } as const;
+    return { id: invocationId(7), invocation: null, answer, content };
+  });
+  const answered = await line.call(request(input), limits);
+  expect(arrived).toMatchObject({ contentType: "a/b", body: input.body });
+  expect(answered).toMatchObject({ id: 7, answer: { payload: { contentType: "c/d" } } });
+  expect(result.equals(answered!.content!)).toBe(true);
+  // More than a single user may have at once.
+  const huge = carried(Buffer.alloc(maxCarriedBytes, 1));
+  await api!.close();
+  const small = await lines(echo, undefined, new CarriedMemory(maxCarriedBytes));
+  expect(await small.call(request(huge), limits)).toBeNull();
+  expect(await small.call(request(text("in")), limits)).toMatchObject({ id: 7 });
 });
 
 test("shows another token if gleanerd rejects the first", async () => {

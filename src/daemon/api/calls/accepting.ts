@@ -3,6 +3,7 @@
 import { askedCall, type CalledVersion, checkInputs } from "../../../core/submission/call.js";
 import type { Payload } from "../../../model/call.js";
 import { parseFunctionRef } from "../../../model/functions/reference.js";
+import type { Blobs } from "../../functions/blobs.js";
 import type { Directory } from "../../functions/directory.js";
 import { ownInputs } from "../../functions/own-inputs.js";
 import type { PackedInputs } from "../../functions/packed-inputs.js";
@@ -16,6 +17,7 @@ export interface CallRoutes extends InvocationRoutes {
   readonly directory: Pick<Directory, "resolve" | "find">;
   readonly stoppedFunctions: Pick<StoppedFunctions, "require">;
   readonly callIds: Pick<CallIds, "take">;
+  readonly blobs: Pick<Blobs, "carry">;
 }
 
 export interface AskedCalls {

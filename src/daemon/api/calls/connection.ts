@@ -3,20 +3,31 @@
 
 import type { Socket } from "node:net";
 import type { z } from "zod";
-import { isStored } from "../../../model/call.js";
+import { clearTimeout, setTimeout, type Timer } from "../../../clock.js";
+import { isStored, maxInlineBytes } from "../../../model/call.js";
 import { GleanerError } from "../../../model/errors.js";
-import { callFrame, maxCallFrameBytes, readCallFrame } from "../../../wire/api/call-frames.js";
+import {
+  callFrame,
+  type Following,
+  maxCallFrameBytes,
+  maxCarriedBytes,
+  readCallFrame,
+} from "../../../wire/api/call-frames.js";
 import { maxWaitMs } from "../../../wire/api/limits.js";
 import { callInFrame, leaveInFrame } from "../../../wire/api/shapes/calls.js";
-import { FrameReader } from "../../../wire/frames.js";
+import { FrameReader, frameHeader } from "../../../wire/frames.js";
+import type { CarriedMemory } from "../../carried/memory.js";
 import type { Admittance } from "../server/admittance.js";
 import type { Caller } from "../server/caller.js";
 import type { Gate, Sentence } from "../server/gate.js";
 import { shaped } from "../server/shaped.js";
+import { ArrivedInput } from "./arrived-input.js";
 import { type Answered, type AskedCall, actOf } from "./synchronous.js";
 
 /** Further calls are read once one of these is answered. */
 const maxInProgress = 256;
+/** For the whole of an input, from the frame that announced it on. */
+const carryMs = 30_000;
 /** While a client leaves more answers unread, nothing is read from it. */
 const maxUnsentBytes = 1024 * 1024;
 /** As for requests over HTTP: longer than the longest wait. */
@@ -31,13 +42,24 @@ export interface CallServing {
   /** Whose calls these are; throws NOT_IDENTIFIED once the token is no longer valid. */
   readonly caller: () => Caller;
   readonly onClosed: () => void;
+  readonly carriedMemory: Pick<CarriedMemory, "take">;
 }
 
 type Called = z.output<typeof callInFrame>;
 
+/** A call whose input is the next frame. */
+interface Announced {
+  readonly call: number;
+  readonly asked: Called;
+  readonly uid: number;
+  readonly giveBack: () => void;
+  readonly late: Timer;
+}
+
 export class CallConnection {
   private readonly reader = new FrameReader(maxCallFrameBytes);
   private readonly inProgress = new Map<number, AbortController>();
+  private announced: Announced | null = null;
   private isPaused = false;
   private isFinishing = false;
 
@@ -77,6 +99,10 @@ export class CallConnection {
 
   /** Nobody waits for the answers any more. */
   private closed(): void {
+    const { announced } = this;
+    this.announced = null;
+    clearTimeout(announced?.late);
+    announced?.giveBack();
     for (const gone of this.inProgress.values()) gone.abort();
     this.deps.onClosed();
   }
@@ -86,7 +112,8 @@ export class CallConnection {
       while (!this.isFull && !this.socket.destroyed) {
         const content = this.reader.next();
         if (content === null) break;
-        this.take(content);
+        if (this.announced === null) this.take(content);
+        else this.takeInput(this.announced, content);
       }
     } catch (thrown) {
       this.refuse(thrown);
@@ -113,30 +140,71 @@ export class CallConnection {
     const call = named?.call;
     if (typeof call !== "number" || !Number.isSafeInteger(call) || call < 0)
       throw new GleanerError("PROTOCOL", "a frame has no number of a call");
-    if (this.isFinishing) return;
     if (this.inProgress.has(call))
       throw new GleanerError("PROTOCOL", `call ${call} is in progress already`);
-    const gone = new AbortController();
-    this.inProgress.set(call, gone);
-    void this.run(call, head, payload, gone.signal);
+    const { follows } = head as Following;
+    if (follows !== undefined) checkFollowing(follows);
+    if (this.isFinishing) {
+      if (follows !== undefined) this.reader.skip(follows);
+    } else if (follows === undefined)
+      this.start(call, () => askedIn(shaped(callInFrame, head), payload));
+    else this.announce(call, follows, head);
   }
 
-  private async run(
-    call: number,
-    head: unknown,
-    payload: Buffer,
-    gone: AbortSignal,
-  ): Promise<void> {
+  /** The input is ignored if nothing is to be done with it. */
+  private announce(call: number, bytes: number, head: unknown): void {
+    let asked: Called;
+    let uid: number;
+    try {
+      asked = shaped(callInFrame, head);
+      ({ uid } = this.deps.caller());
+    } catch (thrown) {
+      this.reader.skip(bytes);
+      this.start(call, () => {
+        throw thrown;
+      });
+      return;
+    }
+    const giveBack = this.deps.carriedMemory.take(uid, bytes);
+    if (giveBack === null) {
+      this.reader.skip(bytes);
+      this.send({ call, aside: true });
+      return;
+    }
+    this.reader.maxBytes = bytes;
+    const late = setTimeout(() => this.close(), carryMs);
+    this.announced = { call, asked, uid, giveBack, late };
+  }
+
+  /** Throws PROTOCOL for an input of another size. */
+  private takeInput({ call, asked, uid, giveBack, late }: Announced, body: Buffer): void {
+    if (body.length !== asked.follows)
+      throw new GleanerError("PROTOCOL", "an input has another size than its call announced");
+    this.announced = null;
+    clearTimeout(late);
+    this.reader.maxBytes = maxCallFrameBytes;
+    const input = new ArrivedInput(uid, asked.input.contentType, body, giveBack);
+    const { call: _, follows: _bytes, ...rest } = asked;
+    void this.start(call, () => ({ ...rest, input })).then(() => input.dropUnlessCarried());
+  }
+
+  private start(call: number, ask: () => AskedCall): Promise<void> {
+    const gone = new AbortController();
+    this.inProgress.set(call, gone);
+    return this.run(call, ask, gone.signal);
+  }
+
+  private async run(call: number, ask: () => AskedCall, gone: AbortSignal): Promise<void> {
     const { deps, socket } = this;
     let caller: Caller | undefined;
     let release = () => {};
     try {
       caller = deps.caller();
       release = await deps.admittance.admitCall(socket, caller.uid);
-      const asked = askedIn(shaped(callInFrame, head), payload);
+      const asked = ask();
       const answered = await deps.answer(caller, asked, gone);
       deps.gate.note(caller, deps.source, actOf(answered, asked));
-      this.send(...frameOf(call, answered));
+      await this.answer(call, answered);
     } catch (thrown) {
       const whose = { caller, source: deps.source, subject: "a call" };
       this.send({ call, error: deps.gate.sentenceOf(thrown, whose, sentenceIn(thrown)) });
@@ -147,8 +215,35 @@ export class CallConnection {
     else this.read();
   }
 
+  /** A large result follows if it is in memory and the client reads what it is sent. */
+  private async answer(call: number, { content, ...answered }: Answered): Promise<void> {
+    const { socket } = this;
+    const { answer } = answered;
+    const body = socket.writableLength < maxUnsentBytes ? content?.body : null;
+    if (content == null || body == null || answer?.kind !== "result") {
+      // The answer only names it.
+      await content?.kept;
+      this.send(...frameOf(call, answered));
+      return;
+    }
+    content.hold();
+    const { contentType } = answer.payload;
+    const named = { kind: "result", payload: { contentType } };
+    socket.cork();
+    this.send({ call, ...answered, answer: named, follows: body.length });
+    this.write(frameHeader(body.length));
+    this.write(body, () => content.release());
+    socket.uncork();
+  }
+
   private send(head: object, payload?: Uint8Array): void {
-    if (!this.socket.destroyed) this.socket.write(callFrame(head, payload));
+    this.write(callFrame(head, payload));
+  }
+
+  /** `written`: the kernel has it, or nobody will. */
+  private write(bytes: Uint8Array, written = () => {}): void {
+    if (this.socket.destroyed) written();
+    else this.socket.write(bytes, () => written());
   }
 
   /** What the client sends is not this protocol. */
@@ -159,10 +254,19 @@ export class CallConnection {
   }
 }
 
+/** Throws PROTOCOL: where the next frame ends must be known. */
+function checkFollowing(bytes: number): void {
+  if (!Number.isSafeInteger(bytes) || bytes <= maxInlineBytes || bytes > maxCarriedBytes)
+    throw new GleanerError(
+      "PROTOCOL",
+      `an input of its own frame must have ${maxInlineBytes + 1} to ${maxCarriedBytes} bytes`,
+    );
+}
+
 const sentenceIn = (thrown: unknown): Sentence | null =>
   thrown instanceof GleanerError ? thrown : null;
 
-function askedIn({ call: _, input, ...asked }: Called, payload: Buffer): AskedCall {
+function askedIn({ call: _, follows: _bytes, input, ...asked }: Called, payload: Buffer) {
   const { contentType, blob } = input;
   if (blob === undefined) return { ...asked, input: { contentType, body: payload } };
   // The size is in gleanerd's own record.
@@ -170,7 +274,10 @@ function askedIn({ call: _, input, ...asked }: Called, payload: Buffer): AskedCa
 }
 
 /** A result of at most 64 KiB is the frame's payload. */
-function frameOf(call: number, { answer, ...answered }: Answered): [object, Uint8Array?] {
+function frameOf(
+  call: number,
+  { answer, ...answered }: Omit<Answered, "content">,
+): [object, Uint8Array?] {
   if (answer?.kind !== "result" || isStored(answer.payload)) return [{ call, ...answered, answer }];
   const { contentType, body } = answer.payload;
   return [{ call, ...answered, answer: { kind: "result", payload: { contentType } } }, body];

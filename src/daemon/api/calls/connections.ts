@@ -11,7 +11,10 @@ import { refuseRaw, withoutUpgrade } from "../server/refusals.js";
 import { CallConnection, type CallServing } from "./connection.js";
 
 /** Adds them to the server. */
-export function serveCallConnections(server: FastifyInstance, answer: CallServing["answer"]): void {
+export function serveCallConnections(
+  server: FastifyInstance,
+  { answer, carriedMemory }: Pick<CallServing, "answer" | "carriedMemory">,
+): void {
   const { gate, admittance } = server;
   const open = new Set<CallConnection>();
   server.server.on("upgrade", (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
@@ -35,7 +38,7 @@ export function serveCallConnections(server: FastifyInstance, answer: CallServin
     const lines = ["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade"];
     socket.write(`${[...lines, `Upgrade: ${callProtocol}`].join("\r\n")}\r\n\r\n`);
     const connection = new CallConnection(socket, head, {
-      ...{ gate, admittance, answer, source },
+      ...{ gate, admittance, answer, source, carriedMemory },
       // A token that was revoked or has expired is good for no further call.
       caller: () => gate.callerBy(authorization),
       onClosed: () => open.delete(connection),

@@ -6,21 +6,27 @@ import type { InvocationId } from "../../../model/ids.js";
 import type { Invocation } from "../../../model/invocation.js";
 import type { AskedOf } from "../../../wire/api/types.js";
 import type { Act } from "../../auth/audit.js";
+import type { Carried } from "../../carried/carried.js";
 import { ownInputs } from "../../functions/own-inputs.js";
 import { record } from "../../invocations/call-records.js";
 import type { Accepted } from "../invocations.js";
 import type { Caller } from "../server/caller.js";
 import { acceptCalls, askedOf, type CallRoutes } from "./accepting.js";
+import { ArrivedInput } from "./arrived-input.js";
 import { takenUnrecorded } from "./unrecorded.js";
 
 /** One call, with its input as bytes. */
-export type AskedCall = Omit<AskedOf<"call", "body">, "input"> & { readonly input: Payload };
+export type AskedCall = Omit<AskedOf<"call", "body">, "input"> & {
+  readonly input: Payload | ArrivedInput;
+};
 
 export interface Answered {
   readonly id: InvocationId;
   /** null if the request did not wait. */
   readonly invocation: Invocation | null;
   readonly answer: CallAnswer | null;
+  /** The result, if it is not on disk yet. */
+  readonly content?: Carried | null;
 }
 
 /**
@@ -33,17 +39,22 @@ export async function answerOne(
   { waitMs, input, fresh, ...rest }: AskedCall,
   signal: AbortSignal,
 ): Promise<Answered> {
-  const asked = { ...rest, inputs: [input], tasks: null };
+  const asked = { ...rest, tasks: null };
   const { requestId } = asked;
   const sent = { requestId, fresh: fresh && waitMs > 0 };
   const call = await takenUnrecorded(deps, caller, sent, async () => {
-    const submission = await askedOf(deps, caller, asked);
+    const submission = await askedOf(deps, caller, { ...asked, inputs: payloadsIn(input) });
+    if (input instanceof ArrivedInput) {
+      const carried = await input.carried(deps.blobs);
+      return { requestId, submission, inputs: [carried.payload], carried };
+    }
     // A content stays for longer than a client waits.
-    const inputs = await ownInputs(deps.store, caller.uid, asked.inputs);
+    const inputs = await ownInputs(deps.store, caller.uid, [input]);
     return { requestId, submission, inputs };
   });
   if (call === null) {
-    const accepted = await acceptCalls(deps, caller, asked);
+    const inputs = input instanceof ArrivedInput ? await input.onDisk(deps.blobs) : [input];
+    const accepted = await acceptCalls(deps, caller, { ...asked, inputs });
     return waitMs === 0 ? notAwaited(accepted) : awaited(deps, accepted, waitMs, signal);
   }
   if (waitMs > 0) {
@@ -81,3 +92,7 @@ export async function awaited(
   const answer = await store.answerOf(id);
   return { id, invocation: invocation ?? null, answer };
 }
+
+/** One that has arrived with its call was checked. */
+const payloadsIn = (input: Payload | ArrivedInput): readonly Payload[] =>
+  input instanceof ArrivedInput ? [] : [input];

@@ -4,6 +4,7 @@
 import { nowMs } from "../../../clock.js";
 import { digestOf } from "../../../core/submission/digest.js";
 import { newTasks } from "../../../core/submission/new-tasks.js";
+import type { Carried } from "../../carried/carried.js";
 import type { Settler } from "../../invocations/settle.js";
 import { UnrecordedCall } from "../../state/unrecorded.js";
 import { type Accepted, type Asked, accept, admitted } from "../invocations.js";
@@ -14,6 +15,11 @@ import type { CallRoutes } from "./accepting.js";
 const maxUnrecorded = 4_000;
 /** The terms travel with the order, too: the executor keeps them in a voucher. */
 const maxTermsBytes = 64 * 1024;
+
+interface AskedUnrecorded extends Asked {
+  /** The input, if it came with the call. */
+  readonly carried?: Carried;
+}
 
 interface Sent {
   readonly requestId: string;
@@ -28,7 +34,7 @@ export async function takenUnrecorded(
   deps: CallRoutes,
   caller: Caller,
   { requestId, fresh }: Sent,
-  ask: () => Promise<Asked>,
+  ask: () => Promise<AskedUnrecorded>,
 ): Promise<UnrecordedCall | null> {
   const { unrecorded } = deps.live;
   const made = unrecorded.madeBy(caller.uid, requestId);
@@ -63,7 +69,7 @@ export async function acceptAhead(
 async function begin(
   deps: CallRoutes,
   { uid, gid, user }: Caller,
-  { requestId, submission: wanted, inputs = [] }: Asked,
+  { requestId, submission: wanted, inputs = [], carried }: AskedUnrecorded,
 ): Promise<UnrecordedCall | null> {
   const { live, dispatcher, callIds } = deps;
   const id = await callIds.take(inputs.length);
@@ -71,7 +77,7 @@ async function begin(
   const digest = digestOf(uid, submission, inputs);
   if (digest.documentBytes > maxTermsBytes) return null;
   const made = { owner: { uid, gid, user }, submission, submittedAtMs: nowMs() };
-  const call = new UnrecordedCall(id, { requestId, ...made, inputs });
+  const call = new UnrecordedCall(id, { requestId, ...made, inputs }, carried);
   live.unrecorded.add(call);
   for (const { invocation, run } of newTasks(made, id))
     if (run === undefined) live.add({ invocation, digest }, null);

@@ -21,7 +21,7 @@ import type { Handlers } from "../server/register.js";
 import { listResults } from "./results.js";
 
 export interface MapRoutes extends CallRoutes {
-  readonly blobs: Pick<Blobs, "writeRecorded">;
+  readonly blobs: Pick<Blobs, "writeRecorded"> & CallRoutes["blobs"];
 }
 
 export function mapHandlers(deps: MapRoutes): Pick<Handlers, "streamMap" | "results"> {

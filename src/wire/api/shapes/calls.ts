@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { maxBlobBytes } from "../../../bundle/limits.js";
+import { maxCarriedBytes } from "../call-frames.js";
 import {
   maxAnswersListed,
   maxCallNumber,
@@ -221,9 +222,13 @@ export const functionLog = z.strictObject({
   running: z.array(z.string()).describe("Calls of it that run, at most 20 of them"),
 });
 
-/** A call on a connection that carries many: a short input is the frame's payload. */
+/**
+ * A call on a connection that carries many: a short input is the frame's payload, another one the
+ * next frame.
+ */
 export const callInFrame = callRequest.extend({
   call: z.int().min(0).max(maxCallNumber),
+  follows: z.int().max(maxCarriedBytes).exactOptional(),
   input: z.strictObject({ contentType, blob: blobHash.exactOptional() }),
 });
 /** The client no longer waits for the answer. */

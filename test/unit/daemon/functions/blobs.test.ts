@@ -2,9 +2,10 @@
 
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { pino } from "pino";
 import { type Time, useTime } from "../../../../src/clock.js";
 import type { Store } from "../../../../src/core/ports/store.js";
-import { Blobs } from "../../../../src/daemon/functions/blobs.js";
+import { Blobs, DifferentContentError } from "../../../../src/daemon/functions/blobs.js";
 import { GleanerError } from "../../../../src/model/errors.js";
 import { blobHash } from "../../../../src/model/ids.js";
 import { MemoryBlobFiles } from "../../../support/daemon/memory-blobs.js";
@@ -13,6 +14,7 @@ import { storeForEachTest } from "../../../support/store/store.js";
 const mebibyte = 1024 * 1024;
 const policy = { maxMb: 8, maxMbOfUser: 3, keepUnusedMs: 1_000 };
 const [ada, bob] = [1_000, 1_001];
+const log = pino({ enabled: false });
 
 let store: Store;
 let files: MemoryBlobFiles;
@@ -38,7 +40,7 @@ async function newDaemon(over: Partial<Store> = {}): Promise<Blobs> {
       if (bytes > freeBytes) throw new GleanerError("LIMIT_REACHED", "the disk is full");
     },
   };
-  const made = new Blobs({ files, store: { ...store, ...over }, reserve, policy });
+  const made = new Blobs({ files, store: { ...store, ...over }, reserve, policy, log });
   await made.load();
   return made;
 }
@@ -183,5 +185,58 @@ describe("what nothing needs", () => {
     expect(await blobs.removeUnrecorded()).toBe(1);
     expect(keptTexts()).toEqual(["abc"]);
     expect(await blobs.removeUnrecorded()).toBe(0);
+  });
+});
+
+describe("a content in memory", () => {
+  const body = sized(1, "m");
+  const content = { contentType: "a/b", body, resultHash: null };
+  const { sha256 } = announced(body);
+
+  test("is admitted at once, on disk later, and its memory is given back when nobody holds it", async () => {
+    let isFree = false;
+    const carried = await blobs.carry(ada, content, () => {
+      isFree = true;
+    });
+    expect(carried.payload).toEqual({ contentType: "a/b", blob: sha256, bytes: mebibyte });
+    expect([blobs.bytesOf(ada), files.kept.size]).toEqual([mebibyte, 0]);
+    carried.hold();
+    await carried.kept;
+    expect(body.equals(Buffer.from(files.kept.get(sha256)!))).toBe(true);
+    expect(await store.loadBlob(ada, sha256)).toMatchObject({ bytes: mebibyte });
+    expect([isFree, carried.body]).toEqual([false, body]);
+    carried.release();
+    expect([isFree, carried.body]).toEqual([true, null]);
+    expect(blobs.bytesOf(ada)).toBe(mebibyte);
+  });
+
+  test("is written until that succeeds", async () => {
+    const receive = files.receive.bind(files);
+    let tries = 0;
+    files.receive = async (...given) => {
+      if (++tries === 1) throw new GleanerError("LIMIT_REACHED", "the disk is full");
+      return receive(...given);
+    };
+    restore();
+    const { kept } = await blobs.carry(ada, content, () => {});
+    await kept;
+    expect([tries, files.kept.size, blobs.bytesOf(ada)]).toEqual([2, 1, mebibyte]);
+  });
+
+  test("without room for it is refused, as is one with another hash than its node announced", async () => {
+    await expect(blobs.carry(ada, { ...content, body: sized(4, "x") }, () => {})).rejects.toThrow(
+      /limit for one user/,
+    );
+    freeBytes = 7;
+    await expect(blobs.carry(ada, content, () => {})).rejects.toThrow("the disk is full");
+    const other = announced("other").sha256;
+    await expect(
+      blobs.carry(ada, { ...content, resultHash: other }, () => {}),
+    ).rejects.toBeInstanceOf(DifferentContentError);
+    expect(blobs.bytesOf(ada)).toBe(0);
+    // A result may take the reserve.
+    const { kept } = await blobs.carry(ada, { ...content, resultHash: sha256 }, () => {});
+    await kept;
+    expect(files.kept.size).toBe(1);
   });
 });

@@ -8,11 +8,14 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { pino } from "pino";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { Blobs } from "../../../../src/daemon/functions/blobs.js";
 import { blobHash } from "../../../../src/model/ids.js";
 import { createBlobFiles } from "../../../../src/store/blobs/blob-files.js";
 import { makeStoreFolder, type StoreFolder } from "../../../support/store/store.js";
+
+const log = pino({ enabled: false });
 
 let folder: StoreFolder;
 beforeAll(async () => {
@@ -57,7 +60,7 @@ test("every record has its content, whatever was being written", async () => {
     const files = createBlobFiles(contents);
     const policy = { maxMb: 10_000, maxMbOfUser: 5_000, keepUnusedMs: 0 };
     const reserve = { requireRoom: async () => undefined };
-    const blobs = new Blobs({ files, store, reserve, policy });
+    const blobs = new Blobs({ files, store, reserve, policy, log });
     await blobs.load();
     expect(readdirSync(join(contents, "new"))).toEqual([]);
     for (const each of versions) {

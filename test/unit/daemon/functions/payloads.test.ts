@@ -4,6 +4,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import type { Store } from "../../../../src/core/ports/store.js";
+import { Carried } from "../../../../src/daemon/carried/carried.js";
+import { CarriedMemory } from "../../../../src/daemon/carried/memory.js";
 import { Blobs } from "../../../../src/daemon/functions/blobs.js";
 import { InputSupply } from "../../../../src/daemon/functions/input-supply.js";
 import { ResultIntake } from "../../../../src/daemon/functions/result-intake.js";
@@ -11,7 +13,7 @@ import type { EndFacts } from "../../../../src/daemon/invocations/ends/end-facts
 import type { Assignment } from "../../../../src/daemon/state/assignments.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import { UnrecordedCall, UnrecordedCalls } from "../../../../src/daemon/state/unrecorded.js";
-import type { Payload } from "../../../../src/model/call.js";
+import { maxOrderedBytes, type Payload } from "../../../../src/model/call.js";
 import { GleanerError } from "../../../../src/model/errors.js";
 import { blobHash, executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import type { WantedPiece } from "../../../../src/wire/calls.js";
@@ -28,9 +30,18 @@ const [key, other] = [1, 2].map((id) => ({ invocation: invocationId(id), attempt
 ];
 const hashOf = (bytes: Uint8Array) => blobHash(createHash("sha256").update(bytes).digest("hex"));
 
+const reserve = {
+  requireRoom: async () => {
+    throw new GleanerError("LIMIT_REACHED", "results may take the reserve");
+  },
+};
+const policy = { maxMb: 100, maxMbOfUser: 4, keepUnusedMs: 1_000 };
+
 let store: Store;
 let files: MemoryBlobFiles;
 let blobs: Blobs;
+let memory: CarriedMemory;
+let unrecorded: UnrecordedCalls;
 let record: ExecutorRecord;
 let sent: DaemonMessage[];
 let distrusted: string[];
@@ -41,14 +52,9 @@ storeForEachTest((opened) => {
 });
 beforeEach(async () => {
   files = new MemoryBlobFiles();
-  const reserve = {
-    requireRoom: async () => {
-      throw new GleanerError("LIMIT_REACHED", "results may take the reserve");
-    },
-  };
-  const policy = { maxMb: 100, maxMbOfUser: 4, keepUnusedMs: 1_000 };
-  blobs = new Blobs({ files, store, reserve, policy });
+  blobs = new Blobs({ files, store, reserve, policy, log });
   await blobs.load();
+  [memory, unrecorded] = [new CarriedMemory(), new UnrecordedCalls()];
   record = new ExecutorRecord(executorId("e"), nodeName("n1"), "n1", 0);
   [sent, distrusted, node] = [[], [], () => {}];
   connect();
@@ -67,8 +73,7 @@ function connect(): void {
 
 const intake = () =>
   new ResultIntake({
-    blobs,
-    log,
+    ...{ blobs, log, live: { unrecorded }, carriedMemory: memory },
     distrust: (_record, what) => void distrusted.push(what),
   });
 
@@ -94,7 +99,7 @@ describe("a result", () => {
     const result = randomBytes(3 * mebibyte + 1);
     node = sending(result);
     const facts = factsOf(result);
-    expect(await intake().keep(record, ada, facts)).toBe(facts);
+    expect((await intake().take(record, ada, facts)).facts).toBe(facts);
     expect(Buffer.from(files.kept.get(hashOf(result))!).equals(result)).toBe(true);
     expect(await store.loadBlob(ada, hashOf(result))).toMatchObject({ bytes: result.length });
   });
@@ -114,14 +119,14 @@ describe("a result", () => {
       return line.send(message);
     };
     record.line = { ...line, send: count };
-    await intake().keep(record, ada, factsOf(result));
+    await intake().take(record, ada, factsOf(result));
     expect(most).toBe(2);
   });
 
   test("that its user has no room for fails its call with a sentence, and is billed", async () => {
     const result = randomBytes(5 * mebibyte);
     node = sending(result);
-    const facts = await intake().keep(record, ada, factsOf(result));
+    const { facts } = await intake().take(record, ada, factsOf(result));
     expect(facts).toMatchObject({ end: "FAILED", wallMs: 5 });
     expect(facts.answer).toBeUndefined();
     expect(facts.reason).toMatch(/^its result of 5242880 bytes could not be kept: .*maxMbOfUser/);
@@ -139,7 +144,7 @@ describe("a result", () => {
       throw new GleanerError("LIMIT_REACHED", "gleanerd's disk is full");
     };
     const facts = factsOf(result);
-    expect(await intake().keep(record, ada, facts)).toBe(facts);
+    expect((await intake().take(record, ada, facts)).facts).toBe(facts);
     expect([tries, files.kept.size]).toEqual([2, 1]);
   });
 
@@ -151,7 +156,7 @@ describe("a result", () => {
   ])("with %s than announced leaves nothing, and its node is not trusted", async (_, change) => {
     const result = randomBytes(mebibyte);
     node = sending(result, change);
-    await expect(intake().keep(record, ada, factsOf(result))).rejects.toBeInstanceOf(GleanerError);
+    await expect(intake().take(record, ada, factsOf(result))).rejects.toBeInstanceOf(GleanerError);
     expect(distrusted).toEqual([expect.stringMatching(/^its result is not what it announced/)]);
     expect([files.kept.size, files.unfinished]).toEqual([0, 0]);
     expect(await store.loadBlob(ada, hashOf(result))).toBeNull();
@@ -164,21 +169,63 @@ describe("a result", () => {
       if (message.type === "fetchPiece" && message.offset > mebibyte) record.line = null;
       else send(message);
     };
-    await expect(intake().keep(record, ada, factsOf(result))).rejects.toThrow(
+    await expect(intake().take(record, ada, factsOf(result))).rejects.toThrow(
       /connection was lost/,
     );
     expect(files.unfinished).toBe(0);
     node = send;
     connect();
     const facts = factsOf(result);
-    expect(await intake().keep(record, ada, facts)).toBe(facts);
+    expect((await intake().take(record, ada, facts)).facts).toBe(facts);
     expect(distrusted).toEqual([]);
   });
 
   test("that its node does not have any more is refused, not waited for", async () => {
     node = () => record.pieces.arrived({ type: "noPiece", key, reason: "there is none" });
     const result = randomBytes(mebibyte);
-    await expect(intake().keep(record, ada, factsOf(result))).rejects.toThrow(/there is none/);
+    await expect(intake().take(record, ada, factsOf(result))).rejects.toThrow(/there is none/);
+  });
+});
+
+describe("a result that a client waits for", () => {
+  const submission = { arrayTasks: null };
+  const result = randomBytes(mebibyte);
+  beforeEach(() => {
+    const call = new UnrecordedCall(key.invocation, { submission } as never);
+    unrecorded.add(call);
+    node = sending(result);
+  });
+
+  test("is in memory, and on disk a moment later", async () => {
+    const facts = factsOf(result);
+    const taken = await intake().take(record, ada, facts);
+    expect(taken.facts).toBe(facts);
+    expect(taken.content!.payload).toEqual((facts.answer as { payload: Payload }).payload);
+    expect(result.equals(taken.content!.body!)).toBe(true);
+    await taken.content!.kept;
+    expect(Buffer.from(files.kept.get(hashOf(result))!).equals(result)).toBe(true);
+    expect(await store.loadBlob(ada, hashOf(result))).toMatchObject({ bytes: mebibyte });
+  });
+
+  test("is on disk first if there is no memory for it", async () => {
+    memory = new CarriedMemory(mebibyte);
+    expect((await intake().take(record, ada, factsOf(result))).content).toBeNull();
+    expect(files.kept.has(hashOf(result))).toBe(true);
+  });
+
+  test("leaves its memory free if it is not what its node announced", async () => {
+    memory = new CarriedMemory(2 * mebibyte);
+    node = sending(result, (piece) => piece.fill(1, 0, 9));
+    await expect(intake().take(record, ada, factsOf(result))).rejects.toThrow(/has the hash/);
+    expect(distrusted).toHaveLength(1);
+    expect(memory.take(ada, mebibyte)).not.toBeNull();
+  });
+
+  test("fails its call with a sentence if its user has no room for it", async () => {
+    blobs = new Blobs({ files, store, reserve, log, policy: { ...policy, maxMb: 1 } });
+    const { facts, content } = await intake().take(record, ada, factsOf(result));
+    expect([content, facts.end]).toEqual([null, "FAILED"]);
+    expect(memory.take(ada, 32 * mebibyte)).not.toBeNull();
   });
 });
 
@@ -209,6 +256,19 @@ describe("an input", () => {
     );
     await supply(unrecorded, null).supply(record, { key, offset: 0, wantedBytes: 1 });
     expect(sent).toMatchObject([{ type: "piece" }]);
+  });
+
+  test("too large for its order, which came with its call, goes there before it is on disk", async () => {
+    held();
+    files.kept.clear();
+    const body = Buffer.alloc(maxOrderedBytes + 1, "x");
+    const stored = { contentType: "", blob: hashOf(body), bytes: body.length };
+    const request = { inputs: [stored], submission: { arrayTasks: null } } as never;
+    const carried = new Carried(stored, body, new Promise(() => {}), () => {});
+    const unrecorded = new UnrecordedCalls();
+    unrecorded.add(new UnrecordedCall(key.invocation, request, carried));
+    await supply(unrecorded, null).supply(record, { key, offset: 7, wantedBytes: 9 });
+    expect(sent).toEqual([{ type: "piece", key, offset: 7, bytes: body.subarray(7, 16) }]);
   });
 
   test.each([

@@ -1,15 +1,17 @@
 // A call whose client waits is answered before it is on record; nothing of it is lost, billed twice
 // or hidden meanwhile.
 
-import { randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";
 import type { CallRoutes } from "../../../../src/daemon/api/calls/accepting.js";
-import { answerOne } from "../../../../src/daemon/api/calls/synchronous.js";
+import { ArrivedInput } from "../../../../src/daemon/api/calls/arrived-input.js";
+import { type AskedCall, answerOne } from "../../../../src/daemon/api/calls/synchronous.js";
 import { cancel } from "../../../../src/daemon/api/cancel.js";
 import { CallIds, recordingFirst } from "../../../../src/daemon/invocations/call-records.js";
+import type { InlinePayload } from "../../../../src/model/call.js";
 import { unsetSettings } from "../../../../src/model/functions/settings.js";
-import { versionId } from "../../../../src/model/ids.js";
+import { blobHash, versionId } from "../../../../src/model/ids.js";
 import type { AttemptOrder, AttemptReport } from "../../../../src/wire/messages.js";
 import { settings } from "../../../support/bundle/bundles.js";
 import { HostileSite, type ScriptedExecutor, turn } from "../../../support/daemon/hostile-site.js";
@@ -86,7 +88,7 @@ const deps = () =>
     },
   }) as unknown as CallRoutes;
 
-const requestOf = (change: object = {}) => ({
+const requestOf = (change: Partial<AskedCall> = {}): AskedCall => ({
   requestId: randomUUID() as string,
   function: "tile",
   input: { contentType: "text/plain", body: Buffer.from("in") },
@@ -106,6 +108,7 @@ async function ends(
   while (performance.now() - sinceMs < 6) await turn();
   executor.ends(order!, change, voucher);
 }
+const hashOf = (bytes: Uint8Array) => blobHash(createHash("sha256").update(bytes).digest("hex"));
 const isAcknowledged = () =>
   executor.heard.some((each) => each.type === "recorded" && each.key.invocation < 4_000_000_000);
 /** Ends are recorded together with others, a moment later. */
@@ -137,6 +140,88 @@ test("it is answered while the disk stands still, and acknowledged once it is on
   expect(await billed()).toBe(4);
   expect(id).toBe(order!.invocation);
   expect(site.parts.live.unrecorded.size).toBe(0);
+});
+
+/** Lets writes of contents wait until the returned function is called. */
+function holdContents(): () => void {
+  const { blobFiles } = site;
+  const receive = blobFiles.receive.bind(blobFiles);
+  let go = () => {};
+  const going = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  blobFiles.receive = async (...given) => {
+    await going;
+    return receive(...given);
+  };
+  return go;
+}
+
+/** Answers what gleanerd asks of a large result. */
+async function sendsResult(result: Buffer): Promise<void> {
+  const asked = () => executor.heard.filter((each) => each.type === "fetchPiece");
+  await executor.until(() => asked().length > 0);
+  const { key, offset, wantedBytes } = asked().at(-1)!;
+  const bytes = result.subarray(offset, offset + wantedBytes);
+  executor.say({ type: "piece", key, offset, bytes });
+}
+
+test("a large input and result are in memory until its record, which names them on disk", async () => {
+  const [input, result] = [randomBytes(100_000), randomBytes(200_000)];
+  const contentsGoOn = holdContents();
+  const giveBack = site.parts.carriedMemory.take(caller.uid, input.length)!;
+  const arrived = new ArrivedInput(caller.uid, "a/b", input, giveBack);
+  const answered = call(requestOf({ input: arrived }));
+  const [order] = await executor.ordered(1);
+  const id = order!.invocation;
+  const { body } = (order!.command as { input: InlinePayload }).input;
+  expect(Buffer.from(body).equals(input)).toBe(true);
+  const stored = { contentType: "c/d", blob: hashOf(result), bytes: result.length };
+  await ends(order, { ...completed, answer: { kind: "result", payload: stored } });
+  await sendsResult(result);
+  const { answer, content } = await answered;
+  expect(answer).toEqual({ kind: "result", payload: stored });
+  expect(result.equals(content!.body!)).toBe(true);
+  await executor.isHeard();
+  expect([isAcknowledged(), site.blobFiles.kept.size]).toEqual([false, 0]);
+  contentsGoOn();
+  await executor.until(isAcknowledged);
+  expect([...site.blobFiles.kept.keys()].sort()).toEqual([hashOf(input), hashOf(result)].sort());
+  expect(await store.inputOf(id)).toMatchObject({ blob: hashOf(input), bytes: input.length });
+  expect(await store.answerOf(id)).toEqual({ kind: "result", payload: stored });
+  expect(content!.body).toBeNull();
+  expect(site.parts.carriedMemory.take(caller.uid, 32 * 1024 * 1024)).not.toBeNull();
+});
+
+test("a large result of a call on record is on disk before its end", async () => {
+  const result = randomBytes(200_000);
+  const answered = call();
+  const [order] = await executor.ordered(1);
+  const contentsGoOn = holdContents();
+  const stored = { contentType: "c/d", blob: hashOf(result), bytes: result.length };
+  await ends(order, { ...completed, answer: { kind: "result", payload: stored } });
+  await executor.until(() => executor.heard.some(({ type }) => type === "fetchPiece"));
+  await deps().store.listInvocations({ ids: [order!.invocation], limit: 1 });
+  await sendsResult(result);
+  await executor.isHeard();
+  expect(isAcknowledged()).toBe(false);
+  contentsGoOn();
+  await executor.until(isAcknowledged);
+  expect((await answered).answer).toEqual({ kind: "result", payload: stored });
+  expect(await billed()).toBe(4);
+});
+
+test("an input of a request that was sent before is on disk before the call is accepted", async () => {
+  const input = randomBytes(100_000);
+  const contentsGoOn = holdContents();
+  const arrived = new ArrivedInput(caller.uid, "a/b", input, () => {});
+  const accepted = call(requestOf({ input: arrived, fresh: false, waitMs: 0 }));
+  await turn();
+  expect(executor.orders).toEqual([]);
+  contentsGoOn();
+  const { id } = await accepted;
+  expect(await store.inputOf(id)).toMatchObject({ blob: hashOf(input) });
+  await executor.ordered(1);
 });
 
 test("who reads about it sees it on record, while it runs and after its answer", async () => {

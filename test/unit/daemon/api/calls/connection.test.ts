@@ -1,22 +1,26 @@
 // A connection that carries many calls: what a client hears, and what a hostile one cannot do.
 
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { ArrivedInput } from "../../../../../src/daemon/api/calls/arrived-input.js";
 import type { CallServing } from "../../../../../src/daemon/api/calls/connection.js";
 import type { AskedCall } from "../../../../../src/daemon/api/calls/synchronous.js";
+import { Carried } from "../../../../../src/daemon/carried/carried.js";
+import { CarriedMemory } from "../../../../../src/daemon/carried/memory.js";
 import { GleanerError } from "../../../../../src/model/errors.js";
-import { invocationId } from "../../../../../src/model/ids.js";
+import { blobHash, invocationId } from "../../../../../src/model/ids.js";
 import {
   callFrame,
   callProtocol,
   maxAnswerFrameBytes,
   maxCallFrameBytes,
+  maxCarriedBytes,
   readCallFrame,
 } from "../../../../../src/wire/api/call-frames.js";
-import { FrameReader } from "../../../../../src/wire/frames.js";
+import { FrameReader, frame } from "../../../../../src/wire/frames.js";
 import { TestApi } from "../../../../support/daemon/api.js";
 
 interface Asked extends AskedCall {
@@ -24,7 +28,12 @@ interface Asked extends AskedCall {
   readonly gone: AbortSignal;
 }
 
+const mebibyte = 1024 * 1024;
+/** A single user may have half of it. */
+const mostBytes = 4 * mebibyte;
+
 let api: TestApi;
+let memory: CarriedMemory;
 let answer: (asked: Asked) => ReturnType<CallServing["answer"]>;
 const asked: Asked[] = [];
 const sockets: Socket[] = [];
@@ -39,10 +48,12 @@ const echo = async ({ input }: AskedCall) => {
 beforeEach(async () => {
   answer = echo;
   asked.length = 0;
-  api = await TestApi.open({}, (caller, call, gone) => {
+  memory = new CarriedMemory(mostBytes);
+  const answers: CallServing["answer"] = (caller, call, gone) => {
     asked.push({ ...call, uid: caller.uid, gone });
     return answer(asked.at(-1)!);
-  });
+  };
+  api = await TestApi.open({}, answers, memory);
 });
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
@@ -61,17 +72,36 @@ async function opened(head: string): Promise<Socket> {
 const upgradeBy = (token: string) =>
   `GET /v1/calls HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${callProtocol}\r\nAuthorization: Bearer ${token}\r\n\r\n`;
 
+interface Heard {
+  readonly head: {
+    readonly call?: number;
+    readonly error?: { readonly code: string };
+    readonly aside?: boolean;
+    readonly follows?: number;
+  };
+  readonly payload: Buffer;
+}
+
 /** A client after its upgrade. */
 async function client(token = api.tokenOf(1_000)) {
   const socket = await opened(upgradeBy(token));
   const [first] = (await once(socket, "data")) as [Buffer];
   expect(first.toString()).toMatch(/^HTTP\/1\.1 101 /);
   const reader = new FrameReader(maxAnswerFrameBytes);
-  const heard: { head: { call?: number; error?: { code: string } }; payload: Buffer }[] = [];
+  const heard: Heard[] = [];
+  let announced: Heard["head"] | null = null;
+  const take = (content: Buffer) => {
+    const frame =
+      announced === null
+        ? (readCallFrame(content) as Heard)
+        : { head: announced, payload: content };
+    const isAnnounced = announced === null && frame.head.follows !== undefined;
+    announced = isAnnounced ? frame.head : null;
+    if (!isAnnounced) heard.push(frame);
+  };
   socket.on("data", (piece: Buffer) => {
     reader.push(piece);
-    for (let each = reader.next(); each !== null; each = reader.next())
-      heard.push(readCallFrame(each) as (typeof heard)[number]);
+    for (let each = reader.next(); each !== null; each = reader.next()) take(each);
   });
   const hears = async (count: number) => {
     while (heard.length < count && !socket.destroyed) await turn();
@@ -175,6 +205,11 @@ const garbage: Record<string, () => Buffer> = {
   "a head of null": () => callFrame(null as never),
   "a number that is none": () => callFrame({ ...callOf(1), call: "1" }),
   "a number that is in use": () => Buffer.concat([callFrame(callOf(1)), callFrame(callOf(1))]),
+  "an input of its own frame that is short": () => callFrame(callOf(1, { follows: 65_536 })),
+  "an input of its own frame that is long": () =>
+    callFrame(callOf(1, { follows: maxCarriedBytes + 1 })),
+  "an input of another size than was announced": () =>
+    Buffer.concat([callFrame(callOf(1, { follows: 70_000 })), frame(Buffer.alloc(69_999))]),
   "a leave of nothing": () => callFrame({ leave: "x" }),
 };
 
@@ -191,6 +226,94 @@ test.each(Object.keys(garbage))("%s ends the connection, and no other", async (n
   answer = echo;
   other.socket.write(callFrame(callOf(1)));
   expect(await other.hears(1)).toHaveLength(1);
+});
+
+/** A call whose input is a frame of its own. */
+const carrying = (call: number, body: Buffer, change: object = {}) =>
+  Buffer.concat([callFrame(callOf(call, { follows: body.length, ...change })), frame(body)]);
+
+const isFree = () => {
+  const giveBack = memory.take(1_000, mostBytes / 2);
+  giveBack?.();
+  return giveBack !== null;
+};
+
+/** Resolves once all memory is given back. */
+async function memoryIsFree(): Promise<void> {
+  while (!isFree()) await turn();
+}
+
+/** A result in memory, which is written once `written` is called. */
+function inMemory(uid: number, body: Buffer) {
+  let written = () => {};
+  const kept = new Promise<void>((resolve) => {
+    written = resolve;
+  });
+  const stored = { contentType: "a/b", blob: blobHash("0".repeat(64)), bytes: body.length };
+  return { written, content: new Carried(stored, body, kept, memory.take(uid, body.length)!) };
+}
+
+test("a large input is a frame behind its call, and a large result one behind its answer", async () => {
+  const [input, result] = [randomBytes(mebibyte), randomBytes(mebibyte)];
+  const { written, content } = inMemory(1_000, result);
+  answer = async ({ input: arrived }) => {
+    expect(arrived).toBeInstanceOf(ArrivedInput);
+    expect(arrived).toMatchObject({ contentType: "text/plain" });
+    expect(input.equals((arrived as ArrivedInput).body)).toBe(true);
+    const said = { kind: "result", payload: content.payload } as const;
+    return { id: invocationId(7), invocation: null, answer: said, content };
+  };
+  const { socket, hears } = await client();
+  socket.write(carrying(1, input));
+  const [heard] = await hears(1);
+  expect(heard!.head).toMatchObject({
+    ...{ call: 1, id: 7, follows: mebibyte },
+    answer: { kind: "result", payload: { contentType: "a/b" } },
+  });
+  expect(heard!.payload.equals(result)).toBe(true);
+  expect(content.body).not.toBeNull();
+  written();
+  await memoryIsFree();
+  answer = echo;
+  socket.write(callFrame(callOf(2), Buffer.from("x")));
+  expect((await hears(2))[1]!.payload.toString()).toBe("x");
+});
+
+test("a call whose input finds no memory is sent again with the input beside it", async () => {
+  const taken = memory.take(1_000, mostBytes / 2)!;
+  const { socket, hears } = await client();
+  socket.write(carrying(1, randomBytes(mebibyte)));
+  socket.write(callFrame(callOf(2), Buffer.from("x")));
+  const heard = await hears(2);
+  expect(heard.map(({ head }) => [head.call, head.aside])).toEqual([
+    [1, true],
+    [2, undefined],
+  ]);
+  expect(asked).toHaveLength(1);
+  taken();
+});
+
+test("the input of a call that is refused is ignored", async () => {
+  const { socket, hears } = await client();
+  socket.write(carrying(1, randomBytes(mebibyte), { function: 7 }));
+  socket.write(callFrame(callOf(2), Buffer.from("x")));
+  const heard = await hears(2);
+  expect(heard.map(({ head }) => [head.call, head.error?.code])).toEqual([
+    [1, "BAD_REQUEST"],
+    [2, undefined],
+  ]);
+  await memoryIsFree();
+});
+
+test("an input that breaks off, or that nothing was made of, leaves its memory free", async () => {
+  const { socket, hears } = await client();
+  socket.write(carrying(1, randomBytes(mebibyte)));
+  await hears(1);
+  await memoryIsFree();
+  socket.write(carrying(2, randomBytes(mebibyte)).subarray(0, mebibyte));
+  while (isFree()) await turn();
+  socket.destroy();
+  await memoryIsFree();
 });
 
 test("reads no more than 256 calls of a client before it has answered some", async () => {
