@@ -20,6 +20,7 @@ interface Reading {
 }
 
 type Answer = Exclude<PieceMessage, { type: "fetchPiece" }>;
+type ArrivedPiece = Extract<PieceMessage, { type: "piece" }>;
 
 export class PieceRequests {
   private readonly readings = new Map<string, Reading>();
@@ -59,21 +60,29 @@ export class PieceRequests {
     }
   }
 
-  /** What nobody waits for is dropped: its reader may have given up. */
+  /**
+   * What nobody waits for is dropped: its reader may have given up, or it was asked for on two
+   * connections and has come twice.
+   */
   arrived(message: Answer): void {
     const reading = this.readings.get(attemptName(message.key));
     if (reading === undefined) return;
     if (message.type === "noPiece")
       reading.failure ??= new GleanerError("NOT_FOUND", message.reason);
-    else if (reading.wanted.get(message.offset)?.wantedBytes === message.bytes.length) {
-      reading.wanted.delete(message.offset);
-      reading.arrived.set(message.offset, message.bytes);
-    } else
-      reading.failure ??= new GleanerError(
-        "PROTOCOL",
-        `a piece has ${message.bytes.length} bytes from ${message.offset} on, which nobody asked for`,
-      );
+    else this.take(reading, message);
     reading.wake();
+  }
+
+  private take(reading: Reading, { offset, bytes }: ArrivedPiece): void {
+    const wanted = reading.wanted.get(offset);
+    if (wanted === undefined) return;
+    if (wanted.wantedBytes === bytes.length) {
+      reading.wanted.delete(offset);
+      reading.arrived.set(offset, bytes);
+      return;
+    }
+    const sentence = `a piece from ${offset} on has ${bytes.length} bytes, not ${wanted.wantedBytes}`;
+    reading.failure ??= new GleanerError("PROTOCOL", sentence);
   }
 
   /** On a new connection: asks again for what did not arrive on the last one. */
