@@ -15,7 +15,7 @@ import { PieceRequests } from "../../../wire/piece-requests.js";
 import type { Input } from "../../../workers/outgoing.js";
 import { ResultSink } from "./result-sink.js";
 import { RunningLogs } from "./running-logs.js";
-import { Spool } from "./spool.js";
+import { Spool, type SpoolFile } from "./spool.js";
 
 export class Payloads {
   /** gleanerd may be away, and is asked again when it is back. */
@@ -24,15 +24,15 @@ export class Payloads {
   readonly logs: RunningLogs;
 
   /**
-   * `openFolder`: where large results wait (see Spool); `say` tells gleanerd, if it is there;
+   * `openFile`: for a large result that waits (see Spool); `say` tells gleanerd, if it is there;
    * `giveWay`: see ResultSink.
    */
   constructor(
-    openFolder: () => string,
+    openFile: () => Promise<SpoolFile>,
     private readonly say: (message: ExecutorMessage) => void,
     private readonly giveWay: (thrown: unknown) => Promise<void>,
   ) {
-    this.spool = new Spool(openFolder);
+    this.spool = new Spool(openFile);
     this.logs = new RunningLogs(say);
   }
 

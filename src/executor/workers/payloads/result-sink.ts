@@ -1,10 +1,10 @@
 // Takes a result from a worker: a small one in memory, a large one into the spool with its hash.
 
 import { createHash, type Hash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
 import { maxInlineBytes, type Payload } from "../../../model/call.js";
 import { blobHash } from "../../../model/ids.js";
 import type { OutputSink } from "../../../workers/sink-stream.js";
+import type { SpoolFile } from "./spool.js";
 
 /** One write to the file. */
 const writeBytes = 256 * 1024;
@@ -16,7 +16,7 @@ export class ResultSink implements OutputSink {
   private gathered = 0;
   private received = 0;
   private hash: Hash | null = null;
-  private file: Promise<FileHandle> | null = null;
+  private file: Promise<SpoolFile> | null = null;
   private written: Promise<void> = Promise.resolve();
 
   /**
@@ -24,7 +24,7 @@ export class ResultSink implements OutputSink {
    * succeed now.
    */
   constructor(
-    private readonly create: (bytes: number) => Promise<FileHandle>,
+    private readonly create: (bytes: number) => Promise<SpoolFile>,
     private readonly giveWay: (thrown: unknown) => Promise<void>,
   ) {}
 
@@ -62,7 +62,7 @@ export class ResultSink implements OutputSink {
     return this.written;
   }
 
-  private async writeAll(file: FileHandle, pieces: readonly Buffer[], at: number): Promise<void> {
+  private async writeAll(file: SpoolFile, pieces: readonly Buffer[], at: number): Promise<void> {
     const whole = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
     for (let done = 0; done < whole.length; )
       try {

@@ -1,12 +1,10 @@
-// Large results on their way to gleanerd: each is in a file without a name, which is gone with this
+// Large results on their way to gleanerd: each is in a file of its own, which is gone with this
 // process, until gleanerd has recorded it.
 
-import { constants } from "node:fs";
-import { type FileHandle, open, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import type { FileHandle } from "node:fs/promises";
 import { type AttemptKey, attemptName } from "../../../wire/attempt-key.js";
 
-const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+export type SpoolFile = Pick<FileHandle, "write" | "read" | "close">;
 
 export interface SpoolLimits {
   /** Beyond it, a result waits in its worker until others have left. */
@@ -22,7 +20,7 @@ interface Entry {
   /** Whether it counts against the limits. */
   hasRoom: boolean;
   isForgotten: boolean;
-  file: Promise<FileHandle> | null;
+  file: Promise<SpoolFile> | null;
   enter: () => void;
 }
 
@@ -30,16 +28,14 @@ export class Spool {
   private readonly entries = new Map<string, Entry>();
   private usedBytes = 0;
   private usedFiles = 0;
-  private lastNumber = 0;
 
-  /** `openFolder` creates the folder if it is missing: for this process's user alone. */
   constructor(
-    private readonly openFolder: () => string,
+    private readonly openFile: () => Promise<SpoolFile>,
     private readonly limits = usualLimits,
   ) {}
 
   /** Resolves once the file is open; rejects if it cannot be, or is not needed any more. */
-  async create(key: AttemptKey, bytes: number): Promise<FileHandle> {
+  async create(key: AttemptKey, bytes: number): Promise<SpoolFile> {
     const entry: Entry = {
       bytes,
       hasRoom: false,
@@ -114,12 +110,5 @@ export class Spool {
       this.take(entry);
       entry.enter();
     }
-  }
-
-  private async openFile(): Promise<FileHandle> {
-    const path = join(this.openFolder(), `${process.pid}.${++this.lastNumber}`);
-    const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    await unlink(path);
-    return file;
   }
 }

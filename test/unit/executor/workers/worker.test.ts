@@ -56,7 +56,7 @@ async function loadingWorker() {
       onBroken: () => {},
       onGone: () => {},
       payloads: new Payloads(
-        () => "/nowhere",
+        () => Promise.reject(new Error("there is no disk")),
         () => {},
         (thrown) => Promise.reject(thrown),
       ),
