@@ -5,7 +5,7 @@ import { expect, test } from "@jest/globals";
 import { type InvocationId, versionId } from "../../src/model/ids.js";
 import { pack } from "../../src/wire/packing.js";
 import { FunctionBook, SharedChange } from "../faults/checker/functions.js";
-import { inputBytes } from "../faults/functions/inputs.js";
+import { inputBytes, plainInput } from "../faults/functions/inputs.js";
 import { World } from "../faults/site/world.js";
 import { submission } from "../support/nouns.js";
 
@@ -54,7 +54,7 @@ function leased() {
   const { books, problems } = world;
   const { calls } = books;
   calls.functions.done(calls.functions.deployed(1, "f", version, false));
-  const inputs = [inputBytes({ call: "lease", does: "return", lastsMs: 0, prints: false })];
+  const inputs = [inputBytes(plainInput("lease"))];
   calls.asks("lease-1", { ...called, inputs, isMap: true });
   const terms = { hotMs: 0, ttlMs: 1_000, idleMs: 1_000 };
   const asked = submission({

@@ -2,12 +2,12 @@
 // back.
 
 import type { AttemptResult, NewInvocations } from "../../../src/core/ports/store.js";
-import type { CallAnswer, Payload } from "../../../src/model/call.js";
+import { type CallAnswer, isStored, type Payload } from "../../../src/model/call.js";
 import type { InvocationId, VersionId } from "../../../src/model/ids.js";
 import { isFinal } from "../../../src/model/invocation.js";
 import type { AttemptKey } from "../../../src/wire/messages.js";
-import { type Loading, resultOf } from "../functions/bundles.js";
-import { bodyOf, type Input, inputIn } from "../functions/inputs.js";
+import { hashOf, type Loading, resultOf } from "../functions/bundles.js";
+import { type Input, inputIn, plainInput } from "../functions/inputs.js";
 import type { World } from "../site/world.js";
 import { type Called, FunctionBook } from "./functions.js";
 
@@ -175,7 +175,7 @@ export class CallBook {
       this.functions.mayMean(latest, version, this.world.nowMs - listedMs),
       `a worker of ${version} is kept warm, which is not the latest of ${called.function}`,
     );
-    const asks: Input = { call: "none", does: "return", lastsMs: 0, prints: false };
+    const asks = plainInput("none");
     const account = { input: new Uint8Array(), asks, version, uid, timeLimitMs, isLease: false };
     this.accounts.set(id, { ...account, isWarmUp: true, answer: undefined });
     this.world.books.counts.warmedUp++;
@@ -345,9 +345,11 @@ export class CallBook {
       `${name}: a ${answer.kind} that no worker gave`,
     );
     if (answer.kind !== "result") return;
-    const text = Buffer.from(bodyOf(answer.payload)).toString();
     const result = account.isWarmUp ? "" : resultOf(version, uid, input);
-    this.demand(text === given?.text && text === result, `${name} has the result of another call`);
+    this.demand(
+      given?.text === result && isSame(answer.payload, Buffer.from(result)),
+      `${name} has the result of another call`,
+    );
   }
 
   /** A user reads how a call ended. */
@@ -372,7 +374,10 @@ export class CallBook {
   }
 }
 
-const isSame = (payload: Payload | undefined, input: Uint8Array): boolean =>
-  payload !== undefined && Buffer.compare(bodyOf(payload), input) === 0;
+function isSame(payload: Payload | undefined, content: Uint8Array): boolean {
+  if (payload === undefined) return false;
+  if (isStored(payload)) return payload.blob === hashOf(content);
+  return Buffer.compare(payload.body, content) === 0;
+}
 
 const nameOf = ({ invocation, attempt }: AttemptKey): string => `${invocation}.${attempt}`;

@@ -16,7 +16,9 @@ export function checkRemains(world: World, disk: Disk, { kept }: Contents): void
   };
   const recorded = disk.rows<Content>(
     `SELECT sha256, (SELECT count(*) FROM function_version AS v
-       WHERE v.owner_uid = blob.owner_uid AND v.version = blob.sha256) AS uses FROM blob`,
+       WHERE v.owner_uid = blob.owner_uid AND v.version = blob.sha256)
+       + (SELECT count(*) FROM call_input AS i
+       WHERE i.owner_uid = blob.owner_uid AND i.blob = blob.sha256) AS uses FROM blob`,
   );
   const names = new Set(recorded.map(({ sha256 }) => sha256));
   for (const { sha256, uses } of recorded) {

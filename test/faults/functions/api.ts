@@ -1,5 +1,7 @@
 // The daemon's handlers for functions and calls, as a request of the API reaches them.
 
+import { ArrivedInput } from "../../../src/daemon/api/calls/arrived-input.js";
+import { type AskedCall, answerOne } from "../../../src/daemon/api/calls/synchronous.js";
 import { callHandlers } from "../../../src/daemon/api/calls.js";
 import { functionHandlers } from "../../../src/daemon/api/functions.js";
 import { leaseHandlers } from "../../../src/daemon/api/leases/leases.js";
@@ -10,14 +12,18 @@ import { Directory } from "../../../src/daemon/functions/directory.js";
 import { CallIds } from "../../../src/daemon/invocations/call-records.js";
 import type { Rounds } from "../../../src/daemon/records/rounds.js";
 import { warmRounds } from "../../../src/daemon/warm.js";
+import { answerText } from "../../../src/wire/api/payloads.js";
 import type { AnswerOf, RouteName } from "../../../src/wire/api/types.js";
 import { config, type Daemon } from "../site/daemon-host.js";
 import { type Person, people, type Users } from "../site/users.js";
+import { inputType, textIn } from "./contents.js";
 
 type Api = ReturnType<typeof callHandlers> &
   ReturnType<typeof leaseHandlers> &
   ReturnType<typeof mapHandlers> &
   ReturnType<typeof functionHandlers>;
+
+type CarriedCall = Omit<AskedCall, "input"> & { readonly input: Buffer };
 
 /** A body that arrives piece by piece. */
 interface StreamedBody {
@@ -46,6 +52,7 @@ const reply = { raw: { destroyed: false, once: () => undefined } };
 
 export class Apis {
   private readonly known = new WeakMap<Daemon, Api>();
+  private readonly common = new WeakMap<Daemon, ReturnType<Apis["newCommon"]>>();
 
   constructor(private readonly users: Users) {}
 
@@ -70,19 +77,60 @@ export class Apis {
     return handler(request as Parameters<Handlers[Name]>[0]) as Promise<AnswerOf<Name>>;
   }
 
+  /**
+   * A call on a connection for calls, with which its large input comes; null if gleanerd has no
+   * memory for it at present. The result comes with the answer, too, if it is in memory.
+   */
+  async carry(
+    daemon: Daemon,
+    caller: Person,
+    { input, ...asked }: CarriedCall,
+  ): Promise<(AnswerOf<"call"> & { readonly text: string | null }) | null> {
+    const giveBack = daemon.parts.carriedMemory.take(caller.uid, input.length);
+    if (giveBack === null) return null;
+    const arrived = new ArrivedInput(caller.uid, inputType, input, giveBack);
+    const staying = new AbortController().signal;
+    const call = { ...asked, input: arrived };
+    try {
+      const { content, answer, ...answered } = await answerOne(
+        this.commonOf(daemon),
+        caller,
+        call,
+        staying,
+      );
+      const text = answer === null ? null : answerText(answer);
+      const body = content?.body;
+      if (body != null) return { ...answered, answer: text, text: body.toString() };
+      await content?.kept;
+      return { ...answered, answer: text, text: await textIn(daemon, caller, text) };
+    } finally {
+      await arrived.dropUnlessCarried();
+    }
+  }
+
   /** gleanerd's own rounds, which run while it serves the API. */
   warmRounds(daemon: Daemon): readonly Rounds[] {
     const common = { ...daemon.parts, ...this.users.routes(daemon), accounts };
     return warmRounds(config, common, daemon.log);
   }
 
-  private open(daemon: Daemon): Api {
+  private commonOf(daemon: Daemon): ReturnType<Apis["newCommon"]> {
+    const common = this.common.get(daemon) ?? this.newCommon(daemon);
+    this.common.set(daemon, common);
+    return common;
+  }
+
+  private newCommon(daemon: Daemon) {
     const { parts, store } = daemon;
     const directory = new Directory({ ...parts, store, accounts });
     const bundleChecks = new BundleChecks();
     const callIds = new CallIds(store);
     const routes = this.users.routes(daemon);
-    const common = { ...routes, ...parts, accounts, directory, bundleChecks, callIds };
+    return { ...routes, ...parts, accounts, directory, bundleChecks, callIds };
+  }
+
+  private open(daemon: Daemon): Api {
+    const common = this.commonOf(daemon);
     const leases = leaseHandlers({ ...common, leasePolicy: config.leases });
     const calls = { ...callHandlers(common), ...mapHandlers(common) };
     return { ...calls, ...leases, ...functionHandlers(common) };

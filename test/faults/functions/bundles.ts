@@ -9,6 +9,7 @@ import {
   unsetSettings,
 } from "../../../src/model/functions/settings.js";
 import { type VersionId, versionId } from "../../../src/model/ids.js";
+import { inputIn } from "./inputs.js";
 
 /** What happens when a worker loads it. */
 export type Loading = "works" | "fails" | "exits";
@@ -57,5 +58,7 @@ export function codeIn(bundle: Buffer): Code {
 }
 
 /** What the handler of a version returns for an input: nothing else can know it. */
-export const resultOf = (version: string, uid: number, input: Uint8Array): string =>
-  hashOf(version, ` ${uid} `, input).slice(0, 32);
+export function resultOf(version: string, uid: number, input: Uint8Array): string {
+  const own = hashOf(version, ` ${uid} `, input).slice(0, 32);
+  return own.padEnd(inputIn(input).returnsBytes, own);
+}

@@ -4,17 +4,21 @@
 import { type InvocationId, invocationId } from "../../../src/model/ids.js";
 import { isFinal } from "../../../src/model/invocation.js";
 import { frameOf, framesType } from "../../../src/wire/api/input-frames.js";
-import { type CallAnswerText, payloadOf } from "../../../src/wire/api/payloads.js";
+import {
+  type CallAnswerText,
+  type PayloadText,
+  payloadOf,
+} from "../../../src/wire/api/payloads.js";
 import type { AnswerOf } from "../../../src/wire/api/types.js";
 import type { AskedCall } from "../checker/calls.js";
 import type { Daemon } from "../site/daemon-host.js";
 import { type Person, people, type Users } from "../site/users.js";
 import type { World } from "../site/world.js";
 import type { Apis } from "./api.js";
-import { bodyOf, doings, type Input, inputBytes } from "./inputs.js";
+import { isLarge, sendable, textIn } from "./contents.js";
+import { doings, type Input, inputBytes, payloadBytes } from "./inputs.js";
 import { aliases, names, type Owners } from "./owners.js";
 
-const inputType = "application/json";
 const operator = people[0]!;
 /** A habit's, with a pause after each. */
 const regularCalls = 30;
@@ -28,9 +32,18 @@ interface Target {
 }
 
 interface Submitted {
+  readonly caller: Person;
   readonly id: InvocationId;
   readonly tasks: number;
   readonly isMap: boolean;
+}
+
+const one = { tasks: 1, isMap: false } as const;
+
+interface AskedMap {
+  readonly requestId: string;
+  readonly function: string;
+  readonly inputs: readonly PayloadText[];
 }
 
 export class Callers {
@@ -62,23 +75,30 @@ export class Callers {
     const { chance } = this.world;
     const { caller, requestId, called, body } = this.ask(1, false, target);
     const waitMs = chance.happens(0.5) ? 0 : chance.whole(1_000, 60_000);
-    const [input] = body.inputs;
+    const { inputs, ...rest } = body;
+    const input = inputs[0]!;
+    const isCarried = isLarge(input) && waitMs > 0 && chance.happens(0.7);
     let isSent = false;
     this.users.clients.send({
       waitMs,
-      run: (daemon) => {
-        const fresh = !isSent;
+      run: async (daemon) => {
+        const asked = { ...rest, waitMs, fresh: !isSent };
         isSent = true;
-        const asked = { body: { ...body, input, waitMs, fresh } };
-        return this.apis.ask(daemon, "call", caller, asked);
+        const carried = isCarried
+          ? await this.apis.carry(daemon, caller, { ...asked, input })
+          : null;
+        if (carried !== null) return carried;
+        const named = { ...asked, input: await sendable(daemon, caller, input) };
+        const answered = await this.apis.ask(daemon, "call", caller, { body: named });
+        return { ...answered, text: await textIn(daemon, caller, answered.answer) };
       },
-      done: ({ id, invocation, answer }) => {
+      done: ({ id, invocation, answer, text }) => {
         // An answer may come before its record.
         const isAnswer = invocation !== null && isFinal(invocation.state);
         if (!isAnswer) this.world.books.acknowledged(requestId, id, 1);
-        if (answer !== null) this.read(invocation!.id, answer);
+        if (answer !== null) this.read(invocation!.id, answer, text);
       },
-      answered: ({ id }) => this.accepted({ id: invocationId(id), tasks: 1, isMap: false }),
+      answered: ({ id }) => this.accepted({ ...one, caller, id: invocationId(id) }),
       refused: ({ code }) => this.world.books.calls.refused(requestId, code),
     });
     this.world.tell(`${caller.user} calls ${body.function} as ${requestId} ${called.selector}`);
@@ -89,12 +109,17 @@ export class Callers {
     const { caller, requestId, body } = this.ask(chance.whole(1, isBrisk ? 40 : 12), true);
     const isStreamed = chance.happens(0.5);
     this.users.clients.send({
-      run: (daemon) =>
-        isStreamed
-          ? this.stream(daemon, caller, body)
-          : this.apis.ask(daemon, "map", caller, { body }),
+      run: async (daemon) => {
+        const inputs: PayloadText[] = [];
+        for (const each of body.inputs) inputs.push(await sendable(daemon, caller, each));
+        const asked = { ...body, inputs };
+        return isStreamed
+          ? this.stream(daemon, caller, asked)
+          : this.apis.ask(daemon, "map", caller, { body: asked });
+      },
       done: ({ id, tasks }) => this.world.books.acknowledged(requestId, id, tasks),
-      answered: ({ id, tasks }) => this.accepted({ id: invocationId(id), tasks, isMap: true }),
+      answered: ({ id, tasks }) =>
+        this.accepted({ caller, id: invocationId(id), tasks, isMap: true }),
       refused: ({ code }) => this.world.books.calls.refused(requestId, code),
     });
     this.world.tell(`${caller.user} maps ${body.function} as ${requestId}`);
@@ -104,7 +129,7 @@ export class Callers {
   private stream(
     daemon: Daemon,
     caller: Person,
-    { requestId, function: called, inputs }: ReturnType<Callers["ask"]>["body"],
+    { requestId, function: called, inputs }: AskedMap,
   ): Promise<AnswerOf<"streamMap">> {
     const { world } = this;
     const frames = Buffer.concat(inputs.map((each) => frameOf(payloadOf(each))));
@@ -136,7 +161,7 @@ export class Callers {
     const { caller, owner, name, selector } = target;
     const requestId = `call-${++this.requests}`;
     const inputs = Array.from({ length: tasks }, (_, at) =>
-      inputBytes(this.input(`${requestId}/${at}`)),
+      inputBytes(this.input(`${requestId}/${at}`), payloadBytes(this.world.chance)),
     );
     const called: Omit<AskedCall, "askedMs"> = {
       ...{ caller: caller.uid, owner: owner.uid, name, selector, inputs, isMap },
@@ -146,7 +171,7 @@ export class Callers {
     const body = {
       requestId,
       function: `${prefix}${name}@${selector}`,
-      inputs: inputs.map((input) => ({ contentType: inputType, text: input.toString() })),
+      inputs,
       timeLimitMs: null,
     };
     return { caller, requestId, called, body };
@@ -175,7 +200,8 @@ export class Callers {
       [3, chance.whole(20, 500)],
       [1, chance.whole(500, 10_000)],
     ]);
-    return { call, does, lastsMs, prints: chance.happens(0.2) };
+    const returnsBytes = payloadBytes(chance);
+    return { call, does, lastsMs, prints: chance.happens(0.2), returnsBytes };
   }
 
   private accepted(submitted: Submitted): void {
@@ -193,25 +219,35 @@ export class Callers {
     for (const each of this.submitted) this.readOne(each);
   }
 
-  private readOne({ id, tasks, isMap }: Submitted): void {
+  private readOne({ caller, id, tasks, isMap }: Submitted): void {
     const { clients } = this.users;
     const known = this.endedOf(id, tasks);
     if (!isMap) {
       clients.send({
-        run: (daemon) => this.apis.ask(daemon, "answer", operator, { params: { id: String(id) } }),
-        done: ({ answer }) => {
-          if (answer !== null || known.has(id)) this.read(id, answer);
+        run: async (daemon) => {
+          const asked = { params: { id: String(id) } };
+          const { answer } = await this.apis.ask(daemon, "answer", operator, asked);
+          return { answer, text: await textIn(daemon, caller, answer) };
+        },
+        done: ({ answer, text }) => {
+          if (answer !== null || known.has(id)) this.read(id, answer, text);
         },
       });
       return;
     }
     const query = { tasks: `0-${tasks - 1}`, waitMs: 0 };
     clients.send({
-      run: (daemon) =>
-        this.apis.ask(daemon, "outcomes", operator, { params: { id: String(id) }, query }),
-      done: ({ outcomes }) => {
+      run: async (daemon) => {
+        const asked = { params: { id: String(id) }, query };
+        const { outcomes } = await this.apis.ask(daemon, "outcomes", operator, asked);
+        const texts: (string | null)[] = [];
+        for (const { answer } of outcomes) texts.push(await textIn(daemon, caller, answer));
+        return { outcomes, texts };
+      },
+      done: ({ outcomes, texts }) => {
         const found = new Set(outcomes.map(({ task }) => invocationId(id + task)));
-        for (const { task, answer } of outcomes) this.read(invocationId(id + task), answer);
+        for (const [at, { task, answer }] of outcomes.entries())
+          this.read(invocationId(id + task), answer, texts[at]!);
         for (const each of known)
           if (!found.has(each))
             this.world.complain(`call ${each} has ended, and a user is not told`);
@@ -224,12 +260,7 @@ export class Callers {
     return new Set(ids.filter((id) => this.world.books.calls.hasEnded(id)));
   }
 
-  private read(id: InvocationId, answer: CallAnswerText | null): void {
-    const { calls } = this.world.books;
-    if (answer?.kind !== "result") calls.read(id, answer?.kind ?? null, null);
-    else calls.read(id, "result", textOf(answer));
+  private read(id: InvocationId, answer: CallAnswerText | null, text: string | null): void {
+    this.world.books.calls.read(id, answer?.kind ?? null, text);
   }
 }
-
-const textOf = ({ payload }: CallAnswerText & { kind: "result" }): string =>
-  Buffer.from(bodyOf(payloadOf(payload))).toString();

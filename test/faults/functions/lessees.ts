@@ -4,11 +4,11 @@ import { type InvocationId, invocationId } from "../../../src/model/ids.js";
 import { type Person, people, type Users } from "../site/users.js";
 import type { World } from "../site/world.js";
 import type { Apis } from "./api.js";
-import { type Input, inputBytes } from "./inputs.js";
+import { inputBytes, plainInput } from "./inputs.js";
 import { names, type Owners } from "./owners.js";
 
 /** No handler gets it: it stands for the input that a lease has not. */
-const leaseInput: Input = { call: "lease", does: "return", lastsMs: 0, prints: false };
+const leaseInput = plainInput("lease");
 
 interface Lessee {
   readonly id: InvocationId;

@@ -9,6 +9,7 @@ import { Payloads } from "../../../src/executor/workers/payloads/payloads.js";
 import { workersOver } from "../../../src/executor/workers/start.js";
 import { Leases } from "../../../src/executor/workers/work/leases.js";
 import type { ExpectedWorker } from "../../../src/executor/workers/worker-socket.js";
+import { attemptName } from "../../../src/wire/attempt-key.js";
 import type { LaunchSpec } from "../../../src/wire/launch.js";
 import type { AttemptOrder, ExecutorMessage } from "../../../src/wire/messages.js";
 import type { SimulatedGroup } from "../site/group.js";
@@ -17,6 +18,7 @@ import type { World } from "../site/world.js";
 import type { Process } from "../timeline.js";
 import { KeptWarm } from "./kept-warm.js";
 import { NodeCode } from "./node-code.js";
+import { openUnnamedFile } from "./unnamed-file.js";
 import { WorkerRun } from "./worker/run.js";
 
 /** No client of a simulated lease connects. */
@@ -24,6 +26,8 @@ const hostId = "0f3b7a52-9d0e-4c7e-8a55-0d2f6f1f3a10";
 
 export class NodeWorkers {
   private readonly expected = new Map<number, ExpectedWorker>();
+  /** Of each attempt, by its name. */
+  private readonly groups = new Map<string, SimulatedGroup>();
   private readonly keptWarm: KeptWarm;
   private lastId = 0;
 
@@ -40,7 +44,7 @@ export class NodeWorkers {
     spawner: Spawning,
     containment: Containment,
     say: (message: ExecutorMessage) => void,
-  ): Required<Pick<Surroundings, "workers" | "code" | "leases">> {
+  ): Required<Pick<Surroundings, "workers" | "code" | "payloads" | "leases">> {
     const ask = (version: string) => say({ type: "fetchBundle", version } as never);
     const code = new NodeCode(this.world, this.node, this.process, ask);
     const sockets = {
@@ -52,19 +56,35 @@ export class NodeWorkers {
       forget: (id: number) => void this.expected.delete(id),
     };
     const programs = { commandOf: () => ["/simulated/runtime"] };
-    const payloads = new Payloads(
-      () => "/simulated/results",
-      say,
-      (full) => Promise.reject(full),
-    );
+    const payloads = new Payloads(openUnnamedFile, say, (full) => Promise.reject(full));
     const leases = new Leases(say, hostId);
     const ports = { sockets, code, programs, payloads, leases };
     const workers = workersOver(ports, spec, spawner, containment, say);
     this.world.sabotage.workers?.(workers);
     this.keptWarm.watch(workers);
     const prepare = workers.prepare.bind(workers);
-    workers.prepare = (order, ...room) => watched(order, prepare(order, ...room));
-    return { workers, code, leases };
+    workers.prepare = (order, ...room) => this.watched(order, prepare(order, ...room));
+    const inputOf = payloads.inputOf.bind(payloads);
+    payloads.inputOf = (order) => {
+      const { invocation, attempt } = order;
+      this.groups.get(attemptName(order))?.onBegun({ invocation, attempt });
+      return inputOf(order);
+    };
+    return { workers, code, payloads, leases };
+  }
+
+  /** The worker learns which attempt takes it, and when. */
+  private watched({ invocation, attempt }: AttemptOrder, place: Place): Place {
+    const key = { invocation, attempt };
+    const group = place.group as SimulatedGroup;
+    return {
+      ...place,
+      start: (events) => {
+        this.groups.set(attemptName(key), group);
+        group.taken(key);
+        return place.start(events);
+      },
+    };
   }
 
   /** null if it is no worker. */
@@ -80,12 +100,3 @@ export class NodeWorkers {
     return run;
   }
 }
-
-/** The worker learns which attempt takes it, and when. */
-const watched = ({ invocation, attempt }: AttemptOrder, place: Place): Place => ({
-  ...place,
-  start: (events) => {
-    (place.group as SimulatedGroup).taken({ invocation, attempt });
-    return place.start(events);
-  },
-});

@@ -1,14 +1,14 @@
 // The owners of simulated functions: they deploy, move aliases, share, and remove.
 
 import type { RequestedSettings } from "../../../src/model/functions/settings.js";
-import { bundleOf as blobOf, type VersionId } from "../../../src/model/ids.js";
+import type { VersionId } from "../../../src/model/ids.js";
 import { type Change, SharedChange } from "../checker/functions.js";
 import type { Copy } from "../site/clients.js";
-import type { Daemon } from "../site/daemon-host.js";
 import { type Person, people, type Users } from "../site/users.js";
 import type { World } from "../site/world.js";
 import type { Apis } from "./api.js";
-import { type Bundle, bundleOf, type Code } from "./bundles.js";
+import { bundleOf, type Code } from "./bundles.js";
+import { put } from "./contents.js";
 
 /** Everybody has functions of these names. */
 export const names = ["f", "g"] as const;
@@ -44,7 +44,7 @@ export class Owners {
     );
     this.users.clients.send({
       run: async (daemon) => {
-        await send(daemon, caller, { version, bytes });
+        await put(daemon, caller, bytes);
         return this.apis.ask(daemon, "deploy", caller, { body });
       },
       copy: () => change.copy(),
@@ -149,12 +149,4 @@ export class Owners {
       },
     });
   }
-}
-
-/** PUT /v1/blobs/SHA. */
-async function send(daemon: Daemon, { uid }: Person, { version, bytes }: Bundle): Promise<void> {
-  const content = (async function* () {
-    yield bytes;
-  })();
-  await daemon.parts.blobs.write(uid, { sha256: blobOf(version), bytes: bytes.length }, content);
 }

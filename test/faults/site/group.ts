@@ -16,6 +16,8 @@ export class SimulatedGroup implements AttemptGroup {
   /** The attempt that had it first; null: none has had it, its worker is started ahead. */
   taker: AttemptKey | null = null;
   onTaken: (key: AttemptKey) => void = () => {};
+  /** The executor sends it a call, which may have to wait for the input of another. */
+  onBegun: (key: AttemptKey) => void = () => {};
   onKill: () => void = () => {};
 
   /** `removed`: nothing is in it any more. */

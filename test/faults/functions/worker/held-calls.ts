@@ -14,7 +14,7 @@ export interface Held {
   readonly name: string;
   /** Since when it holds the worker's cores; null: its executor knows of no process yet. */
   sinceUs: number | null;
-  /** It was sent to the worker. */
+  /** It is sent to the worker, or waits behind the input of another. */
   isBegun: boolean;
 }
 

@@ -54,6 +54,8 @@ export class WorkerProgram {
   isLoaded = false;
   /** The executor has given up its connection. */
   isBroken = false;
+  /** Its executor has read that it leaves, and reads nothing more. */
+  private hasLeft = false;
   /** It does not stop to serve: its executor kills it. */
   isDeaf = false;
   /** workerKey of what it has loaded. */
@@ -199,6 +201,7 @@ export class WorkerProgram {
     const { held, wire, world } = this.run;
     wire.say(says.leaves(id), () => {
       if (this.run.isDying) return;
+      this.hasLeft = true;
       world.books.causes.interrupts(held.all.map(({ key }) => key));
       this.run.end(3, 0);
     });
@@ -219,7 +222,7 @@ export class WorkerProgram {
     this.run.wire.say(frame, () => {
       const held = call === null ? this.run.held.all[0] : this.run.held.of(call.key);
       // After a kill the call holds its cores until the process is gone, whatever was still said.
-      if (held === undefined || this.run.isDying || !isRead) return;
+      if (held === undefined || this.run.isDying || this.hasLeft || !isRead) return;
       world.books.calls.answered(held.key, answer);
       this.run.ended(held, world.timeline.nowUs, { exitCode, signal: 0, oomKills: 0 });
     });

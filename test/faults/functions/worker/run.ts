@@ -5,7 +5,7 @@ import type { ProcessEvents, RunEnd } from "../../../../src/executor/runtimes/ru
 import type { ExpectedWorker } from "../../../../src/executor/workers/worker-socket.js";
 import type { ExecutorId } from "../../../../src/model/ids.js";
 import type { AttemptKey } from "../../../../src/wire/messages.js";
-import { type Frame, FrameDecoder, wholeFrames } from "../../../../src/wire/worker/frame.js";
+import { FrameDecoder, wholeFrames } from "../../../../src/wire/worker/frame.js";
 import type { SimulatedGroup } from "../../site/group.js";
 import type { Share, SimulatedNode, SimulatedRun } from "../../site/node.js";
 import type { World } from "../../site/world.js";
@@ -14,7 +14,7 @@ import { killedFirst, nothingRan, withoutFolder } from "./ends.js";
 import { type Held, HeldCalls } from "./held-calls.js";
 import { type HowEnded, type Order, type WorkerProcess, WorkerProgram } from "./program.js";
 import * as says from "./says.js";
-import { keyOfCall, keyOfServe } from "./serves.js";
+import { begunIn } from "./serves.js";
 import { WorkerWire } from "./wire.js";
 
 /** A process that certainly is not on this machine: what it uses must not be read there. */
@@ -52,8 +52,9 @@ export class WorkerRun implements SimulatedRun, WorkerProcess {
     const { taker } = group;
     if (taker !== null) this.held.add(taker);
     group.onTaken = (key) => this.taken(key);
+    group.onBegun = (key) => this.begun(key);
     this.executor = process.name as ExecutorId;
-    const sent = new FrameDecoder(wholeFrames((frame) => this.wasSent(frame)));
+    const sent = new FrameDecoder(begunIn((key) => this.wasSent(key)));
     this.wire = new WorkerWire(world, process, {
       onWritten: (bytes) => sent.push(bytes),
       onBytes: (bytes) => {
@@ -187,13 +188,15 @@ export class WorkerRun implements SimulatedRun, WorkerProcess {
     if (this.program.isLoaded) this.program.endUnlessBegun(held);
   }
 
-  private wasSent({ type, metadata, payload }: Frame): void {
-    if (type !== "call" && type !== "serve") return;
-    const key = type === "call" ? keyOfCall(metadata) : keyOfServe(payload);
+  private wasSent(key: AttemptKey): void {
     const { name, world } = this;
     if (this.held.isEmpty) world.complain(`${name} is sent ${key.invocation}, and has no call`);
+    this.begun(key);
+  }
+
+  private begun(key: AttemptKey): void {
     const held = this.held.of(key) ?? this.held.add(key);
-    if (!held.isBegun && held.sinceUs === null) world.books.counts.shared++;
+    if (held.sinceUs === null) this.world.books.counts.shared++;
     this.holds(held);
     held.isBegun = true;
   }

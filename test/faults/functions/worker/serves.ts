@@ -3,6 +3,7 @@
 
 import type { InvocationId } from "../../../../src/model/ids.js";
 import type { AttemptKey } from "../../../../src/wire/messages.js";
+import type { FrameHead, FrameSink } from "../../../../src/wire/worker/frame.js";
 import { decodeCallHead } from "../../../../src/wire/worker/messages.js";
 import { decodeServe } from "../../../../src/wire/worker/serving.js";
 import type { World } from "../../site/world.js";
@@ -24,6 +25,25 @@ export function keyOfCall(metadata: Buffer): AttemptKey {
 export function keyOfServe(payload: Buffer): AttemptKey {
   const [invocation, attempt] = decodeServe(payload).worker.split(".").map(Number);
   return { invocation: invocation as InvocationId, attempt: attempt! };
+}
+
+/** Hears what a worker is told to do. A call is begun with its head: its input may take a while. */
+export function begunIn(onBegun: (key: AttemptKey) => void): FrameSink {
+  let type: FrameHead["type"] | null = null;
+  let pieces: Buffer[] = [];
+  return {
+    onHead: (head) => {
+      type = head.type;
+      if (type === "call") onBegun(keyOfCall(head.metadata));
+    },
+    onPayload: (piece) => {
+      if (type === "serve") pieces.push(piece);
+    },
+    onEnd: () => {
+      if (type === "serve") onBegun(keyOfServe(Buffer.concat(pieces)));
+      pieces = [];
+    },
+  };
 }
 
 /** No client connects. */

@@ -75,6 +75,7 @@ export class WorkerWire extends EventEmitter {
   hangUp(): void {
     this.toExecutor(() => {
       this.emit("end");
+      this.destroyed = true;
       this.emit("close");
     });
   }
