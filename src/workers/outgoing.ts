@@ -12,6 +12,8 @@ export interface InputStream {
   readonly pieces: AsyncIterable<Uint8Array>;
 }
 export type Input = Uint8Array | InputStream;
+/** It waits behind the input of another frame, or some of it, or all, is on its way. */
+export type Sending = "waits" | "begun" | "sent";
 
 export const inputBytes = (input: Input): number =>
   input instanceof Uint8Array ? input.length : input.bytes;
@@ -26,9 +28,9 @@ export class Outgoing {
   ) {}
 
   /** Sends a frame: its head, which announces the size of the input, and the input. */
-  send(head: Buffer, input?: Input): void {
+  send(head: Buffer, input?: Input, tell: (sending: Sending) => void = () => {}): void {
     if (this.waiting !== null) {
-      this.waiting.push(() => this.send(head, input));
+      this.waiting.push(() => this.send(head, input, tell));
       return;
     }
     this.socket.cork();
@@ -36,26 +38,31 @@ export class Outgoing {
     if (input instanceof Uint8Array && input.length > 0) this.socket.write(input);
     // At once: the worker may begin while this turn does the rest.
     this.socket.uncork();
-    if (input !== undefined && !(input instanceof Uint8Array)) void this.stream(input);
+    const isWhole = input === undefined || input instanceof Uint8Array;
+    tell(isWhole ? "sent" : "begun");
+    if (!isWhole) void this.stream(input, () => tell("sent"));
   }
 
-  private async stream(input: InputStream): Promise<void> {
+  private async stream(input: InputStream, sent: () => void): Promise<void> {
     this.waiting = [];
     try {
-      let sent = 0;
+      let bytes = 0;
       for await (const piece of input.pieces) {
-        sent += piece.length;
-        if (sent > input.bytes) break;
+        bytes += piece.length;
+        if (bytes > input.bytes) break;
         if (!this.socket.write(piece) && !this.socket.destroyed) await this.drained();
         if (this.socket.destroyed) return;
       }
-      if (sent !== input.bytes)
-        throw new Error(`it has ${sent > input.bytes ? "more" : "less"} than ${input.bytes} bytes`);
+      if (bytes !== input.bytes)
+        throw new Error(
+          `it has ${bytes > input.bytes ? "more" : "less"} than ${input.bytes} bytes`,
+        );
     } catch (cause) {
       const message = `an input could not be sent: ${messageOf(cause)}`;
       this.onFailed(new WorkerFailure("INPUT", message, { cause }));
       return;
     }
+    sent();
     const frames = this.waiting;
     this.waiting = null;
     for (const send of frames) send();

@@ -19,7 +19,7 @@ import {
   type Terminating,
 } from "../wire/worker/serving.js";
 import { LogAllowance } from "./log-allowance.js";
-import { type Input, inputBytes } from "./outgoing.js";
+import { type Input, inputBytes, type Sending } from "./outgoing.js";
 import { SentCalls } from "./sent-calls.js";
 import { type ServeEvents, ServeFrames } from "./serve-frames.js";
 import { type OutputSink, SinkStream } from "./sink-stream.js";
@@ -60,6 +60,8 @@ export interface RunningCall {
   readonly id: number;
   /** Never rejects. */
   readonly end: Promise<CallEnd>;
+  /** No handler has begun with it before it was sent. */
+  readonly sending: Sending;
 }
 
 export interface WorkerLog {
@@ -140,8 +142,8 @@ export class WorkerChannel {
     const head = encodeCallHead(order);
     const { sink } = order;
     const { outputLimitBytes } = this;
-    return this.begin(order.name, { sink, outputLimitBytes, serve: null }, (id) =>
-      this.link.send("call", id, head, order.input),
+    return this.begin(order.name, { sink, outputLimitBytes, serve: null }, (id, tell) =>
+      this.link.send("call", id, head, order.input, tell),
     );
   }
 
@@ -151,8 +153,8 @@ export class WorkerChannel {
    */
   serve(order: Serve, events: ServeEvents): RunningCall {
     const serve = new ServeFrames(events);
-    return this.begin(order.worker, { sink: undefined, outputLimitBytes: 0, serve }, (id) =>
-      this.link.send("serve", id, undefined, encodeServe(order)),
+    return this.begin(order.worker, { sink: undefined, outputLimitBytes: 0, serve }, (id, tell) =>
+      this.link.send("serve", id, undefined, encodeServe(order), tell),
     );
   }
 
@@ -164,7 +166,7 @@ export class WorkerChannel {
   private begin(
     name: string,
     what: Pick<Pending, "sink" | "outputLimitBytes" | "serve">,
-    send: (id: number) => void,
+    send: (id: number, tell: (sending: Sending) => void) => void,
   ): RunningCall {
     const id = this.sent.add(name);
     this.otherLog.renew();
@@ -172,9 +174,13 @@ export class WorkerChannel {
     const end = new Promise<CallEnd>((settle) => {
       this.pending.set(id, { ...what, settle, log, isAnswered: false });
     });
-    if (this.link.isOpen) send(id);
+    const call: { sending: Sending } & RunningCall = { id, end, sending: "waits" };
+    const tell = (sending: Sending) => {
+      call.sending = sending;
+    };
+    if (this.link.isOpen) send(id, tell);
     else this.loseAll(new WorkerFailure("STOPPED", "the connection to the worker is closed"));
-    return { id, end };
+    return call;
   }
 
   /** Asks the worker to end a call; the call's end tells whether it did. */

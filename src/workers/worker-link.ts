@@ -27,7 +27,7 @@ import {
   type Loaded,
   type LogStream,
 } from "../wire/worker/messages.js";
-import { type Input, inputBytes, Outgoing } from "./outgoing.js";
+import { type Input, inputBytes, Outgoing, type Sending } from "./outgoing.js";
 import { WorkerFailure } from "./worker-failure.js";
 
 /** Takes the payload of one frame. */
@@ -120,8 +120,16 @@ export class WorkerLink {
     });
   }
 
-  send(type: FrameType, id: number, metadata: Uint8Array = nothing, input: Input = nothing): void {
-    if (this.isOpen) this.outgoing.send(encodeHead(type, id, metadata, inputBytes(input)), input);
+  /** `tell`: how far it is. */
+  send(
+    type: FrameType,
+    id: number,
+    metadata: Uint8Array = nothing,
+    input: Input = nothing,
+    tell?: (sending: Sending) => void,
+  ): void {
+    const head = encodeHead(type, id, metadata, inputBytes(input));
+    if (this.isOpen) this.outgoing.send(head, input, tell);
   }
 
   /** Reads nothing until the promise is settled. */

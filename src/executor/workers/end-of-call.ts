@@ -1,19 +1,23 @@
 // How a call ended whose worker ended before it answered, or could not be started for a want of its
 // node: no room for its code, no tool for its image, or no image.
 
+import { constants } from "node:os";
 import { errnoOf, GleanerError, messageOf } from "../../model/errors.js";
 import { answerOfExit, beforeReady, type Progress } from "../../workers/answers.js";
 import { imageFailure } from "../../workers/image-command.js";
+import type { Sending } from "../../workers/outgoing.js";
 import type { RunEnd, WorkUsage } from "../runtimes/runtime.js";
 import type { Seat } from "./seats/seat.js";
 import type { WorkerMeter } from "./seats/worker-meter.js";
+
+type EndedRun = Extract<RunEnd, { kind: "ended" }>;
 
 /** What is known of the call and of its worker. */
 interface Ended {
   readonly end: RunEnd;
   readonly progress: Progress;
-  /** Its input was on the way. */
-  readonly isSending: boolean;
+  /** How far its input was. */
+  readonly sending: Sending;
   /** It had not begun, and the worker was started for another call. */
   readonly waitedForStart: boolean;
   /** How many calls were in the worker beside it. */
@@ -31,18 +35,21 @@ function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd {
   if (failedStart !== null) return failedStart;
   const { startNs, endNs, cpuMs, maxRssMb, oomKills } = end;
   const used = usedUntil({ startNs, endNs, cpuMs, maxRssMb, oomKills });
-  const { isSending, others, endedBy } = call;
+  const { sending, others, endedBy } = call;
   const interrupted = (message: string, isOwnDoing: boolean): RunEnd => {
     return { kind: "interrupted", message, isOwnDoing, ...used };
   };
   if (endedBy !== null) return interrupted(`${endedBy} ended the worker that it shared`, true);
   if (progress.broken?.code === "LEFT_LATE") return interrupted(progress.broken.message, true);
   const isInputLost = progress.broken?.code === "INPUT";
-  if (isInputLost && others > 0 && !isSending) {
+  if (isInputLost && others > 0 && sending !== "begun") {
     const why = "its worker was ended because the input of another call could not be sent";
     return interrupted(why, false);
   }
   if (isInputLost) return { kind: "unanswered", message: progress.broken!.message, ...used };
+  const isUnsent = progress.hasLoaded && sending !== "sent";
+  if (isUnsent && others > 0 && !wasKilledFromOutside(end, progress))
+    return interrupted("another call ended its worker before its input had arrived", true);
   const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
   const answer = isOverLimit ? null : answerOfExit(end, progress);
   const unready = beforeReady(progress);
@@ -50,6 +57,12 @@ function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd {
   if (answer === null) return { ...end, ...used, ...beside };
   return { kind: "answered", answer, ...used, ...beside };
 }
+
+/** For a job, say, or by whoever may send signals to it. */
+const wasKilledFromOutside = ({ signal, oomKills }: EndedRun, { broken }: Progress): boolean =>
+  signal === constants.signals.SIGKILL &&
+  oomKills === 0 &&
+  (broken === null || broken.code === "CLOSED");
 
 /**
  * Ends the calls that are left in a worker. `starter`: it was started for that one. `endedBy`: that
@@ -75,7 +88,7 @@ export function endSeats(
     seat.events.onEnd(
       endOfCall({
         ...{ end, progress, others: left.length - 1 },
-        isSending: seat.work.isSending,
+        sending: seat.work.sending,
         waitedForStart: !seat.hasBegun && seat !== starter,
         endedBy: endedBy === seat ? null : (endedBy?.name ?? null),
         usedUntil: (last) => meter.usedBy(seat.metered, last),
@@ -95,7 +108,7 @@ const overCodes: ReadonlySet<GleanerError["code"]> = new Set(["UNREACHABLE", "NO
 
 /** Another node may have what the image needs; null if this is no such end. */
 function failedStartOf(
-  { exitCode, signal, startNs, endNs }: Extract<RunEnd, { kind: "ended" }>,
+  { exitCode, signal, startNs, endNs }: EndedRun,
   { hasRuntime, image }: Progress,
 ): RunEnd | null {
   if (hasRuntime || image === null || signal !== 0) return null;

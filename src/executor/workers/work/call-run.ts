@@ -3,16 +3,15 @@
 import { messageOf } from "../../../model/errors.js";
 import type { CallAttemptOrder } from "../../../wire/messages.js";
 import { answerOf, loaded } from "../../../workers/answers.js";
-import type { Input } from "../../../workers/outgoing.js";
-import type { WorkerChannel } from "../../../workers/worker-channel.js";
+import type { Sending } from "../../../workers/outgoing.js";
+import type { RunningCall, WorkerChannel } from "../../../workers/worker-channel.js";
 import type { Payloads } from "../payloads/payloads.js";
 import type { Work, WorkEnd } from "./work.js";
 
 export class CallRun implements Work {
   readonly isLease = false;
   readonly usage = null;
-  id: number | null = null;
-  isSending = false;
+  private call: RunningCall | null = null;
   private cancel: (() => void) | null = null;
 
   constructor(
@@ -20,21 +19,29 @@ export class CallRun implements Work {
     private readonly payloads: Pick<Payloads, "inputOf" | "sinkFor">,
   ) {}
 
+  get id(): number | null {
+    return this.call?.id ?? null;
+  }
+
+  get sending(): Sending {
+    return this.call?.sending ?? "waits";
+  }
+
   async begin(channel: WorkerChannel): Promise<WorkEnd | null> {
     const { order, payloads } = this;
     const sink = payloads.sinkFor(order);
     if (order.command.isCheck) return { kind: "answered", answer: loaded };
-    const { id, end } = channel.call({
+    const call = channel.call({
       deadlineMs: order.timeLimitMs,
       attempt: order.attempt,
       contentType: order.command.input.contentType,
       name: `${order.invocation}`,
-      input: this.watched(payloads.inputOf(order)),
+      input: payloads.inputOf(order),
       sink,
     });
-    this.id = id;
-    this.cancel = () => channel.cancel(id);
-    const ended = await end;
+    this.call = call;
+    this.cancel = () => channel.cancel(call.id);
+    const ended = await call.end;
     if (ended.kind === "lost") {
       if (ended.failure.code !== "SINK") return null;
       const message = `its result could not be kept on its node: ${messageOf(ended.failure.cause)}`;
@@ -51,16 +58,4 @@ export class CallRun implements Work {
   }
 
   close(): void {}
-
-  private watched(input: Input): Input {
-    if (input instanceof Uint8Array) return input;
-    const { bytes, pieces } = input;
-    return { bytes, pieces: this.sending(pieces) };
-  }
-
-  private async *sending(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    this.isSending = true;
-    yield* pieces;
-    this.isSending = false;
-  }
 }

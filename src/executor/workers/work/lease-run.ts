@@ -34,7 +34,7 @@ export interface LeaseEvents {
 
 export class LeaseRun implements Work {
   readonly isLease = true;
-  readonly isSending = false;
+  readonly sending = "sent";
   readonly key: AttemptKey;
   /** Where it serves; null before. */
   at: Omit<ServingAt, "hostId"> | null = null;

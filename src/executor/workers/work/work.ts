@@ -2,6 +2,7 @@
 
 import type { CallAnswer } from "../../../model/call.js";
 import type { LeaseUsage } from "../../../model/functions/lease.js";
+import type { Sending } from "../../../workers/outgoing.js";
 import type { WorkerChannel } from "../../../workers/worker-channel.js";
 
 /** How it ended while its worker lives on. */
@@ -17,8 +18,8 @@ export interface Work {
   readonly isLease: boolean;
   /** By which its worker's log names it; null before it begins. */
   readonly id: number | null;
-  /** Its input is on the way to the worker. */
-  readonly isSending: boolean;
+  /** How far its input is. */
+  readonly sending: Sending;
   /**
    * Called once, when the worker is ready. Resolves with null if the worker is lost; `leaves`: it
    * must get no other work.

@@ -16,6 +16,8 @@ export interface Held {
   sinceUs: number | null;
   /** It is sent to the worker, or waits behind the input of another. */
   isBegun: boolean;
+  /** With all of its input. */
+  isSent: boolean;
 }
 
 interface Span {
@@ -43,7 +45,7 @@ export class HeldCalls {
 
   add(key: AttemptKey): Held {
     const name = nameOf(key);
-    const held = { key, name, sinceUs: null, isBegun: false };
+    const held = { key, name, sinceUs: null, isBegun: false, isSent: false };
     this.calls.set(name, held);
     return held;
   }

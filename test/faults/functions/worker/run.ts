@@ -14,7 +14,7 @@ import { killedFirst, nothingRan, withoutFolder } from "./ends.js";
 import { type Held, HeldCalls } from "./held-calls.js";
 import { type HowEnded, type Order, type WorkerProcess, WorkerProgram } from "./program.js";
 import * as says from "./says.js";
-import { begunIn } from "./serves.js";
+import { tasksIn } from "./serves.js";
 import { WorkerWire } from "./wire.js";
 
 /** A process that certainly is not on this machine: what it uses must not be read there. */
@@ -54,7 +54,12 @@ export class WorkerRun implements SimulatedRun, WorkerProcess {
     group.onTaken = (key) => this.taken(key);
     group.onBegun = (key) => this.begun(key);
     this.executor = process.name as ExecutorId;
-    const sent = new FrameDecoder(begunIn((key) => this.wasSent(key)));
+    const sent = new FrameDecoder(
+      tasksIn({
+        onBegun: (key) => this.begins(key),
+        onSent: (key) => this.wasSent(key),
+      }),
+    );
     this.wire = new WorkerWire(world, process, {
       onWritten: (bytes) => sent.push(bytes),
       onBytes: (bytes) => {
@@ -188,10 +193,15 @@ export class WorkerRun implements SimulatedRun, WorkerProcess {
     if (this.program.isLoaded) this.program.endUnlessBegun(held);
   }
 
-  private wasSent(key: AttemptKey): void {
+  private begins(key: AttemptKey): void {
     const { name, world } = this;
     if (this.held.isEmpty) world.complain(`${name} is sent ${key.invocation}, and has no call`);
     this.begun(key);
+  }
+
+  private wasSent(key: AttemptKey): void {
+    const held = this.held.of(key);
+    if (held !== undefined) held.isSent = true;
   }
 
   private begun(key: AttemptKey): void {
@@ -229,7 +239,13 @@ export class WorkerRun implements SimulatedRun, WorkerProcess {
     this.report(() => {
       const { all } = this.held;
       const isOwn = this.program.isBroken || signal !== 9 || oomKills > 0;
-      if (isOwn) this.world.books.calls.mayDoom(all.map(({ key }) => key));
+      const keysOf = (some: readonly Held[]) => some.map(({ key }) => key);
+      const { books } = this.world;
+      if (isOwn && all.length > 1) {
+        books.calls.mayDoom(keysOf(all.filter(({ isSent }) => isSent)));
+        if (this.program.isLoaded)
+          books.causes.interrupts(keysOf(all.filter(({ isSent }) => !isSent)));
+      }
       const ended = { ...how, cpuMs: Math.round(cpuMs / all.length) };
       for (const held of all) this.ended(held, endUs, ended);
       this.events.onEnd({

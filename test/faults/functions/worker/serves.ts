@@ -27,21 +27,30 @@ export function keyOfServe(payload: Buffer): AttemptKey {
   return { invocation: invocation as InvocationId, attempt: attempt! };
 }
 
-/** Hears what a worker is told to do. A call is begun with its head: its input may take a while. */
-export function begunIn(onBegun: (key: AttemptKey) => void): FrameSink {
-  let type: FrameHead["type"] | null = null;
+interface TaskEvents {
+  onBegun(key: AttemptKey): void;
+  onSent(key: AttemptKey): void;
+}
+
+/** Hears what a worker is told to do. A call begins with its head: its input may take a while. */
+export function tasksIn({ onBegun, onSent }: TaskEvents): FrameSink {
+  let head: FrameHead | null = null;
   let pieces: Buffer[] = [];
   return {
-    onHead: (head) => {
-      type = head.type;
-      if (type === "call") onBegun(keyOfCall(head.metadata));
+    onHead: (begun) => {
+      head = begun;
+      if (head.type === "call") onBegun(keyOfCall(head.metadata));
     },
     onPayload: (piece) => {
-      if (type === "serve") pieces.push(piece);
+      if (head?.type === "serve") pieces.push(piece);
     },
     onEnd: () => {
-      if (type === "serve") onBegun(keyOfServe(Buffer.concat(pieces)));
+      if (head?.type === "call") onSent(keyOfCall(head.metadata));
+      if (head?.type !== "serve") return;
+      const key = keyOfServe(Buffer.concat(pieces));
       pieces = [];
+      onBegun(key);
+      onSent(key);
     },
   };
 }

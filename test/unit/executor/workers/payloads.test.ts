@@ -1,7 +1,7 @@
 // Large inputs and results on a real node: in pieces, checked by their hash, over lost connections.
 
 import { randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { storedResult } from "../../../../src/model/call.js";
@@ -90,4 +90,38 @@ test("a job that takes the node from a call in the middle of its input ends it a
   await at.daemon.hears("fetchPiece");
   expect(await at.node.hook("prolog", 1, 16)).toBe(0);
   expect(await at.daemon.report(order)).toMatchObject({ end: "EVICTED" });
+});
+
+test("calls whose inputs have not arrived run again when another call ends their worker", async () => {
+  const code = await at.function(
+    {
+      "index.mjs": `import { existsSync } from "node:fs";
+        export default async ({ dieOnce }) => {
+          while (!existsSync(dieOnce)) await new Promise((resolve) => setTimeout(resolve, 5));
+          process.kill(process.pid, "SIGSEGV");
+        };`,
+    },
+    { concurrency: 3 },
+  );
+  const go = join(at.node.folder, "go");
+  const fatal = at.order(code, { dieOnce: go }, { memoryMb: 1_000 });
+  at.daemon.send({ type: "start", order: fatal });
+  await at.daemon.hears("started", ({ key }) => key.invocation === fatal.invocation);
+  const beside = { invocation: fatal.invocation, attempt: fatal.attempt };
+  const large = { ...orderOf(code, randomBytes(700_000)), beside };
+  at.daemon.send({ type: "start", order: large });
+  await at.daemon.hears("fetchPiece");
+  const behind = { ...at.order(code, { dieOnce: go }, { memoryMb: 1_000 }), beside };
+  at.daemon.send({ type: "start", order: behind });
+  await at.daemon.hears("started", ({ key }) => key.invocation === behind.invocation);
+  writeFileSync(go, "");
+  expect(await at.daemon.report(fatal)).toMatchObject({ end: "FAILED", signal: 11 });
+  for (const order of [large, behind])
+    expect(await at.daemon.report(order)).toMatchObject({
+      end: "FAILED",
+      exitCode: null,
+      signal: null,
+      isInterrupted: true,
+      reason: expect.stringContaining("before its input had arrived"),
+    });
 });
