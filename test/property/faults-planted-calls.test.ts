@@ -76,3 +76,24 @@ test(
   },
   patienceMs,
 );
+
+type Unrecorded = typeof import("../../src/daemon/state/unrecorded.js");
+
+test(
+  "finds that a call is recorded before its large result is on disk",
+  async () => {
+    const path = "../../src/daemon/state/unrecorded.js";
+    const run = await withPatched<Unrecorded>(path, ({ UnrecordedCall }) => {
+      UnrecordedCall.prototype.end = function (id, end) {
+        this.ends.set(id, end);
+      };
+    });
+    await mustFind(
+      /is not there|is missing|the store refused/,
+      run,
+      {},
+      { call: 60, killDaemon: 20 },
+    );
+  },
+  patienceMs,
+);
