@@ -61,7 +61,7 @@ function ending(
     return `it ran for ${ran} and was evicted${why}: it starts again elsewhere`;
   if (state === "LOST") return `it ran for at most ${ran}: its node was lost${why}`;
   if (state === "FAILED" && !isLast && wallMs === 0)
-    return `it could not be started${why}: it is tried again`;
+    return `it did not run${why}: it is tried again`;
   if (state === "FAILED" && !isLast)
     return `it ran for ${ran} and was interrupted${why}: it starts again, and this attempt is billed, too`;
   return `it ran for ${ran}`;

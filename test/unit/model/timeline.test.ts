@@ -82,7 +82,7 @@ describe("an explanation of a call", () => {
       [{ ...failed, wallMs: 0 }],
       9_000,
     );
-    expect(unstarted[1]).toMatch(/it could not be started \(call 7 ended it\): it is tried again/);
+    expect(unstarted[1]).toMatch(/it did not run \(call 7 ended it\): it is tried again/);
     const isOver = explainCall({ ...ended, state: "FAILED" }, [failed], 90_000);
     expect(isOver[1]).toBe("a warm worker took it; it ran for 40 ms");
   });
