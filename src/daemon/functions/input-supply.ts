@@ -26,6 +26,12 @@ export interface InputSupplyDependencies {
   readonly log: Logger;
 }
 
+class NotOrderedError extends GleanerError {
+  constructor() {
+    super("NOT_FOUND", "this call is not ordered on this node");
+  }
+}
+
 export class InputSupply {
   private readonly turns = new Semaphore(maxAtOnce);
   private readonly ofNodes = new KeyedSemaphores<ExecutorId>(maxOfNode, {
@@ -48,8 +54,11 @@ export class InputSupply {
       );
     } catch (thrown) {
       const reason = messageOf(thrown);
+      const { node } = record;
+      // A node that goes on with a call of an earlier gleanerd asks for its input, and is told.
+      const level = thrown instanceof NotOrderedError ? "info" : "error";
       this.refused.say((suppressed) =>
-        this.deps.log.error({ ...key, reason, suppressed }, "cannot send an input"),
+        this.deps.log[level]({ ...key, node, reason, suppressed }, "cannot send an input"),
       );
       line.send({ type: "noPiece", key, reason });
     }
@@ -62,8 +71,7 @@ export class InputSupply {
     { key, offset, wantedBytes }: WantedPiece,
   ): Promise<void> {
     const assignment = record.attempts.get(key.invocation);
-    if (assignment?.attempt !== key.attempt)
-      throw new GleanerError("NOT_FOUND", "this call is not ordered on this node");
+    if (assignment?.attempt !== key.attempt) throw new NotOrderedError();
     const { blob, bytes } = await this.inputOf(assignment);
     if (offset + wantedBytes > bytes)
       throw new GleanerError("NOT_FOUND", `the input has only ${bytes} bytes`);
