@@ -61,7 +61,7 @@ static bool has_room(int base, const struct spawn_request *request, struct failu
 		return fail(failure, STAGE_TEMPORARY, errno, "the space for temporary files cannot be read: %s", strerror(errno));
 	uint64_t free_mb = (uint64_t)is.f_bavail * is.f_frsize >> 20;
 	return free_mb >= request->temporary_mb ||
-	       fail(failure, STAGE_TEMPORARY, ENOSPC,
+	       fail(failure, STAGE_TEMPORARY, EFBIG,
 		    "it needs %llu MB for temporary files, but %llu MB are free: ask for less with --tmp",
 		    (unsigned long long)request->temporary_mb, (unsigned long long)free_mb);
 }

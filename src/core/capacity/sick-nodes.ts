@@ -248,7 +248,14 @@ const nodesOwn: ReadonlySet<StartStage> = new Set([
   "affinity",
   "namespace",
 ]);
-const isNodesOwn = ({ stage }: StartFailure): boolean => nodesOwn.has(stage);
+/** Stages that write where the site said; a quota (EDQUOT) and `--tmp` (EFBIG) are the user's. */
+const onNodesDisk: ReadonlySet<StartStage> = new Set(["temporary", "code"]);
+const eio = 5;
+const enospc = 28;
+const erofs = 30;
+const diskErrors: ReadonlySet<number> = new Set([eio, enospc, erofs]);
+const isNodesOwn = ({ stage, errno }: StartFailure): boolean =>
+  nodesOwn.has(stage) || (onNodesDisk.has(stage) && diskErrors.has(errno));
 
 /**
  * Whether the last try failed as it had on another node, in a stage that depends on the user's

@@ -39,7 +39,10 @@ export const notStarted = (end: AttemptEnd, reason: string, wallMs = 0): Outcome
 export function unprepared(thrown: unknown): Outcome {
   const message = messageOf(thrown);
   if (thrown instanceof GleanerError)
-    return { ...notStarted("FAILED", message), startFailure: { stage: "code", errno: 0 } };
+    return {
+      ...notStarted("FAILED", message),
+      startFailure: { stage: "code", errno: errnoOf(thrown.cause) },
+    };
   return {
     ...notStarted("FAILED", `the node could not create a cgroup: ${message}`),
     startFailure: { stage: "join", errno: errnoOf(thrown) },

@@ -102,7 +102,8 @@ export function endWithoutCode(thrown: unknown): RunEnd {
   // The connection was lost, or gleanerd had ended the call already.
   const isOver = thrown instanceof GleanerError && overCodes.has(thrown.code);
   if (isOver) return { kind: "withdrawn", message };
-  return { kind: "failed", stage: "code", errno: errnoOf(thrown), message, heldMs: 0 };
+  const errno = errnoOf(thrown instanceof GleanerError ? thrown.cause : thrown);
+  return { kind: "failed", stage: "code", errno, message, heldMs: 0 };
 }
 const overCodes: ReadonlySet<GleanerError["code"]> = new Set(["UNREACHABLE", "NOT_FOUND"]);
 

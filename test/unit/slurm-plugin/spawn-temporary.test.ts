@@ -101,7 +101,7 @@ describe("a command's own folder", () => {
   test("needs the space that was asked for", async () => {
     const said = await at.finish(command("true", [["temporaryMb", "1000000000"]]));
     expect(said.join(" ")).toMatch(
-      /^failed temporary 28 it needs 1000000000 MB for temporary files, but \d+ MB are free: ask for less with --tmp$/,
+      /^failed temporary 27 it needs 1000000000 MB for temporary files, but \d+ MB are free: ask for less with --tmp$/,
     );
     expect((await at.finish(command("true", [["temporaryMb", "1"]])))[0]).toBe("ended");
   });

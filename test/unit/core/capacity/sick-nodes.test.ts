@@ -114,6 +114,21 @@ describe("an invocation whose start failed", () => {
     expect(sick.failed(start(2, n1, { ...own, attempt: 3 }), none, 90_000).isFinal).toBe(true);
   });
 
+  test.each([
+    ["temporary", 28, false],
+    ["temporary", 30, false],
+    ["code", 28, false],
+    ["code", 5, false],
+    // what they asked for with --tmp, and their own quota
+    ["temporary", 27, true],
+    ["temporary", 122, true],
+    ["open-stdout", 28, true],
+  ] as const)("at %s with errno %d on two nodes is a user error: %s", (stage, errno, isError) => {
+    sick.failed(start(1, n1, { stage, errno }), others, 0);
+    const second = start(1, n2, { stage, errno, attempt: 2 });
+    expect(sick.failed(second, others, 5).isFinal).toBe(isError);
+  });
+
   test("is judged the same when the same attempt is reported again, as after a full disk", () => {
     const once = sick.failed(start(1, n1), others, 0);
     for (const again of [1, 2, 3]) expect(sick.failed(start(1, n1), others, again)).toEqual(once);
