@@ -85,8 +85,7 @@ static bool hangs(const struct proc *proc)
 size_t unkillable_note(const struct proc_list *left, int node_folder)
 {
 	size_t others = 0;
-	if (mkdirat(node_folder, UNKILLABLE_FOLDER, 0700) != 0 && errno != EEXIST)
-		return left->count;
+	(void)mkdirat(node_folder, UNKILLABLE_FOLDER, 0700); /* if it fails, so do the notes, which say why */
 	for (size_t at = 0; at < left->count; at++) {
 		const struct proc *proc = &left->items[at];
 		char name[NAME_MAX_LENGTH + sizeof UNKILLABLE_FOLDER];
@@ -97,8 +96,12 @@ size_t unkillable_note(const struct proc_list *left, int node_folder)
 		(void)format(name, sizeof name, UNKILLABLE_FOLDER "/%d.%llu", (int)proc->pid,
 			     (unsigned long long)proc->start_ticks);
 		int fd = openat(node_folder, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd >= 0)
-			(void)close(fd);
+		if (fd < 0) {
+			syslog(LOG_ERR, "process %d hangs in the kernel and cannot be killed; %s cannot be created (%s), so later jobs wait for it, too",
+			       (int)proc->pid, name, strerror(errno));
+			continue;
+		}
+		(void)close(fd);
 		syslog(LOG_ERR, "process %d hangs in the kernel and cannot be killed: later jobs do not wait for it",
 		       (int)proc->pid);
 	}

@@ -2,6 +2,7 @@
 // of Slurm's jobs.
 
 import {
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -132,8 +133,7 @@ export class NodeFolder {
   removeMarks(jobs: ReadonlySet<JobId>): void {
     for (const file of this.markFiles()) {
       const mark = parseMark(file);
-      if (mark !== null && jobs.has(mark.job))
-        rmSync(join(this.directory, "jobs", file), { force: true });
+      if (mark !== null && jobs.has(mark.job)) this.remove(join("jobs", file));
     }
   }
 
@@ -159,20 +159,31 @@ export class NodeFolder {
       const parts = /^(\d{1,7})\.(\d{1,20})$/.exec(file);
       if (parts !== null && isAlive({ pid: Number(parts[1]), startTicks: parts[2]! }))
         return [Number(parts[1])];
-      rmSync(join(this.directory, "unkillable", file), { force: true });
+      this.remove(join("unkillable", file));
       return [];
     });
   }
 
-  /** Prevents prologs from waiting for these processes. */
+  /**
+   * Prevents prologs that find no executor from waiting for these processes; where the disk has no
+   * room, such a prolog waits again.
+   */
   noteUnkillable(pids: readonly number[]): void {
     if (pids.length === 0) return;
     const directory = join(this.directory, "unkillable");
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    for (const pid of pids) {
-      const startTicks = startTicksOf(pid);
-      if (startTicks !== null) writeFileSync(join(directory, `${pid}.${startTicks}`), "");
-    }
+    unlessRefused(() => {
+      // With `recursive` Node says ENOENT on a full disk.
+      if (!existsSync(directory)) mkdirSync(directory, { mode: 0o700 });
+      for (const pid of pids) {
+        const startTicks = startTicksOf(pid);
+        if (startTicks !== null) writeFileSync(join(directory, `${pid}.${startTicks}`), "");
+      }
+    });
+  }
+
+  /** A mark or note that stays costs idle resources at most, until it can be removed. */
+  private remove(name: string): void {
+    unlessRefused(() => rmSync(join(this.directory, name), { force: true }));
   }
 
   /** The hook's notes about executors that it killed here; each note is taken once. */
@@ -206,6 +217,17 @@ export class NodeFolder {
   leave(): void {
     rmSync(this.socketPath, { force: true });
     rmSync(this.pidFile, { force: true });
+  }
+}
+
+const refusals: ReadonlySet<string> = new Set(["ENOSPC", "EROFS", "EIO"]);
+
+/** A full or broken disk must not end an executor, and with it all that runs. */
+function unlessRefused(change: () => void): void {
+  try {
+    change();
+  } catch (thrown) {
+    if (!refusals.has(errorCodeOf(thrown) ?? "")) throw thrown;
   }
 }
 

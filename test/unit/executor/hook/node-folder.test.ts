@@ -73,6 +73,32 @@ describe("a claim", () => {
   });
 });
 
+test("a full or read-only disk ends no executor: what cannot be noted or removed waits", () => {
+  const own = join(folder, node);
+  const hung = process.ppid;
+  const mount = (...words: string[]) => execFileSync("mount", [...words, own]);
+  mount("-t", "tmpfs", "-o", "nr_inodes=5,mode=700", "none"); // itself, the pid file, three more
+  try {
+    const claimed = claim();
+    mkdirSync(join(own, "jobs"), { mode: 0o700 });
+    writeFileSync(join(own, "jobs/7.2.-"), "");
+    writeFileSync(join(own, "fills"), "");
+    claimed.noteUnkillable([hung]);
+    expect(claimed.readUnkillable()).toEqual([]);
+    mount("-o", "remount,ro");
+    claimed.noteUnkillable([hung]);
+    claimed.removeMarks(new Set([jobId(7)]));
+    expect(claimed.readMarks().map(({ job }) => job)).toEqual([7]);
+    mount("-o", "remount,rw,nr_inodes=99");
+    claimed.noteUnkillable([hung]);
+    expect(claimed.readUnkillable()).toEqual([hung]);
+    claimed.removeMarks(new Set([jobId(7)]));
+    expect(claimed.readMarks()).toEqual([]);
+  } finally {
+    execFileSync("umount", ["-l", own]);
+  }
+});
+
 test.each([
   ["had published none", dead],
   ["names a file elsewhere", `${dead}kill=/etc/passwd\n`],
