@@ -29,13 +29,16 @@ const slowSallocBefore = 23;
  * slurm.conf shows no delay.
  */
 export function sallocProblemOf({ version, prologFlags }: ClusterFacts): string | null {
-  const flags = new Set(prologFlags.map((flag) => flag.toLowerCase()));
+  const flags = lowerCase(prologFlags);
   if (Number.parseFloat(version) >= slowSallocBefore) return null;
   if (![...allocFlags].some((flag) => flags.has(flag)) || flags.has("nohold")) return null;
   return flags.has("contain") || flags.has("x11")
     ? "salloc of this Slurm release checks only every 3 s whether prologs have ended; PrologFlags=Contain and PrologFlags=X11 leave no alternative"
     : "salloc of this Slurm release checks only every 3 s whether prologs have ended: set PrologFlags=Alloc,NoHold, so that only tasks wait for them";
 }
+
+const lowerCase = (flags: readonly string[]): ReadonlySet<string> =>
+  new Set(flags.map((flag) => flag.toLowerCase()));
 
 /** null if the configuration is correct, else one sentence that says what to change. */
 export function hookProblemOf(facts: ClusterFacts, programs: HookPrograms): string | null {
@@ -45,7 +48,11 @@ export function hookProblemOf(facts: ClusterFacts, programs: HookPrograms): stri
     return "slurm.conf has no PlugStackConfig: add it with the path of plugstack.conf and restart slurmctld and slurmd";
   if (!isPlugin && !facts.prologs.includes(prolog))
     return `slurm.conf has no Prolog=${prolog}: set it and run scontrol reconfigure (if the site has its own prolog, let it call ours and set programs.prologWrapper to it)`;
-  if (!facts.prologFlags.some((flag) => allocFlags.has(flag.toLowerCase())))
+  const flags = lowerCase(facts.prologFlags);
+  // The step that then carries the prolog runs programs only.
+  if (isPlugin && flags.has("runinjob"))
+    return "slurm.conf has PrologFlags=RunInJob, with which Slurm runs no plugin before a job: remove it and restart slurmctld and slurmd, or run the hook as a program (programs.hook: prolog)";
+  if (![...allocFlags].some((flag) => flags.has(flag)))
     return "slurm.conf has no PrologFlags=Alloc, so a job's tasks could start before the prolog has run: add it and restart slurmctld and slurmd";
   if (!isPlugin && programs.prologWrapper === null && !facts.epilogs.includes(programs.epilog))
     return `slurm.conf has no Epilog=${programs.epilog}: add it and run scontrol reconfigure`;

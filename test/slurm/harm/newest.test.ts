@@ -1,8 +1,8 @@
 // Features of newer Slurm only: jobs that return memory while they run, partitions with Exclusive=,
-// and clusters without munge.
+// clusters without munge, and prologs that run in the job.
 
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
@@ -27,11 +27,7 @@ describeHere(
         nodes: 1,
         cpus: 4,
         memoryMb: 8_000,
-        slurmConfLines: [
-          "AuthType=auth/slurm",
-          "AuthInfo=cred_expire=120",
-          "PrologFlags=Alloc,Contain",
-        ],
+        slurmConfLines: ["AuthType=auth/slurm", "AuthInfo=cred_expire=120", "PrologFlags=RunInJob"],
         partitionLines: [
           "PartitionName=batch Nodes=ALL Default=YES MaxTime=INFINITE State=UP",
           "PartitionName=whole Nodes=ALL MaxTime=INFINITE State=UP Exclusive=NODE",
@@ -51,6 +47,23 @@ describeHere(
       expect(ended.map(({ state, owner }) => [state, owner.user])).toEqual([
         ["COMPLETED", "nobody"],
       ]);
+    });
+
+    test("a prolog in the job's extern step frees the node before the first task", async () => {
+      const wrap = "--wrap=echo $$ >function.pid; exec sleep 1000";
+      const id = await at.submit(["-c4", "--mem=50M", "-o", "/dev/null", wrap]);
+      const pid = (await at.text("function.pid")).trim();
+      const marks = join(at.site.files.run, "n1/jobs");
+      const look = `--wrap=ls ${marks}; kill -0 ${pid} && echo alive; true`;
+      const job = await at.sbatch(["-c4", "--mem=1000", "-o", "seen", look]);
+      expect(await at.jobEnded(job)).toBe("COMPLETED");
+      expect((await at.text("seen")).split("\n")[0]).toBe(`${job}.4.-`);
+      expect(await at.text("seen")).not.toContain("alive");
+      const log = readFileSync(join(at.site.files.logs, "executor-n1.log"), "utf8");
+      expect(log).toContain('"event":"jobBegan"');
+      expect(log).not.toContain("jobWithoutProlog");
+      await at.site.gleanOrThrow(["cancel", id], { user: "nobody" });
+      await at.ended(id);
     });
 
     test("memory that a running job releases is used", async () => {

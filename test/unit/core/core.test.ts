@@ -370,6 +370,9 @@ describe("the hook's assurance", () => {
     expect(hookProblemOf(bare, plugin)).toBeNull();
     expect(hookProblemOf({ ...bare, prologFlags: [] }, plugin)).toContain("PrologFlags=Alloc");
     expect(hookProblemOf({ ...bare, pluginStack: null }, plugin)).toContain("PlugStackConfig");
+    const inJob = { ...facts, prologFlags: ["Alloc", "Contain", "RunInJob"] };
+    expect(hookProblemOf(inJob, plugin)).toContain("PrologFlags=RunInJob");
+    expect(hookProblemOf(inJob, programs)).toBeNull();
   });
 });
 
