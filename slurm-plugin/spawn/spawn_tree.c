@@ -15,43 +15,74 @@
 #include "util.h"
 
 #define KILL_PAUSE_MAX_MS 64
+#define LARGE_PAGE_BYTES (2u << 20) /* what may have been asked for at the limit */
 #define WALK_ROUND 5 /* with a cgroup: after 1 + 2 + 4 + 8 + 16 ms */
 
-/* The kernel's kills that a file of a memory cgroup counts. False if there is no such file. */
-static bool read_oom_kills(const char *path, uint64_t *kills)
+static uint64_t number_after(const char *text, const char *key)
 {
-	static const char key[] = "\noom_kill ";
-	char text[1024];
-	if (!read_text(AT_FDCWD, path, text, sizeof text))
-		return false;
 	const char *found = strstr(text, key);
-	*kills = found != NULL ? strtoull(found + sizeof key - 1, NULL, 10) : 0;
+	return found != NULL ? strtoull(found + strlen(key), NULL, 10) : 0;
+}
+
+static bool read_in(const char *folder, const char *file, char text[1024])
+{
+	char path[1200];
+	return format(path, sizeof path, "%s%s", folder, file) && read_text(AT_FDCWD, path, text, 1024);
+}
+
+/* From memory.events (v2) or memory.oom_control (v1). False if the folder has neither. */
+static bool read_memory(const char *folder, struct memory_count *count)
+{
+	char text[1024];
+	if (!read_in(folder, "memory.events", text) && !read_in(folder, "memory.oom_control", text))
+		return false;
+	count->kills = number_after(text, "\noom_kill ");
+	count->shortages = number_after(text, "\noom ");
 	return true;
 }
 
-/* Finds the file that counts: memory.events (v2) or memory.oom_control (v1), in the joined group of
- * the hierarchy that limits memory. The others have neither, and to look there again takes longer
- * than a short command. */
-static void find_oom_file(struct spawn_tree *tree)
+/* Version 1 counts no shortages, but has the peak of what was used, which the executor resets. */
+static bool peak_is_below_limit(const char *folder)
 {
-	static const char *const files[] = {"memory.events", "memory.oom_control"};
+	char peak[1024], limit[1024];
+	return read_in(folder, "memory.max_usage_in_bytes", peak) && read_in(folder, "memory.limit_in_bytes", limit) &&
+	       strtoull(peak, NULL, 10) + LARGE_PAGE_BYTES < strtoull(limit, NULL, 10);
+}
+
+/* Finds the joined group of the hierarchy that limits memory. The others count nothing, and to look
+ * there again takes longer than a short command. */
+static void find_memory_folder(struct spawn_tree *tree)
+{
 	for (size_t at = tree->request->join_count; at-- > 0;) {
 		const char *join = tree->request->joins[at];
 		/* is_cgroup_file has checked the slash */
 		size_t folder = (size_t)(strrchr(join, '/') + 1 - join);
-		for (size_t file = 0; file < sizeof files / sizeof files[0]; file++) {
-			if (format(tree->oom_path, sizeof tree->oom_path, "%.*s%s", (int)folder, join, files[file]) &&
-			    read_oom_kills(tree->oom_path, &tree->oom_before))
-				return;
-		}
+		if (format(tree->memory_folder, sizeof tree->memory_folder, "%.*s", (int)folder, join) &&
+		    read_memory(tree->memory_folder, &tree->memory_before))
+			return;
 	}
-	tree->oom_path[0] = '\0';
+	tree->memory_folder[0] = '\0';
+}
+
+/* Other processes of the node may take its memory, too: the kernel then kills functions first. */
+static void count_kills(struct spawn_tree *tree)
+{
+	struct memory_count now;
+	const struct memory_count *before = &tree->memory_before;
+	const char *folder = tree->memory_folder;
+	if (folder[0] == '\0' || !read_memory(folder, &now) || now.kills <= before->kills)
+		return;
+	char text[1024];
+	bool counts_shortages = read_in(folder, "memory.events", text);
+	tree->ending.oom_kills += now.kills - before->kills;
+	tree->ending.node_was_full =
+	    counts_shortages ? now.shortages == before->shortages : peak_is_below_limit(folder);
 }
 
 void spawn_tree_init(struct spawn_tree *tree, const struct spawn_request *request, pid_t main)
 {
 	*tree = (struct spawn_tree){.request = request, .main = main};
-	find_oom_file(tree);
+	find_memory_folder(tree);
 }
 
 bool spawn_tree_reap(struct spawn_tree *tree)
@@ -69,9 +100,7 @@ bool spawn_tree_reap(struct spawn_tree *tree)
 			return false;
 		/* orphans become our children, so this means that nobody is left */
 		if (pid < 0 && errno == ECHILD) {
-			uint64_t now;
-			if (tree->oom_path[0] != '\0' && read_oom_kills(tree->oom_path, &now) && now > tree->oom_before)
-				tree->ending.oom_kills += now - tree->oom_before;
+			count_kills(tree);
 			return true;
 		}
 		if (pid < 0 && errno != EINTR)

@@ -5,14 +5,20 @@
 
 #include "spawn_request.h"
 
+/* What a memory cgroup counts, which other commands may have had before. */
+struct memory_count {
+	uint64_t kills; /* of its processes by the kernel, whatever memory was short */
+	uint64_t shortages; /* within its own limit; 0 where that is not counted (v1) */
+};
+
 struct spawn_tree {
 	const struct spawn_request *request;
 	pid_t main;	 /* the command; also its process group */
 	bool main_ended; /* it was reaped; its pid may have been reused */
 	bool killing; /* nothing of the tree may live on */
 	unsigned rounds; /* of killing */
-	char oom_path[1100]; /* of the file that counts the kernel's kills; empty if there is none */
-	uint64_t oom_before;
+	char memory_folder[1100]; /* of the cgroup that limits memory, with a slash; empty if there is none */
+	struct memory_count memory_before;
 	struct ending ending;
 };
 

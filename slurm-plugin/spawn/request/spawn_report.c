@@ -77,10 +77,10 @@ void report_ended(uint32_t id, const struct ending *ending)
 	char line[REPORT_LINE_MAX];
 	struct rusage usage = {0};
 	(void)getrusage(RUSAGE_CHILDREN, &usage); /* fails only for a wrong argument */
-	if (format(line, sizeof line, "%u ended %d %d %llu %llu %llu %ld %llu %d\n", id, code_of(ending->status),
+	if (format(line, sizeof line, "%u ended %d %d %llu %llu %llu %ld %llu %d %d\n", id, code_of(ending->status),
 		   signal_of(ending->status), (unsigned long long)clock_ns(), time_ms(&usage.ru_utime),
 		   time_ms(&usage.ru_stime), usage.ru_maxrss, (unsigned long long)ending->oom_kills,
-		   ending->had_too_many_processes))
+		   ending->had_too_many_processes, ending->node_was_full))
 		write_line(line);
 }
 

@@ -49,6 +49,7 @@ __attribute__((format(printf, 4, 5))) bool fail(struct failure *failure, enum st
 struct ending {
 	int status; /* as from waitpid */
 	uint64_t oom_kills;
+	bool node_was_full; /* it was killed although it had room within its own limit */
 	bool had_too_many_processes; /* and was killed for it */
 };
 

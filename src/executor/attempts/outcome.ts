@@ -186,8 +186,9 @@ function outcomeOfCall(
   // As for a command, whatever it made of the death of a process: its result may be half of one.
   if (end.oomKills > 0) {
     const own = answer.kind === "result" ? "" : `; its own error was: ${sentenceOf(answer.error)}`;
-    const reason = `${outOfMemory(order, maxRssMb)}${own}`;
-    return { ...used, end: "OUT_OF_MEMORY", reason, exitCode: 1 };
+    const verdict = outOfMemory(order, end);
+    const exitCode = verdict.end === "EVICTED" ? null : 1;
+    return { ...used, ...verdict, reason: `${verdict.reason}${own}`, exitCode };
   }
   if (answer.kind === "result")
     return { ...used, end: "COMPLETED", reason: null, exitCode: 0, answer };
@@ -225,19 +226,29 @@ function endAfter(
   return isDone ? null : { end: "EVICTED", reason: `it left after its notice: ${notice.reason}` };
 }
 
+/** Where jobs take the memory of a node, the kernel kills a function in their favour. */
 function outOfMemory(
   { command, memoryMb }: Pick<AttemptOrder, "command" | "memoryMb">,
-  peakMb: number,
-): string {
+  { maxRssMb, nodeWasFull }: Pick<WorkUsage, "maxRssMb" | "nodeWasFull">,
+): { end: "OUT_OF_MEMORY" | "EVICTED"; reason: string } {
+  const limit = `its limit of ${memoryMb} MB (peak ${maxRssMb} MB)`;
+  if (nodeWasFull)
+    return {
+      end: "EVICTED",
+      reason: `the kernel killed it, within ${limit}, because its node had no memory left`,
+    };
   const advice = command.kind === "call" ? "deploy the function" : "resubmit it";
-  return `it used more memory than its limit of ${memoryMb} MB (peak ${peakMb} MB): ${advice} with a larger --mem`;
+  return {
+    end: "OUT_OF_MEMORY",
+    reason: `it used more memory than ${limit}: ${advice} with a larger --mem`,
+  };
 }
 
 function ownEnd(
   end: Extract<RunEnd, { kind: "ended" }>,
   order: Pick<AttemptOrder, "command" | "memoryMb">,
 ): { end: AttemptEnd; reason: string | null } {
-  if (end.oomKills > 0) return { end: "OUT_OF_MEMORY", reason: outOfMemory(order, end.maxRssMb) };
+  if (end.oomKills > 0) return outOfMemory(order, end);
   if (end.brokenProcessLimit !== null)
     return {
       end: "FAILED",

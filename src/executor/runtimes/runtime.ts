@@ -60,6 +60,8 @@ export type ProcessEnd =
       readonly cpuMs: number;
       readonly maxRssMb: number;
       readonly oomKills: number;
+      /** See WorkUsage. */
+      readonly nodeWasFull?: boolean | undefined;
       /** The limit of processes and threads for which the run was killed. */
       readonly brokenProcessLimit: number | null;
     }
@@ -84,6 +86,8 @@ export interface WorkUsage {
   readonly maxRssMb: number;
   /** The kernel's kills of its processes for their memory. */
   readonly oomKills: number;
+  /** Its own limit was not the reason: the node had no memory left; omitted if it was. */
+  readonly nodeWasFull?: boolean | undefined;
   /** Its part of the time, if it did not have its worker alone; omitted if it did. */
   readonly shareMs?: number | undefined;
 }

@@ -74,7 +74,7 @@ export class SpawnReport {
       const heldMs = Number((machineMonotonicNs() - this.requestedNs) / 1_000_000n);
       return { kind: "failed", stage, errno: Number(failed[2]), message: failed[3]!, heldMs };
     }
-    const ended = /^ended (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) ([01])$/.exec(line);
+    const ended = /^ended (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) ([01]) ([01])$/.exec(line);
     if (!ended || this.started === null) return null;
     return {
       kind: "ended",
@@ -85,6 +85,7 @@ export class SpawnReport {
       cpuMs: Number(ended[4]) + Number(ended[5]),
       maxRssMb: Math.ceil(Number(ended[6]) / 1024),
       oomKills: Number(ended[7]),
+      ...(ended[9] === "1" && { nodeWasFull: true }),
       brokenProcessLimit: ended[8] === "1" ? this.processLimit : null,
     };
   }

@@ -33,8 +33,8 @@ function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd {
   if (end.kind !== "ended") return end;
   const failedStart = failedStartOf(end, progress);
   if (failedStart !== null) return failedStart;
-  const { startNs, endNs, cpuMs, maxRssMb, oomKills } = end;
-  const used = usedUntil({ startNs, endNs, cpuMs, maxRssMb, oomKills });
+  const { startNs, endNs, cpuMs, maxRssMb, oomKills, nodeWasFull } = end;
+  const used = usedUntil({ startNs, endNs, cpuMs, maxRssMb, oomKills, nodeWasFull });
   const { sending, others, endedBy } = call;
   const interrupted = (message: string, isOwnDoing: boolean): RunEnd => {
     return { kind: "interrupted", message, isOwnDoing, ...used };

@@ -377,6 +377,14 @@ export class TestNode {
     return this.groupIn("pids");
   }
 
+  /** The limit of all functions together; of either version. */
+  get memoryLimitFile(): string {
+    const version2 = join(this.groupIn(""), "work/memory.max");
+    return existsSync(version2)
+      ? version2
+      : join(this.groupIn("memory"), "work/memory.limit_in_bytes");
+  }
+
   private groupIn(tree: string): string {
     return join("/sys/fs/cgroup", tree, groupNamesOf(this.spec.runDirectory, this.spec.node)[0]!);
   }

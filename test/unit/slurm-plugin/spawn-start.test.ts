@@ -323,7 +323,7 @@ describe("an invalid request is refused", () => {
         const lines = await attempt.all();
         expect(attempt.stderr()).toBe("");
         expect(await attempt.exit).toBe(0);
-        expect(lines.at(-1)).toMatch(/^(failed [a-z-]+ \d+ .+|ended( \d+){8})$/);
+        expect(lines.at(-1)).toMatch(/^(failed [a-z-]+ \d+ .+|ended( \d+){9})$/);
       }),
       { seed: 20261123, numRuns: 60 },
     );

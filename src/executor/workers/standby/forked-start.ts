@@ -9,9 +9,10 @@ import type { AttemptGroup } from "../../containment/containment.js";
 import { emptyPollMs } from "../../containment/emptying.js";
 import { peakMbOf } from "../../node/usage.js";
 import type { ProcessEnd, ProcessEvents, RunHandle, Termination } from "../../runtimes/runtime.js";
+import { MemoryKills } from "./memory-kills.js";
 import type { Parent } from "./parent.js";
 import type { Forked, ForkOrder, PrintSource } from "./parent-parts.js";
-import { cpuMsOfGroup, endOf, oomKillsIn } from "./process-end.js";
+import { cpuMsOfGroup, endOf } from "./process-end.js";
 
 /** Its connection tells its end at once, unless a process that it left keeps it open. */
 const lookMs = 500;
@@ -37,7 +38,7 @@ export interface ForkedParts {
 
 export class ForkedStart implements RunHandle {
   private readonly order: ForkOrder;
-  private readonly oomKillsBefore: number;
+  private readonly memoryKills: MemoryKills;
   private alone: RunHandle | null = null;
   private forked: Forked | null = null;
   private startNs = machineMonotonicNs();
@@ -51,7 +52,7 @@ export class ForkedStart implements RunHandle {
   constructor(private readonly parts: ForkedParts) {
     const { directory, group, print } = parts;
     this.order = { directory, group, print, isWanted: () => !this.isKilled };
-    this.oomKillsBefore = oomKillsIn(group);
+    this.memoryKills = new MemoryKills(group);
     parts.events.onHolding();
     void this.run();
   }
@@ -66,6 +67,7 @@ export class ForkedStart implements RunHandle {
     }
     void parent.leave(null);
     if (forked === null) {
+      this.memoryKills.close();
       this.alone = this.parts.startAlone();
       return;
     }
@@ -108,7 +110,7 @@ export class ForkedStart implements RunHandle {
     await this.parts.parent.leave(this.order);
     this.parts.group.kill();
     await this.emptied();
-    this.parts.events.onEnd(this.ended(killed));
+    this.tell(this.ended(killed));
   }
 
   /** Its process may have ended while another one that it started keeps its connection. */
@@ -135,6 +137,11 @@ export class ForkedStart implements RunHandle {
     this.parts.parent.left(forked.pid);
     const how = this.howEnded(forked);
     forked.output.destroy();
+    this.tell(how);
+  }
+
+  private tell(how: ProcessEnd): void {
+    this.memoryKills.close();
     this.parts.events.onEnd(how);
   }
 
@@ -155,7 +162,7 @@ export class ForkedStart implements RunHandle {
       endNs: machineMonotonicNs(),
       cpuMs: cpuMsOfGroup(group),
       maxRssMb: this.peakMb,
-      oomKills: oomKillsIn(group) - this.oomKillsBefore,
+      ...this.memoryKills.found,
       brokenProcessLimit: null,
     };
   }

@@ -43,17 +43,6 @@ export function cpuMsOfGroup({ killFile }: AttemptGroup): number {
   return Math.round(Number(/^usage_usec (\d+)$/m.exec(text)?.[1] ?? 0) / usPerMs);
 }
 
-/** The kernel's kills in the memory groups that a process of this group joins. */
-export function oomKillsIn({ joinFiles }: AttemptGroup): number {
-  const files = joinFiles.flatMap((file) =>
-    ["memory.events", "memory.oom_control"].map((name) => join(dirname(file), name)),
-  );
-  return files.reduce(
-    (sum, file) => sum + Number(/^oom_kill (\d+)$/m.exec(read(file))?.[1] ?? 0),
-    0,
-  );
-}
-
 function read(file: string): string {
   try {
     return readFileSync(file, "latin1");

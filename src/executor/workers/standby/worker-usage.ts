@@ -3,6 +3,7 @@
 import type { AttemptGroup } from "../../containment/containment.js";
 import { MemoryPeak } from "../../node/memory-peak.js";
 import { Usage } from "../../node/usage.js";
+import type { WorkUsage } from "../../runtimes/runtime.js";
 import { MemoryKills } from "./memory-kills.js";
 import { cpuMsOfGroup } from "./process-end.js";
 
@@ -26,12 +27,12 @@ export class WorkerUsage {
     return isLease ? Math.max(own, cpuMsOfGroup(this.group)) : own;
   }
 
-  all(isLease: boolean): { cpuMs: number; maxRssMb: number; oomKills: number } {
+  all(isLease: boolean): Omit<WorkUsage, "startNs" | "endNs" | "shareMs"> {
     const { cpuMs, peakMb } = this.process.all;
     return {
       cpuMs: isLease ? this.cpuMs(true) : cpuMs,
       maxRssMb: this.peakMb(peakMb),
-      oomKills: this.memoryKills.count,
+      ...this.memoryKills.found,
     };
   }
 

@@ -21,6 +21,9 @@ import { Programs, TestNode, until, withoutCgroups } from "../../../support/exec
 jest.setTimeout(600_000);
 const programs = new Programs();
 const pidsAreHere = existsSync("/sys/fs/cgroup/pids/cgroup.procs");
+const memoryIsHere = ["memory/cgroup.procs", "cgroup.controllers"].some((file) =>
+  existsSync(join("/sys/fs/cgroup", file)),
+);
 const withoutPids = [
   ...["/usr/bin/unshare", "-m", "sh", "-c"],
   'if [ -e /sys/fs/cgroup/pids/cgroup.procs ]; then umount /sys/fs/cgroup/pids; fi && exec "$@"',
@@ -135,6 +138,22 @@ describeAsRoot("an executor's attempts", () => {
     node.daemon.send({ type: "cancel", key: other });
     expect((await node.daemon.report(other)).end).toBe("CANCELLED");
   });
+
+  (memoryIsHere ? test : test.skip)(
+    "that the kernel kills within their memory, because others took the node's, wait again",
+    async () => {
+      await start();
+      const go = join(node.work, "go");
+      const grows = `select undef, undef, undef, 0.01 until -e "${go}"; $x = "x" x 300_000_000; sleep 1000`;
+      const key = await node.run(node.order(["/usr/bin/perl", "-e", grows], { memoryMb: 2_000 }));
+      writeFileSync(node.memoryLimitFile, String(100 * 1024 * 1024)); // in place of a full node
+      writeFileSync(go, "");
+      expect(await node.daemon.report(key)).toMatchObject({
+        end: "EVICTED",
+        reason: expect.stringMatching(/^the kernel killed it, within its limit of 2000 MB \(peak/),
+      });
+    },
+  );
 
   // Stops before 1,000: where the limit does not hold, the machine of the test must not suffer.
   const forkUntilRefused = `/usr/bin/perl -e '

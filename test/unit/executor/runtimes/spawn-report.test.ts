@@ -7,7 +7,7 @@ import { SpawnReport } from "../../../../src/executor/runtimes/spawn-report.js";
 /** A process that certainly is not on this machine. */
 const started = `started ${2 ** 30} 0 1000`;
 const endedBy = (exitCode: number, signal: number, oomKills = 0) =>
-  `ended ${exitCode} ${signal} 2000 0 0 0 ${oomKills} 0`;
+  `ended ${exitCode} ${signal} 2000 0 0 0 ${oomKills} 0 0`;
 
 /** What is told when the lines come after the server is gone. */
 function endAfter(...lines: string[]): ProcessEnd {
