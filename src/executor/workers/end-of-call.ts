@@ -59,9 +59,12 @@ function endOfCall({ end, progress, usedUntil, ...call }: Ended): RunEnd {
 }
 
 /** For a job, say, or by whoever may send signals to it. */
-const wasKilledFromOutside = ({ signal, oomKills }: EndedRun, { broken }: Progress): boolean =>
+const wasKilledFromOutside = (
+  { signal, oomKills, nodeWasFull = false }: EndedRun,
+  { broken }: Progress,
+): boolean =>
   signal === constants.signals.SIGKILL &&
-  oomKills === 0 &&
+  (oomKills === 0 || nodeWasFull) &&
   (broken === null || broken.code === "CLOSED");
 
 /**
