@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { maxSlurmJobId } from "../../model/ids.js";
+import { ownNameMark } from "../../model/slurm/own-names.js";
 import { exitStatus } from "../context.js";
 import { complain } from "../output.js";
 import { readWords } from "./words.js";
@@ -54,7 +55,7 @@ function findReal(name: string, { PATH = "" }: NodeJS.ProcessEnv): string | null
     const path = join(folder, name);
     try {
       accessSync(path, constants.X_OK);
-      if (!isAlias(path)) return path;
+      if (!isMarked(path, aliasMark) && !isMarked(path, ownNameMark)) return path;
     } catch {
       // Not there: the next folder may have it.
     }
@@ -63,12 +64,14 @@ function findReal(name: string, { PATH = "" }: NodeJS.ProcessEnv): string | null
 }
 
 /** Whether `glean install-aliases` made a file; throws if it cannot be read. */
-export function isAlias(path: string): boolean {
+export const isAlias = (path: string): boolean => isMarked(path, aliasMark);
+
+function isMarked(path: string, mark: string): boolean {
   const start = Buffer.alloc(200);
   const file = openSync(path, "r");
   try {
     const length = readSync(file, start);
-    return start.toString("latin1", 0, length).includes(aliasMark);
+    return start.toString("latin1", 0, length).includes(mark);
   } finally {
     closeSync(file);
   }

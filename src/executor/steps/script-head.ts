@@ -2,7 +2,10 @@
 // as in a job that a function has submitted, they are Slurm's. With -p bash leaves functions, and
 // options of the shell, that their caller exports to what they start.
 
+import { ownNameMark } from "../../model/slurm/own-names.js";
+
 export const scriptHead = (name: string): string => `#!/bin/bash -p
+${ownNameMark}
 self=$(readlink -f "$0")
 real=
 while IFS= read -r path; do

@@ -1,5 +1,5 @@
-// Puts Slurm's names for the start of tasks, srun, and for copies to nodes, sbcast, in front of a
-// function's PATH.
+// Puts Slurm's names for the start of tasks, srun, for copies to nodes, sbcast, and for questions
+// about the function itself in front of its PATH.
 
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -7,12 +7,19 @@ import { join } from "node:path";
 import { messageOf } from "../../model/errors.js";
 import { defaultPath } from "../../model/functions/settings.js";
 import { makePublicFolder, problemOf } from "../workers/public-folder.js";
+import { idScript } from "./id-script.js";
 import { sbcastScript } from "./sbcast-script.js";
 import { stepScript } from "./step-script.js";
 
 /** Executors of other nodes may share the folder. */
 const ownName = `.new-${randomBytes(6).toString("hex")}`;
-const programs: Readonly<Record<string, string>> = { sbcast: sbcastScript, srun: stepScript };
+const programs: Readonly<Record<string, string>> = {
+  sbcast: sbcastScript,
+  srun: stepScript,
+  ...Object.fromEntries(
+    ["scontrol", "squeue", "sacct", "scancel"].map((name) => [name, idScript(name)]),
+  ),
+};
 
 /** Puts the programs in a folder of the node's cache; returns it. */
 export function placeStepNames(cache: string): string {
