@@ -4,9 +4,9 @@ import { GleanerError } from "../../model/errors.js";
 import { maxEnvironmentBytes } from "../../sdk/client.js";
 import { quoted } from "../values.js";
 
-/** Variables that every shell needs; NONE and a list leave out all others but Slurm's. */
+/** Variables that every shell needs; NONE and a list leave out all others but Slurm's and ours. */
 const basics = ["PATH", "HOME", "USER", "SHELL", "LOGNAME"];
-const isSlurms = (name: string): boolean => name.startsWith("SLURM");
+const isAlwaysKept = (name: string): boolean => name.startsWith("SLURM") || name === "GLEANER_CONF";
 
 /**
  * Reads `ALL`, `NONE`, `VAR,VAR2=value` (with the basics), or `ALL,VAR=value`. As sbatch does, it
@@ -25,7 +25,7 @@ export function exportedEnvironment(
   if (!takesAll) {
     // A login shell sets its own PATH.
     const { PATH: _, ...others } = chosen;
-    Object.assign(chosen, login(others), pick(own, Object.keys(own).filter(isSlurms)));
+    Object.assign(chosen, login(others), pick(own, Object.keys(own).filter(isAlwaysKept)));
   }
   const isNone = /^(none|nil)$/i.test(text);
   for (const item of isNone ? [] : items.filter((each) => !isAll(each))) {

@@ -210,11 +210,11 @@ describe("--export", () => {
     [`X="1,2",Y='3'`, { ...basics, X: '"1,2"', Y: "'3'" }],
   ])("%s", (text, expected) => expect(exportedEnvironment(text, own)).toEqual(expected));
 
-  test("leaves out no name of Slurm's, as sbatch does", () => {
-    const shell = { ...own, SLURM_TMPDIR: "/scratch" };
+  test("leaves out no name of Slurm's, as sbatch does, and not where glean finds its site", () => {
+    const kept = { SLURM_TMPDIR: "/scratch", GLEANER_CONF: "/site/gleaner.yaml" };
     const login = () => ({ SLURM_TMPDIR: "/other" });
     for (const text of ["NONE", "HOME"])
-      expect(exportedEnvironment(text, shell, login)).toMatchObject({ SLURM_TMPDIR: "/scratch" });
+      expect(exportedEnvironment(text, { ...own, ...kept }, login)).toMatchObject(kept);
   });
 
   test("takes what a login shell sets, unless it takes all", () => {

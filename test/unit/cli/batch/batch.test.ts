@@ -45,6 +45,7 @@ describe("batch", () => {
   });
 
   test("reads standard input, --wrap, arrays, --export and --parsable", async () => {
+    world.environment = { ...world.environment, EDITOR: "vi" };
     const piped = await world.start(["batch", "--parsable", "--export=NONE"], "#!/bin/sh\nid\n")
       .end;
     expect(piped).toEqual({ status: 0, stdout: "42\n", stderr: "" });
@@ -52,7 +53,7 @@ describe("batch", () => {
       name: "glean",
       command: { body: "#!/bin/sh\nid\n" },
     });
-    expect(world.submitted().environment).not.toHaveProperty("GLEANER_CONF");
+    expect(world.submitted().environment).not.toHaveProperty("EDITOR");
     world.requests.length = 0;
     await glean("batch", "-a0-3", "-D", "sub", "--wrap", "echo 'a b'");
     expect(world.submitted()).toMatchObject({
