@@ -28,6 +28,8 @@ export interface Choice {
   readonly batch?: boolean;
   /** The script gets it, too, and all that it started. */
   readonly full?: boolean;
+  /** Whether an id that no invocation has is ignored, unless a signal is for it. */
+  readonly skipUnknown?: boolean;
   /** Whether a QOS, reservation or the like is named, of which invocations have none. */
   readonly isForeign: boolean;
 }
@@ -67,6 +69,7 @@ export async function cancelChosen(
           ...{ ids: some, ...filter },
           ...(state !== undefined && { state }),
           ...(signal !== undefined && { signal }),
+          ...(choice.skipUnknown && signal === undefined && { skipUnknown: true }),
         };
         const { cancelled, problems } = await connected.cancel(request);
         answer.cancelled += cancelled;

@@ -1,6 +1,8 @@
-// Acts as scancel: the same options, messages and exit status, for invocations.
+// Acts as scancel: the same options, messages and exit status, for invocations. An id that none has
+// is no problem, as for scancel, unless it may be that of a job of Slurm, which goes on.
 
 import { GleanerError } from "../../model/errors.js";
+import { maxSlurmJobId } from "../../model/ids.js";
 import { type Context, exitStatus } from "../context.js";
 import { chosenUser } from "../filters.js";
 import { complain } from "../output.js";
@@ -29,6 +31,7 @@ export async function scancel(context: Context, given: readonly string[]): Promi
       ...optional("signal", words.get("signal")),
       batch: words.has("batch"),
       full: words.has("full"),
+      skipUnknown: ids.length > 0 && !ids.some((id) => Number.parseInt(id, 10) <= maxSlurmJobId),
       isForeign: ["qos", "reservation", "wckey", "cron"].some(words.has),
     },
     "No job identification provided",

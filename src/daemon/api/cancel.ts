@@ -64,12 +64,13 @@ export async function cancel(
   body: Request,
 ): Promise<CancelAnswer> {
   const named: Named[] = [];
-  const { ids, user, state, name, signal } = body;
-  const problems = await problemsOf(ids, async (id) => {
+  const { ids, user, state, name, signal, skipUnknown = false } = body;
+  const look = async (id: string) => {
     const found = await find(deps, caller, id);
     if (found !== null) named.push(found);
     else if (signal !== undefined) throw new GleanerError("BAD_REQUEST", `${id} has ended`);
-  });
+  };
+  const problems = await problemsOf(ids, look, skipUnknown);
   if (ids.length === 0 && user === undefined && state === undefined && name === undefined)
     throw new GleanerError("BAD_REQUEST", "nothing selected to cancel: give ids, -u, -t or -n");
   const uid = await chosenUid(deps, caller, user, "cancel the invocations of");
@@ -210,6 +211,7 @@ async function requeue(deps: HoldRoutes, caller: Caller, id: string): Promise<vo
 async function problemsOf(
   ids: readonly string[],
   change: (id: string) => Promise<void>,
+  skipUnknown = false,
 ): Promise<string[]> {
   const problems: string[] = [];
   for (const id of new Set(ids))
@@ -217,7 +219,7 @@ async function problemsOf(
       await change(id);
     } catch (thrown) {
       if (!(thrown instanceof GleanerError)) throw thrown;
-      problems.push(thrown.message);
+      if (!skipUnknown || thrown.code !== "NOT_FOUND") problems.push(thrown.message);
     }
   return problems;
 }

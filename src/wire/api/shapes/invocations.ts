@@ -222,6 +222,10 @@ export const cancelRequest = z.strictObject({
   user: userName.exactOptional(),
   state: invocationState.exactOptional(),
   name: z.string().max(256).exactOptional(),
+  skipUnknown: z
+    .boolean()
+    .exactOptional()
+    .describe("Whether an id that no invocation has is no problem, as for scancel"),
   signal: z
     .strictObject({
       number: z.int().min(1).max(64),

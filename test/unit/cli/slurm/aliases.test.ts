@@ -194,17 +194,17 @@ describe("sacct", () => {
   });
 });
 
-test("scancel is silent, and fails with one line for each id that is none", async () => {
+test("scancel is silent, and fails with one line for each id that may be a job of Slurm's", async () => {
   world.answers["POST /v1/cancel"] = ({ body }) => ({
     body: { cancelled: 1, problems: body.ids.includes("99") ? ["there is no invocation 99"] : [] },
   });
-  expect(await as("scancel", "67108900", "-t", "PD")).toEqual({
-    status: 0,
-    stdout: "",
-    stderr: "",
-  });
-  expect(world.requests.at(-1)!.body).toEqual({ ids: ["67108900"], state: "PENDING" });
+  const silent = { status: 0, stdout: "", stderr: "" };
+  expect(await as("scancel", "67108900", "-t", "PD")).toEqual(silent);
+  expect(world.requests.at(-1)!.body).toMatchObject({ state: "PENDING", skipUnknown: true });
+  await as("scancel", "-s", "USR1", "67108900");
+  expect(world.requests.at(-1)!.body).not.toHaveProperty("skipUnknown");
   const { status, stderr } = await as("scancel", "99");
+  expect(world.requests.at(-1)!.body).toEqual({ ids: ["99"] });
   expect({ status, stderr }).toEqual({
     status: 1,
     stderr: "scancel: error: there is no invocation 99\n",

@@ -135,6 +135,8 @@ test("a user cancels their own invocations by id, and learns which are not their
     expect.stringMatching(/belongs to another user/),
     expect.stringMatching(/there is no invocation 99/),
   ]);
+  const skipped = await cancel(routes, ada, { ids: ["99", ids[2]!], skipUnknown: true });
+  expect(skipped.problems).toEqual([answer.problems[0]]);
   expect((await cancel(routes, ada, { ids: [String(array)] })).cancelled).toBe(2);
   expect(await cancel(routes, ada, { ids: [String(array)] })).toEqual({
     cancelled: 0,
