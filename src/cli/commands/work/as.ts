@@ -15,7 +15,7 @@ declare const GLEANER_VERSION: string;
 
 /** Slurm's commands fail with 1, whatever the reason. */
 const failed = 1;
-/** sbatch does so for options that it does not understand. */
+/** sbatch and srun do so for options that they do not understand. */
 const wrongOptions = 255;
 const isOfOptions = (thrown: unknown): boolean =>
   thrown instanceof CommanderError || (thrown instanceof Error && "options" in thrown);
@@ -107,7 +107,7 @@ async function startAs(
     const fits = !(thrown instanceof Error) || errorCodeOf(thrown) !== "BAD_REQUEST";
     if (fits || !mayFallBack(context.environment)) {
       const status = failedAs(name, thrown);
-      return name === "sbatch" && status !== 0 && isOfOptions(thrown) ? wrongOptions : status;
+      return status !== 0 && isOfOptions(thrown) ? wrongOptions : status;
     }
     complain(`note: handed to Slurm: ${thrown.message.split("\n")[0]}`, name);
     return runReal(name, words, context.environment, scriptFromInput());
