@@ -10,7 +10,7 @@ import { formatClock } from "../when.js";
 import { cutTo, fill } from "../width.js";
 import { memoryText, type Units, wholeUnits } from "./amounts.js";
 import { eligibleMs } from "./squeue.js";
-import { partition, reasonOf, stateOf } from "./states.js";
+import { hasRun, partition, reasonOf, stateOf } from "./states.js";
 import {
   accountOf,
   errorFileOf,
@@ -21,9 +21,13 @@ import {
 } from "./submissions.js";
 import type { Times } from "./times.js";
 
-/** sacct's `exit:signal`. */
-export const exitOf = ({ exitCode, signal }: Invocation): string =>
-  `${exitCode ?? 0}:${signal ?? 0}`;
+/** sacct's `exit:signal`, which is never 0:0 for what failed: 0:53 is Slurm's if nothing ran. */
+export function exitOf(invocation: Invocation): string {
+  const { exitCode, signal } = invocation;
+  if (exitCode !== null || signal !== null) return `${exitCode ?? 0}:${signal ?? 0}`;
+  if (stateOf(invocation) !== "FAILED") return "0:0";
+  return hasRun(invocation) ? "1:0" : "0:53";
+}
 
 /**
  * The executor measured the time of a finished invocation; the local clock serves for a running

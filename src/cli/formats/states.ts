@@ -76,12 +76,17 @@ export function reasonOf({ state, reason }: Pick<Invocation, "state" | "reason">
   return state === "PENDING" ? "Resources" : "None";
 }
 
+/** Whether a process of it ran, so that its end is its own. */
+export const hasRun = ({ maxRssMb, wallMs }: Pick<Invocation, "maxRssMb" | "wallMs">): boolean =>
+  (maxRssMb ?? 0) > 0 || (wallMs ?? 0) > 0;
+
 /** As reasonOf(), and why something ended that did not succeed. */
 export function endReasonOf(invocation: Invocation): string {
   const { exitCode, signal } = invocation;
   switch (stateOf(invocation)) {
     case "FAILED":
-      return (exitCode ?? 0) > 0 || signal !== null ? "NonZeroExitCode" : reasonOf(invocation);
+      if ((exitCode ?? 0) > 0 || signal !== null) return "NonZeroExitCode";
+      return hasRun(invocation) ? reasonOf(invocation) : "JobLaunchFailure";
     case "TIMEOUT":
       return "TimeLimit";
     case "OUT_OF_MEMORY":

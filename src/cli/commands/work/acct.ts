@@ -127,9 +127,9 @@ async function shown(
   return options.parsable ? text.replaceAll("\n", `${delimiter}\n`) : text;
 }
 
-/** Empty for an invocation that has not ended or never ran. */
+/** Empty for an invocation that has not ended, or was cancelled before it ran. */
 const exitIfEnded = (each: Invocation): string =>
-  each.exitCode === null && each.signal === null ? "" : exitOf(each);
+  each.exitCode === null && each.signal === null && each.state !== "FAILED" ? "" : exitOf(each);
 
 const columnsAt = (now: number): readonly Column<Invocation>[] => [
   { title: "JobID", text: displayId },
