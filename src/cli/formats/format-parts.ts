@@ -8,8 +8,8 @@ import { cutTo, fill } from "../width.js";
 
 export interface Titled {
   readonly title: string;
-  /** Whether its text may go beyond its width. */
-  readonly isWhole?: true;
+  /** What may go beyond its width: its texts, or its title, too. */
+  readonly isWhole?: "texts" | "title and texts";
 }
 
 /** A field with its width, or text between fields. */
@@ -38,7 +38,12 @@ export function partsOf<Field extends Titled>(
         "BAD_REQUEST",
         `-o: ${quoted(whole)} is no field here: expected % with one of ${letters.join("")}`,
       );
-    return { field, width: Number(width), right: point === ".", isCut: field.isWhole !== true };
+    return {
+      field,
+      width: Number(width),
+      right: point === ".",
+      isCut: field.isWhole === undefined,
+    };
   });
 }
 
@@ -61,6 +66,15 @@ export const partsNamed = <Field extends Titled>(
       );
     return { field, width: Number(width), right: point === ".", isCut: true };
   });
+
+/** The line of titles. */
+export const titlesOf = <Field extends Titled>(parts: readonly FormatPart<Field>[]): string =>
+  rowOf(
+    parts.map((part) =>
+      typeof part !== "string" && part.field.isWhole === "texts" ? { ...part, isCut: true } : part,
+    ),
+    ({ title }) => title,
+  );
 
 /** One line of these parts, without its end. */
 export const rowOf = <Field extends Titled>(

@@ -6,7 +6,14 @@ import { type GresCounts, gresText } from "../../model/slurm/gres-counts.js";
 import type { InvocationList } from "../../sdk/index.js";
 import { formatSpan } from "../when.js";
 import { memoryText } from "./amounts.js";
-import { comparing, type FormatPart, partsOf, rowOf, type Titled } from "./format-parts.js";
+import {
+  comparing,
+  type FormatPart,
+  partsOf,
+  rowOf,
+  type Titled,
+  titlesOf,
+} from "./format-parts.js";
 import { codeOf, endReasonOf, isShownByReason, partition, stateOf } from "./states.js";
 import { accountOf, commandOf, qosOf, type Submission } from "./submissions.js";
 import { plainTimes, type Times } from "./times.js";
@@ -27,8 +34,13 @@ export interface Field extends Titled {
 }
 
 export const field = (title: string, text: Field["text"]): Field => ({ title, text });
-/** squeue lets lists of nodes and times go beyond their width. */
-const whole = (title: string, text: Field["text"]): Field => ({ title, text, isWhole: true });
+/** squeue lets lists of nodes go beyond their width. */
+const nodes = (title: string, text: Field["text"]): Field => ({
+  ...{ title, text },
+  isWhole: "title and texts",
+});
+/** It does so with spans, but not with their titles. */
+const span = (title: string, text: Field["text"]): Field => ({ title, text, isWhole: "texts" });
 export const fixed = (title: string, text: string): Field => ({ title, text: () => text });
 export const ofSubmission = (
   title: string,
@@ -97,15 +109,15 @@ export const fields: Readonly<Record<string, Field>> = {
   c: field("MIN_CPUS", ({ first }) => String(first.cores)),
   m: field("MIN_MEMORY", ({ first }) => memoryText(first.memoryMb)),
   D: fixed("NODES", "1"),
-  N: whole("NODELIST", ({ first }) => (first.state === "PENDING" ? "" : (first.node ?? ""))),
+  N: nodes("NODELIST", ({ first }) => (first.state === "PENDING" ? "" : (first.node ?? ""))),
   B: field("EXEC_HOST", ({ first }) => (first.state === "PENDING" ? "n/a" : (first.node ?? "n/a"))),
-  R: whole("NODELIST(REASON)", ({ first }) =>
+  R: nodes("NODELIST(REASON)", ({ first }) =>
     isShownByReason(first) ? `(${endReasonOf(first)})` : (first.node ?? ""),
   ),
   r: field("REASON", ({ first }) => endReasonOf(first)),
-  M: whole("TIME", ({ first }, { nowMs }) => formatSpan(runningMs(first, nowMs))),
-  l: whole("TIME_LIMIT", ({ first }) => formatSpan(first.timeLimitMs)),
-  L: whole("TIME_LEFT", ({ first }, { nowMs }) =>
+  M: span("TIME", ({ first }, { nowMs }) => formatSpan(runningMs(first, nowMs))),
+  l: span("TIME_LIMIT", ({ first }) => formatSpan(first.timeLimitMs)),
+  L: span("TIME_LEFT", ({ first }, { nowMs }) =>
     formatSpan(Math.max(0, first.timeLimitMs - runningMs(first, nowMs))),
   ),
   S: moment("START_TIME", startMs),
@@ -119,7 +131,7 @@ export const fields: Readonly<Record<string, Field>> = {
   v: fixed("RESERVATION", "(null)"),
   p: field("PRIORITY", ({ first }) => priorityOf(first)),
   Q: field("PRIORITY", ({ first }) => priorityOf(first)),
-  Y: whole("SCHEDNODES", () => "(null)"),
+  Y: nodes("SCHEDNODES", () => "(null)"),
   x: fixed("EXC_NODES", ""),
   X: fixed("CORE_SPEC", "N/A"),
   d: fixed("MIN_TMP_DISK", "0"),
@@ -168,7 +180,7 @@ export function squeueFormat(
   withHeader: boolean,
 ): string {
   const row = (textOf: (found: Field) => string) => rowOf(parts, textOf);
-  const header = withHeader ? [row(({ title }) => title)] : [];
+  const header = withHeader ? [titlesOf(parts)] : [];
   const body = lines.map((line) => row((found) => found.text(line, times)));
   return [...header, ...body].map((line) => `${line}\n`).join("");
 }

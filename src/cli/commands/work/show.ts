@@ -12,6 +12,7 @@ import {
 import type { GleanerClient, InvocationDetail } from "../../../sdk/index.js";
 import { answerLine, printAnswer } from "../../calls/answer.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
+import { exitOf } from "../../formats/sacct.js";
 import { complain, json, print, printable } from "../../output.js";
 import { parseId } from "../../values.js";
 import { formatElapsed, formatWhen } from "../../when.js";
@@ -108,7 +109,7 @@ function invocationLines({ invocation, submission }: InvocationDetail): string[]
     `   ${line({ UserId: `${owner.user}(${owner.uid})`, GroupId: owner.gid })}`,
     ...(invocation.arrayJobId === null ? [] : [`   ${line(tasks)}`]),
     `   ${line({ JobState: invocation.state, Reason: invocation.reason ?? "None" })}`,
-    `   ${line({ ExitCode: `${invocation.exitCode ?? 0}:${invocation.signal ?? 0}`, Attempts: invocation.attempt })}`,
+    `   ${line({ ExitCode: exitOf(invocation), Attempts: invocation.attempt })}`,
     `   ${line({ SubmitTime: formatWhen(invocation.submittedAtMs) })}`,
     `   ${line({ StartTime: formatWhen(invocation.startedAtMs), EndTime: formatWhen(invocation.endedAtMs) })}`,
     `   ${line({ NodeList: invocation.node ?? "(null)", NumCPUs: invocation.cores, MemoryMb: invocation.memoryMb, Gpus: invocation.gpus, TimeLimitMs: invocation.timeLimitMs })}`,

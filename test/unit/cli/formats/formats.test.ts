@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { memoryText, readUnits } from "../../../../src/cli/formats/amounts.js";
-import { sacctColumns } from "../../../../src/cli/formats/sacct.js";
+import { exitOf, sacctColumns } from "../../../../src/cli/formats/sacct.js";
 import { squeueFormat, squeueParts } from "../../../../src/cli/formats/squeue.js";
 import { squeuePartsNamed } from "../../../../src/cli/formats/squeue-names.js";
 import { plainTimes, timesOf } from "../../../../src/cli/formats/times.js";
@@ -52,14 +52,16 @@ describe("squeue -o", () => {
     expect(queue("%.6i %4j|%.2t", true)).toBe(" JOBID NAME|ST\n    42 a-lo| R\n  48_2 job |CD\n"));
   test("tells times", () =>
     expect(queue("%M %l %L %F %K")).toBe("1:40 5:00 3:20 42 N/A\n1:01 5:00 3:59 48 2\n"));
-  test("lets nodes and times go beyond their width, as squeue does", () =>
+  test("lets nodes and times go beyond their width, and no title of times, as squeue does", () =>
     expect(queue("%.3i|%.3l|%.3M|%.1N", true)).toBe(
-      "JOB|TIME_LIMIT|TIME|NODELIST\n 42|5:00|1:40|n1\n48_|5:00|1:01| \n",
+      "JOB|TIM|TIM|NODELIST\n 42|5:00|1:40|n1\n48_|5:00|1:01| \n",
     ));
   test("tells why something ended, and where what succeeded ran", () => {
     const ends = [
       invocation({ state: "FAILED", exitCode: 3, node: "n1" as never }),
       invocation({ state: "FAILED", exitCode: 0, signal: 9 }),
+      invocation({ state: "FAILED", wallMs: 0, maxRssMb: 0, reason: "/x cannot be opened" }),
+      invocation({ state: "FAILED", wallMs: 0, maxRssMb: 30, reason: "ValueError: bad input" }),
       invocation({ state: "TIMEOUT" }),
       invocation({ state: "OUT_OF_MEMORY" }),
       invocation({ state: "COMPLETED", node: "n1" as never }),
@@ -68,12 +70,16 @@ describe("squeue -o", () => {
     expect(squeueFormat(squeueParts("%R %r"), ends, plainTimes(nowMs), false).split("\n")).toEqual([
       "(NonZeroExitCode) NonZeroExitCode",
       "(NonZeroExitCode) NonZeroExitCode",
+      "(JobLaunchFailure) JobLaunchFailure",
+      "(ValueError) ValueError",
       "(TimeLimit) TimeLimit",
       "(OutOfMemory) OutOfMemory",
       "n1 None",
       "n2 None",
       "",
     ]);
+    const codes = ["3:0", "0:9", "0:53", "1:0", "0:0", "0:0", "0:0", "0:0"];
+    expect(ends.map(({ first }) => exitOf(first))).toEqual(codes);
   });
   test("prints all fields", () =>
     expect(queue("%all", true).split("\n")[0]).toMatch(/^JOBID\|JOBID\|ARRAY_JOB_ID\|.*\|WCKEY$/));

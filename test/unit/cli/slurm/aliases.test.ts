@@ -398,6 +398,7 @@ describe("sbatch", () => {
     const alone = await world.start(["as", "sbatch"], big).end;
     expect(alone).toMatchObject({ status: 255, stdout: "" });
     expect(await as("sbatch", "--frobnicate", "job.sh")).toMatchObject({ status: 255 });
+    expect(await as("srun", "-t", "soon", "true")).toMatchObject({ status: 255 });
     world.environment = { ...world.environment, GLEAN_FALLBACK: "slurm" };
     const handed = await world.start(["as", "sbatch", "-J", "x"], big).end;
     expect(handed).toMatchObject({ status: 0, stdout: `Slurm's sbatch -J x\n${big}` });
