@@ -9,6 +9,7 @@ import { requireTrusted } from "../sdk/trusted-path.js";
 import { loadTls } from "./auth/tls.js";
 import { startDaemon } from "./daemon.js";
 import { newProgram } from "./program.js";
+import { withoutAliases } from "./startup/search-path.js";
 import { requireTrustedPaths } from "./startup/trusted-paths.js";
 
 /**
@@ -40,6 +41,8 @@ async function main(): Promise<void> {
   // Node reads it when it uses the first of them.
   process.env.UV_THREADPOOL_SIZE ??= fileThreads;
   for (const flag of [collectOften, collectAlone]) setFlagsFromString(flag);
+  const { PATH } = process.env;
+  if (PATH !== undefined) process.env.PATH = withoutAliases(PATH);
   const program = newProgram(GLEANER_VERSION).parse();
   const options = program.opts<{ config?: string; check?: boolean }>();
   const file = configPath(options.config, process.env);

@@ -5,13 +5,10 @@ import { spawnSync } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { maxSlurmJobId } from "../../model/ids.js";
-import { ownNameMark } from "../../model/slurm/own-names.js";
+import { aliasMark, ownNameMark } from "../../model/slurm/own-names.js";
 import { exitStatus } from "../context.js";
 import { complain } from "../output.js";
 import { readWords } from "./words.js";
-
-/** The second line of an alias: it is not Slurm's. */
-export const aliasMark = "# Made by glean install-aliases.";
 
 export const mayFallBack = (environment: NodeJS.ProcessEnv): boolean =>
   environment.GLEAN_FALLBACK === "slurm";

@@ -3,10 +3,11 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { GleanerError, messageOf } from "../../../model/errors.js";
+import { aliasMark } from "../../../model/slurm/own-names.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { print } from "../../output.js";
 import { slurmCommands } from "../../slurm/commands.js";
-import { aliasMark, isAlias } from "../../slurm/real.js";
+import { isAlias } from "../../slurm/real.js";
 
 const names = ["sbatch", "srun", ...slurmCommands.map(({ name }) => name)];
 

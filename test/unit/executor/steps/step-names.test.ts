@@ -14,8 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { aliasMark } from "../../../../src/cli/slurm/real.js";
 import { stepsIn } from "../../../../src/executor/steps/step-names.js";
+import { aliasMark } from "../../../../src/model/slurm/own-names.js";
 
 let home: string;
 let said: string[];
