@@ -22,9 +22,14 @@ const dayMs = 24 * hourMs;
 
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
-/** Reads a limit of --time: as a duration; `UNLIMITED`, `INFINITE`, 0 and -1 are the longest. */
-export const parseTimeLimit = (text: string, where: string): number =>
-  /^(unlimited|infinite|0[0:-]*|-1)$/i.test(text) ? unlimitedMs : parseDuration(text, where);
+/**
+ * Reads a limit of --time: as a duration; `UNLIMITED`, `INFINITE`, 0 and -1 are the longest. A span
+ * that cannot be told, as in `30-0`, is as long as can be: gleanerd says what the site allows.
+ */
+export function parseTimeLimit(text: string, where: string): number {
+  if (/^(unlimited|infinite|0[0:-]*|-1)$/i.test(text)) return unlimitedMs;
+  return (durationOf(text) ?? 0) > unlimitedMs ? unlimitedMs - 1 : parseDuration(text, where);
+}
 
 /** Reads minutes, `MM:SS`, `HH:MM:SS`, `D-HH[:MM[:SS]]`, `500ms`, `20s`, `5m` or `1h`; above 0. */
 export function parseDuration(text: string, where: string): number {
@@ -35,7 +40,7 @@ export function parseDuration(text: string, where: string): number {
     );
   if (ms === 0 || ms > unlimitedMs)
     throw bad(
-      `${where}: invalid time ${quoted(text)}: expected above 0 and at most ${unlimitedMs} ms; if omitted, the site's default applies`,
+      `${where}: invalid time ${quoted(text)}: expected above 0 and at most 596h; if omitted, the site's default applies`,
     );
   return ms;
 }

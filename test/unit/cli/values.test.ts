@@ -73,6 +73,10 @@ describe("durations", () => {
     expect(parseTimeLimit(text, "-t")).toBe(unlimitedMs),
   );
 
+  test.each(["30-0", "45d"])("%j is longer than can be told", (text) =>
+    expect(parseTimeLimit(text, "-t")).toBe(unlimitedMs - 1),
+  );
+
   test("read back a printed span as the same whole seconds", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1_000, max: 2_000_000_000 }), (ms) => {
