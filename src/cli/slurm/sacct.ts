@@ -13,7 +13,7 @@ import { parseIds } from "../values.js";
 import { midnightBefore } from "../when.js";
 import { isOurPartition, listOrNone, own } from "./site.js";
 import { columnsFor, ofAccounts } from "./submissions.js";
-import { readWords, type Words } from "./words.js";
+import { asksForJson, readWords, type Words } from "./words.js";
 
 const rootUid = "0";
 
@@ -24,7 +24,7 @@ export async function sacct(context: Context, given: readonly string[]): Promise
     return exitStatus.done;
   }
   const invocations = await chosen(context, words);
-  if (words.has("json")) print(json({ jobs: invocations }));
+  if (asksForJson(words)) print(json({ jobs: invocations }));
   else print(await shown(context, words, invocations));
   return exitStatus.done;
 }

@@ -6,20 +6,20 @@ import { nowMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
 import { expandHostList, foldHostList } from "../../model/hostlist.js";
-import type { GleanerClient, NodeInfo } from "../../sdk/index.js";
+import type { GleanerClient, InvocationDetail, NodeInfo } from "../../sdk/index.js";
 import { type Context, exitStatus } from "../context.js";
 import { groupNames } from "../formats/groups.js";
 import { condensed } from "../formats/lines.js";
 import { partition } from "../formats/states.js";
 import { timesOf } from "../formats/times.js";
 import { newestOf } from "../newest.js";
-import { complain, print, printable } from "../output.js";
+import { complain, json, print, printable } from "../output.js";
 import { parseIds, quoted } from "../values.js";
 import { functionText } from "./show-function.js";
 import { jobText } from "./show-job.js";
 import { keptMs, own } from "./site.js";
 import { updateAll } from "./updating.js";
-import { readWords, type Words } from "./words.js";
+import { asksForJson, readWords, type Words } from "./words.js";
 
 type Action = (context: Context, operands: readonly string[], words: Words) => Promise<number>;
 
@@ -103,14 +103,16 @@ async function show(context: Context, operands: readonly string[], words: Words)
       "BAD_REQUEST",
       `show ${quoted(what)} is not for functions: expected job, node, function, partition, config, hostnames or hostlist`,
     );
-  return things[thing]!(context, names, words.has("oneliner"));
+  const form = asksForJson(words) ? "json" : words.has("oneliner") ? "line" : "lines";
+  if (form === "json" && !thing.startsWith("job") && thing !== "nodes")
+    throw new GleanerError("BAD_REQUEST", "--json is for show job and show node: omit it");
+  return things[thing]!(context, names, form);
 }
 
+type Form = "lines" | "line" | "json";
+
 const things: Readonly<
-  Record<
-    string,
-    (context: Context, names: readonly string[], isOneLine: boolean) => Promise<number>
-  >
+  Record<string, (context: Context, names: readonly string[], form: Form) => Promise<number>>
 > = {
   jobs: showJobs,
   jobid: showJobs,
@@ -132,11 +134,7 @@ const things: Readonly<
   },
 };
 
-async function showJobs(
-  context: Context,
-  names: readonly string[],
-  isOneLine: boolean,
-): Promise<number> {
+async function showJobs(context: Context, names: readonly string[], form: Form): Promise<number> {
   const client = await context.client();
   const list = await newestOf(
     client,
@@ -144,14 +142,23 @@ async function showJobs(
   );
   if (names.length > 0 && list.invocations.length === 0)
     throw new GleanerError("NOT_FOUND", "Invalid job id specified");
-  if (list.invocations.length === 0) print("No jobs in the system\n");
   const lines = condensed(list.invocations);
+  const detailOf = ({ first }: (typeof lines)[number]) => client.detail(String(first.id));
+  if (form === "json") {
+    const jobs: InvocationDetail[] = [];
+    for (const line of lines) jobs.push(await detailOf(line));
+    print(json({ jobs }));
+    return exitStatus.done;
+  }
+  if (list.invocations.length === 0) print("No jobs in the system\n");
   const groups = groupNames(lines.map(({ first }) => first.owner.gid));
   const times = timesOf(context.environment, nowMs(), "scontrol");
   for (const line of lines) {
-    const detail = await client.detail(String(line.first.id));
+    const detail = await detailOf(line);
     const group = groups.get(line.first.owner.gid);
-    print(jobText({ ...line, ...(group !== undefined && { group }) }, detail, times, isOneLine));
+    print(
+      jobText({ ...line, ...(group !== undefined && { group }) }, detail, times, form === "line"),
+    );
   }
   return exitStatus.done;
 }
@@ -159,7 +166,7 @@ async function showJobs(
 async function showFunctions(
   context: Context,
   names: readonly string[],
-  isOneLine: boolean,
+  form: Form,
 ): Promise<number> {
   const { functions } = await context.client();
   const all = names.length > 0 ? names : await ownNames(functions);
@@ -167,7 +174,7 @@ async function showFunctions(
     const ref = parseFunctionRef(name);
     const { selector } = ref;
     const version = selector.kind === "alias" ? selector.alias : selector.prefix;
-    print(functionText(await functions.show(ref, version), isOneLine));
+    print(functionText(await functions.show(ref, version), form === "line"));
   }
   return exitStatus.done;
 }
@@ -175,18 +182,17 @@ async function showFunctions(
 const ownNames = async (functions: GleanerClient["functions"]): Promise<string[]> =>
   (await functions.list()).functions.map(({ owner, name }) => `${owner.user}/${name}`);
 
-async function showNodes(
-  context: Context,
-  names: readonly string[],
-  isOneLine: boolean,
-): Promise<number> {
+async function showNodes(context: Context, names: readonly string[], form: Form): Promise<number> {
   const asked = new Set<string>(expandHostList(names.join(",")));
   const { nodes } = await (await context.client()).info();
   const found = nodes.filter(({ node }) => asked.size === 0 || asked.has(node));
-  for (const node of found) print(nodeText(node, isOneLine));
-  if (found.length > 0 || asked.size === 0) return exitStatus.done;
-  print(`Node ${printable(names.join(","))} not found\n`);
-  return exitStatus.failed;
+  if (found.length === 0 && asked.size > 0) {
+    print(`Node ${printable(names.join(","))} not found\n`);
+    return exitStatus.failed;
+  }
+  if (form === "json") print(json({ nodes: found }));
+  else for (const node of found) print(nodeText(node, form === "line"));
+  return exitStatus.done;
 }
 
 function nodeText(node: NodeInfo, isOneLine: boolean): string {

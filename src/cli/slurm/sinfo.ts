@@ -18,7 +18,7 @@ import { json, print } from "../output.js";
 import { quoted } from "../values.js";
 import { iterated } from "./iterated.js";
 import { dateLine, isOurPartition } from "./site.js";
-import { readWords, type Words } from "./words.js";
+import { asksForJson, readWords, type Words } from "./words.js";
 
 const plainFormat = "%9P %.5a %.10l %.6D %.6t %N";
 const longFormat = "%9P %.5a %.10l %.10s %.4r %.8h %.10g %.6D %.11T %N";
@@ -40,7 +40,7 @@ async function listOnce(context: Context, words: Words): Promise<void> {
   const isShown = isOurPartition(words.get("partition")?.replaceAll("*", ""));
   const { nodes } = await (await context.client()).info();
   const found = isShown ? nodes.filter(isChosen) : [];
-  if (words.has("json")) return print(json({ sinfo: found }));
+  if (asksForJson(words)) return print(json({ sinfo: found }));
   if (words.has("long") && !words.has("noheader")) print(dateLine(nowMs()));
   const isEach = words.has("Node");
   const order = words.get("sort") ?? (isEach ? "N" : "");

@@ -25,7 +25,7 @@ import { parseIds } from "../values.js";
 import { iterated } from "./iterated.js";
 import { dateLine, isOurPartition, keptMs, listOrNone, own } from "./site.js";
 import { ofAccounts, withSubmissions } from "./submissions.js";
-import { readWords, type Words } from "./words.js";
+import { asksForJson, readWords, type Words } from "./words.js";
 
 export async function squeue(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("squeue", given);
@@ -34,7 +34,7 @@ export async function squeue(context: Context, given: readonly string[]): Promis
 
 async function listOnce(context: Context, words: Words): Promise<void> {
   const list = await chosen(context, words);
-  if (words.has("json")) {
+  if (asksForJson(words)) {
     print(json(list));
     return;
   }

@@ -61,6 +61,9 @@ export function usageOf(name: string): string {
   return `Usage: ${name} [OPTIONS]${operands}\n\n${summary}\n\nOptions:\n${options.join("")}`;
 }
 
+/** Every JSON document is YAML, too. */
+export const asksForJson = ({ has }: Words): boolean => has("json") || has("yaml");
+
 /** Reads what follows the name of a command; throws BAD_REQUEST with a line for each problem. */
 export function readWords(name: string, words: readonly string[]): Words {
   const shapes: readonly OptionShape[] = readShapes(tables[name]!);

@@ -224,3 +224,24 @@ test("Toil, pysqa and signac-flow get the answers that they parse", async () => 
   expect(await squeue("-u", "ada", "-h", "--format=%2t%100j")).toBe(`PD${"pi_1".padEnd(100)}\n`);
   expect(await squeue("-h", "--format", "%i %t %M")).toBe("42 PD 0:00\n");
 });
+
+test("--json and --yaml print one document, which is both, or say where there is none", async () => {
+  const found = invocation({ id: 67_108_900, name: "job", state: "RUNNING" });
+  world.answers["GET /v1/info"] = site;
+  world.answers["GET /v1/invocations"] = () => listOf(found);
+  const detail = { invocation: found, submission: {}, attempts: [] };
+  world.answers["GET /v1/invocations/67108900"] = () => ({ body: detail });
+  const read = async (...line: string[]) => JSON.parse((await glean("as", ...line)).stdout);
+  expect(await read("squeue", "--yaml")).toMatchObject({ invocations: [{ id: 67_108_900 }] });
+  expect(await read("sacct", "--yaml")).toMatchObject({ jobs: [{ id: 67_108_900 }] });
+  expect(await read("sinfo", "--yaml")).toMatchObject({ sinfo: [{ node: "n1" }, {}, {}] });
+  for (const option of ["--json", "--yaml"])
+    expect(await read("scontrol", "show", "job", "67108900", option)).toEqual({ jobs: [detail] });
+  expect(await read("scontrol", "--json", "show", "node", "n2")).toMatchObject({
+    nodes: [{ node: "n2" }],
+  });
+  expect(await glean("as", "scontrol", "show", "config", "--json")).toMatchObject({
+    status: 1,
+    stderr: "scontrol: error: --json is for show job and show node: omit it\n",
+  });
+});
