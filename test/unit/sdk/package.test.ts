@@ -14,16 +14,18 @@ const world = gleanWorld();
 let project: string;
 
 beforeAll(async () => {
-  const made = join(world.folder, "sdk");
-  mkdirSync(made);
+  const made = join(world.folder, "dist/sdk");
+  mkdirSync(made, { recursive: true });
   await makePackage(made, "1.2.3");
   project = join(world.folder, "project");
   mkdirSync(project);
-  const npm = (...args: string[]) =>
-    execFileSync("npm", args, { cwd: project, encoding: "utf8", stdio: "pipe" });
-  const archive = npm("pack", made, "--silent").trim();
+  const npm = (cwd: string, ...args: string[]) =>
+    execFileSync("npm", args, { cwd, encoding: "utf8", stdio: "pipe" });
+  const documented = /`npm (pack [^`]+)`/.exec(readFileSync("docs/guide/calling.md", "utf8"))![1]!;
+  const to = ["--pack-destination", project, "--silent"];
+  const archive = npm(world.folder, ...documented.split(" "), ...to).trim();
   writeFileSync(join(project, "package.json"), '{ "type": "module", "private": true }');
-  npm("install", "--offline", "--no-audit", "--no-fund", `./${archive}`);
+  npm(project, "install", "--offline", "--no-audit", "--no-fund", `./${archive}`);
 });
 
 test("is installed alone, without anything that it would need", () => {
