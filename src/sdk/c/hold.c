@@ -81,7 +81,7 @@ struct hold *hold_start(const gleaner_options *options)
 		return NULL;
 	hold->parent = getpid();
 	hold->line.is_hold = true;
-	hold->line.max_in_flight = MOST_IN_FLIGHT;
+	hold->line.max_in_flight = hold->line.concurrency = MOST_IN_FLIGHT;
 	if (start(hold, program, arguments.list))
 		return hold;
 	free(hold);

@@ -87,6 +87,9 @@ struct connection {
 	bool is_terminating, is_hot;
 	uint64_t last_id;
 	unsigned in_flight, max_in_flight;
+	/* How many calls the worker runs at once, and how many it has not answered for which nobody
+	 * waits any more. */
+	unsigned concurrency, abandoned;
 	gleaner_call *buckets[BUCKETS];
 
 	uint8_t out[OUT_BYTES];
@@ -167,10 +170,12 @@ HIDDEN size_t connection_hear(struct connection *connection, uint8_t type, char 
 /* connection/connection.c */
 HIDDEN void connection_close(struct connection *connection);
 HIDDEN bool connection_takes(const struct connection *connection, long now);
+/* The worker runs nothing but calls for which nobody waits any more. */
+HIDDEN bool connection_is_stuck(const struct connection *connection);
 /* Queues a call's frame; false if there is no room now. */
 HIDDEN bool connection_add(struct connection *connection, gleaner_call *call);
-/* Asks for the end of a call, if there is room to. */
-HIDDEN void connection_cancel(struct connection *connection, uint64_t id);
+/* Nobody waits for a call any more: asks for its end, if there is room to. */
+HIDDEN void connection_abandon(struct connection *connection, uint64_t id);
 /* Sends what it can, or waits for as long as the socket may; false if the connection is broken. */
 HIDDEN bool connection_send(struct connection *connection, bool may_wait);
 HIDDEN bool connection_has_unsent(const struct connection *connection);

@@ -101,6 +101,9 @@ gleaner_call *connection_take_call(struct connection *connection, uint64_t id)
 		connection->in_flight--;
 		return call;
 	}
+	/* The answer for which nobody waits. */
+	if (connection->abandoned > 0)
+		connection->abandoned--;
 	return NULL;
 }
 

@@ -27,6 +27,17 @@ struct connection *lease_least_busy(const gleaner_lease *lease)
 	return best;
 }
 
+/* Whether a worker can take calls now, or once it has answered others. */
+static bool has_worker(const gleaner_lease *lease)
+{
+	for (size_t at = 0; at < lease->count; at++) {
+		const struct connection *each = lease->connections[at];
+		if (each->fd >= 0 && !each->is_terminating && !connection_is_stuck(each))
+			return true;
+	}
+	return false;
+}
+
 static bool waits_for_worker(const gleaner_lease *lease)
 {
 	if (lease->hold != NULL && hold_is_over(lease->hold))
@@ -128,7 +139,7 @@ static int longest_wait_ms(const gleaner_lease *lease, bool polls_all)
 static bool watches_hold(const gleaner_lease *lease)
 {
 	return lease->hold != NULL &&
-	       (hold_has_calls(lease->hold) || (lease->first != NULL && gleaner_lease_workers(lease) == 0));
+	       (hold_has_calls(lease->hold) || (lease->first != NULL && !has_worker(lease)));
 }
 
 /* Waits until any connection can go on. */
@@ -200,7 +211,7 @@ static void end_late_of(gleaner_lease *lease, struct connection *connection, lon
 			else if (is_lent)
 				lease_give_up(lease, connection);
 			else
-				connection_cancel(connection, id);
+				connection_abandon(connection, id);
 			end_late(lease, call);
 		}
 	if (connection->receiving != NULL && connection->receiving->deadline_ms <= now) {
@@ -215,7 +226,7 @@ static void end_late_of(gleaner_lease *lease, struct connection *connection, lon
 
 static void end_without_worker(gleaner_lease *lease, long now)
 {
-	if (gleaner_lease_workers(lease) > 0 || lease->first == NULL) {
+	if (has_worker(lease) || lease->first == NULL) {
 		lease->no_worker_since_ms = 0;
 		return;
 	}
@@ -223,6 +234,9 @@ static void end_without_worker(gleaner_lease *lease, long now)
 		lease->no_worker_since_ms = now;
 	/* Through it they go on, or it still asks for a lease. */
 	if (lease->hold != NULL || (lease->asked.function != NULL && waits_for_worker(lease)))
+		return;
+	/* One that is stuck may answer yet. */
+	if (gleaner_lease_workers(lease) > 0)
 		return;
 	while (lease->first != NULL) {
 		gleaner_call *call = take_first(lease);

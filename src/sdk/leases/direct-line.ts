@@ -57,6 +57,8 @@ export class DirectLine {
   private readonly handshake: ClientHandshake;
   /** null: nobody waits for its answer any more. */
   private readonly pending = new Map<number, DirectCall | null>();
+  /** How many of them nobody waits for. */
+  private abandoned = 0;
   private lastId = 0;
   /** Since the last sweep. */
   private isHeard = true;
@@ -93,13 +95,18 @@ export class DirectLine {
     return this.accepted !== null && !this.isOver;
   }
 
+  /** It does not only run calls for which nobody waits any more. */
+  get isOfUse(): boolean {
+    return this.isReady && this.abandoned < Math.max(1, this.accepted!.concurrency);
+  }
+
   get inFlight(): number {
     return this.pending.size;
   }
 
   get hasRoom(): boolean {
     const isFree = this.resting === null && !this.hasEnded;
-    return isFree && this.isReady && this.pending.size < this.accepted!.maxInFlight;
+    return isFree && this.isOfUse && this.pending.size < this.accepted!.maxInFlight;
   }
 
   /** How long calls have waited without a word of the worker; to be asked regularly. */
@@ -127,6 +134,7 @@ export class DirectLine {
     for (const [id, each] of this.pending)
       if (each === call) {
         this.pending.set(id, null);
+        this.abandoned++;
         this.outbox.send("cancel", id);
       }
   }
@@ -222,14 +230,19 @@ export class DirectLine {
   }
 
   private settle(id: number): DirectCall | null {
-    const call = this.pending.get(id);
-    if (call === undefined) {
-      this.complain(id);
-      return null;
-    }
-    this.pending.delete(id);
+    const call = this.take(id);
+    if (call === undefined) return null;
     this.restMs = firstRestMs;
     this.events.onRoom();
+    return call;
+  }
+
+  /** undefined: it has no such call. */
+  private take(id: number): DirectCall | null | undefined {
+    const call = this.pending.get(id);
+    if (call === undefined) this.complain(id);
+    else this.pending.delete(id);
+    if (call === null) this.abandoned--;
     return call;
   }
 
@@ -240,12 +253,8 @@ export class DirectLine {
   }
 
   private rest(id: number): void {
-    const call = this.pending.get(id);
-    if (call === undefined) {
-      this.complain(id);
-      return;
-    }
-    this.pending.delete(id);
+    const call = this.take(id);
+    if (call === undefined) return;
     if (this.resting === null) {
       this.resting = setTimeout(() => {
         this.resting = null;

@@ -62,13 +62,6 @@ export class Lines {
   /** `onLack`: no worker can be reached, and a call waits. */
   constructor(private readonly onLack: () => void) {}
 
-  /** How many workers are connected. */
-  get ready(): number {
-    let count = 0;
-    for (const { line } of this.links.values()) if (line?.isReady) count++;
-    return count;
-  }
-
   /** Connects to workers that are new, and leaves those that are gone. */
   follow(endpoints: readonly LeaseEndpoint[], isLeased: boolean): void {
     this.isLeased = isLeased;
@@ -133,7 +126,7 @@ export class Lines {
 
   /** What has no worker, if a replacement does not come in time, as far as there is room. */
   private sendElsewhere(): void {
-    if (this.ready > 0) this.lackSinceMs = null;
+    if ([...this.links.values()].some(({ line }) => line?.isOfUse)) this.lackSinceMs = null;
     else {
       this.lackSinceMs ??= monotonicMs();
       if (this.waiting.length > 0) this.onLack();

@@ -12,6 +12,7 @@ import {
 import { Outbox } from "../../../src/wire/direct/outbox.js";
 import { newNonce, proofOf } from "../../../src/wire/direct/proofs.js";
 import { DirectReader } from "../../../src/wire/direct/reader.js";
+import { encodeContentType } from "../../../src/wire/worker/messages.js";
 
 /** A client's connection as the script has it. */
 export interface Scripted {
@@ -32,6 +33,7 @@ export class ScriptedWorker {
     private readonly onCall: (id: number, client: Scripted) => void,
     private readonly worker: string,
     private readonly instead: (type: DirectType, client: Scripted) => boolean,
+    private readonly concurrency: number,
   ) {
     server.on("connection", (socket) => this.greet(socket));
   }
@@ -41,11 +43,12 @@ export class ScriptedWorker {
     onCall: (id: number, client: Scripted) => void,
     worker = "1.1",
     instead: (type: DirectType, client: Scripted) => boolean = () => false,
+    concurrency = 4,
   ): Promise<ScriptedWorker> {
     const server = createServer();
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    return new ScriptedWorker(server, onCall, worker, instead);
+    return new ScriptedWorker(server, onCall, worker, instead, concurrency);
   }
 
   get endpoint() {
@@ -68,7 +71,7 @@ export class ScriptedWorker {
       if (this.instead(type, { outbox, socket })) return;
       if (type === "clientHello") this.hello(outbox, decodeClientHello(payload).nonce);
       else if (type === "clientProof")
-        outbox.send("accepted", 0, encodeAccepted({ ...limits, runtime: "scripted" }));
+        outbox.send("accepted", 0, encodeAccepted({ ...limits, concurrency: this.concurrency }));
       else if (type === "cancel") this.cancels.push(id);
       else if (type === "call") {
         this.calls++;
@@ -87,4 +90,20 @@ export class ScriptedWorker {
   }
 }
 
-const limits = { concurrency: 4, maxInFlight: 64, hotMs: 0 };
+const limits = { maxInFlight: 64, hotMs: 0, runtime: "scripted" };
+
+/** One that runs a call at a time and answers with its name, but the call `held` only when told. */
+export async function stuckWorker(
+  name: string,
+  held = 1,
+): Promise<{ readonly worker: ScriptedWorker; readonly answer: () => void }> {
+  let answer = (): void => {};
+  const onCall = (id: number, { outbox }: Scripted): void => {
+    const send = () =>
+      outbox.send("result", id, Buffer.from(name), encodeContentType("text/plain"));
+    if (worker.calls === held) answer = send;
+    else send();
+  };
+  const worker: ScriptedWorker = await ScriptedWorker.start(onCall, name, () => false, 1);
+  return { worker, answer: () => answer() };
+}

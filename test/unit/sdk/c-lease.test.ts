@@ -14,7 +14,7 @@ import { makeRuntimes } from "../../support/runtimes/c-runtimes.js";
 import { ended } from "../../support/sdk/fake-calls.js";
 import { HeldLeases } from "../../support/sdk/held-leases.js";
 import { Leasing } from "../../support/sdk/leasing.js";
-import { ScriptedWorker } from "../../support/sdk/scripted-worker.js";
+import { ScriptedWorker, stuckWorker } from "../../support/sdk/scripted-worker.js";
 
 const noWorker = "no worker of the lease is left, and none came in its place";
 
@@ -171,6 +171,24 @@ test("ends a call that may have run if it must not run twice, and connects again
   const call = await start("never");
   expect(await call()).toEqual([8, "the connection to the worker broke; the call may have run"]);
   expect(await call()).toEqual([0, "1.1"]);
+}, 30_000);
+
+test("gives no call to a worker that does not end one for which nobody waits", async () => {
+  const { worker: stuck, answer } = await stuckWorker("1.1");
+  workers.push(stuck);
+  leasing = new Leasing([stuck.endpoint]);
+  const call = await start("evicted", 2_000);
+  expect(await call()).toEqual([7, "no answer came by the deadline; the call may have run"]);
+  while ((await call())[1] !== '"by gleanerd"');
+  const other = await worker("2.1");
+  leasing.change([stuck.endpoint, other.endpoint]);
+  for (let got = 0; got < 3; ) if ((await call())[1] === "2.1") got++;
+  expect(stuck.calls).toBe(1);
+  answer();
+  other.stop();
+  leasing.change([stuck.endpoint]);
+  while ((await call())[1] !== "1.1");
+  await end();
 }, 30_000);
 
 test("says within its deadline that there is nobody, and cancels what gleanerd has", async () => {

@@ -176,11 +176,13 @@ static bool proves_itself(struct connection *connection)
 	length = connection_hear(connection, DIRECT_ACCEPTED, fields);
 	const char *hot = fields_find(fields, length, "hotMs");
 	unsigned long most = fields_number(fields, length, "maxInFlight", 0);
+	unsigned long concurrency = fields_number(fields, length, "concurrency", 1);
 	const char *provider = fields_find(fields, length, "ofiProvider");
 	snprintf(connection->ofi_provider, sizeof connection->ofi_provider, "%s", provider == NULL ? "" : provider);
 	connection->spins = hot != NULL && strcmp(hot, "-1") == 0;
 	connection->is_hot = hot != NULL && strcmp(hot, "0") != 0;
 	connection->max_in_flight = most > MOST_IN_FLIGHT ? MOST_IN_FLIGHT : (unsigned)most;
+	connection->concurrency = concurrency == 0 ? 1 : (unsigned)concurrency;
 	return most > 0;
 }
 

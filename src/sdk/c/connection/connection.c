@@ -32,8 +32,13 @@ void connection_close(struct connection *connection)
 bool connection_takes(const struct connection *connection, long now)
 {
 	bool is_prepared = connection->memory != NULL && connection->memory->prepared != NULL;
-	return connection->fd >= 0 && !connection->is_terminating && !is_prepared &&
+	return connection->fd >= 0 && !connection->is_terminating && !is_prepared && !connection_is_stuck(connection) &&
 	       connection->in_flight < connection->max_in_flight && connection->rests_until_ms <= now;
+}
+
+bool connection_is_stuck(const struct connection *connection)
+{
+	return connection->abandoned >= connection->concurrency;
 }
 
 static void remember(struct connection *connection, gleaner_call *call, uint64_t id)
@@ -100,7 +105,7 @@ bool connection_add(struct connection *connection, gleaner_call *call)
 	return true;
 }
 
-void connection_cancel(struct connection *connection, uint64_t id)
+static void cancel(struct connection *connection, uint64_t id)
 {
 	const struct frame_header header = { FRAME_CANCEL, 0, 0, id };
 	if (connection->memory != NULL)
@@ -112,6 +117,12 @@ void connection_cancel(struct connection *connection, uint64_t id)
 		frame_encode(connection->out + connection->out_end, &header);
 		connection->out_end += FRAME_HEADER_BYTES;
 	}
+}
+
+void connection_abandon(struct connection *connection, uint64_t id)
+{
+	connection->abandoned++;
+	cancel(connection, id);
 }
 
 bool connection_has_unsent(const struct connection *connection)
@@ -159,10 +170,9 @@ bool connection_send(struct connection *connection, bool may_wait)
 			has_sent(connection, (size_t)sent);
 			if ((size_t)sent < unsent)
 				return true;
-		} else if (errno == EAGAIN || errno == EWOULDBLOCK)
-			return true;
-		else if (errno != EINTR)
-			return false;
+		} else
+			/* Also after a signal, as in receive.c. */
+			return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 	}
 	return true;
 }

@@ -9,16 +9,14 @@
 /* What is read first after a large answer: the rest is then read to where it belongs. */
 #define FIRST_READ_BYTES 512u
 
-/* Below 0 if the connection is broken; 0 if nothing has come. */
+/* Below 0 if the connection is broken; 0 if nothing has come. A signal ends the wait: a second one
+ * would last as long, and a program with many signals would see no deadline. */
 static ssize_t receive(int fd, void *where, size_t bytes, bool may_wait)
 {
-	ssize_t got;
-	do
-		got = recv(fd, where, bytes, may_wait ? 0 : MSG_DONTWAIT);
-	while (got < 0 && errno == EINTR);
+	const ssize_t got = recv(fd, where, bytes, may_wait ? 0 : MSG_DONTWAIT);
 	if (got > 0)
 		return got;
-	return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : -1;
+	return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? 0 : -1;
 }
 
 static bool end_payload(gleaner_lease *lease, struct connection *connection)

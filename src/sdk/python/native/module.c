@@ -7,7 +7,8 @@
 
 PyDoc_STRVAR(exchange_says, "exchange(descriptor, room, type, id, payload, metadata): sends a frame over a"
 			    " blocking socket and receives into the room. Returns the call's result, as type,"
-			    " content type and payload, or how many bytes of anything else came; 0 at the end.");
+			    " content type and payload, or how many bytes of anything else came; 0 at the end. None if"
+			    " a signal came first.");
 
 PyDoc_STRVAR(next_says, "next(epoll, descriptor, room, seconds, answer): sends the answer over this socket without"
 			" waiting, if it is not None but type, id, payload and metadata; returns -n if n of its last"

@@ -9,7 +9,11 @@ import { GleanerError } from "../../../../src/model/errors.js";
 import type { Lease } from "../../../../src/sdk/leases/lease.js";
 import { encodeContentType } from "../../../../src/wire/worker/messages.js";
 import { Leasing } from "../../../support/sdk/leasing.js";
-import { type Scripted, ScriptedWorker } from "../../../support/sdk/scripted-worker.js";
+import {
+  type Scripted,
+  ScriptedWorker,
+  stuckWorker,
+} from "../../../support/sdk/scripted-worker.js";
 
 let lease: Lease;
 const workers: ScriptedWorker[] = [];
@@ -172,6 +176,29 @@ test("a call has a deadline, also one that nobody can run", async () => {
   const unanswered = lease.invoke(1, { timeLimitMs: 50 });
   await expect(unanswered).rejects.toMatchObject({ code: "TIMEOUT" });
   await expect(lease.invoke(1, { timeLimitMs: 0 })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+});
+
+test("one that does not end a call for which nobody waits gets no other one until it does", async () => {
+  const { worker: stuck, answer } = await stuckWorker("1.1");
+  workers.push(stuck);
+  const other = await scripted(good, "2.1");
+  const leasing = new Leasing([stuck.endpoint]);
+  lease = await leasing.open();
+  const silent = lease.invoke(1, { timeLimitMs: 50 });
+  await expect(silent).rejects.toMatchObject({ code: "TIMEOUT" });
+  while (stuck.calls === 0) await new Promise(setImmediate);
+  await expect(lease.invoke(1)).resolves.toBe("by gleanerd");
+  leasing.change([stuck.endpoint, other.endpoint]);
+  while (other.calls === 0) {
+    await new Promise(setImmediate);
+    await lease.invoke(1);
+  }
+  const calls = Array.from({ length: 8 }, () => lease.invoke(1));
+  await expect(Promise.all(calls)).resolves.toHaveLength(8);
+  expect([stuck.calls, other.calls]).toEqual([1, 9]);
+  answer();
+  const both = () => Promise.all([lease.invoke(1), lease.invoke(1)]);
+  while (!(await both()).includes("1.1")) await new Promise(setImmediate);
 });
 
 test("a process that listens where the worker should learns nothing of a call", async () => {

@@ -1,22 +1,17 @@
 // Leases in Python: calls that go to real workers, and what happens when one is killed.
 
-import { execFile } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { gleanWorld, refusal } from "../../../support/glean.js";
-import {
-  compiledPython,
-  type PythonParts,
-  purePython,
-  python,
-} from "../../../support/runtimes/python-runtime.js";
-import { type ServedWorker, startServing, stopServing } from "../../../support/runtimes/serving.js";
+import { refusal } from "../../../support/glean.js";
+import { compiledPython, purePython } from "../../../support/runtimes/python-runtime.js";
+import { startServing, stopServing } from "../../../support/runtimes/serving.js";
+import { granted, LeasedPython } from "../../../support/sdk/python/leased-python.js";
 import { pythonPackages } from "../../../support/sdk/python/packages.js";
 
 jest.setTimeout(60_000);
-const world = gleanWorld();
+const leased = new LeasedPython();
+const { world, run, grant } = leased;
 const compiled = compiledPython();
 afterAll(async () => {
   await stopServing();
@@ -62,54 +57,19 @@ async def work(event):
 `,
 };
 
-let parts: PythonParts = purePython;
-
-async function run(program: string, environment: object = {}): Promise<unknown> {
-  const file = join(world.home, "program.py");
-  writeFileSync(file, program);
-  const env = {
-    ...world.environment,
-    PYTHONPATH: parts.sdk,
-    PYTHONDONTWRITEBYTECODE: "1",
-    ...environment,
-  };
-  const { stdout } = await promisify(execFile)(python, [file], { cwd: world.home, env });
-  return JSON.parse(stdout);
-}
-
-const granted = {
-  ...{ state: "ACTIVE", revision: 1, reason: null },
-  ...{ expiresInMs: 9_000, timeLimitMs: 60_000 },
-};
-
-/** A gleanerd that has granted a lease of these workers. */
-function grant(...served: ServedWorker[]): void {
-  const workers = served.map(({ endpoint }) => endpoint);
-  const lease = { id: 9, ...granted, workers };
-  world.answers["POST /v1/leases"] = () => ({ body: lease });
-  world.answers["GET /v1/leases/9"] = () => ({ body: lease });
-  world.answers["POST /v1/leases/9/renew"] = () => ({ body: { expiresInMs: 9_000, revision: 1 } });
-  world.answers["POST /v1/leases/9/end"] = () => ({ body: { state: "ENDED" } });
-  world.answers["POST /v1/calls"] = () => ({ body: { id: 7, invocation: null, answer: null } });
-  const payload = { contentType: "application/json", text: '"over gleanerd"' };
-  const answer = { kind: "result", payload };
-  const outcome = { task: 0, state: "COMPLETED", reason: null, answer };
-  world.answers["GET /v1/invocations/7/outcomes"] = () => ({ body: { outcomes: [outcome] } });
-}
-
 describe.each([
   ["in Python alone", purePython],
   ["with the compiled part", compiled],
 ])("%s", (_, chosen) => {
   beforeAll(() => {
-    parts = chosen;
+    leased.parts = chosen;
   });
 
   test("calls workers directly, elsewhere once one dies, and over gleanerd without any", async () => {
     const two = { handler: "f.py:work" };
     grant(
-      await startServing(parts.command, code, { ...two, worker: "9.1" }),
-      await startServing(parts.command, code, { ...two, worker: "10.1" }),
+      await startServing(leased.parts.command, code, { ...two, worker: "9.1" }),
+      await startServing(leased.parts.command, code, { ...two, worker: "10.1" }),
     );
     const found = await run(`
 import concurrent.futures, json, gleaner
@@ -134,8 +94,11 @@ with gleaner.connect() as site, site.lease("work", 2, ttl=0.6) as lease:
 
   test("asks for another lease if a gleanerd that was killed does not know it", async () => {
     const handler = { handler: "f.py:work" };
-    grant(await startServing(parts.command, code, { ...handler, worker: "9.1" }));
-    const { endpoint } = await startServing(parts.command, code, { ...handler, worker: "10.1" });
+    grant(await startServing(leased.parts.command, code, { ...handler, worker: "9.1" }));
+    const { endpoint } = await startServing(leased.parts.command, code, {
+      ...handler,
+      worker: "10.1",
+    });
     const { answers } = world;
     const grantFirst = answers["POST /v1/leases"]!;
     const forget = () => refusal(404, "NOT_FOUND", "there is no lease 9");
@@ -161,8 +124,11 @@ with gleaner.connect() as site, site.lease("work") as lease:
 
   test("gets another lease as soon as a call needs it, once the one that it had has ended", async () => {
     const handler = { handler: "f.py:work" };
-    grant(await startServing(parts.command, code, { ...handler, worker: "9.1" }));
-    const { endpoint } = await startServing(parts.command, code, { ...handler, worker: "10.1" });
+    grant(await startServing(leased.parts.command, code, { ...handler, worker: "9.1" }));
+    const { endpoint } = await startServing(leased.parts.command, code, {
+      ...handler,
+      worker: "10.1",
+    });
     const { answers } = world;
     const grantFirst = answers["POST /v1/leases"]!;
     answers["POST /v1/leases"] = (request) => {
@@ -221,7 +187,7 @@ while any(each.name == "gleaner-lease" for each in threading.enumerate()):
 print(json.dumps(["ACTIVE", 3]))`,
     ],
   ])("a lease %s, and is ended once", async (_how, program) => {
-    grant(await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" }));
+    grant(await startServing(leased.parts.command, code, { handler: "f.py:work", worker: "9.1" }));
     expect(await run(`import json, os, sys, threading, time, gleaner\n${program}`)).toEqual([
       "ACTIVE",
       3,
@@ -231,7 +197,10 @@ print(json.dumps(["ACTIVE", 3]))`,
   });
 
   test("reaches named hosts once the resolver answers, and waits for it a moment at most", async () => {
-    const served = await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" });
+    const served = await startServing(leased.parts.command, code, {
+      handler: "f.py:work",
+      worker: "9.1",
+    });
     grant({ ...served, endpoint: { ...served.endpoint, host: "node-9", hostId: "another" } });
     const found = await run(`
 import json, os, socket, sys, threading, gleaner
@@ -258,7 +227,7 @@ with gleaner.connect() as site, site.lease("work") as lease:
   });
 
   test("does not repeat a call that may have run, if its caller says so", async () => {
-    grant(await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" }));
+    grant(await startServing(leased.parts.command, code, { handler: "f.py:work", worker: "9.1" }));
     const found = await run(`
 import json, gleaner
 lease = gleaner.connect().lease("work", retry="never")
@@ -273,7 +242,7 @@ lease.end()`);
 
   test("cancels a call at its deadline or by its future, and connects anew in a forked process", async () => {
     const handler = { handler: "f.py:work", concurrency: 4 };
-    grant(await startServing(parts.command, asyncCode, { ...handler, worker: "9.1" }));
+    grant(await startServing(leased.parts.command, asyncCode, { ...handler, worker: "9.1" }));
     const found = await run(`
 import json, os, gleaner
 with gleaner.connect() as site, site.lease("work") as lease:
@@ -302,7 +271,7 @@ with gleaner.connect() as site, site.lease("work") as lease:
   });
 
   test("maps over a lease in order, with what fails, and cancels what is left", async () => {
-    grant(await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" }));
+    grant(await startServing(leased.parts.command, code, { handler: "f.py:work", worker: "9.1" }));
     const found = await run(`
 import asyncio, itertools, json, gleaner
 from gleaner import aio
@@ -331,14 +300,14 @@ print(json.dumps([in_order, values, failed, one.index, mapped, asyncio.run(main(
   });
 
   test("waits for a worker that is busy with the calls of others", async () => {
-    grant(await startServing(parts.command, code, { handler: "f.py:work", worker: "9.1" }));
+    grant(await startServing(leased.parts.command, code, { handler: "f.py:work", worker: "9.1" }));
     const found = await run(`
-import json, threading, gleaner
+import json, threading, time, gleaner
 from gleaner.direct import frames
 from gleaner.direct.channel import Channel
 from gleaner.payloads import content_of
 with gleaner.connect() as site, site.lease("work") as lease:
-    other = Channel(lease._keeper.state["workers"][0])
+    other = Channel(lease._keeper.state["workers"][0], time.monotonic() + 30)
     head = frames.call_head(0, 1, "application/json", "1")
     for number in range(1, 301):
         other._send(frames.CALL, number, content_of(number), head, None)
@@ -358,7 +327,7 @@ def work(array):
     return array.T if array.ndim == 2 else array
 `;
     const handler = { handler: "f.py:work", worker: "9.1", outputLimitBytes: 64 * 1024 * 1024 };
-    grant(await startServing(parts.command, { "f.py": turns }, handler));
+    grant(await startServing(leased.parts.command, { "f.py": turns }, handler));
     const found = await run(`
 import json, sys, tracemalloc
 sys.path.append(${JSON.stringify(packages)})
@@ -381,7 +350,7 @@ with gleaner.connect() as site, site.lease("work") as lease:
 });
 
 test("does without the compiled part if the environment says so, or it cannot be loaded", async () => {
-  parts = compiled;
+  leased.parts = compiled;
   const program = `
 import json
 from gleaner.direct import extension

@@ -135,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	connection->endpoint = endpoint;
 	connection->fd = pair[0];
 	connection->max_in_flight = 4;
+	connection->concurrency = 1;
 	lease->connections = list;
 	lease->count = 1;
 	if (way % 4 == 0) {

@@ -6,20 +6,24 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import socket
 import time
 from typing import Any, Dict, Optional, Tuple
 
-from ..api.cancellation import shut
+from ..api.cancellation import Cancellation, shut
 from ..payloads import Content
 from . import frames
 from .extension import exchange
-from .reader import Reader, check
+from .reader import Reader, check, wait_for
 from .sockets import connect, is_quiet, limit_waits
 
 #: Copying a short payload is cheaper than to send it in parts.
 _COPIED_BYTES = 16 * 1024
+#: A worker that runs no call of this program proves itself in this time.
 _HANDSHAKE_S = 5.0
+#: No limit at all is spelled 0.
+_SHORTEST_S = 0.001
 _COUNT = re.compile(r"0*[1-9][0-9]{0,14}", re.ASCII)
 
 
@@ -32,18 +36,39 @@ class Channel:
     """Raises OSError, EOFError or FrameError once the connection is of no use; BlockingIOError once
     the time is over."""
 
-    def __init__(self, endpoint: Dict[str, Any]) -> None:
+    def __init__(
+        self,
+        endpoint: Dict[str, Any],
+        until: float,
+        is_busy: bool = False,
+        cancellation: Optional[Cancellation] = None,
+    ) -> None:
+        """`is_busy`: its worker runs a call of this program, and may prove itself behind that.
+        `cancellation`: that of the call that waits for it."""
+        now = time.monotonic()
+        limit_s = max(_SHORTEST_S, min(until - now, _HANDSHAKE_S))
+        stopping = (
+            contextlib.nullcontext()
+            if cancellation is None
+            else cancellation.stopping(self._shut)
+        )
         #: The worker has said that its end is near.
         self.is_terminating = False
+        #: How many calls it runs at once.
+        self.concurrency = 1
+        #: False if a call was sent in part.
+        self._is_whole = True
         #: When the last answer came.
         self.heard_at = 0.0
         self._last_id = 0
-        self._socket = connect(endpoint)
+        self._socket = connect(endpoint, limit_s)
         self._limit_s: Optional[float] = -1.0
         self._descriptor = self._socket.fileno()
         self._reader = Reader(self._socket)
         try:
-            self._prove(endpoint["worker"], bytes.fromhex(endpoint["key"]))
+            with stopping:
+                key = bytes.fromhex(endpoint["key"])
+                self._prove(endpoint["worker"], key, until if is_busy else now + limit_s)
         except BaseException:
             self._socket.close()
             raise
@@ -60,10 +85,11 @@ class Channel:
         if exchange is not None and content.size <= _COPIED_BYTES and reader.is_ready:
             data = content.joined()
             got = exchange(self._descriptor, reader.room, frames.CALL, id, data, metadata)
-            if not isinstance(got, int):
+            if isinstance(got, tuple):
                 self.heard_at = time.monotonic()
                 return got
-            reader.take_in(got)
+            if got is not None:
+                reader.take_in(got)
         else:
             self._send(frames.CALL, id, content, metadata, until)
         while True:
@@ -88,13 +114,24 @@ class Channel:
         # There is no room in the middle of a long payload: the worker sees the end alone.
         with contextlib.suppress(OSError):
             self._socket.send(cancel, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        self._shut()
+
+    def abandon(self) -> bool:
+        """Asks for the end of a call for which nobody waits any more. It is not quiet here once the
+        worker has answered that. False if the connection is of no use."""
+        cancel = frames.encode_head(frames.CANCEL, self._last_id, b"", 0)
+        with contextlib.suppress(OSError):
+            self._socket.send(cancel, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            return self._is_whole
+        return False
+
+    def _shut(self) -> None:
         shut(self._socket)
 
     def close(self) -> None:
         self._socket.close()
 
-    def _prove(self, worker: str, key: bytes) -> None:
-        until = time.monotonic() + _HANDSHAKE_S
+    def _prove(self, worker: str, key: bytes, until: float) -> None:
         nonce = os.urandom(32).hex()
         hello = {"version": "1", "worker": worker, "nonce": nonce}
         theirs = self._ask(frames.CLIENT_HELLO, hello, frames.WORKER_HELLO, until)
@@ -105,10 +142,13 @@ class Channel:
         accepted = self._ask(frames.CLIENT_PROOF, proof, frames.ACCEPTED, until)
         if not _COUNT.fullmatch(accepted.get("maxInFlight", "")):
             raise frames.FrameError("the worker accepts no calls")
+        if _COUNT.fullmatch(accepted.get("concurrency", "")):
+            self.concurrency = int(accepted["concurrency"])
 
     def _ask(
         self, type: int, fields: Dict[str, str], expected: int, until: float
     ) -> Dict[str, str]:
+        limit_waits(self._socket, max(_SHORTEST_S, until - time.monotonic()))
         self._send(type, 0, Content("", frames.encode_fields(fields)), b"", until)
         answer, _, _, payload = self._reader.frame(until)
         answered = frames.decode_fields(payload)
@@ -124,10 +164,14 @@ class Channel:
             self._socket.sendall(b"".join((head, *content.parts)))
             return
         parts = (head, *content.parts)
+        self._is_whole = False
         sent = self._socket.sendmsg(parts)
+        room = select.poll()
+        room.register(self._socket, select.POLLOUT)
         for part in parts:
             view = memoryview(part)
             while sent < len(view):
-                check(until)
+                wait_for(room, until)
                 sent += self._socket.send(view[sent:])
             sent -= len(view)
+        self._is_whole = True

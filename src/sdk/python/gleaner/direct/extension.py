@@ -7,8 +7,11 @@ import os
 from typing import Callable, Optional, Tuple, Union
 
 #: Descriptor, room, type, id, payload, metadata; returns type, content type and payload of the
-#: call's result, or how many bytes of anything else arrived in the room.
-Exchange = Callable[[int, bytearray, int, int, bytes, bytes], Union[Tuple[int, str, bytes], int]]
+#: call's result, or how many bytes of anything else arrived in the room; None if a signal came
+#: first.
+Exchange = Callable[
+    [int, bytearray, int, int, bytes, bytes], Union[Tuple[int, str, bytes], int, None]
+]
 
 
 def _load() -> Optional[Exchange]:

@@ -112,7 +112,8 @@ class Lease(Closing):
         while True:
             if cancellation is not None:
                 cancellation.check()
-            taken = workers.take(now) if attempt <= _MAX_LOST else None
+            is_lost = attempt > _MAX_LOST
+            taken = None if is_lost else workers.take(now, until, cancellation)
             answer = None
             if taken is not None:
                 worker, channel = taken
@@ -145,7 +146,7 @@ class Lease(Closing):
                 raise _late()
             if taken is None:
                 self._keeper.replace(now)
-                if attempt > _MAX_LOST or self._keeper.is_over or patience.is_over(now):
+                if is_lost or self._keeper.is_over or patience.is_over(now):
                     return self._over_gleanerd(content, limit_s, cancellation)
                 workers.wait(patience.pause_s(now))
             elif answer is None:
@@ -212,10 +213,13 @@ class Lease(Closing):
         """Returns if the call is to be made again."""
         is_late = isinstance(error, BlockingIOError)
         is_lost = isinstance(error, (OSError, EOFError, frames.FrameError)) and not is_late
-        # Nobody waits for its call any more.
-        channel.cancel()
-        channel.close()
-        self._workers.give_back(worker, None, AVOID_S if is_lost else 0.0)
+        if is_late and channel.abandon():
+            self._workers.abandon(worker, channel)
+        else:
+            # Nobody waits for its call any more.
+            channel.cancel()
+            channel.close()
+            self._workers.give_back(worker, None, AVOID_S if is_lost else 0.0)
         if not is_lost and not is_late:
             raise error
         if cancellation is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import io
+import select
 import socket
 import time
 from typing import Optional, Tuple
@@ -25,6 +26,8 @@ Frame = Tuple[int, int, bytes, bytes]
 class Reader:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
+        self._arrival = select.poll()
+        self._arrival.register(connected, select.POLLIN)
         self.room = bytearray(_ROOM_BYTES)
         self._view = memoryview(self.room)
         self._filled = 0
@@ -41,8 +44,7 @@ class Reader:
         self.is_ready = False
 
     def frame(self, until: Optional[float]) -> Frame:
-        """Waits for the next one. Raises FrameError, EOFError or OSError. `until`: what comes
-        piece by piece is waited for until then."""
+        """Waits for the next one, at most until then. Raises FrameError, EOFError or OSError."""
         if self._filled < frames.HEADER_BYTES:
             self._fill(frames.HEADER_BYTES, until)
         type, id, metadata_bytes, payload_bytes = frames.decode_header(self.room)
@@ -67,12 +69,16 @@ class Reader:
         """Until the room has `count` bytes, and as many more as have arrived."""
         while self._filled < count:
             end = max(count, self._ask_bytes)
+            self._wait(until)
             got = self._socket.recv_into(self._view[self._filled : end])
             if got == 0:
                 raise EOFError("the worker is gone")
             self._filled += got
-            if self._filled < count:
-                check(until)
+
+    def _wait(self, until: Optional[float]) -> None:
+        """The socket's own limit starts over with each signal, so a read must find something: a
+        signal then ends it with that."""
+        wait_for(self._arrival, until)
 
     def _keep(self, begin: int) -> None:
         """What arrived of the next frames."""
@@ -86,30 +92,36 @@ class Reader:
         if count > _KEPT_BYTES:
             _keep_freed()
         if not begun:
+            self._wait(until)
             whole = self._socket.recv(count, socket.MSG_WAITALL)
             if len(whole) == count:
                 return whole
             if not whole:
                 raise EOFError("the worker is gone")
-            check(until)
             begun = memoryview(whole)
         kept = io.BytesIO(bytes(count))
         filled = len(begun)
         with kept.getbuffer() as room:
             room[:filled] = begun
             while filled < count:
+                self._wait(until)
                 got = self._socket.recv_into(room[filled:], 0, socket.MSG_WAITALL)
                 if got == 0:
                     raise EOFError("the worker is gone")
                 filled += got
-                if filled < count:
-                    check(until)
         # BytesIO gives its own bytes if it has as many of them as it holds.
         return kept.getvalue()
 
 
 def check(until: Optional[float]) -> None:
     if until is not None and time.monotonic() >= until:
+        raise BlockingIOError("the time is over")
+
+
+def wait_for(event: select.poll, until: Optional[float]) -> None:
+    """Raises BlockingIOError once the time is over, whatever signals come."""
+    left_ms = None if until is None else max(0.0, (until - time.monotonic()) * 1000)
+    if not event.poll(left_ms):
         raise BlockingIOError("the time is over")
 
 

@@ -9,7 +9,6 @@ from typing import Any, Dict, List, Optional
 
 from .addresses import Addresses
 
-_CONNECT_S = 5.0
 _KEEPALIVE = (
     (socket.TCP_KEEPIDLE, 1),
     (socket.TCP_KEEPINTVL, 1),
@@ -21,13 +20,12 @@ _TIMEVAL = struct.Struct("ll")
 _addresses = Addresses()
 
 
-def connect(endpoint: Dict[str, Any]) -> socket.socket:
-    """By the unix socket if the worker is on this host and can be reached so, else by TCP. Reads
-    and writes take 5 s at most until limit_waits() says otherwise."""
-    local = _connect_here(endpoint["socket"]) if endpoint["hostId"] == _host_id() else None
-    connected = local or _connect_there(endpoint["host"], endpoint["port"])
+def connect(endpoint: Dict[str, Any], limit_s: float) -> socket.socket:
+    """By the unix socket if the worker is on this host and can be reached so, else by TCP."""
+    is_here = endpoint["hostId"] == _host_id()
+    local = _connect_here(endpoint["socket"], limit_s) if is_here else None
+    connected = local or _connect_there(endpoint["host"], endpoint["port"], limit_s)
     connected.settimeout(None)
-    limit_waits(connected, _CONNECT_S)
     return connected
 
 
@@ -50,26 +48,26 @@ def is_quiet(connected: socket.socket) -> bool:
     return False
 
 
-def _connect_there(host: str, port: int) -> socket.socket:
-    connected = _first_of(_addresses.of(host), port)
+def _connect_there(host: str, port: int, limit_s: float) -> socket.socket:
+    connected = _first_of(_addresses.of(host), port, limit_s)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _KEEPALIVE:
         connected.setsockopt(socket.IPPROTO_TCP, option, value)
     return connected
 
 
-def _first_of(addresses: List[str], port: int) -> socket.socket:
+def _first_of(addresses: List[str], port: int, limit_s: float) -> socket.socket:
     for address in addresses[:-1]:
         try:
-            return socket.create_connection((address, port), _CONNECT_S)
+            return socket.create_connection((address, port), limit_s)
         except OSError:
             continue
-    return socket.create_connection((addresses[-1], port), _CONNECT_S)
+    return socket.create_connection((addresses[-1], port), limit_s)
 
 
-def _connect_here(name: str) -> Optional[socket.socket]:
+def _connect_here(name: str, limit_s: float) -> Optional[socket.socket]:
     connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connected.settimeout(_CONNECT_S)
+    connected.settimeout(limit_s)
     try:
         connected.connect(b"\0" + name.encode("ascii"))
         return connected

@@ -7,11 +7,13 @@ import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .. import forks
+from ..api.cancellation import Cancellation
 from . import frames
 from .channel import Channel
 
-#: A worker that could not be reached is not tried again for this time.
+#: A worker that could not be reached is not tried again for this time, then for twice as long.
 AVOID_S = 0.25
+_LONGEST_AVOID_S = 2.0
 #: A worker may have said goodbye on a connection that was idle for longer.
 _IDLE_S = 0.001
 
@@ -22,8 +24,28 @@ class Worker:
         self.name = str(endpoint["worker"])
         self.in_flight = 0
         self.idle: List[Channel] = []
+        #: Each has a call for which nobody waits any more.
+        self.abandoned: List[Channel] = []
+        self.concurrency = 1
         self.avoid_until = 0.0
+        self.avoid_s = AVOID_S
         self.is_leased = True
+
+    def is_stuck(self) -> bool:
+        """It runs nothing but calls for which nobody waits any more."""
+        if not self.abandoned:
+            return False
+        answered = [each for each in self.abandoned if not each.is_quiet()]
+        for each in answered:
+            self.abandoned.remove(each)
+            each.close()
+        return len(self.abandoned) >= self.concurrency
+
+    def disconnect(self) -> List[Channel]:
+        """What is to be closed."""
+        channels = self.idle + self.abandoned
+        self.idle, self.abandoned = [], []
+        return channels
 
 
 Taken = Tuple[Worker, Channel]
@@ -54,9 +76,9 @@ class Workers:
             ]
             self._has_one = len(self._serving) == 1
             gone = [each for name, each in known.items() if name not in self._known]
-            channels = [channel for each in gone for channel in each.idle]
+            channels = [channel for each in gone for channel in each.disconnect()]
             for each in gone:
-                each.idle, each.is_leased = [], False
+                each.is_leased = False
             self._changed.notify_all()
         for channel in channels:
             channel.close()
@@ -66,9 +88,11 @@ class Workers:
             for taken in resting:
                 self._drop(taken)
 
-    def take(self, now: float) -> Optional[Taken]:
-        """A connection to the worker with the fewest calls of ours; None if no worker can be
-        reached now."""
+    def take(
+        self, now: float, until: float, cancellation: Optional[Cancellation]
+    ) -> Optional[Taken]:
+        """A connection to the worker with the fewest calls of ours, for which a call waits at most
+        until then; None if no worker can be reached now."""
         if self._resting:
             try:
                 taken = self._resting.pop()
@@ -86,17 +110,22 @@ class Workers:
                     self.lacking_since = self.lacking_since or now
                     return None
                 worker.in_flight += 1
+                # It answers once it has run them, if it runs one call at a time.
+                is_busy = worker.in_flight > 1
                 channel = worker.idle.pop() if worker.idle else None
             if channel is not None:
                 if now - channel.heard_at < _IDLE_S or channel.is_quiet():
+                    self.lacking_since = None
                     return worker, channel
                 channel.close()
             try:
-                channel = Channel(worker.endpoint)
+                channel = Channel(worker.endpoint, until, is_busy, cancellation)
                 self.lacking_since = None
+                worker.concurrency, worker.avoid_s = channel.concurrency, AVOID_S
                 return worker, channel
             except (OSError, EOFError, frames.FrameError):
-                self.give_back(worker, None, AVOID_S)
+                avoid_s, worker.avoid_s = worker.avoid_s, min(_LONGEST_AVOID_S, 2 * worker.avoid_s)
+                self.give_back(worker, None, avoid_s)
             except BaseException:
                 self.give_back(worker, None)
                 raise
@@ -116,6 +145,15 @@ class Workers:
             if avoid_s > 0:
                 worker.avoid_until = time.monotonic() + avoid_s
 
+    def abandon(self, worker: Worker, channel: Channel) -> None:
+        """Until it answers there, it gets no call that others could take."""
+        with self._lock:
+            worker.in_flight -= 1
+            if worker.is_leased:
+                worker.abandoned.append(channel)
+            else:
+                channel.close()
+
     def _drop(self, taken: Taken) -> None:
         taken[1].close()
         self.give_back(taken[0], None)
@@ -129,11 +167,13 @@ class Workers:
         self.update([])
 
     def _least_busy(self, now: float) -> Optional[Worker]:
+        """One that is connected first: it does not have to be waited for."""
         found: Optional[Worker] = None
         for worker in self._serving:
-            if worker.avoid_until > now:
+            if worker.avoid_until > now or worker.is_stuck():
                 continue
-            if found is None or worker.in_flight < found.in_flight:
+            order = worker.in_flight, not worker.idle
+            if found is None or order < (found.in_flight, not found.idle):
                 found = worker
         return found
 
@@ -146,6 +186,5 @@ class Workers:
         self._resting = []
         for worker in self._known.values():
             worker.in_flight = 0
-            for channel in worker.idle:
+            for channel in worker.disconnect():
                 channel.close()
-            worker.idle = []

@@ -1,0 +1,46 @@
+// Programs in Python that lease workers of a made-up gleanerd.
+
+import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gleanWorld } from "../../glean.js";
+import { type PythonParts, purePython, python } from "../../runtimes/python-runtime.js";
+import type { ServedEndpoint } from "../../runtimes/serving.js";
+
+export const granted = {
+  ...{ state: "ACTIVE", revision: 1, reason: null },
+  ...{ expiresInMs: 9_000, timeLimitMs: 60_000 },
+};
+
+export class LeasedPython {
+  readonly world = gleanWorld();
+  parts: PythonParts = purePython;
+
+  /** Returns what the program prints, which is JSON. */
+  readonly run = async (program: string, environment: object = {}): Promise<unknown> => {
+    const { home, environment: own } = this.world;
+    const file = join(home, "program.py");
+    writeFileSync(file, program);
+    const packages = { PYTHONPATH: this.parts.sdk, PYTHONDONTWRITEBYTECODE: "1" };
+    const env = { ...own, ...packages, ...environment };
+    const { stdout } = await promisify(execFile)(python, [file], { cwd: home, env });
+    return JSON.parse(stdout);
+  };
+
+  /** A gleanerd that has granted a lease of these workers. */
+  readonly grant = (...served: { readonly endpoint: ServedEndpoint }[]): void => {
+    const { answers } = this.world;
+    const workers = served.map(({ endpoint }) => endpoint);
+    const lease = { id: 9, ...granted, workers };
+    answers["POST /v1/leases"] = () => ({ body: lease });
+    answers["GET /v1/leases/9"] = () => ({ body: lease });
+    answers["POST /v1/leases/9/renew"] = () => ({ body: { expiresInMs: 9_000, revision: 1 } });
+    answers["POST /v1/leases/9/end"] = () => ({ body: { state: "ENDED" } });
+    answers["POST /v1/calls"] = () => ({ body: { id: 7, invocation: null, answer: null } });
+    const payload = { contentType: "application/json", text: '"over gleanerd"' };
+    const answer = { kind: "result", payload };
+    const outcome = { task: 0, state: "COMPLETED", reason: null, answer };
+    answers["GET /v1/invocations/7/outcomes"] = () => ({ body: { outcomes: [outcome] } });
+  };
+}

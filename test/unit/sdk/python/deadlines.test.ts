@@ -1,0 +1,128 @@
+// How long a call over a lease in Python waits, whatever its worker does.
+
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { encodeContentType } from "../../../../src/wire/worker/messages.js";
+import { compiledPython, purePython } from "../../../support/runtimes/python-runtime.js";
+import { startServing, stopServing } from "../../../support/runtimes/serving.js";
+import { LeasedPython } from "../../../support/sdk/python/leased-python.js";
+import {
+  type Scripted,
+  ScriptedWorker,
+  stuckWorker,
+} from "../../../support/sdk/scripted-worker.js";
+
+jest.setTimeout(60_000);
+const leased = new LeasedPython();
+const { run, grant } = leased;
+const compiled = compiledPython();
+afterAll(async () => {
+  await stopServing();
+  rmSync(compiled.folder, { recursive: true });
+});
+
+const code = {
+  "f.py": `
+import time
+def work(event):
+    time.sleep(2 if event == "pause" else 0)
+    return [event]
+`,
+};
+
+describe.each([
+  ["in Python alone", purePython],
+  ["with the compiled part", compiled],
+])("%s", (_, chosen) => {
+  beforeAll(() => {
+    leased.parts = chosen;
+  });
+
+  test("gives no call to a worker that does not end one for which nobody waits", async () => {
+    const { worker: stuck, answer } = await stuckWorker("9.1", 2);
+    const onCall = (id: number, { outbox }: Scripted): void => {
+      outbox.send("result", id, Buffer.from("10.1"), encodeContentType("text/plain"));
+      if (other.calls === 5) answer();
+    };
+    const other: ScriptedWorker = await ScriptedWorker.start(onCall, "10.1", () => false, 1);
+    grant(stuck, other);
+    const found = await run(`
+import json, gleaner
+with gleaner.connect() as site, site.lease("work", 2) as lease:
+    said = [lease.invoke(0)]
+    try:
+        lease.invoke(0, timeout=0.5)
+    except gleaner.DeadlineError as error:
+        said.append(error.code)
+    said += [lease.invoke(n) for n in range(5)]
+    while "9.1" not in [each.value for each in lease.map(range(4))]:
+        pass
+    print(json.dumps(said))`);
+    expect(found).toEqual(["9.1", "DEADLINE", ...Array(5).fill("10.1")]);
+    stuck.stop();
+    other.stop();
+  });
+
+  test("waits no longer than a call may take for a worker that does not prove itself", async () => {
+    const silent = createServer(() => {});
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    const real = await startServing(leased.parts.command, code, {
+      handler: "f.py:work",
+      worker: "9.1",
+    });
+    grant({ endpoint: { ...real.endpoint, hostId: "another", host: "127.0.0.1", port } });
+    const found = await run(`
+import json, time, gleaner
+with gleaner.connect() as site, site.lease("work") as lease:
+    began = time.monotonic()
+    try:
+        lease.invoke(0, timeout=0.5)
+    except gleaner.DeadlineError as error:
+        print(json.dumps([error.code, time.monotonic() - began < 4.5]))`);
+    expect(found).toEqual(["DEADLINE", true]);
+    silent.close();
+  });
+
+  test("ends a call at its deadline, however often a signal comes", async () => {
+    const { worker: silent } = await stuckWorker("9.1", 2);
+    grant(silent);
+    const found = await run(`
+import json, signal, gleaner
+with gleaner.connect() as site, site.lease("work") as lease:
+    said = [lease.invoke(0)]
+    signal.signal(signal.SIGALRM, lambda *signal: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+    try:
+        lease.invoke(0, timeout=0.5)
+    except gleaner.DeadlineError as error:
+        said.append(error.code)
+    # The interpreter would be killed by one as it ends.
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print(json.dumps(said))`);
+    expect(found).toEqual(["9.1", "DEADLINE"]);
+    silent.stop();
+  });
+
+  test("waits behind its own calls for a worker that runs one at a time", async () => {
+    grant(await startServing(leased.parts.command, code, { handler: "f.py:work", worker: "9.1" }));
+    const found = await run(`
+import json, gleaner
+from gleaner.direct import channel
+with gleaner.connect() as site, site.lease("work") as lease:
+    lease.invoke(0)
+    with lease.executor(4) as executor:
+        first = executor.submit("pause")
+        # Until it has the connection that there is.
+        while lease._workers._resting:
+            pass
+        channel._HANDSHAKE_S = 0.01
+        futures = [first, *(executor.submit(n) for n in range(3))]
+        futures[-1].cancel()
+        print(json.dumps([each.result()[0] for each in futures[:-1]]))`);
+    expect(found).toEqual(["pause", 0, 1]);
+  });
+});
