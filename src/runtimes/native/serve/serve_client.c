@@ -23,6 +23,9 @@ void client_close(struct server *server, struct client *client)
 {
 	if (client->state == GONE)
 		return;
+	if (client->is_interrupted)
+		server->interrupted--;
+	client->is_interrupted = false;
 	if (client->state == PROVEN)
 		server->proven--;
 	else if (client->state != LEAVING)
@@ -176,11 +179,25 @@ static bool take_large(struct server *server, struct client *client)
 	return client_takes_frame(server, client, &client->large_header, client->large);
 }
 
+/* Whether what was read has to wait for the next turn. */
+static bool interrupts(struct server *server, struct client *client)
+{
+	if (client->in_end == client->in_start || !serve_turn_is_over(server))
+		return false;
+	server->interrupted += !client->is_interrupted;
+	client->is_interrupted = true;
+	return true;
+}
+
 static void run_frames(struct server *server, struct client *client)
 {
 	bool goes_on = true;
-	while (goes_on && !client_is_blocked(client) && client->state < LEAVING)
+	while (goes_on && !client_is_blocked(client) && client->state < LEAVING) {
+		const uint64_t calls = server->calls;
 		goes_on = client->reads_large ? take_large(server, client) : take_next(server, client);
+		if (server->calls != calls && client->state < LEAVING && interrupts(server, client))
+			return;
+	}
 }
 
 /* The same, and sends an answer that stands in the way of the next. */
@@ -189,7 +206,7 @@ static void run_all(struct server *server, struct client *client)
 	run_frames(server, client);
 	while (client->state < LEAVING && client_is_blocked(client)) {
 		client_flush(server, client);
-		if (client->state >= LEAVING || client_is_blocked(client))
+		if (client->state >= LEAVING || client_is_blocked(client) || client->is_interrupted)
 			return;
 		run_frames(server, client);
 	}
@@ -251,8 +268,11 @@ void client_ready(struct server *server, struct client *client, uint32_t events)
 			run_all(server, client);
 	}
 	/* So many at once that no other client waits for long. */
-	for (int reads = 0; has_more && reads < 64 && client->state < LEAVING && !client_is_blocked(client); reads++)
-		has_more = read_once(server, client);
+	for (int reads = 0; has_more && reads < 64 && client->state < LEAVING && !client_is_blocked(client); reads++) {
+		if (reads > 0 && serve_turn_is_over(server))
+			break;
+		has_more = !client->is_interrupted && read_once(server, client);
+	}
 	if (client->state != GONE && !client_is_polled(client))
 		client_flush(server, client);
 	if (has_more && client->state < LEAVING && !client_is_blocked(client))

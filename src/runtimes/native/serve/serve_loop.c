@@ -13,6 +13,7 @@
 #define MAX_EVENTS 64
 #define LOOKS_PER_POLL 256
 #define DEFAULT_MAX_CLIENTS 64
+#define TURN_NS 5000000u
 
 /* Stands for the executor among the events. */
 static int executor;
@@ -27,6 +28,11 @@ uint64_t now_ns(void)
 long now_ms(void)
 {
 	return (long)(now_ns() / 1000000);
+}
+
+bool serve_turn_is_over(const struct server *server)
+{
+	return !server->is_over && now_ns() - server->turn_ns > TURN_NS;
 }
 
 static bool begin(struct server *server, const struct frame *frame)
@@ -102,14 +108,34 @@ static bool look_at_polled(struct server *server, int looks)
 {
 	bool found = false;
 	for (int look = 0; look < looks; look++) {
+		bool found_now = false;
 		for (struct client *each = server->clients; each != NULL; each = each->next)
 			if (each->has_rings)
-				found |= client_looks_into_rings(server, each);
+				found_now |= client_looks_into_rings(server, each);
 			else if (each->ofi != NULL)
-				found |= client_looks_into_ofi(server, each);
+				found_now |= client_looks_into_ofi(server, each);
+		if (found_now && serve_turn_is_over(server))
+			return true;
+		found |= found_now;
 		spin_pause();
 	}
 	return found;
+}
+
+/* Runs what the last turn has left of a client's frames, and what has come since. */
+static void resume(struct server *server, struct client *client)
+{
+	if (client->is_interrupted)
+		server->interrupted--;
+	client->is_interrupted = false;
+	client_ready(server, client, EPOLLIN | EPOLLOUT);
+}
+
+static void resume_all(struct server *server)
+{
+	for (struct client *each = server->clients; each != NULL; each = each->next)
+		if (each->is_interrupted)
+			resume(server, each);
 }
 
 /* Whether something is due when time passes. */
@@ -159,12 +185,15 @@ static void serve_once(struct server *server)
 	struct epoll_event events[MAX_EVENTS];
 	const uint64_t before = server->now_ns, calls = server->calls;
 	const bool is_hot = server->hot_ms < 0 || before < server->hot_until_ns;
+	server->turn_ns = before;
 	bool found = server->polled > 0 && look_at_polled(server, is_hot ? LOOKS_PER_POLL : 1);
-	int timeout = found || is_hot ? 0 : wait_ms(server);
+	int timeout = found || is_hot || server->interrupted > 0 ? 0 : wait_ms(server);
 	int count = epoll_wait(server->epoll, events, MAX_EVENTS, timeout);
 	if (server->polled > 0 && timeout != 0)
 		wake_up(server);
-	const uint64_t began = timeout == 0 ? before : now_ns();
+	const uint64_t began = server->turn_ns = timeout == 0 ? before : now_ns();
+	if (server->interrupted > 0)
+		resume_all(server);
 	for (int at = 0; at < count; at++)
 		handle(server, &events[at]);
 	const uint64_t now = server->now_ns = now_ns();
@@ -183,7 +212,7 @@ static void end(struct server *server)
 	const long until = now_ms() + TICK_MS;
 	serve_close_listeners(server);
 	for (struct client *each = server->clients; each != NULL; each = each->next) {
-		client_ready(server, each, EPOLLIN);
+		resume(server, each);
 		if (each->state == PROVEN) {
 			client_add(each, DIRECT_ENDED, 0, NULL, 0, NULL, 0);
 			server->proven--;

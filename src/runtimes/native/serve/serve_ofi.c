@@ -125,6 +125,8 @@ bool client_looks_into_ofi(struct server *server, struct client *client)
 		if ((client->lent != NULL || client->must_tell_terminating || !ofi_has_room(client->ofi)) &&
 		    !has_room(server, client))
 			return found;
+		if (found && serve_turn_is_over(server))
+			return true;
 		enum ofi_look look = ofi_look(client->ofi, &frame);
 		if (look == OFI_EMPTY)
 			return found;

@@ -83,7 +83,7 @@ bool client_looks_into_rings(struct server *server, struct client *client)
 		if (!send_waiting(server, client))
 			return found;
 		enum ring_look look = ring_look(&client->rings.in, &frame);
-		if (look == RING_EMPTY)
+		if (look == RING_EMPTY || (found && serve_turn_is_over(server)))
 			return found;
 		if (look == RING_BROKEN || !take_frame(server, client, &frame)) {
 			client_close(server, client);

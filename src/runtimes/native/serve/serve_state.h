@@ -60,6 +60,8 @@ struct client {
 	/* With rings, the call that it answers, which waits for room. */
 	uint64_t lent_id;
 	bool must_tell_terminating, is_woken;
+	/* Frames that were read wait for the next turn. */
+	bool is_interrupted;
 
 	struct rings rings;
 	bool has_rings;
@@ -100,8 +102,9 @@ struct server {
 	unsigned told_clients;
 	long told_ms;
 	uint64_t hot_until_ns;
-	/* When the loop last read the clock. */
-	uint64_t now_ns;
+	/* When the loop last read the clock, and when its turn began. */
+	uint64_t now_ns, turn_ns;
+	unsigned interrupted;
 };
 
 #define TICK_MS 1000
@@ -156,6 +159,10 @@ void client_flush(struct server *server, struct client *client);
 /* serve_handshake.c */
 bool client_shakes_hands(struct server *server, struct client *client, const struct frame_header *header,
 			 const char *fields);
+
+/* serve_loop.c: long calls run in turns, between which their answers are sent, and the executor and
+ * other clients are heard. */
+bool serve_turn_is_over(const struct server *server);
 
 /* serve_calls.c: a payload is aligned, and may be written beyond its end. */
 void serve_call(struct server *server, struct client *client, const struct frame_header *header,

@@ -32,7 +32,14 @@ import { type ServedWorker, startServing, stopServing } from "../../../support/r
 
 const echo = `#include <stdint.h>
 #include <string.h>
-uint32_t handler(const void *in, uint32_t size, void *out) { memcpy(out, in, size); return size; }`;
+#include <unistd.h>
+uint32_t handler(const void *in, uint32_t size, void *out)
+{
+	if (size == 5 && memcmp(in, "sleep", 5) == 0)
+		usleep(100000);
+	memcpy(out, in, size);
+	return size;
+}`;
 
 const worker = "7.1";
 let served: ServedWorker;
@@ -309,4 +316,20 @@ test("refuses what is no endpoint of libfabric, and serves on beside one that no
   expect([answer!.type, String(answer!.payload)]).toEqual(["result", "ok"]);
   silent.socket.end();
   await silent.closed;
+}, 30_000);
+
+test("answers each of many long calls as it ends, and hears others and its executor meanwhile", async () => {
+  const client = await proven();
+  const calls = Array.from({ length: 100 }, (_, at) => callOf(at + 1, 5, Buffer.from("sleep")));
+  client.socket.write(Buffer.concat(calls));
+  expect((await client.next())!.type).toBe("result");
+  await proven();
+  const ended = served.end();
+  const types: string[] = [];
+  for (let heard = await client.next(); heard !== null; heard = await client.next())
+    types.push(heard.type);
+  // All have an answer, those that did not run have another one, and the last word is for all.
+  expect(types).toHaveLength(100);
+  expect(types.slice(-2)).toEqual(["ended", "ended"]);
+  expect((await ended).kind).toBe("returned");
 }, 30_000);
