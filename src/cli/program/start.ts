@@ -30,7 +30,7 @@ async function main(words: readonly string[], entries: readonly Entry[]): Promis
     await program.parseAsync(words, { from: "user" });
     return status;
   } catch (thrown) {
-    return statusOfFailure(thrown);
+    return statusOfFailure(thrown, program);
   }
 }
 
@@ -82,14 +82,10 @@ function commandOf(words: readonly string[]): string | null {
   return null;
 }
 
-function statusOfFailure(thrown: unknown): number {
+function statusOfFailure(thrown: unknown, program: Command): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return exitStatus.done;
-    const sentence = thrown.message
-      .replace(/^error: /, "")
-      .replace(/\.$/, "")
-      .replaceAll("\n", " ");
-    complain(`${sentence}; see --help`);
+    complain(`${wordsOf(thrown, program)}; see --help`);
     return exitStatus.usage;
   }
   if (!isOurs(thrown)) {
@@ -99,6 +95,17 @@ function statusOfFailure(thrown: unknown): number {
   for (const sentence of thrown.message.split("\n")) complain(sentence);
   if (thrown.code === "BAD_REQUEST" || thrown.code === "CONFIG") return exitStatus.usage;
   return thrown.code === "UNREACHABLE" ? exitStatus.unreachable : exitStatus.failed;
+}
+
+function wordsOf({ code, message }: CommanderError, program: Command): string {
+  // It was to print its help: its subcommand is missing.
+  const [asked] = program.commands;
+  if (code === "commander.help" && asked !== undefined)
+    return `name a command of ${asked.name()}: ${asked.commands.map((each) => each.name()).join(", ")}`;
+  return message
+    .replace(/^error: /, "")
+    .replace(/\.$/, "")
+    .replaceAll("\n", " ");
 }
 
 /** Compares by name, since each bundle that is loaded on demand has its own copy of the class. */

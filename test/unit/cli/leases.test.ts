@@ -52,3 +52,10 @@ test("ends the leases that it can, and says why it cannot end one", async () => 
   expect(result.stderr).toMatch(/no lease 41/);
   expectSentence(await glean("lease", "end", "42_0"), 2, /one worker of a lease/);
 });
+
+test("says which commands there are if one is missing or unknown", async () => {
+  const missing = /^glean: name a command of lease: list, show, end, hold; see --help$/m;
+  expectSentence(await glean("lease"), 2, missing);
+  expectSentence(await glean("function"), 2, /name a command of function: deploy, /);
+  expectSentence(await glean("lease", "renew"), 2, /unknown command 'renew'; see --help/);
+});

@@ -19,11 +19,15 @@ export function defineLeaseBench(command: Command, run: Run): void {
   command
     // What stands behind a subcommand is the subcommand's.
     .enablePositionalOptions()
+    // What is no subcommand is told as such.
+    .allowExcessArguments()
     .option("--bench", "measure each transport of the direct path from this machine")
     .option("--json", "with --bench: one JSON document")
     .addHelpText("after", notes)
     .action(
       run(async (context: Context, options: Options) => {
+        const [unknown] = command.args;
+        if (unknown !== undefined) command.error(`error: unknown command '${unknown}'`);
         if (options.bench !== true) command.help({ error: true });
         const bench = await benchLease(await context.client());
         print(options.json ? json(bench) : textOf(bench));
