@@ -280,9 +280,9 @@ void lease_pump(gleaner_lease *lease, bool may_wait)
 			wait_for_any(lease);
 		receive_all(lease);
 	}
-	/* The clock is read when a call begins, and else only if nothing ends: it is slow beside a
-	 * call over shared memory. */
-	if (lease->unended == unended)
+	/* The clock is slow beside a call over shared memory: there it is read when a call begins,
+	 * and else only if nothing ends. */
+	if (lease->unended == unended || open == NULL || open->memory == NULL)
 		lease->now_ms = now_ms();
 	if (lease->now_ms >= lease->next_check_ms || uses_hold)
 		look_after(lease, lease->now_ms);

@@ -159,4 +159,14 @@ describe("a worker that does not answer as it should", () => {
     expect(await runClient([calls, "200", "a", "b"], [worker.endpoint])).toBe("7\n0\n");
     expect(worker.cancels).toEqual([1]);
   }, 30_000);
+
+  test("is told so too while it answers one call after the other", async () => {
+    const worker = await start((id, client) => {
+      setTimeout(() => answer(id, client), id * 100);
+    });
+    const inputs = Array.from({ length: 20 }, () => "a");
+    const said = await runClient([calls, "500", "all", ...inputs], [worker.endpoint]);
+    // It answers the last one after 2 s.
+    expect(said.trimEnd().split("\n").slice(-2)).toEqual(["7", "7"]);
+  }, 30_000);
 });

@@ -1,5 +1,6 @@
 /* Calls workers with each of its arguments in turn, and prints how each call ended: calls
- * DEADLINE_MS INPUT... < ENDPOINTS. With `mistakes` as the only input it makes those instead. */
+ * DEADLINE_MS INPUT... < ENDPOINTS. With `mistakes` as the only input it makes those instead, and
+ * after `all` it makes the calls at once. */
 #include "endpoints.h"
 
 /* Mistakes are sentences, with a lease and without one. */
@@ -37,6 +38,18 @@ static void make_mistakes(gleaner_lease *lease)
 	       gleaner_call_output(NULL) == NULL, gleaner_lease_message(NULL));
 }
 
+static void make_all(gleaner_lease *lease, int count, char **inputs)
+{
+	char outputs[32][64];
+	gleaner_call *made[32];
+	for (int at = 0; at < count && at < 32; at++)
+		made[at] = gleaner_submit(lease, inputs[at], strlen(inputs[at]), outputs[at], sizeof outputs[at]);
+	for (int at = 0; at < count && at < 32; at++) {
+		printf("%d\n", gleaner_wait(made[at]));
+		gleaner_call_free(made[at]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	gleaner_endpoint endpoints[4];
@@ -51,7 +64,10 @@ int main(int argc, char **argv)
 	const int makes_mistakes = strcmp(argv[2], "mistakes") == 0;
 	if (makes_mistakes)
 		make_mistakes(lease);
-	for (int at = 2; at < argc && !makes_mistakes; at++)
+	const int makes_all = strcmp(argv[2], "all") == 0;
+	if (makes_all)
+		make_all(lease, argc - 3, argv + 3);
+	for (int at = 2; at < argc && !makes_mistakes && !makes_all; at++)
 		printf("%d\n", gleaner_invoke(lease, argv[at], strlen(argv[at]), output, sizeof output, &got));
 	gleaner_lease_close(lease);
 	return 0;
