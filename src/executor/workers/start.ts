@@ -12,6 +12,7 @@ import type { Spawning } from "../runtimes/spawner.js";
 import { BundleCache } from "./bundle-cache.js";
 import { Payloads } from "./payloads/payloads.js";
 import { unnamedFilesIn } from "./payloads/unnamed-files.js";
+import { makePublicFolder } from "./public-folder.js";
 import { RuntimePrograms } from "./runtime-programs.js";
 import { FirstStart } from "./seats/first-start.js";
 import { ForkedStart, type StartEvents } from "./standby/forked-start.js";
@@ -77,7 +78,11 @@ export async function startWorkers(
   const { openParent, close } = await openParents(parts, paths, explain);
   const parents = new Parents(openParent, () => workers.changed());
   const giveWay = (thrown: unknown) => code.giveWay(thrown, "return less");
-  const payloads = new Payloads(unnamedFilesIn(paths.cache), say, giveWay);
+  const openResults = () => {
+    makePublicFolder(paths.cache);
+    return makePublicFolder(join(paths.cache, "results"), 0o700);
+  };
+  const payloads = new Payloads(unnamedFilesIn(openResults), say, giveWay);
   const spares = new Spares(openSpares(parts));
   const leases = new Leases(say);
   const ports = { sockets, code, readers, programs, payloads, leases, parents, spares, explain };
