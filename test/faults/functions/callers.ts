@@ -79,17 +79,21 @@ export class Callers {
     const input = inputs[0]!;
     const isCarried = isLarge(input) && waitMs > 0 && chance.happens(0.7);
     let isSent = false;
+    const asked = () => {
+      const fresh = !isSent;
+      isSent = true;
+      return { ...rest, waitMs, fresh };
+    };
     this.users.clients.send({
       waitMs,
       run: async (daemon) => {
-        const asked = { ...rest, waitMs, fresh: !isSent };
-        isSent = true;
         const carried = isCarried
-          ? await this.apis.carry(daemon, caller, { ...asked, input })
+          ? await this.apis.carry(daemon, caller, { ...asked(), input })
           : null;
         if (carried !== null) return carried;
-        const named = { ...asked, input: await sendable(daemon, caller, input) };
-        const answered = await this.apis.ask(daemon, "call", caller, { body: named });
+        const named = await sendable(daemon, caller, input);
+        const body = { ...asked(), input: named };
+        const answered = await this.apis.ask(daemon, "call", caller, { body });
         return { ...answered, text: await textIn(daemon, caller, answered.answer) };
       },
       done: ({ id, invocation, answer, text }) => {

@@ -30,6 +30,8 @@ export class WorkerRun implements SimulatedRun, WorkerProcess {
   isAlive = false;
   private state: "joining" | "running" | "ended" = "joining";
   isDying = false;
+  /** Its executor has heard of its end, and may still write what was on its way. */
+  private isOver = false;
   private isFrozen = false;
   private readonly whileFrozen: (() => void)[] = [];
   readonly held = new HeldCalls();
@@ -195,6 +197,7 @@ export class WorkerRun implements SimulatedRun, WorkerProcess {
 
   private begins(key: AttemptKey): void {
     const { name, world } = this;
+    if (this.isOver) return;
     if (this.held.isEmpty) world.complain(`${name} is sent ${key.invocation}, and has no call`);
     this.begun(key);
   }
@@ -237,6 +240,7 @@ export class WorkerRun implements SimulatedRun, WorkerProcess {
     const how = isError ? { exitCode: 1, signal: 0, oomKills } : { exitCode: 0, signal, oomKills };
     this.wire.hangUp();
     this.report(() => {
+      this.isOver = true;
       const { all } = this.held;
       const isOwn = this.program.isBroken || signal !== 9 || oomKills > 0;
       const keysOf = (some: readonly Held[]) => some.map(({ key }) => key);
