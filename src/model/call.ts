@@ -12,7 +12,7 @@ export interface WorkerKind extends ResourceRequest {
 export const workerKey = ({ uid, version, cores, memoryMb, gpus }: WorkerKind): string =>
   `${uid}/${version}/${cores}/${memoryMb}/${gpus}`;
 
-/** A larger payload would slow every other message on the way: it travels in pieces of its own. */
+/** A larger payload would slow every other message on the way: most travel in pieces. */
 export const maxInlineBytes = 64 * 1024;
 /** Up to this size an input that is in gleanerd's memory goes with its order all the same. */
 export const maxOrderedBytes = 1024 * 1024;

@@ -137,8 +137,11 @@ export class GleanerClient {
       async (isAgain) => {
         const rest = { ...request, fresh: request.fresh === true && !isAgain };
         const limits = { timeoutMs, signal, keepsConnection: true };
-        const carried = await this.lines?.call({ ...rest, input }, limits);
-        if (carried != null) return carried;
+        // A slow connection may have ended over it.
+        if (!isAgain || !isCarried(input)) {
+          const answered = await this.lines?.call({ ...rest, input }, limits);
+          if (answered != null) return answered;
+        }
         const asked = { ...rest, input: isCarried(input) ? await input.named() : input };
         const answered = isCarried(input) ? await this.lines?.call(asked, limits) : null;
         return answered ?? this.post<"call">("/v1/calls", asked, limits);

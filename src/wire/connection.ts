@@ -141,6 +141,11 @@ export class Connection<Out extends Message, In extends Message> {
     return isSent;
   }
 
+  /** What the peer has not taken yet. */
+  get unsentBytes(): number {
+    return this.gathered.bytes + this.socket.writableLength;
+  }
+
   /**
    * Resolves once the peer has taken most of the sent data, reads too slowly, or the connection is
    * closed.
@@ -183,7 +188,7 @@ export class Connection<Out extends Message, In extends Message> {
     this.gathered.add(payload, message.type === "recorded");
     // A pilot that says that it is preempted kills itself in this very turn.
     if (message.type === "preempted") this.gathered.flush();
-    const unsentBytes = this.gathered.bytes + this.socket.writableLength;
+    const { unsentBytes } = this;
     if (unsentBytes > maxUnsentBytes) {
       this.end(unreachable(`the peer left ${unsentBytes} bytes unread`));
       return false;

@@ -33,7 +33,7 @@ export class FrameReader {
   private filled = 0;
   private isHeader = true;
   /** Bytes of a frame that is ignored. */
-  private unwanted = 0;
+  private unwantedBytes = 0;
 
   constructor(public maxBytes: number) {}
 
@@ -58,15 +58,15 @@ export class FrameReader {
 
   /** Ignores the next frame, which has a content of `bytes` bytes. */
   skip(bytes: number): void {
-    this.unwanted = headerBytes + bytes;
+    this.unwantedBytes = headerBytes + bytes;
   }
 
   private passOver(): boolean {
-    while (this.unwanted > 0) {
+    while (this.unwantedBytes > 0) {
       const piece = this.arrived.shift();
       if (piece === undefined) return false;
-      const passed = Math.min(this.unwanted, piece.length);
-      this.unwanted -= passed;
+      const passed = Math.min(this.unwantedBytes, piece.length);
+      this.unwantedBytes -= passed;
       if (passed < piece.length) this.arrived.unshift(piece.subarray(passed));
     }
     return true;

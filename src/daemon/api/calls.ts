@@ -28,7 +28,7 @@ export function callHandlers(deps: CallRoutes): CallHandlers {
       const answered = await answerOne(deps, caller, asked, goneSignal(reply));
       request.act = actOf(answered, body);
       // The answer only names it.
-      await answered.content?.kept;
+      await answered.content?.keep.orFailed();
       return inText(answered);
     },
     map: async ({ caller, body, request }) => {

@@ -1,21 +1,22 @@
 // A content that travels with a call or its answer: in memory until it is on disk.
 
 import type { StoredPayload } from "../../model/call.js";
+import type { Keep } from "./keeping.js";
 
 /** Its memory is given back once it is on disk and nobody holds it. */
 export class Carried {
   private holders = 1;
   private inMemory: Buffer | null;
 
-  /** `kept`: resolves once it is on disk and recorded as its user's. */
+  /** `keep`: until it is on disk and recorded as its user's. */
   constructor(
     readonly payload: StoredPayload,
     body: Buffer,
-    readonly kept: Promise<void>,
+    readonly keep: Keep,
     private readonly giveBack: () => void,
   ) {
     this.inMemory = body;
-    void kept.then(() => this.release());
+    void keep.surely.then(() => this.release());
   }
 
   /** null once it has to be read from the disk. */

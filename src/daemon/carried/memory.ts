@@ -4,18 +4,18 @@
 import { mostOf } from "../../core/submission/user-share.js";
 
 /** A single user gets half of it. */
-const maxBytes = 64 * 1024 * 1024;
+const usualMostBytes = 64 * 1024 * 1024;
 
 export class CarriedMemory {
-  private total = 0;
+  private totalBytes = 0;
   private readonly byUid = new Map<number, number>();
 
-  constructor(private readonly most = maxBytes) {}
+  constructor(private readonly mostBytes = usualMostBytes) {}
 
   /** Returns what gives the memory back; null if there is none for this user at present. */
   take(uid: number, bytes: number): (() => void) | null {
     const own = this.byUid.get(uid) ?? 0;
-    if (own + bytes > mostOf(this.most, this.total - own)) return null;
+    if (own + bytes > mostOf(this.mostBytes, this.totalBytes - own)) return null;
     this.add(uid, bytes);
     return () => this.add(uid, -bytes);
   }
@@ -24,6 +24,6 @@ export class CarriedMemory {
     const own = (this.byUid.get(uid) ?? 0) + bytes;
     if (own > 0) this.byUid.set(uid, own);
     else this.byUid.delete(uid);
-    this.total += bytes;
+    this.totalBytes += bytes;
   }
 }

@@ -142,7 +142,7 @@ export class Blobs {
     const settled = await this.admit(uid, announced, room);
     const put = async () => settled(await this.put(uid, announced, wholeOf(body), sha256));
     const payload = { contentType, blob: sha256, bytes: body.length };
-    return new Carried(payload, body, this.keeping.surely(put), giveBack);
+    return new Carried(payload, body, this.keeping.begin(uid, put), giveBack);
   }
 
   private async receive(

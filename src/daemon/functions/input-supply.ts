@@ -40,6 +40,7 @@ export class InputSupply {
   });
   private readonly inputs = new WeakMap<Assignment, StoredPayload>();
   private readonly refused = new LogRateLimit();
+  private readonly unordered = new LogRateLimit();
 
   constructor(private readonly deps: InputSupplyDependencies) {}
 
@@ -56,8 +57,11 @@ export class InputSupply {
       const reason = messageOf(thrown);
       const { node } = record;
       // A node that goes on with a call of an earlier gleanerd asks for its input, and is told.
-      const level = thrown instanceof NotOrderedError ? "info" : "error";
-      this.refused.say((suppressed) =>
+      const [level, lines] =
+        thrown instanceof NotOrderedError
+          ? (["info", this.unordered] as const)
+          : (["error", this.refused] as const);
+      lines.say((suppressed) =>
         this.deps.log[level]({ ...key, node, reason, suppressed }, "cannot send an input"),
       );
       line.send({ type: "noPiece", key, reason });
@@ -88,7 +92,7 @@ export class InputSupply {
     if (known !== undefined) return known;
     const { invocation } = assignment;
     const call = this.deps.live.unrecorded.get(invocation);
-    const input = call?.documents.input ?? (await this.deps.store.inputOf(invocation));
+    const input = call?.namedInput ?? (await this.deps.store.inputOf(invocation));
     if (input === null || !isStored(input))
       throw new GleanerError("NOT_FOUND", "the input of this call is in its order");
     this.inputs.set(assignment, input);

@@ -18,7 +18,7 @@ import type { UnrecordedCalls } from "../state/unrecorded.js";
 import { type Blobs, DifferentContentError } from "./blobs.js";
 import { QuotaError } from "./quota.js";
 
-/** Results on their way, over all nodes: each takes two pieces in memory. */
+/** Results on their way, over all nodes: each takes two pieces in memory, or has its own. */
 const maxAtOnce = 16;
 const maxOfNode = 4;
 /** A full disk is not repaired sooner. */

@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import { pause } from "../../clock.js";
 import type { InvocationFilter, ScanFilter, Store } from "../../core/ports/store.js";
 import type { InvocationId } from "../../model/ids.js";
+import { UnkeptError } from "../carried/keeping.js";
 import type { UnrecordedCall, UnrecordedCalls } from "../state/unrecorded.js";
 
 /** A full disk is not repaired sooner. */
@@ -16,7 +17,7 @@ type Records = Pick<Store, "recordCall">;
 
 /**
  * Resolves once the call is on record as it is now: from then on it is like any other. Rejects if
- * the store failed.
+ * the store failed, or with UnkeptError if a content of the call cannot be written.
  */
 export async function record(
   store: Records,
@@ -53,17 +54,22 @@ async function write(
   store: Records,
   { id, request, attempts, contents }: UnrecordedCall,
 ): Promise<void> {
-  await Promise.all(contents);
+  await Promise.all(contents.map((each) => each.orFailed()));
   const call = { id, request, attempts: [...attempts] };
   if (await store.recordCall(call)) return;
   // Its client used the id of an earlier request for a new one: it ran, and is billed.
   await store.recordCall({ ...call, request: { ...request, requestId: randomUUID() } });
 }
 
-/** A store for readers: what they read about is put on record first. */
+/**
+ * A store for readers: what they read about is put on record first, except for calls whose
+ * contents cannot be written: others must not wait for those.
+ */
 export function recordingFirst(store: Store, calls: UnrecordedCalls): Store {
   const recorded = async (chosen: (call: UnrecordedCall) => boolean) => {
-    await Promise.all([...calls].filter(chosen).map((call) => record(store, calls, call)));
+    await Promise.all(
+      [...calls].filter(chosen).map((call) => record(store, calls, call).catch(unlessUnkept)),
+    );
   };
   const hasEnded = (call: UnrecordedCall) => call.ends.size > 0;
   return {
@@ -93,6 +99,10 @@ export function recordingFirst(store: Store, calls: UnrecordedCalls): Store {
       return store.loadUtilization(fromMs, toMs);
     },
   };
+}
+
+function unlessUnkept(thrown: unknown): void {
+  if (!(thrown instanceof UnkeptError)) throw thrown;
 }
 
 const selects = (

@@ -29,6 +29,8 @@ import type { Vouchers } from "./vouchers.js";
 
 /** A script of the largest size takes a second on a slow network. */
 const takeOrderMs = 2_000;
+/** A node that has more to read fetches large inputs once it has read that. */
+const maxUnsentBytes = 4 * 1024 * 1024;
 
 const placementPolicy: PlacementPolicy = {
   /** Long compared with a function's usual seconds, short compared with a user's patience. */
@@ -144,7 +146,8 @@ export class Dispatcher {
       const { attempt } = first;
       call.attempts.push({ attempt, result: null });
       const voucher = this.deps.vouchers?.write(call, attempt);
-      this.order(first, record, { ...call.documents, voucher });
+      const isReading = (record.line?.unsentBytes ?? 0) < maxUnsentBytes;
+      this.order(first, record, { ...call.documents(isReading), voucher });
       return;
     }
     try {

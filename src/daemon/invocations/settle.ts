@@ -88,7 +88,7 @@ export class Settler {
       return this.record(facts, content);
     }
     if (call === undefined && content !== null) {
-      await content.kept;
+      await content.keep.surely;
       return this.record(facts, null);
     }
     const own = this.nextState(live, facts);

@@ -25,6 +25,7 @@ import { freeSeats } from "./shared-place.js";
 export interface Line {
   /** Somebody waits for what `isAwaited`: it does not wait for other messages of this turn. */
   send(message: DaemonMessage, isAwaited?: boolean): boolean;
+  readonly unsentBytes?: number;
   /** Resolves when the peer has taken most of what was sent, or the line is closed. */
   flushed?(): Promise<void>;
   close(): void;
@@ -128,9 +129,8 @@ export class ExecutorRecord implements Executor {
   }
 
   /**
-   * Gives it no more work and tells it to leave. Logs and changes something only once for each
-   * kind, however often it is called; a stop takes precedence over a drain. Does nothing while the
-   * executor is starting: the caller then asks again.
+   * Gives it no more work and tells it to leave: once for each kind, however often it is called; a
+   * stop takes precedence over a drain. Does nothing while it starts: the caller then asks again.
    */
   retire(kind: Retirement["kind"], reason: string, graceMs?: number): void {
     if (this.state === "requested" || this.state === "gone") return;

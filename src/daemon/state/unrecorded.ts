@@ -4,10 +4,11 @@
 import { pause } from "../../clock.js";
 import type { CallRecord, NewInvocations } from "../../core/ports/store.js";
 import { taskCountOf } from "../../core/submission/new-tasks.js";
-import { type CallAnswer, maxOrderedBytes } from "../../model/call.js";
+import { type CallAnswer, maxOrderedBytes, type Payload } from "../../model/call.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
-import type { Invocation } from "../../model/invocation.js";
+import type { Invocation, Submission } from "../../model/invocation.js";
 import type { Carried } from "../carried/carried.js";
+import type { Keep } from "../carried/keeping.js";
 
 /** Their clients have the answers; only their executors wait. */
 const gatherMs = 10;
@@ -24,8 +25,8 @@ export class UnrecordedCall {
   readonly attempts: CallRecord["attempts"][number][] = [];
   /** The write that puts it on record, while it is in progress. */
   recording: Promise<void> | null = null;
-  /** Its record names contents: they are on disk once these have resolved. */
-  readonly contents: Promise<void>[] = [];
+  /** The contents that its record names: they must be on disk before it. */
+  readonly contents: Keep[] = [];
   /** By invocation: ends, which clients may know before they are on record. */
   readonly ends = new Map<InvocationId, UnrecordedEnd>();
 
@@ -35,12 +36,12 @@ export class UnrecordedCall {
     /** The input, if it came with the call. */
     readonly input: Carried | null = null,
   ) {
-    if (input !== null) this.contents.push(input.kept);
+    if (input !== null) this.contents.push(input.keep);
   }
 
   /** Ends one of its invocations. */
   end(id: InvocationId, end: UnrecordedEnd): void {
-    if (end.content !== null) this.contents.push(end.content.kept);
+    if (end.content !== null) this.contents.push(end.content.keep);
     this.ends.set(id, end);
   }
 
@@ -53,14 +54,19 @@ export class UnrecordedCall {
     return Array.from({ length: count }, (_, at) => invocationId(this.id + at));
   }
 
-  /** All that an order needs. */
-  get documents() {
-    const { submission, inputs } = this.request;
-    const body = this.input?.body ?? null;
-    const [named = null] = inputs ?? [];
-    if (named === null || body === null || body.length > maxOrderedBytes)
-      return { submission, input: named };
-    return { submission, input: { contentType: named.contentType, body } };
+  /** As its record names it. */
+  get namedInput(): Payload | null {
+    return this.request.inputs?.[0] ?? null;
+  }
+
+  /** All that an order needs. A large input goes with it if its node `isReading`. */
+  documents(isReading: boolean): { submission: Submission; input: Payload | null } {
+    const { namedInput } = this;
+    const { submission } = this.request;
+    const body = (isReading && this.input?.body) || null;
+    if (namedInput === null || body === null || body.length > maxOrderedBytes)
+      return { submission, input: namedInput };
+    return { submission, input: { contentType: namedInput.contentType, body } };
   }
 }
 

@@ -161,14 +161,14 @@ export class CallLine {
     this.announced = null;
     const frame =
       announced === null ? readCallFrame(content) : { head: announced, payload: content };
-    const isAnnounced = announced === null && (frame.head as Following).follows !== undefined;
+    const isAnnounced = announced === null && (frame.head as Following).followsBytes !== undefined;
     if (isAnnounced) this.announced = frame.head;
     else this.answered(frame, announced !== null);
   }
 
   /** Without the number of a call gleanerd refuses the connection. */
   private answered({ head, payload }: CallFrame, isContent: boolean): void {
-    const { call, error, aside, follows: _, ...rest } = head as Partial<CalledAnswer> & Said;
+    const { call, error, aside, followsBytes: _, ...rest } = head as Partial<CalledAnswer> & Said;
     const refusal = error && new GleanerError(knownCode(error.code, 500), error.message);
     if (call === undefined) throw refusal ?? new Error("it sent no number of a call");
     const waiting = this.settle(call);
@@ -206,7 +206,7 @@ function framesOf(call: number, { input, ...rest }: LineRequest): readonly Uint8
   const head = { call, ...rest };
   if (isCarried(input)) {
     const { contentType, body } = input;
-    const frame = callFrame({ ...head, input: { contentType }, follows: body.length });
+    const frame = callFrame({ ...head, input: { contentType }, followsBytes: body.length });
     return [frame, frameHeader(body.length), body];
   }
   const payload = payloadOf(input);

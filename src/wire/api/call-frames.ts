@@ -26,7 +26,7 @@ export interface CallFrame {
 
 /** What a head says of the frame behind it: how many bytes of input or result are its content. */
 export interface Following {
-  readonly follows?: number;
+  readonly followsBytes?: number;
 }
 
 const none = new Uint8Array();

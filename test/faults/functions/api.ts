@@ -101,7 +101,7 @@ export class Apis {
       const text = answer === null ? null : answerText(answer);
       const body = content?.body;
       if (body != null) return { ...answered, answer: text, text: body.toString() };
-      await content?.kept;
+      await content?.keep.orFailed();
       return { ...answered, answer: text, text: await textIn(daemon, caller, text) };
     } finally {
       await arrived.dropUnlessCarried();

@@ -4,15 +4,19 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, expect, test } from "@jest/globals";
+import type { ArrivedInput } from "../../../src/daemon/api/calls/arrived-input.js";
 import type { CallServing } from "../../../src/daemon/api/calls/connection.js";
 import { Carried } from "../../../src/daemon/carried/carried.js";
+import { Keep } from "../../../src/daemon/carried/keeping.js";
 import { CarriedMemory } from "../../../src/daemon/carried/memory.js";
+import type { Payload } from "../../../src/model/call.js";
 import { blobHash, invocationId } from "../../../src/model/ids.js";
 import { BrokenOffError } from "../../../src/sdk/answer.js";
 import type { LineRequest } from "../../../src/sdk/line/call-line.js";
 import { Lines } from "../../../src/sdk/line/lines.js";
 import { maxCarriedBytes } from "../../../src/wire/api/call-frames.js";
 import { TestApi } from "../../support/daemon/api.js";
+import { bodyOf } from "../../support/daemon/arrived.js";
 
 type Answer = CallServing["answer"];
 
@@ -23,9 +27,9 @@ afterEach(async () => {
   api = null;
 });
 
-const echo: Answer = async (_, { input: payload }) => ({
+const echo: Answer = async (_, { input }) => ({
   ...{ id: invocationId(7), invocation: null },
-  answer: { kind: "result", payload },
+  answer: { kind: "result", payload: input as Payload },
 });
 
 /** With a token that is worth nothing at first, if wanted. */
@@ -79,15 +83,15 @@ test("a large input and result travel with their call, or beside it if gleanerd 
   const input = carried(Buffer.alloc(100_000, 1));
   const result = Buffer.alloc(200_000, 2);
   const stored = { contentType: "c/d", blob: blobHash("0".repeat(64)), bytes: result.length };
-  let arrived: unknown;
+  let arrived: [string, Buffer] | null = null;
   const line = await lines(async (_caller, call) => {
-    arrived = call.input;
-    const content = new Carried(stored, result, new Promise(() => {}), () => {});
+    arrived = await bodyOf(call.input as ArrivedInput);
+    const content = new Carried(stored, result, new Keep(() => new Promise(() => {})), () => {});
     const answer = { kind: "result", payload: stored } as const;
     return { id: invocationId(7), invocation: null, answer, content };
   });
   const answered = await line.call(request(input), limits);
-  expect(arrived).toMatchObject({ contentType: "a/b", body: input.body });
+  expect(arrived).toEqual(["a/b", input.body]);
   expect(answered).toMatchObject({ id: 7, answer: { payload: { contentType: "c/d" } } });
   expect(result.equals(answered!.content!)).toBe(true);
   // More than a single user may have at once.

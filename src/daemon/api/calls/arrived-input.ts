@@ -8,25 +8,35 @@ type Carrier = Pick<Blobs, "carry">;
 
 export class ArrivedInput {
   private admitted: Promise<Carried> | null = null;
+  private body: Buffer | null;
 
-  /** `giveBack` its memory. */
+  /** `giveBack` is called once, when its memory is free. */
   constructor(
     private readonly uid: number,
     readonly contentType: string,
-    readonly body: Buffer,
+    body: Buffer,
     private readonly giveBack: () => void,
-  ) {}
+  ) {
+    this.body = body;
+  }
 
   /** Resolves once it is admitted as its user's content; rejects if there is no room for it. */
   carried(blobs: Carrier): Promise<Carried> {
-    const { uid, contentType, body, giveBack } = this;
-    this.admitted ??= blobs.carry(uid, { contentType, body, resultHash: null }, giveBack);
+    this.admitted ??= this.admit(blobs);
     return this.admitted;
   }
 
+  /** Its call may wait for long: from here on only what is carried holds the body. */
+  private admit(blobs: Carrier): Promise<Carried> {
+    const { uid, contentType, giveBack } = this;
+    const body = this.body!;
+    this.body = null;
+    return blobs.carry(uid, { contentType, body, resultHash: null }, giveBack);
+  }
+
   async onDisk(blobs: Carrier): Promise<readonly Payload[]> {
-    const { payload, kept } = await this.carried(blobs);
-    await kept;
+    const { payload, keep } = await this.carried(blobs);
+    await keep.orFailed();
     return [payload];
   }
 

@@ -2,15 +2,12 @@
 // sends and leaves unread.
 
 import type { Socket } from "node:net";
-import type { z } from "zod";
 import { clearTimeout, setTimeout, type Timer } from "../../../clock.js";
-import { isStored, maxInlineBytes } from "../../../model/call.js";
 import { GleanerError } from "../../../model/errors.js";
 import {
   callFrame,
   type Following,
   maxCallFrameBytes,
-  maxCarriedBytes,
   readCallFrame,
 } from "../../../wire/api/call-frames.js";
 import { maxWaitMs } from "../../../wire/api/limits.js";
@@ -20,14 +17,16 @@ import type { CarriedMemory } from "../../carried/memory.js";
 import type { Admittance } from "../server/admittance.js";
 import type { Caller } from "../server/caller.js";
 import type { Gate, Sentence } from "../server/gate.js";
+import { requestTimeoutMs } from "../server/refusals.js";
 import { shaped } from "../server/shaped.js";
 import { ArrivedInput } from "./arrived-input.js";
+import { askedIn, type Called, checkFollowing, frameOf } from "./framed.js";
 import { type Answered, type AskedCall, actOf } from "./synchronous.js";
 
 /** Further calls are read once one of these is answered. */
 const maxInProgress = 256;
-/** For the whole of an input, from the frame that announced it on. */
-const carryMs = 30_000;
+/** While an announced input holds memory, something of it has to arrive; as over HTTP. */
+const arrivalMs = requestTimeoutMs;
 /** While a client leaves more answers unread, nothing is read from it. */
 const maxUnsentBytes = 1024 * 1024;
 /** As for requests over HTTP: longer than the longest wait. */
@@ -45,21 +44,20 @@ export interface CallServing {
   readonly carriedMemory: Pick<CarriedMemory, "take">;
 }
 
-type Called = z.output<typeof callInFrame>;
-
 /** A call whose input is the next frame. */
 interface Announced {
   readonly call: number;
   readonly asked: Called;
   readonly uid: number;
   readonly giveBack: () => void;
-  readonly late: Timer;
 }
 
 export class CallConnection {
   private readonly reader = new FrameReader(maxCallFrameBytes);
   private readonly inProgress = new Map<number, AbortController>();
   private announced: Announced | null = null;
+  /** Nothing of the announced input arrived for too long. */
+  private late: Timer | undefined;
   private isPaused = false;
   private isFinishing = false;
 
@@ -79,6 +77,7 @@ export class CallConnection {
     });
     socket.on("data", (piece: Buffer) => {
       this.reader.push(piece);
+      if (this.announced !== null) this.waitForInput();
       this.read();
     });
     socket.on("drain", () => this.read());
@@ -101,7 +100,7 @@ export class CallConnection {
   private closed(): void {
     const { announced } = this;
     this.announced = null;
-    clearTimeout(announced?.late);
+    clearTimeout(this.late);
     announced?.giveBack();
     for (const gone of this.inProgress.values()) gone.abort();
     this.deps.onClosed();
@@ -142,13 +141,15 @@ export class CallConnection {
       throw new GleanerError("PROTOCOL", "a frame has no number of a call");
     if (this.inProgress.has(call))
       throw new GleanerError("PROTOCOL", `call ${call} is in progress already`);
-    const { follows } = head as Following;
-    if (follows !== undefined) checkFollowing(follows);
+    const { followsBytes } = head as Following;
+    if (followsBytes !== undefined) checkFollowing(followsBytes);
     if (this.isFinishing) {
-      if (follows !== undefined) this.reader.skip(follows);
-    } else if (follows === undefined)
+      if (followsBytes !== undefined) this.reader.skip(followsBytes);
+    } else if (followsBytes === undefined)
       this.start(call, () => askedIn(shaped(callInFrame, head), payload));
-    else this.announce(call, follows, head);
+    else if (payload.length > 0)
+      throw new GleanerError("PROTOCOL", "a call has an input, and announces another one");
+    else this.announce(call, followsBytes, head);
   }
 
   /** The input is ignored if nothing is to be done with it. */
@@ -157,6 +158,8 @@ export class CallConnection {
     let uid: number;
     try {
       asked = shaped(callInFrame, head);
+      if (asked.input.blob !== undefined)
+        throw new GleanerError("BAD_REQUEST", "a call names an input, and announces another one");
       ({ uid } = this.deps.caller());
     } catch (thrown) {
       this.reader.skip(bytes);
@@ -172,19 +175,32 @@ export class CallConnection {
       return;
     }
     this.reader.maxBytes = bytes;
-    const late = setTimeout(() => this.close(), carryMs);
-    this.announced = { call, asked, uid, giveBack, late };
+    this.announced = { call, asked, uid, giveBack };
+    this.waitForInput();
+  }
+
+  /** From now on again; while gleanerd itself reads nothing, the client is not late. */
+  private waitForInput(): void {
+    clearTimeout(this.late);
+    this.late = setTimeout(() => {
+      if (this.isPaused) this.waitForInput();
+      else this.close();
+    }, arrivalMs);
   }
 
   /** Throws PROTOCOL for an input of another size. */
-  private takeInput({ call, asked, uid, giveBack, late }: Announced, body: Buffer): void {
-    if (body.length !== asked.follows)
+  private takeInput({ call, asked, uid, giveBack }: Announced, body: Buffer): void {
+    if (body.length !== asked.followsBytes)
       throw new GleanerError("PROTOCOL", "an input has another size than its call announced");
     this.announced = null;
-    clearTimeout(late);
+    clearTimeout(this.late);
     this.reader.maxBytes = maxCallFrameBytes;
+    if (this.isFinishing) {
+      giveBack();
+      return;
+    }
     const input = new ArrivedInput(uid, asked.input.contentType, body, giveBack);
-    const { call: _, follows: _bytes, ...rest } = asked;
+    const { call: _, followsBytes: _bytes, ...rest } = asked;
     void this.start(call, () => ({ ...rest, input })).then(() => input.dropUnlessCarried());
   }
 
@@ -222,7 +238,7 @@ export class CallConnection {
     const body = socket.writableLength < maxUnsentBytes ? content?.body : null;
     if (content == null || body == null || answer?.kind !== "result") {
       // The answer only names it.
-      await content?.kept;
+      await content?.keep.orFailed();
       this.send(...frameOf(call, answered));
       return;
     }
@@ -230,7 +246,7 @@ export class CallConnection {
     const { contentType } = answer.payload;
     const named = { kind: "result", payload: { contentType } };
     socket.cork();
-    this.send({ call, ...answered, answer: named, follows: body.length });
+    this.send({ call, ...answered, answer: named, followsBytes: body.length });
     this.write(frameHeader(body.length));
     this.write(body, () => content.release());
     socket.uncork();
@@ -254,31 +270,5 @@ export class CallConnection {
   }
 }
 
-/** Throws PROTOCOL: where the next frame ends must be known. */
-function checkFollowing(bytes: number): void {
-  if (!Number.isSafeInteger(bytes) || bytes <= maxInlineBytes || bytes > maxCarriedBytes)
-    throw new GleanerError(
-      "PROTOCOL",
-      `an input of its own frame must have ${maxInlineBytes + 1} to ${maxCarriedBytes} bytes`,
-    );
-}
-
 const sentenceIn = (thrown: unknown): Sentence | null =>
   thrown instanceof GleanerError ? thrown : null;
-
-function askedIn({ call: _, follows: _bytes, input, ...asked }: Called, payload: Buffer) {
-  const { contentType, blob } = input;
-  if (blob === undefined) return { ...asked, input: { contentType, body: payload } };
-  // The size is in gleanerd's own record.
-  return { ...asked, input: { contentType, blob: blob as never, bytes: 0 } };
-}
-
-/** A result of at most 64 KiB is the frame's payload. */
-function frameOf(
-  call: number,
-  { answer, ...answered }: Omit<Answered, "content">,
-): [object, Uint8Array?] {
-  if (answer?.kind !== "result" || isStored(answer.payload)) return [{ call, ...answered, answer }];
-  const { contentType, body } = answer.payload;
-  return [{ call, ...answered, answer: { kind: "result", payload: { contentType } } }, body];
-}

@@ -228,7 +228,7 @@ export const functionLog = z.strictObject({
  */
 export const callInFrame = callRequest.extend({
   call: z.int().min(0).max(maxCallNumber),
-  follows: z.int().max(maxCarriedBytes).exactOptional(),
+  followsBytes: z.int().max(maxCarriedBytes).exactOptional(),
   input: z.strictObject({ contentType, blob: blobHash.exactOptional() }),
 });
 /** The client no longer waits for the answer. */

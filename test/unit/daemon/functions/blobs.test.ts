@@ -201,7 +201,7 @@ describe("a content in memory", () => {
     expect(carried.payload).toEqual({ contentType: "a/b", blob: sha256, bytes: mebibyte });
     expect([blobs.bytesOf(ada), files.kept.size]).toEqual([mebibyte, 0]);
     carried.hold();
-    await carried.kept;
+    await carried.keep.surely;
     expect(body.equals(Buffer.from(files.kept.get(sha256)!))).toBe(true);
     expect(await store.loadBlob(ada, sha256)).toMatchObject({ bytes: mebibyte });
     expect([isFree, carried.body]).toEqual([false, body]);
@@ -218,8 +218,14 @@ describe("a content in memory", () => {
       return receive(...given);
     };
     restore();
-    const { kept } = await blobs.carry(ada, content, () => {});
-    await kept;
+    const { keep } = await blobs.carry(ada, content, () => {});
+    await expect(keep.orFailed()).rejects.toMatchObject({
+      code: "STORE",
+      message: expect.stringContaining("the disk is full"),
+    });
+    await expect(keep.orFailed()).rejects.toThrow(/the disk is full/);
+    await keep.surely;
+    await keep.orFailed();
     expect([tries, files.kept.size, blobs.bytesOf(ada)]).toEqual([2, 1, mebibyte]);
   });
 
@@ -235,8 +241,8 @@ describe("a content in memory", () => {
     ).rejects.toBeInstanceOf(DifferentContentError);
     expect(blobs.bytesOf(ada)).toBe(0);
     // A result may take the reserve.
-    const { kept } = await blobs.carry(ada, { ...content, resultHash: sha256 }, () => {});
-    await kept;
+    const { keep } = await blobs.carry(ada, { ...content, resultHash: sha256 }, () => {});
+    await keep.surely;
     expect(files.kept.size).toBe(1);
   });
 });

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { Carried } from "../../../../src/daemon/carried/carried.js";
+import { Keep } from "../../../../src/daemon/carried/keeping.js";
 import { CarriedMemory } from "../../../../src/daemon/carried/memory.js";
 import { Blobs } from "../../../../src/daemon/functions/blobs.js";
 import { InputSupply } from "../../../../src/daemon/functions/input-supply.js";
@@ -202,7 +203,7 @@ describe("a result that a client waits for", () => {
     expect(taken.facts).toBe(facts);
     expect(taken.content!.payload).toEqual((facts.answer as { payload: Payload }).payload);
     expect(result.equals(taken.content!.body!)).toBe(true);
-    await taken.content!.kept;
+    await taken.content!.keep.surely;
     expect(Buffer.from(files.kept.get(hashOf(result))!).equals(result)).toBe(true);
     expect(await store.loadBlob(ada, hashOf(result))).toMatchObject({ bytes: mebibyte });
   });
@@ -264,7 +265,7 @@ describe("an input", () => {
     const body = Buffer.alloc(maxOrderedBytes + 1, "x");
     const stored = { contentType: "", blob: hashOf(body), bytes: body.length };
     const request = { inputs: [stored], submission: { arrayTasks: null } } as never;
-    const carried = new Carried(stored, body, new Promise(() => {}), () => {});
+    const carried = new Carried(stored, body, new Keep(() => new Promise(() => {})), () => {});
     const unrecorded = new UnrecordedCalls();
     unrecorded.add(new UnrecordedCall(key.invocation, request, carried));
     await supply(unrecorded, null).supply(record, { key, offset: 7, wantedBytes: 9 });

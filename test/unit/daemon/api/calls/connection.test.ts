@@ -5,12 +5,14 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { nowMs, type Time, useTime } from "../../../../../src/clock.js";
+import { nowMs, type Time, type Timer, useTime } from "../../../../../src/clock.js";
 import { ArrivedInput } from "../../../../../src/daemon/api/calls/arrived-input.js";
 import type { CallServing } from "../../../../../src/daemon/api/calls/connection.js";
 import type { AskedCall } from "../../../../../src/daemon/api/calls/synchronous.js";
 import { Carried } from "../../../../../src/daemon/carried/carried.js";
+import { Keep } from "../../../../../src/daemon/carried/keeping.js";
 import { CarriedMemory } from "../../../../../src/daemon/carried/memory.js";
+import type { Payload } from "../../../../../src/model/call.js";
 import { GleanerError } from "../../../../../src/model/errors.js";
 import { blobHash, invocationId } from "../../../../../src/model/ids.js";
 import {
@@ -23,6 +25,7 @@ import {
 } from "../../../../../src/wire/api/call-frames.js";
 import { FrameReader, frame } from "../../../../../src/wire/frames.js";
 import { TestApi } from "../../../../support/daemon/api.js";
+import { bodyOf } from "../../../../support/daemon/arrived.js";
 
 interface Asked extends AskedCall {
   readonly uid: number;
@@ -41,10 +44,15 @@ const sockets: Socket[] = [];
 
 /** With the input as its result. */
 const echo = async ({ input }: AskedCall) => {
-  const payload = "body" in input ? { ...input, body: Buffer.from(input.body) } : input;
-  const result = { kind: "result", payload } as const;
+  const result = { kind: "result", payload: echoed(input) } as const;
   return { id: invocationId(7), invocation: null, answer: result };
 };
+
+function echoed(input: AskedCall["input"]): Payload {
+  if (input instanceof ArrivedInput)
+    return { contentType: input.contentType, body: Buffer.alloc(0) };
+  return "body" in input ? { ...input, body: Buffer.from(input.body) } : input;
+}
 
 beforeEach(async () => {
   answer = echo;
@@ -78,7 +86,7 @@ interface Heard {
     readonly call?: number;
     readonly error?: { readonly code: string };
     readonly aside?: boolean;
-    readonly follows?: number;
+    readonly followsBytes?: number;
   };
   readonly payload: Buffer;
 }
@@ -96,7 +104,7 @@ async function client(token = api.tokenOf(1_000)) {
       announced === null
         ? (readCallFrame(content) as Heard)
         : { head: announced, payload: content };
-    const isAnnounced = announced === null && frame.head.follows !== undefined;
+    const isAnnounced = announced === null && frame.head.followsBytes !== undefined;
     announced = isAnnounced ? frame.head : null;
     if (!isAnnounced) heard.push(frame);
   };
@@ -217,11 +225,11 @@ const garbage: Record<string, () => Buffer> = {
   "a head of null": () => callFrame(null as never),
   "a number that is none": () => callFrame({ ...callOf(1), call: "1" }),
   "a number that is in use": () => Buffer.concat([callFrame(callOf(1)), callFrame(callOf(1))]),
-  "an input of its own frame that is short": () => callFrame(callOf(1, { follows: 65_536 })),
+  "an input of its own frame that is short": () => callFrame(callOf(1, { followsBytes: 65_536 })),
   "an input of its own frame that is long": () =>
-    callFrame(callOf(1, { follows: maxCarriedBytes + 1 })),
+    callFrame(callOf(1, { followsBytes: maxCarriedBytes + 1 })),
   "an input of another size than was announced": () =>
-    Buffer.concat([callFrame(callOf(1, { follows: 70_000 })), frame(Buffer.alloc(69_999))]),
+    Buffer.concat([callFrame(callOf(1, { followsBytes: 70_000 })), frame(Buffer.alloc(69_999))]),
   "a leave of nothing": () => callFrame({ leave: "x" }),
 };
 
@@ -242,7 +250,7 @@ test.each(Object.keys(garbage))("%s ends the connection, and no other", async (n
 
 /** A call whose input is a frame of its own. */
 const carrying = (call: number, body: Buffer, change: object = {}) =>
-  Buffer.concat([callFrame(callOf(call, { follows: body.length, ...change })), frame(body)]);
+  Buffer.concat([callFrame(callOf(call, { followsBytes: body.length, ...change })), frame(body)]);
 
 const isFree = () => {
   const giveBack = memory.take(1_000, mostBytes / 2);
@@ -258,20 +266,22 @@ async function memoryIsFree(): Promise<void> {
 /** A result in memory, which is written once `written` is called. */
 function inMemory(uid: number, body: Buffer) {
   let written = () => {};
-  const kept = new Promise<void>((resolve) => {
-    written = resolve;
-  });
+  const keep = new Keep(
+    () =>
+      new Promise<void>((resolve) => {
+        written = resolve;
+      }),
+  );
   const stored = { contentType: "a/b", blob: blobHash("0".repeat(64)), bytes: body.length };
-  return { written, content: new Carried(stored, body, kept, memory.take(uid, body.length)!) };
+  return { written, content: new Carried(stored, body, keep, memory.take(uid, body.length)!) };
 }
 
 test("a large input is a frame behind its call, and a large result one behind its answer", async () => {
   const [input, result] = [randomBytes(mebibyte), randomBytes(mebibyte)];
   const { written, content } = inMemory(1_000, result);
   answer = async ({ input: arrived }) => {
-    expect(arrived).toBeInstanceOf(ArrivedInput);
-    expect(arrived).toMatchObject({ contentType: "text/plain" });
-    expect(input.equals((arrived as ArrivedInput).body)).toBe(true);
+    const [contentType, body] = await bodyOf(arrived as ArrivedInput);
+    expect([contentType, input.equals(body)]).toEqual(["text/plain", true]);
     const said = { kind: "result", payload: content.payload } as const;
     return { id: invocationId(7), invocation: null, answer: said, content };
   };
@@ -279,7 +289,7 @@ test("a large input is a frame behind its call, and a large result one behind it
   socket.write(carrying(1, input));
   const [heard] = await hears(1);
   expect(heard!.head).toMatchObject({
-    ...{ call: 1, id: 7, follows: mebibyte },
+    ...{ call: 1, id: 7, followsBytes: mebibyte },
     answer: { kind: "result", payload: { contentType: "a/b" } },
   });
   expect(heard!.payload.equals(result)).toBe(true);
@@ -303,6 +313,56 @@ test("a call whose input finds no memory is sent again with the input beside it"
   ]);
   expect(asked).toHaveLength(1);
   taken();
+});
+
+test("a call that waits holds nothing of its input once that is carried", async () => {
+  const body = randomBytes(mebibyte);
+  const arrived = new ArrivedInput(1_000, "a/b", body, () => {});
+  expect(Object.values(arrived)).toContain(body);
+  await bodyOf(arrived);
+  expect(Object.values(arrived)).not.toContain(body);
+});
+
+test("a call has one input", async () => {
+  const { socket, hears } = await client();
+  const named = { input: { contentType: "a/b", blob: "0".repeat(64) } };
+  socket.write(carrying(1, randomBytes(mebibyte), named));
+  socket.write(callFrame(callOf(2), Buffer.from("x")));
+  const heard = await hears(2);
+  expect(heard.map(({ head }) => [head.call, head.error?.code])).toEqual([
+    [1, "BAD_REQUEST"],
+    [2, undefined],
+  ]);
+  expect(asked).toHaveLength(1);
+});
+
+test("an input has to go on arriving, at whatever pace", async () => {
+  const { socket } = await client();
+  const bytes = carrying(1, randomBytes(mebibyte));
+  const timers = new Set<() => void>();
+  const goBack = useTime({
+    nowMs: () => 0,
+    monotonicMs: () => 0,
+    setTimeout: (callback: () => void) => {
+      timers.add(callback);
+      return Object.assign(callback, { unref: () => undefined });
+    },
+    clearTimeout: (timer: Timer) => void timers.delete(timer as never),
+  } as unknown as Time);
+  try {
+    socket.write(bytes.subarray(0, 1_000));
+    while (timers.size === 0) await turn();
+    const [first] = timers;
+    socket.write(bytes.subarray(1_000, 2_000));
+    while (timers.has(first!)) await turn();
+    expect(timers.size).toBe(1);
+    for (const late of timers) late();
+  } finally {
+    goBack();
+  }
+  await once(socket, "close");
+  expect(asked).toEqual([]);
+  await memoryIsFree();
 });
 
 test("the input of a call that is refused is ignored", async () => {
