@@ -8,7 +8,7 @@ import type { Share, ShareOf } from "./judge.js";
 
 const pollMs = 700;
 /** A job that has not ended within this time never will. */
-const patienceMs = 60_000;
+const usualPatienceMs = 60_000;
 
 export interface JobRecord {
   readonly job: number;
@@ -24,6 +24,8 @@ export interface JobRecord {
    * Slurm gives all that it had to other jobs.
    */
   readonly takenBackAtMs: number | null;
+  /** When Slurm was last asked and said that it has not ended. */
+  readonly activeAtMs: number | null;
   readonly shares: ReadonlyMap<string, Share>;
 }
 
@@ -43,9 +45,14 @@ export class JobBook {
   private readonly byJob = new Map<number, JobRecord[]>();
   private readonly cut = new Map<number, { atMs: number; nodes: ReadonlySet<string> }>();
   private readonly watchers = new Set<() => void>();
+  /** Those that Slurm lost: what is left of them may outlive the resources by far. */
+  private readonly lost = new Set<number>();
   private isOpen = true;
 
-  constructor(private readonly cluster: Pick<Cluster, "run">) {}
+  constructor(
+    private readonly cluster: Pick<Cluster, "run">,
+    private readonly patienceMs = usualPatienceMs,
+  ) {}
 
   /** Reads until close(); slurmctld is deliberately away at times. */
   async readOn(): Promise<void> {
@@ -61,16 +68,17 @@ export class JobBook {
   }
 
   async read(): Promise<void> {
+    const askedAtMs = nowMs();
     const args = ["--oneliner", "--details", "show", "job"];
     const { stdout, exitCode } = await this.cluster.run("scontrol", args);
     if (exitCode === 0)
       for (const line of stdout.split("\n")) {
         const record = readRecord(line);
-        if (record !== null) this.add(record);
+        if (record !== null) this.add(record, askedAtMs);
       }
   }
 
-  private add(record: JobRecord): void {
+  private add(record: JobRecord, askedAtMs: number): void {
     const known = this.byJob.get(record.job) ?? [];
     const last = known.at(-1);
     const isSameRun = last?.startedAtMs === record.startedAtMs || last?.startedAtMs === null;
@@ -78,9 +86,10 @@ export class JobBook {
     const shares =
       record.shares.size > 0 || !isSameRun ? record.shares : (last?.shares ?? record.shares);
     const merged = isSameRun ? new Map([...(last?.shares ?? []), ...shares]) : shares;
-    const before = isSameRun ? (last?.takenBackAtMs ?? null) : null;
-    const takenBackAtMs = isActive(record) ? null : (before ?? nowMs());
-    const entry = { ...record, takenBackAtMs, shares: merged };
+    const before = isSameRun ? last : undefined;
+    const takenBackAtMs = isActive(record) ? null : (before?.takenBackAtMs ?? nowMs());
+    const activeAtMs = isActive(record) ? askedAtMs : (before?.activeAtMs ?? null);
+    const entry = { ...record, takenBackAtMs, activeAtMs, shares: merged };
     this.byJob.set(record.job, isSameRun ? [...known.slice(0, -1), entry] : [...known, entry]);
   }
 
@@ -116,11 +125,13 @@ export class JobBook {
     const begun = runs.findLast(({ startedAtMs }) => (startedAtMs ?? Infinity) <= atMs + 1_000);
     const run = begun ?? runs.at(-1);
     if (run === undefined) return null;
-    if (run.takenBackAtMs !== null && atMs >= run.takenBackAtMs) return "takenBack";
+    const { takenBackAtMs, activeAtMs } = run;
+    const goneAtMs = this.lost.has(job) ? (activeAtMs ?? takenBackAtMs) : takenBackAtMs;
+    if (takenBackAtMs !== null && atMs >= goneAtMs!) return "takenBack";
     return run.shares.get(node) ?? null;
   };
 
-  /** Resolves with the records of that name once they match. */
+  /** Resolves with the records of that name once they match; rejects if Slurm has lost them. */
   async until(
     name: string,
     what: string,
@@ -130,10 +141,11 @@ export class JobBook {
     return new Promise((resolve, reject) => {
       const look = () => {
         const records = this.named(name);
-        const isLate = monotonicMs() - startedMs > patienceMs;
+        const isLate = monotonicMs() - startedMs > this.patienceMs;
         if (!isLate && !holds(records)) return;
         this.watchers.delete(look);
         if (!isLate) return resolve(records);
+        for (const { job } of records) this.lost.add(job);
         const states = records.map(({ job, state, reason }) => `${job} ${state} ${reason}`);
         reject(new Error(`${name}: did not see ${what} in time (${states.join(", ")})`));
       };
@@ -160,6 +172,7 @@ export function readRecord(line: string): JobRecord | null {
     exitCode: field("ExitCode") ?? "",
     startedAtMs: Number.isNaN(started) || started > nowMs() ? null : started,
     takenBackAtMs: null,
+    activeAtMs: null,
     shares,
   };
 }

@@ -106,6 +106,26 @@ test("Slurm has taken back what a job had once it no longer lists the job as com
   expect(book.shareOf(7, "n1", afterMs)).toBe("takenBack");
 });
 
+test("of a job that Slurm lost, nothing is its own since Slurm last said so", async () => {
+  let state = "RUNNING";
+  const stdout = () =>
+    `JobId=7 JobName=resize.1 JobState=${state} StartTime=2026-01-02T03:04:05   Nodes=n1 CPU_IDs=0-3 Mem=500 GRES=\n`;
+  const run = async () => ({ stdout: stdout(), stderr: "", exitCode: 0 });
+  const [patient, impatient] = [new JobBook({ run }), new JobBook({ run }, -1)];
+  const lost = impatient.until("resize.1", "its end", () => false);
+  await patient.read();
+  const reading = impatient.readOn();
+  await expect(lost).rejects.toThrow(/did not see its end in time \(7 RUNNING/);
+  impatient.close();
+  await reading;
+  const betweenMs = nowMs();
+  while (nowMs() === betweenMs) await new Promise((resolve) => setImmediate(resolve));
+  state = "CANCELLED";
+  for (const book of [patient, impatient]) await book.read();
+  expect(patient.shareOf(7, "n1", betweenMs)).toEqual({ cores: 4, memoryMb: 500 });
+  expect(impatient.shareOf(7, "n1", betweenMs)).toBe("takenBack");
+});
+
 test("the witness reports how often it looked and its longest gap", () => {
   const { samples, longestGapMs } = readWatch("- 60 17\n1000 n1\n- 118 41\n- 170 16\n");
   expect([samples, longestGapMs]).toEqual([170, 41]);
