@@ -41,12 +41,21 @@ static bool read_memory(const char *folder, struct memory_count *count)
 	return true;
 }
 
-/* Version 1 counts no shortages, but has the peak of what was used, which the executor resets. */
-static bool peak_is_below_limit(const char *folder)
+static bool is_below(const char *folder, const char *peak_file, const char *limit_file)
 {
 	char peak[1024], limit[1024];
-	return read_in(folder, "memory.max_usage_in_bytes", peak) && read_in(folder, "memory.limit_in_bytes", limit) &&
+	return read_in(folder, peak_file, peak) && read_in(folder, limit_file, limit) &&
 	       strtoull(peak, NULL, 10) + LARGE_PAGE_BYTES < strtoull(limit, NULL, 10);
+}
+
+/* Version 1 counts no shortages, but has the peaks of what was used, which the executor resets.
+ * Memory that was swapped out is only in the peak of both, which not every node has. */
+static bool peak_is_below_limit(const char *folder)
+{
+	char text[1024];
+	return is_below(folder, "memory.max_usage_in_bytes", "memory.limit_in_bytes") &&
+	       (!read_in(folder, "memory.memsw.limit_in_bytes", text) ||
+		is_below(folder, "memory.memsw.max_usage_in_bytes", "memory.memsw.limit_in_bytes"));
 }
 
 /* Finds the joined group of the hierarchy that limits memory. The others count nothing, and to look

@@ -235,7 +235,7 @@ function outOfMemory(
   if (nodeWasFull)
     return {
       end: "EVICTED",
-      reason: `the kernel killed it, within ${limit}, because its node had no memory left`,
+      reason: `the kernel killed it, within ${limit}, because its node had no memory left for functions`,
     };
   const advice = command.kind === "call" ? "deploy the function" : "resubmit it";
   return {

@@ -40,6 +40,7 @@ export class MemoryPeak {
   constructor(joinFiles: readonly string[]) {
     this.found = foundIn(joinFiles.map(dirname));
     this.beforeBytes = this.found === null || isReset(this.found.file) ? 0 : this.peakBytes();
+    if (this.found !== null) resetWithSwap(this.found.directory);
   }
 
   /**
@@ -100,6 +101,14 @@ function opened(path: string): number | null {
       // the next mode, or no such file
     }
   return null;
+}
+
+/** The peak of memory and swap in version 1, for those who look why something was killed. */
+function resetWithSwap(directory: string): void {
+  const file = opened(join(directory, "memory.memsw.max_usage_in_bytes"));
+  if (file === null) return; // version 2, or a node that does not count swap
+  isReset(file);
+  closeSync(file);
 }
 
 function isReset(file: number): boolean {

@@ -378,7 +378,7 @@ describe("the end of an attempt", () => {
     expect(endOf(ended({ signal: 9, oomKills: 1, nodeWasFull: true }), null)).toMatchObject({
       end: "EVICTED",
       reason:
-        "the kernel killed it, within its limit of 100 MB (peak 3 MB), because its node had no memory left",
+        "the kernel killed it, within its limit of 100 MB (peak 3 MB), because its node had no memory left for functions",
     });
     const killed = { startNs: 0n, endNs: 9_000_000n, cpuMs: 1, maxRssMb: 3, oomKills: 1 };
     const error = { type: "Error", message: "half", stack: "" };

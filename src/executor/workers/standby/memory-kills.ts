@@ -39,14 +39,15 @@ export class MemoryKills {
     if (this.file !== null) closeSync(this.file);
   }
 
-  /** Version 1 counts no shortages, but has the peak, which is reset for each worker. */
+  /** Version 1 counts no shortages, but has the peaks, which are reset for each worker. */
   private wasAtLimit(now: string): boolean {
     if (/^oom /m.test(now)) return numberOf(now, "oom") > numberOf(this.before, "oom");
-    return this.folders.every((folder) => {
-      const peak = readNumber(join(folder, "memory.max_usage_in_bytes"));
-      const limit = readNumber(join(folder, "memory.limit_in_bytes"));
-      return peak === null || limit === null || peak + largePageBytes >= limit;
-    });
+    return this.folders.every(
+      (folder) =>
+        (roomBytes(folder, "memory") ?? 0) <= largePageBytes ||
+        // What was swapped out is not in the peak of the memory alone.
+        (roomBytes(folder, "memory.memsw") ?? Number.POSITIVE_INFINITY) <= largePageBytes,
+    );
   }
 
   private read(): string {
@@ -62,6 +63,13 @@ export class MemoryKills {
 
 const numberOf = (text: string, key: string): number =>
   Number(new RegExp(`^${key} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+
+/** What was left below the limit at the peak; null if the folder has no such limit. */
+function roomBytes(folder: string, of: "memory" | "memory.memsw"): number | null {
+  const peak = readNumber(join(folder, `${of}.max_usage_in_bytes`));
+  const limit = readNumber(join(folder, `${of}.limit_in_bytes`));
+  return peak === null || limit === null ? null : limit - peak;
+}
 
 /** null in the hierarchies that do not limit memory. */
 function readNumber(file: string): number | null {

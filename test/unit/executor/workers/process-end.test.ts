@@ -34,6 +34,11 @@ const control = (kills: number, peakMb: number) => ({
   "memory.max_usage_in_bytes": `${peakMb * 1_024 * 1_024}\n`,
   "memory.limit_in_bytes": `${200 * 1_024 * 1_024}\n`,
 });
+const swapping = (kills: number, peakMb: number, withSwapMb: number) => ({
+  ...control(kills, peakMb),
+  "memory.memsw.max_usage_in_bytes": `${withSwapMb * 1_024 * 1_024}\n`,
+  "memory.memsw.limit_in_bytes": `${200 * 1_024 * 1_024}\n`,
+});
 const full = { oomKills: 2, nodeWasFull: true };
 
 test.each([
@@ -43,6 +48,8 @@ test.each([
   ["version 1, at its own limit", control(1, 3), control(3, 200), { oomKills: 2 }],
   ["version 1, at most a large page below it", control(1, 3), control(3, 198), { oomKills: 2 }],
   ["version 1, below its own limit", control(1, 3), control(3, 197), full],
+  ["version 1, at its limit with swap", swapping(1, 3, 3), swapping(3, 90, 200), { oomKills: 2 }],
+  ["version 1, below both limits", swapping(1, 3, 3), swapping(3, 90, 150), full],
 ])("its kills since its begin: %s", (_what, before, now, expected) => {
   const group = groupWith(before);
   const kills = new MemoryKills(group);
