@@ -2,7 +2,6 @@
 // of Slurm's jobs.
 
 import {
-  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -13,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { assert, errorCodeOf, GleanerError } from "../../model/errors.js";
+import { assert, errnoOf, errorCodeOf, GleanerError } from "../../model/errors.js";
 import type { ExecutorId, JobId, NodeName } from "../../model/ids.js";
 import type { JobShare } from "../budget/budget.js";
 import { isAlive, type ProcessName, startTicksOf } from "../node/processes.js";
@@ -155,7 +154,11 @@ export class NodeFolder {
    * gone.
    */
   readUnkillable(): readonly number[] {
-    return this.entriesOf("unkillable").flatMap((file) => {
+    let notes: readonly string[] = [];
+    unlessRefused(() => {
+      notes = this.entriesOf("unkillable");
+    });
+    return notes.flatMap((file) => {
       const parts = /^(\d{1,7})\.(\d{1,20})$/.exec(file);
       if (parts !== null && isAlive({ pid: Number(parts[1]), startTicks: parts[2]! }))
         return [Number(parts[1])];
@@ -165,18 +168,17 @@ export class NodeFolder {
   }
 
   /**
-   * Prevents prologs that find no executor from waiting for these processes; where the disk has no
-   * room, such a prolog waits again.
+   * Prevents prologs that find no executor from waiting for these processes; where no note can be
+   * written, such a prolog waits again.
    */
   noteUnkillable(pids: readonly number[]): void {
     if (pids.length === 0) return;
-    const directory = join(this.directory, "unkillable");
+    const notes = join(this.directory, "unkillable");
     unlessRefused(() => {
-      // With `recursive` Node says ENOENT on a full disk.
-      if (!existsSync(directory)) mkdirSync(directory, { mode: 0o700 });
+      for (const each of [dirname(this.directory), this.directory, notes]) makeOwnDirectory(each);
       for (const pid of pids) {
         const startTicks = startTicksOf(pid);
-        if (startTicks !== null) writeFileSync(join(directory, `${pid}.${startTicks}`), "");
+        if (startTicks !== null) writeFileSync(join(notes, `${pid}.${startTicks}`), "");
       }
     });
   }
@@ -202,8 +204,12 @@ export class NodeFolder {
    * Why the hook would not find this executor here, or not believe what it finds; null if it does.
    */
   get problem(): string | null {
-    for (const directory of [dirname(this.directory), this.directory])
-      if (!isOwnDirectory(directory)) return notOwn(directory);
+    try {
+      for (const directory of [dirname(this.directory), this.directory])
+        if (!isOwnDirectory(directory)) return notOwn(directory);
+    } catch (thrown) {
+      return `${this.directory} cannot be read (${errorCodeOf(thrown)})`;
+    }
     try {
       if (parsePidFile(readFileSync(this.pidFile, "latin1"))?.pid === process.pid) return null;
     } catch (thrown) {
@@ -220,14 +226,12 @@ export class NodeFolder {
   }
 }
 
-const refusals: ReadonlySet<string> = new Set(["ENOSPC", "EROFS", "EIO"]);
-
-/** A full or broken disk must not end an executor, and with it all that runs. */
+/** Whatever the file system refuses must not end an executor, and with it all that runs. */
 function unlessRefused(change: () => void): void {
   try {
     change();
   } catch (thrown) {
-    if (!refusals.has(errorCodeOf(thrown) ?? "")) throw thrown;
+    if (!(thrown instanceof GleanerError) && errnoOf(thrown) === 0) throw thrown;
   }
 }
 

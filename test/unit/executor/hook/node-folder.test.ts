@@ -99,6 +99,58 @@ test("a full or read-only disk ends no executor: what cannot be noted or removed
   }
 });
 
+describe("a note of a process that hangs", () => {
+  const own = () => join(folder, node);
+  const notes = () => join(own(), "unkillable");
+
+  test.each([
+    ["node's folder", own],
+    ["run directory", () => folder],
+  ])("makes the %s again, for this user alone", (_what, path) => {
+    const claimed = claim();
+    rmSync(path(), { recursive: true });
+    claimed.noteUnkillable([process.pid]);
+    expect(claimed.readUnkillable()).toEqual([process.pid]);
+    for (const each of [folder, own(), notes()]) expect(statSync(each).mode & 0o777).toBe(0o700);
+  });
+
+  test("goes beside that of a prolog which made their folder meanwhile", () => {
+    const claimed = claim();
+    mkdirSync(notes(), { mode: 0o700 });
+    claimed.noteUnkillable([process.pid]);
+    claimed.noteUnkillable([process.pid]);
+    expect(claimed.readUnkillable()).toEqual([process.pid]);
+  });
+
+  test.each([
+    ["a file in place of their folder", () => writeFileSync(notes(), "")],
+    [
+      "a file in place of the node's folder",
+      () => {
+        rmSync(own(), { recursive: true });
+        writeFileSync(own(), "");
+      },
+    ],
+    ["a link to itself in place of their folder", () => symlinkSync("unkillable", notes())],
+    [
+      "a link to another folder in place of the node's",
+      () => {
+        rmSync(own(), { recursive: true });
+        mkdirSync(join(folder, "another"));
+        symlinkSync("another", own());
+      },
+    ],
+    ["a folder in place of a note", () => mkdirSync(join(notes(), "7.1"), { recursive: true })],
+  ])("ends no executor if there is %s", (_what, spoil) => {
+    const claimed = claim();
+    spoil();
+    expect(claimed.readUnkillable()).toEqual([]);
+    expect(() => claimed.noteUnkillable([process.pid])).not.toThrow();
+    if (statSync(join(folder, "another"), { throwIfNoEntry: false }))
+      expect(readdirSync(join(folder, "another"))).toEqual([]);
+  });
+});
+
 test.each([
   ["had published none", dead],
   ["names a file elsewhere", `${dead}kill=/etc/passwd\n`],
@@ -231,6 +283,14 @@ describe("the hook does not find the executor any more", () => {
         mkdirSync(pidFile());
       },
       /executor\.pid cannot be read \(EISDIR\)/,
+    ],
+    [
+      "the run directory is behind a link to itself",
+      () => {
+        rmSync(join(folder, ".."), { recursive: true });
+        symlinkSync(join(folder, ".."), join(folder, ".."));
+      },
+      /run\/n1 cannot be read \(ELOOP\)/,
     ],
     ["the claim is another's", () => writeFileSync(pidFile(), "pid=1\n"), /removed or replaced/],
   ];
