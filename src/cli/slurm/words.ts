@@ -1,6 +1,7 @@
 // The words of a command line as Slurm's commands read them: options and operands in any order.
 
 import { GleanerError } from "../../model/errors.js";
+import { commandOptions } from "../../model/slurm/command-options.js";
 import { type OptionShape, parseOptions } from "../batch/getopt.js";
 import { readShapes } from "../batch/options/sbatch-options.js";
 
@@ -12,29 +13,6 @@ export interface Words {
   /** The values of an option that may be repeated, joined by commas. */
   readonly all: (name: string) => string | undefined;
 }
-
-const tables: Readonly<Record<string, string>> = {
-  squeue: `account/A= all/a array/r array-unique clusters/M= cluster= expand-patterns federation
-    format/o= Format/O= help hide iterate/i= job/j= jobs= json=? licenses/L= local long/l me name/n=
-    noconvert nodelist/w= noheader/h notme only-job-state partition/p= priority/P qos/q=
-    reservation/R= sibling sort/S= start states/t= state= steps/s=? usage user/u= users= verbose/v
-    version/V yaml=?`,
-  sacct: `accounts/A= account= allclusters/L allocations/X allusers/a array batch-script/B brief/b
-    cluster/M= clusters= completion/c constraints/C= delimiter= duplicates/D endtime/E= env-vars
-    expand-patterns federation file/f= flags/F= format/o= gid/g= group= help/h helpformat/e job/j=
-    jobs= json=? local long/l name= jobname= ncpus/I= nnodes/i= noconvert noheader/n nodelist/N=
-    parsable/p parsable2/P partition/r= qos/q= reason/R= starttime/S= state/s= timelimit-max/K=
-    timelimit-min/k= truncate/T uid/u= user= units= usage use-local-uid verbose/v version/V
-    whole-hetjob=? wckeys/W= associations/x= yaml=?`,
-  scancel: `account/A= admin-comment= batch/b clusters/M= cluster= cron/c ctld full/f help hurry/H
-    interactive/i jobname/n= name= me nodelist/w= partition/p= qos/q= quiet/Q reservation/R= sibling=
-    signal/s= state/t= usage user/u= verbose/v version/V wckey=`,
-  sinfo: `all/a clusters/M= cluster= dead/d exact/e federation Format/O= format/o= future/F help hide
-    iterate/i= json=? list-reasons/R local long/l Node/N nodes/n= noconvert noheader/h partition/p=
-    reservation/T responding/r sort/S= states/t= summarize/s usage verbose/v version/V yaml=?`,
-  scontrol: `all/a clusters/M= cluster= details/d federation future/F help/h hide json=? local/l
-    oneliner/o quiet/Q sibling uid/u= usage verbose/v version/V yaml=?`,
-};
 
 /** What `--usage` says of each command: its operands, and what it does. */
 const summaries: Readonly<Record<string, readonly [string, string]>> = {
@@ -54,7 +32,7 @@ const summaries: Readonly<Record<string, readonly [string, string]>> = {
 
 export function usageOf(name: string): string {
   const [operands, summary] = summaries[name]!;
-  const options = readShapes(tables[name]!).map(({ name: long, short, takes }) => {
+  const options = readShapes(commandOptions[name]!).map(({ name: long, short, takes }) => {
     const value = { value: "=VALUE", optionalValue: "[=VALUE]", nothing: "" }[takes];
     return `  ${short === null ? "    " : `-${short}, `}--${long}${value}\n`;
   });
@@ -66,7 +44,7 @@ export const asksForJson = ({ has }: Words): boolean => has("json") || has("yaml
 
 /** Reads what follows the name of a command; throws BAD_REQUEST with a line for each problem. */
 export function readWords(name: string, words: readonly string[]): Words {
-  const shapes: readonly OptionShape[] = readShapes(tables[name]!);
+  const shapes: readonly OptionShape[] = readShapes(commandOptions[name]!);
   const operands: string[] = [];
   const found: { readonly name: string; readonly value: string }[] = [];
   for (let rest = [...words]; rest.length > 0; ) {

@@ -103,6 +103,63 @@ describe("a command of Slurm's in a function", () => {
     );
   });
 
+  test("is the function's only if an operand or a value of --jobs is nothing but ids", () => {
+    const own = [
+      "scancel 67108870",
+      "scancel -s 9 --name x 67108870.0",
+      "scancel -qs9 67108870_4",
+      "scancel -- 67108870",
+      "scancel '67108870 5'",
+      "squeue -ho%L -j 67108870",
+      "squeue -hj67108870_[3-4,7]",
+      "squeue --jobs=5,67108870_[1-2],8_[1]",
+      "squeue --jobs 67108870_*",
+      "squeue --jo=67108870 --me",
+      "squeue --job 67108870",
+      "sacct -nXPj 67108870.batch -o State",
+      "sacct --jobs=67108870 --name a",
+      "scontrol -o show job 67108870",
+      "scontrol sho jobs=67108870",
+      "scontrol hold jobid=67108870,5",
+      "scontrol update JobId=67108870 TimeLimit=9",
+      "scontrol requeue 67108870_[1,3]",
+    ];
+    const slurms = [
+      "squeue -h --name=sweep-1796049257",
+      "squeue -h --name=1796049257",
+      "squeue -hn 1796049257",
+      "squeue -u 1850401234",
+      "squeue -u1850401234 -j 5",
+      "squeue --user 1850401234 -j5",
+      "squeue --user=1850401234 --jobs=5_[1-1796049257]",
+      "squeue --us 1850401234",
+      "squeue -j x1796049257",
+      "squeue -s 1796049257",
+      "scancel -n sweep-1796049257",
+      "scancel -n 1796049257",
+      "scancel -qn1796049257",
+      "scancel --jobname 1796049257 5",
+      "scancel sweep-1796049257 5",
+      "scancel -u 1850401234 -A 1796049257",
+      "sacct --name 1b4e28ba-2fa1-11d2-883f-99796049257a -S 1796049257",
+      "sacct -nu 1850401234 -j 5",
+      "sacct -J 1796049257 -s 1796049257",
+      "scontrol update JobId=5 Priority=1796049257",
+      "scontrol update JobId=5 Comment=67108870",
+      "scontrol show reservation 1796049257",
+      "scontrol show hostlist n[1796049257]",
+      "scontrol -u 1850401234 ping",
+    ];
+    const path = [place("bin/glean", "#!/bin/bash\nshift; echo glean\n")];
+    for (const name of ["squeue", "sacct", "scancel", "scontrol"])
+      path[1] = place(`slurm/${name}`, "#!/bin/bash\necho Slurm\n");
+    const [said] = run([...own, ...slurms].join("\n"), path);
+    const expected = [...own.map(() => "glean"), ...slurms.map(() => "Slurm")];
+    const lines = String(said).trimEnd().split("\n");
+    const asked = [...own, ...slurms].map((line, at) => `${line}: ${lines[at]}`);
+    expect(asked).toEqual([...own, ...slurms].map((line, at) => `${line}: ${expected[at]}`));
+  });
+
   test("goes to an alias without glean in PATH, or says what the site has to do", () => {
     const slurm = place("slurm/scancel", "\x7fELF\0\0");
     const names = place("names/scancel", `#!/bin/bash -p\n${aliasMark}\necho "alias: $*"\n`);
