@@ -16,6 +16,8 @@ export const granted = {
 export class LeasedPython {
   readonly world = gleanWorld();
   parts: PythonParts = purePython;
+  /** The function's, in leases that are granted from now on. */
+  timeLimitMs = granted.timeLimitMs;
 
   /** Returns what the program prints, which is JSON. */
   readonly run = async (program: string, environment: object = {}): Promise<unknown> => {
@@ -32,7 +34,7 @@ export class LeasedPython {
   readonly grant = (...served: { readonly endpoint: ServedEndpoint }[]): void => {
     const { answers } = this.world;
     const workers = served.map(({ endpoint }) => endpoint);
-    const lease = { id: 9, ...granted, workers };
+    const lease = { id: 9, ...granted, timeLimitMs: this.timeLimitMs, workers };
     answers["POST /v1/leases"] = () => ({ body: lease });
     answers["GET /v1/leases/9"] = () => ({ body: lease });
     answers["POST /v1/leases/9/renew"] = () => ({ body: { expiresInMs: 9_000, revision: 1 } });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import { encodeContentType } from "../../../../src/wire/worker/messages.js";
 import { compiledPython, purePython } from "../../../support/runtimes/python-runtime.js";
 import { startServing, stopServing } from "../../../support/runtimes/serving.js";
-import { LeasedPython } from "../../../support/sdk/python/leased-python.js";
+import { granted, LeasedPython } from "../../../support/sdk/python/leased-python.js";
 import {
   type Scripted,
   ScriptedWorker,
@@ -85,6 +85,18 @@ with gleaner.connect() as site, site.lease("work") as lease:
         print(json.dumps([error.code, time.monotonic() - began < 4.5]))`);
     expect(found).toEqual(["DEADLINE", true]);
     silent.close();
+  });
+
+  test("calls a function whose time limit is the longest that there is", async () => {
+    leased.timeLimitMs = 2 ** 31 - 1;
+    grant(await startServing(leased.parts.command, code, { handler: "f.py:work", worker: "9.1" }));
+    leased.timeLimitMs = granted.timeLimitMs;
+    const found = await run(`
+import json, gleaner
+with gleaner.connect() as site, site.lease("work") as lease:
+    long = "x" * 500_000
+    print(json.dumps([lease.invoke(0), lease.invoke(1), lease.invoke(long) == [long]]))`);
+    expect(found).toEqual([[0], [1], true]);
   });
 
   test("ends a call at its deadline, however often a signal comes", async () => {

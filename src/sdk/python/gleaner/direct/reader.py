@@ -15,6 +15,9 @@ from . import frames
 #: Room for what is read at once: every frame without a long payload.
 _ROOM_BYTES = 8 * 1024
 
+#: poll(2) takes an int; the longest time limit of a function, and what a client adds, is more.
+_LONGEST_POLL_MS = 2**31 - 1
+
 #: What glibc keeps of itself is shorter.
 _KEPT_BYTES = 128 * 1024
 _FREED_ONCE_BYTES = 31 * 1024 * 1024
@@ -120,9 +123,14 @@ def check(until: Optional[float]) -> None:
 
 def wait_for(event: select.poll, until: Optional[float]) -> None:
     """Raises BlockingIOError once the time is over, whatever signals come."""
-    left_ms = None if until is None else max(0.0, (until - time.monotonic()) * 1000)
-    if not event.poll(left_ms):
-        raise BlockingIOError("the time is over")
+    while not event.poll(_left_ms(until)):
+        check(until)
+
+
+def _left_ms(until: Optional[float]) -> Optional[float]:
+    if until is None:
+        return None
+    return min(_LONGEST_POLL_MS, max(0.0, (until - time.monotonic()) * 1000))
 
 
 @functools.lru_cache(maxsize=None)
