@@ -2,9 +2,10 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { errorCodeOf, messageOf } from "../model/errors.js";
+import { findProgram } from "./find-program.js";
 
 export interface ProgramRun {
-  /** A path, or a name that is found in PATH. */
+  /** A path, or a name that is found in PATH, where aliases of Slurm's names do not count. */
   readonly program: string;
   readonly args: readonly string[];
   /** All of its environment; null for that of this process. */
@@ -57,7 +58,8 @@ export const notStarted = (cause: unknown): ProgramEnd => ({
 });
 
 function start({ program, args, environment }: ProgramRun): ChildProcess {
-  return spawn(program, args, {
+  return spawn(findProgram(program, (environment ?? process.env).PATH), args, {
+    argv0: program,
     stdio: ["pipe", "pipe", "pipe"],
     ...(environment === null ? {} : { env: environment }),
     // Its own process group, so that a time-out also ends scripts that wrap Slurm's commands.

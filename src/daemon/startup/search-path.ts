@@ -1,36 +1,23 @@
-// Where gleanerd finds Slurm's commands: not in the folders of `glean install-aliases`, which a
-// user's shell may have first in PATH, as these would ask gleanerd itself.
+// The PATH of what gleanerd starts, without the folders of `glean install-aliases`, which a user's
+// shell may have first in PATH: scripts that gleanerd starts find Slurm's commands, too.
 
-import { closeSync, openSync, readSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { aliasMark } from "../../model/slurm/own-names.js";
+import { isAlias } from "../../processes/find-program.js";
 
-/** An alias of each folder that has some. */
-const sample = "scontrol";
-/** The mark is in the second line. */
-const readBytes = 200;
-
+/** Folders that hold other programs as well are kept: munge and ssh may be there. */
 export const withoutAliases = (path: string): string =>
   path
     .split(delimiter)
-    .filter((folder) => !isAlias(join(folder, sample)))
+    .filter((folder) => !hasOnlyAliases(folder))
     .join(delimiter);
 
-function isAlias(file: string): boolean {
-  let descriptor: number;
+function hasOnlyAliases(folder: string): boolean {
+  let names: readonly string[];
   try {
-    descriptor = openSync(file, "r");
+    names = readdirSync(folder);
   } catch {
-    // Not there, or not readable, and then nobody runs it.
     return false;
   }
-  try {
-    const start = Buffer.alloc(readBytes);
-    return start.toString("latin1", 0, readSync(descriptor, start)).includes(aliasMark);
-  } catch {
-    // A folder of that name.
-    return false;
-  } finally {
-    closeSync(descriptor);
-  }
+  return names.length > 0 && names.every((name) => isAlias(join(folder, name)));
 }

@@ -1,12 +1,21 @@
 // Programs that run through a helper process: their ends, and what happens if the helper ends.
 
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { makeBundles } from "../../../scripts/bundle/bundles.mjs";
 import { errorCodeOf } from "../../../src/model/errors.js";
+import { aliasMark } from "../../../src/model/slurm/own-names.js";
 import { asBuffer, type ProgramRun, runAsChild } from "../../../src/processes/run.js";
 import { ProgramRunner } from "../../../src/processes/runner.js";
 
@@ -65,6 +74,37 @@ describe.each(["helper", "child"] as const)("a program run by a %s", (by) => {
     ],
   ])("%s", async (_what, wanted, end) => {
     expect(await run(wanted)).toEqual(end);
+  });
+
+  test("is no alias of Slurm's names, while others of the alias's folder are found", async () => {
+    const home = mkdtempSync(join(tmpdir(), "gleaner-path-"));
+    const place = (file: string, text: string) => {
+      mkdirSync(join(home, file, ".."), { recursive: true });
+      writeFileSync(join(home, file), text, { mode: 0o755 });
+    };
+    for (const name of ["squeue", "sinfo"])
+      place(`mixed/${name}`, `#!/bin/bash -p\n${aliasMark}\necho alias\n`);
+    place("mixed/unmunge", "#!/bin/sh\necho munge\n");
+    mkdirSync(join(home, "folders/squeue"), { recursive: true });
+    place("slurm/squeue", "#!/bin/sh\necho Slurm $1\n");
+    const path = ["mixed", "folders", "missing", "slurm"].map((each) => join(home, each));
+    const environment = { PATH: path.join(":") };
+    const said = async (program: string) => {
+      const end = await run(shell("", { program, args: ["-h"], environment }));
+      return end.how === "exited" ? asBuffer(end.stdout).toString() : end;
+    };
+    expect(await said("squeue")).toBe("Slurm -h\n");
+    expect(await said("unmunge")).toBe("munge\n");
+    expect(await said("sinfo")).toEqual({
+      how: "notStarted",
+      reason: `${home}/mixed/sinfo is an alias of Gleaner's, and nothing else in PATH is sinfo`,
+      advice: null,
+    });
+    expect(await said("gleaner-has-none")).toMatchObject({
+      how: "notStarted",
+      reason: expect.stringContaining("ENOENT"),
+    });
+    rmSync(home, { recursive: true });
   });
 });
 

@@ -14,17 +14,20 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
 test("folders of aliases are left out, and all others are kept in their order", () => {
-  const place = (name: string, text: string | null) => {
+  const place = (name: string, files: Readonly<Record<string, string>>) => {
     const folder = join(home, name);
     mkdirSync(folder);
-    if (text !== null) writeFileSync(join(folder, "scontrol"), text);
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
     return folder;
   };
-  const names = place("names", `#!/bin/bash -p\n${aliasMark}\nexec glean as scontrol "$@"\n`);
-  const slurm = place("slurm", "\x7fELF");
-  const other = place("other", null);
+  const alias = `#!/bin/bash -p\n${aliasMark}\nexec glean as scontrol "$@"\n`;
+  const names = place("names", { scontrol: alias, squeue: alias });
+  const mixed = place("mixed", { scontrol: alias, unmunge: "\x7fELF" });
+  const slurm = place("slurm", { scontrol: "\x7fELF" });
+  const other = place("other", {});
   mkdirSync(join(other, "scontrol"));
+  const empty = place("empty", {});
   const missing = join(home, "missing");
-  const path = [names, other, slurm, missing];
-  expect(withoutAliases(path.join(":"))).toBe([other, slurm, missing].join(":"));
+  const path = [mixed, names, other, empty, slurm, missing];
+  expect(withoutAliases(path.join(":"))).toBe([mixed, other, empty, slurm, missing].join(":"));
 });
