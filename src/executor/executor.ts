@@ -134,6 +134,9 @@ export class Executor implements HookHandlers {
       case "cancel":
         this.orders.cancel(message.key, message.isRequeue);
         break;
+      case "limit":
+        this.orders.limit(message.key, message.timeLimitMs);
+        break;
       case "signal":
         this.attempts.signal(message.key, message);
         break;
@@ -181,8 +184,7 @@ export class Executor implements HookHandlers {
     this.budget = lesser(this.budget, this.allowance.budget);
     const victims = this.attempts.victimsFor(this.budget);
     // Freezes first, because killing the others takes this process a while.
-    const freezes = this.allowance.waitsForCores;
-    const stands = !freezes || this.attempts.freeze(victims, line.answerMs / 2);
+    const still = !this.allowance.waitsForCores || this.attempts.freeze(victims, line.answerMs / 2);
     const given = `Slurm gave its resources to job ${job}`;
     const eviction = this.attempts.evict(victims, given, this.budget);
     // Sent before the first report of their ends: the daemon would fill their places again.
@@ -190,7 +192,7 @@ export class Executor implements HookHandlers {
     const removed = this.remover.stop();
     // Nothing may run until the job's cores are known: what does not freeze has to go.
     const why = `Slurm's job ${job} may have been given its cores`;
-    if (!(await stands)) await this.attempts.evict(this.attempts.keys, why).freed;
+    if (!(await still)) await this.attempts.evict(this.attempts.keys, why).freed;
     await Promise.all([eviction.freed, removed]);
     const tookMs = msSince(line.startNs);
     this.log("jobBegan", { job, victims: victims.length, heardMs, tookMs, budget: this.budget });

@@ -26,7 +26,7 @@ export class Orders {
   private readonly following = new Set<string>();
 
   constructor(
-    private readonly attempts: Pick<Attempts, "has" | "start" | "cancel">,
+    private readonly attempts: Pick<Attempts, "has" | "start" | "cancel" | "limit">,
     private readonly outbox: Pick<Outbox, "repeat" | "vouch" | "report" | "recorded" | "sayNow">,
     private readonly parts: OrderParts,
   ) {}
@@ -52,6 +52,11 @@ export class Orders {
     if (this.followers.remove(key))
       this.parts.onEnded(key, notStarted("CANCELLED", "it was cancelled before it ran"));
     else this.attempts.cancel(key, isRequeue ? "REQUEUED" : "CANCELLED");
+  }
+
+  /** An attempt that is not here has already ended. */
+  limit(key: AttemptKey, timeLimitMs: number): void {
+    if (!this.followers.limit(key, timeLimitMs)) this.attempts.limit(key, timeLimitMs);
   }
 
   /** If it followed another, only its end is reported. */

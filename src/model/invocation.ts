@@ -174,6 +174,14 @@ export interface SubmissionDigest {
   readonly lease?: LeaseDigest;
   /** How many such calls may share a worker; if omitted, none. */
   readonly seats?: number;
+  /** If omitted, its time limit did not change while something of it ran. */
+  readonly timeLimits?: TimeLimits;
+}
+
+/** The lowest and the highest time limit that what runs may go by. */
+export interface TimeLimits {
+  readonly leastMs: number;
+  readonly mostMs: number;
 }
 
 /** The submitting user, as munge vouched for them. */

@@ -260,6 +260,7 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   budget: object({ type: type("budget"), ...budgetFields }),
   start: object({ type: type("start"), order }),
   cancel: object({ type: type("cancel"), key: attemptKey, isRequeue: optional(truth) }),
+  limit: object({ type: type("limit"), key: attemptKey, timeLimitMs: integer(1, maxTimerMs) }),
   signal: object({
     type: type("signal"),
     key: attemptKey,

@@ -124,6 +124,10 @@ export type DaemonMessage =
   | { readonly type: "start"; readonly order: AttemptOrder }
   /** Ends an attempt; with `isRequeue` because its invocation is to run again. */
   | { readonly type: "cancel"; readonly key: AttemptKey; readonly isRequeue?: boolean | undefined }
+  /**
+   * Its time limit changed; it counts from where it counted before. Repeated after each `ready`.
+   */
+  | { readonly type: "limit"; readonly key: AttemptKey; readonly timeLimitMs: number }
   /** Sends a signal to what runs, and leaves it at that. */
   | ({ readonly type: "signal"; readonly key: AttemptKey } & SignalOrder)
   /** The report of this attempt is durable, so the executor may forget it. */

@@ -13,6 +13,7 @@ export const usual = {
   tidyUp: 2,
   submitJob: 22,
   cancel: 4,
+  changeLimit: 3,
   operate: 2,
   changeWeather: 10,
   killDaemon: 5,

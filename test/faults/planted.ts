@@ -103,6 +103,16 @@ export const planted: readonly Planted[] = [
     },
   },
   {
+    what: "a changed time limit ends what has time left",
+    shows: /is recorded as TIMEOUT after/,
+    often: { changeLimit: 40 },
+    sabotage: {
+      toExecutor: (message) => [
+        message.type === "limit" ? { ...message, timeLimitMs: 1 } : message,
+      ],
+    },
+  },
+  {
     what: "a restarted daemon forgets the newest invocation",
     shows: /is lost: (waiting|running)/,
     sabotage: {

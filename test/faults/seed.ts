@@ -90,6 +90,7 @@ class Site {
       tidyUp: () => this.tidyUp(),
       submitJob: () => this.slurm.submit(),
       cancel: () => this.users.cancel(),
+      changeLimit: () => this.users.changeLimit(),
       operate: () => this.operate(),
       changeWeather: () => this.changeWeather(),
       killDaemon: () => this.killDaemon(),

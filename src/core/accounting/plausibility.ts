@@ -22,7 +22,9 @@ export interface EndFigures {
 export interface KnownOrder {
   readonly cores: number;
   readonly memoryMb: number;
+  /** The highest and the lowest that its node may go by. */
   readonly timeLimitMs: number;
+  readonly leastLimitMs: number;
   readonly isCall: boolean;
   /** The time from the notice to the time limit; 0 if no notice was requested. */
   readonly leadMs: number;
@@ -72,7 +74,7 @@ export const longestHeldMs = (
 /** Why a node's report cannot be true; null if it can. */
 export function doubtOfEnd(said: EndFigures, known: KnownOrder): string | null {
   const { end, wallMs, exitCode, signal } = said;
-  const { elapsedMs, timeLimitMs, leadMs } = known;
+  const { elapsedMs, leastLimitMs, leadMs } = known;
   const mostMs = elapsedMs * (1 + driftShare) + graceMs;
   if (wallMs > mostMs || said.agoMs > mostMs)
     return `it reportedly took ${wallMs} ms and ended ${said.agoMs} ms ago, but was ordered ${elapsedMs} ms ago`;
@@ -81,13 +83,16 @@ export function doubtOfEnd(said: EndFigures, known: KnownOrder): string | null {
   if (said.isInterrupted && end !== "FAILED") return `it is reported as interrupted, but as ${end}`;
   if (end === "CANCELLED" && known.isCancelled === false)
     return "it is reported as CANCELLED, but nobody cancelled it";
-  if (end === "TIMEOUT" && elapsedMs < timeLimitMs - leadMs - graceMs)
-    return `it reportedly reached its time limit of ${timeLimitMs} ms, but was ordered ${elapsedMs} ms ago`;
+  if (end === "TIMEOUT" && elapsedMs < leastLimitMs - leadMs - graceMs)
+    return `it reportedly reached its time limit of ${leastLimitMs} ms, but was ordered ${elapsedMs} ms ago`;
   return null;
 }
 
 /** The part of the report that is recorded and billed: never more than is possible. */
-export function boundedEnd<Said extends EndFigures>(said: Said, known: KnownOrder): Said {
+export function boundedEnd<Said extends EndFigures>(
+  said: Said,
+  known: Omit<KnownOrder, "leastLimitMs" | "leadMs" | "isCancelled">,
+): Said {
   const { killWaitMs, elapsedMs, cores, memoryMb } = known;
   const wallMs = Math.min(said.wallMs, elapsedMs, mostLimitedMs(known) + killWaitMs + overtimeMs);
   return {

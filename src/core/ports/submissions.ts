@@ -1,7 +1,7 @@
 // The part of the port Store for submissions: what a user sent, and what changed of it later.
 
 import type { InvocationId } from "../../model/ids.js";
-import type { Schedule, Submission } from "../../model/invocation.js";
+import type { Schedule, Submission, TimeLimits } from "../../model/invocation.js";
 
 /** Without the environment, and without the text of a script. */
 export interface DescribedSubmission {
@@ -15,6 +15,8 @@ export interface ChangedTerms {
   /** If omitted, it stays as it is. */
   readonly name?: string;
   readonly timeLimitMs?: number;
+  /** null: nothing runs that may go by another one. */
+  readonly timeLimits?: TimeLimits | null;
   /** null: none. */
   readonly comment?: string | null;
 }

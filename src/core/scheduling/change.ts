@@ -43,12 +43,15 @@ export function changedSubmission(
     schedule: changedSchedule(schedule, change),
     ...(comment !== "" && { comment }),
   };
+  // What has begun, or has not much time left, may go on as it is.
+  const isCloser = change.deadlineAtMs !== undefined || timeLimitMs > submission.timeLimitMs;
+  const { deadlineAtMs: _deadline, ...undated } = changed.schedule!;
   const problem =
     whyNoThrottle(submission, change) ??
     (change.timeLimitMs === undefined ? null : whyTooLarge(changed, null, policy)) ??
     (timeLimitMs < 1 ? noTime : null) ??
     whyBadTexts({ ...changed, environment: {} }) ??
-    whyBadTerms(changed, nowMs, policy);
+    whyBadTerms(isCloser ? changed : { ...changed, schedule: undated }, nowMs, policy);
   if (problem !== null) throw new GleanerError("BAD_REQUEST", problem);
   return changed;
 }

@@ -11,6 +11,7 @@ import {
   type Chosen,
   endChosen,
   endRunning,
+  limitRunning,
   signalChosen,
   tasksOfArray,
   unsentTo,
@@ -19,6 +20,7 @@ import type { Executors } from "../executors/executors.js";
 import { DesertedRuns } from "../invocations/ends/deserted-runs.js";
 import type { Waiters } from "../invocations/waiters.js";
 import type { Changes } from "../scheduling/changes.js";
+import { openOf } from "../scheduling/open.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { LiveRun } from "../state/live-run.js";
@@ -164,7 +166,7 @@ export const holdHandlers = (deps: HoldRoutes): Pick<Handlers, "hold" | "requeue
 });
 
 async function update(
-  { store, changes }: HoldRoutes,
+  { store, changes, live, registry }: HoldRoutes,
   caller: Caller,
   id: string,
   change: Change,
@@ -175,7 +177,10 @@ async function update(
       "BAD_REQUEST",
       `${id} is a task, and the tasks of an array have these in common: name ${id.split("_")[0]}`,
     );
-  await changes.update(submissionIdOf(found), change);
+  const submission = submissionIdOf(found);
+  await changes.update(submission, change, caller.operator);
+  if (change.timeLimitMs !== undefined)
+    await limitRunning({ live, registry }, openOf(live, submission).singles);
 }
 
 /** What has ended is left alone. */

@@ -127,8 +127,7 @@ async function recordVouched(
   if (!isLease && (!isBilled(end) || end === "CANCELLED")) return;
   const { timeLimitMs } = submission;
   const elapsedMs = mostElapsedMs(attempt);
-  const limits = { isCall: true, leadMs: 0, killWaitMs, isCancelled: null };
-  const known = { cores, memoryMb, timeLimitMs, elapsedMs, ...limits };
+  const known = { cores, memoryMb, timeLimitMs, elapsedMs, killWaitMs, isCall: true };
   const { agoMs, ...facts } = boundedEnd(report, known);
   const endedAtMs = nowMs() - agoMs;
   const taken = await results.take(record, owner.uid, { ...facts, endedAtMs });

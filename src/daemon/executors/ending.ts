@@ -1,5 +1,5 @@
 // Ends invocations before their time: those that wait in one transaction, and executors are told to
-// end those that run. Passes signals on to those that run.
+// end those that run. Passes signals and changed time limits on to those that run.
 
 import { WaitingRuns } from "../../core/placement/waiting-runs.js";
 import type { Store } from "../../core/ports/store.js";
@@ -94,6 +94,22 @@ export function endRunning(
   const assignment = all.assignments.get(live.id);
   const record = assignment && registry.get(assignment.executor);
   if (record !== undefined) executors.cancel(record, assignment!, live.isRequeued);
+}
+
+/** An executor that is not connected is told the time limit once it connects. */
+export async function limitRunning(
+  { live: all, registry }: Pick<EndingParts, "live" | "registry">,
+  singles: readonly Live[],
+): Promise<void> {
+  for (const [at, live] of singles.entries()) {
+    if (isTurnOver(at)) await nextTurn();
+    const assignment = all.assignments.get(live.id);
+    if (assignment === undefined) continue;
+    const { invocation, attempt, executor } = assignment;
+    const { timeLimitMs } = live;
+    const order = { type: "limit", key: { invocation, attempt }, timeLimitMs } as const;
+    registry.get(executor)?.line?.send(order);
+  }
 }
 
 interface Signalled {

@@ -56,7 +56,8 @@ export class Overdue {
     const { live, capacity, graceMs } = this.deps;
     const known = live.get(invocation);
     if (ordered === null || known === undefined) return false;
-    const { timeLimitMs, digest } = known;
+    const { timeLimits, digest } = known;
+    const timeLimitMs = timeLimits.mostMs;
     const mayStandStill = capacity.snapshot?.facts.jobsArePinned ?? true;
     const heldMs = nowMs() - Math.max(ordered.atMs, this.sinceMs);
     const order = { timeLimitMs, killWaitMs: graceMs, isCall: digest.version !== null };

@@ -1,4 +1,5 @@
-// Reconciles the attempts that daemon and executor hold when the executor connects.
+// Reconciles the attempts that daemon and executor hold, and their time limits, when the executor
+// connects.
 
 import type { AttemptKey } from "../../wire/messages.js";
 import type { Assignment } from "../state/assignments.js";
@@ -25,9 +26,11 @@ export function reconcile(
   const held = [...record.attempts.values()];
   for (const { invocation, attempt } of held) {
     const told = live.get(invocation);
-    if (!told?.isToldToEnd) continue;
     const key = { invocation, attempt };
-    record.line?.send({ type: "cancel", key, isRequeue: told.isRequeued });
+    if (told?.isToldToEnd) record.line?.send({ type: "cancel", key, isRequeue: told.isRequeued });
+    // Whether it heard of the change is not on record.
+    else if (told?.submission.changedLimits != null)
+      record.line?.send({ type: "limit", key, timeLimitMs: told.timeLimitMs });
   }
   // It may also answer for an earlier attempt of the same invocation that it does not know to be
   // recorded.

@@ -105,7 +105,8 @@ function knownOrder(
   return {
     cores: held.cores,
     memoryMb: held.memoryMb,
-    timeLimitMs: known.timeLimitMs,
+    timeLimitMs: known.timeLimits.mostMs,
+    leastLimitMs: known.timeLimits.leastMs,
     isCall: known.digest.version !== null,
     leadMs: held.ordered.leadMs,
     killWaitMs: graceMs,

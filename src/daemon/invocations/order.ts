@@ -2,6 +2,7 @@
 
 import { callEnvironment, environmentFor } from "../../core/submission/environment.js";
 import { outputPath } from "../../core/submission/output-paths.js";
+import { noticeWithin } from "../../core/submission/time-limit.js";
 import type { Payload } from "../../model/call.js";
 import { assert } from "../../model/errors.js";
 import type { LeaseTerms } from "../../model/functions/lease.js";
@@ -67,7 +68,7 @@ export function orderFor(
     workingDirectory,
     stdoutPath,
     stderrPath: stderrPattern === null ? stdoutPath : path(stderrPattern),
-    notice: submission.notice ?? null,
+    notice: noticeWithin(submission.notice, timeLimitMs),
     checkpointDirectory,
     ...(voucher === undefined ? {} : { voucher }),
     ...(after === undefined ? {} : { after }),

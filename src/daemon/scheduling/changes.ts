@@ -6,10 +6,11 @@ import type { Store } from "../../core/ports/store.js";
 import type { ChangedTerms } from "../../core/ports/submissions.js";
 import { changedSubmission, isOfSchedule, waitsForItself } from "../../core/scheduling/change.js";
 import type { AdmissionPolicy } from "../../core/submission/admission.js";
+import { spanText } from "../../core/submission/time-limit.js";
 import { KeyedSemaphores } from "../../limits/semaphore.js";
 import { GleanerError } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
-import type { Change, Schedule } from "../../model/invocation.js";
+import type { Change, Schedule, TimeLimits } from "../../model/invocation.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { LiveSubmission } from "../state/live-invocation.js";
 import { openOf, submissionOf } from "./open.js";
@@ -47,10 +48,15 @@ export class Changes {
     }));
   }
 
-  /** Throws BAD_REQUEST if it has ended, or may not be changed so. */
-  async update(id: InvocationId, asked: Change): Promise<void> {
+  /**
+   * Throws a GleanerError if it has ended, or may not be changed so. As with Slurm, only operators
+   * may raise the time limit of what runs.
+   */
+  async update(id: InvocationId, asked: Change, byOperator: boolean): Promise<void> {
     const isOpen = await this.change(id, async (submission) => {
-      this.requireChangeable(id, submission, asked);
+      const { singles } = openOf(this.deps.live, id);
+      const runs = singles.some(({ state }) => state === "RUNNING");
+      this.requireChangeable(id, submission, asked, runs);
       const [sent] = await this.deps.store.describeSubmissions([id], null);
       const { name, comment, timeLimitMs, schedule } = changedSubmission(
         { ...sent!.submission, schedule: submission.schedule ?? {} },
@@ -58,21 +64,32 @@ export class Changes {
         this.deps.admission,
         nowMs(),
       );
-      return { schedule: schedule!, name, timeLimitMs, comment: comment ?? null };
+      const heldMs = submission.requested.timeLimitMs;
+      if (runs && timeLimitMs > heldMs && !byOperator)
+        throw new GleanerError(
+          "NOT_ALLOWED",
+          `${id} runs, and only an operator may raise its time limit of ${spanText(heldMs)}: set a shorter one, or ask an operator`,
+        );
+      const timeLimits = runs ? widened(submission, timeLimitMs) : null;
+      return { schedule: schedule!, name, timeLimitMs, timeLimits, comment: comment ?? null };
     });
     if (!isOpen) throw new GleanerError("BAD_REQUEST", `${id} has ended, and stays as it was`);
   }
 
-  private requireChangeable(id: InvocationId, { digest }: LiveSubmission, asked: Change): void {
+  private requireChangeable(
+    id: InvocationId,
+    { digest, workerKey }: LiveSubmission,
+    asked: Change,
+    runs: boolean,
+  ): void {
     const { live } = this.deps;
     if (digest.lease !== undefined)
       throw new GleanerError("BAD_REQUEST", `${id} is a lease: end it, and ask for another one`);
     const isSingle = !live.hasArray(id);
-    const runs = openOf(live, id).singles.some(({ state }) => state === "RUNNING");
-    if (runs && asked.timeLimitMs !== undefined)
+    if (runs && workerKey !== null && asked.timeLimitMs !== undefined)
       throw new GleanerError(
         "BAD_REQUEST",
-        `${id} runs, and its node goes by the time limit that it began with: cancel it, or let it end`,
+        `${id} runs, and a call keeps the time limit that its function was told: cancel it, or let it end`,
       );
     if (runs && isSingle && isOfSchedule(asked))
       throw new GleanerError(
@@ -111,12 +128,13 @@ export class Changes {
 
   private apply(id: InvocationId, submission: LiveSubmission, terms: ChangedTerms): void {
     const { live } = this.deps;
-    const { schedule, name, timeLimitMs } = terms;
+    const { schedule, name, timeLimitMs, timeLimits } = terms;
     const { singles, ids } = openOf(live, id);
     live.room.change(singles, ids, () => {
       submission.schedule = schedule;
       // What kept it back before may not be in the new schedule.
       submission.barrier = null;
+      if (timeLimits !== undefined) submission.changedLimits = timeLimits;
       submission.requested = {
         ...submission.requested,
         ...(name !== undefined && { name }),
@@ -124,4 +142,15 @@ export class Changes {
       };
     });
   }
+}
+
+/** What runs may have heard of each change, or of none. */
+function widened(
+  { requested, changedLimits }: LiveSubmission,
+  timeLimitMs: number,
+): TimeLimits | null {
+  const beforeMs = requested.timeLimitMs;
+  if (timeLimitMs === beforeMs) return changedLimits;
+  const { leastMs, mostMs } = changedLimits ?? { leastMs: beforeMs, mostMs: beforeMs };
+  return { leastMs: Math.min(leastMs, timeLimitMs), mostMs: Math.max(mostMs, timeLimitMs) };
 }

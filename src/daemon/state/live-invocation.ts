@@ -11,6 +11,7 @@ import {
   type Requested,
   type Schedule,
   type SubmissionDigest,
+  type TimeLimits,
   untouched,
   type Where,
 } from "../../model/invocation.js";
@@ -27,6 +28,8 @@ export class LiveSubmission {
   readonly seats: number;
   /** What keeps tasks back beside the lack of a place; null: nothing ever. */
   schedule: Schedule | null;
+  /** null: its time limit did not change while something of it ran. */
+  changedLimits: TimeLimits | null;
   /** Why those that are deferred do not start yet. */
   barrier: WaitReason | null = null;
 
@@ -38,6 +41,7 @@ export class LiveSubmission {
     this.requested = { arrayJobId, owner, name, ...amounts, submittedAtMs };
     this.user = String(owner.uid);
     this.schedule = digest.schedule ?? null;
+    this.changedLimits = digest.timeLimits ?? null;
     const { version } = digest;
     const kind = version === null ? null : { uid: owner.uid, version, cores, memoryMb, gpus };
     this.workerKey = kind === null ? null : workerKey(kind);
@@ -154,6 +158,12 @@ export class Live implements Waiting {
 
   get timeLimitMs(): number {
     return this.submission.requested.timeLimitMs;
+  }
+
+  /** Those that its running attempt may go by. */
+  get timeLimits(): TimeLimits {
+    const { changedLimits, requested } = this.submission;
+    return changedLimits ?? { leastMs: requested.timeLimitMs, mostMs: requested.timeLimitMs };
   }
 
   get submittedAtMs(): number {

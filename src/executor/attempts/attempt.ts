@@ -1,7 +1,7 @@
 // One attempt on this node, from its order to its report: what it holds, when it must end, and
 // whether it is gone.
 
-import { clearTimeout, monotonicMs, type Timer } from "../../clock.js";
+import { clearTimeout, machineMonotonicNs, monotonicMs, type Timer } from "../../clock.js";
 import type { GresCounts } from "../../model/slurm/gres-counts.js";
 import type { AttemptKey, AttemptOrder, SignalOrder } from "../../wire/messages.js";
 import type { Held } from "../budget/victims.js";
@@ -43,6 +43,8 @@ export class Attempt implements Running {
   isStarted = false;
   /** The time from which its time limit counts. */
   limitedFromMs = monotonicMs();
+  /** That of its order, until it is changed. */
+  limitMs: number;
   ending: Ending | null = null;
   /** Runs the time limit, then the wait from SIGTERM to SIGKILL. */
   timer: Timer | undefined;
@@ -64,6 +66,7 @@ export class Attempt implements Running {
     this.cores = order.cores;
     this.memoryMb = order.memoryMb;
     this.gres = order.gres;
+    this.limitMs = order.timeLimitMs;
     this.notices = new AttemptNotices(order.notice, order.timeLimitMs, () => this.handle!.notify());
     this.gone = new Promise((resolve) => {
       this.settle = resolve;
@@ -73,6 +76,20 @@ export class Attempt implements Running {
   /** Before its command runs, and if it is a call, nothing could handle the signal. */
   signal({ signal, to }: SignalOrder): void {
     if (this.isStarted) this.handle!.signal?.(signal, reachOf(this.order, to));
+  }
+
+  /** Returns whether that is another one than before, and still matters. */
+  takeLimit(limitMs: number): boolean {
+    if (this.isEnding || limitMs === this.limitMs) return false;
+    this.limitMs = limitMs;
+    this.notices.limit(limitMs);
+    return true;
+  }
+
+  /** If it is already ending for another reason, it keeps that reason. */
+  markEnding(ending: Omit<Ending, "atNs">): void {
+    this.ending ??= { ...ending, atNs: machineMonotonicNs() };
+    clearTimeout(this.timer);
   }
 
   get isEnding(): boolean {

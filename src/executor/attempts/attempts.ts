@@ -107,6 +107,12 @@ export class Attempts {
     if (attempt) this.terminate(attempt, why, `it was ${why.toLowerCase()}`);
   }
 
+  /** Below the time that it has run, the limit ends it at once. */
+  limit(key: AttemptKey, timeLimitMs: number): void {
+    const attempt = this.attempts.get(keyText(key));
+    if (attempt?.takeLimit(timeLimitMs) && !attempt.frozen.isOn) this.limitTime(attempt);
+  }
+
   signal(key: AttemptKey, order: SignalOrder): void {
     this.attempts.get(keyText(key))?.signal(order);
   }
@@ -158,7 +164,7 @@ export class Attempts {
     this.hurry(1);
     // One write kills everything: killing 64 groups one by one on nodes that share a machine takes
     // tens of milliseconds. The attempts are marked first: an end after the mark is ours.
-    for (const attempt of attempts) this.markEnding(attempt, { end: "EVICTED", reason });
+    for (const attempt of attempts) attempt.markEnding({ end: "EVICTED", reason });
     const isAll = attempts.length === this.attempts.size && !this.runtime.hasIdle;
     const atOnce = isAll && this.containment.killAll();
     // An attempt that has not started yet may be about to enter its group.
@@ -215,10 +221,10 @@ export class Attempts {
    */
   private limitTime(attempt: Attempt): void {
     clearTimeout(attempt.timer);
-    const limitMs = attempt.order.timeLimitMs;
     attempt.timer = setTimeout(
-      () => this.terminate(attempt, "TIMEOUT", `it reached its time limit of ${limitMs} ms`),
-      attempt.frozen.leftOf(limitMs, attempt.limitedFromMs),
+      () =>
+        this.terminate(attempt, "TIMEOUT", `it reached its time limit of ${attempt.limitMs} ms`),
+      attempt.frozen.leftOf(attempt.limitMs, attempt.limitedFromMs),
     );
   }
 
@@ -236,14 +242,8 @@ export class Attempts {
     attempt.timer = setTimeout(() => this.killNow(attempt), this.spec.killWaitMs);
   }
 
-  /** An attempt that is already ending for another reason keeps that reason. */
-  private markEnding(attempt: Attempt, ending: Omit<Ending, "atNs">): void {
-    attempt.ending ??= { ...ending, atNs: machineMonotonicNs() };
-    clearTimeout(attempt.timer);
-  }
-
   private kill(attempt: Attempt, end: Ending["end"], reason: string): void {
-    this.markEnding(attempt, { end, reason });
+    attempt.markEnding({ end, reason });
     this.killNow(attempt);
   }
 
@@ -253,7 +253,7 @@ export class Attempts {
     const lost = together([attempt], this.attempts.values());
     const who = `invocation ${attempt.key.invocation}, which shared its worker,`;
     const reason = attempt.ending!.reason.replace(/^it/, who);
-    for (const each of lost) this.markEnding(each, { end: "EVICTED", reason, isOwnDoing: true });
+    for (const each of lost) each.markEnding({ end: "EVICTED", reason, isOwnDoing: true });
     attempt.handle!.kill();
     for (const each of lost) this.watchHang(each);
   }

@@ -66,6 +66,14 @@ export class Followers {
     return true;
   }
 
+  /** Gives one another time limit; returns whether it waits here. */
+  limit(key: AttemptKey, timeLimitMs: number): boolean {
+    const orders = this.byOrder.get(keyText(key))?.orders;
+    if (orders === undefined) return false;
+    orders.set(keyText(key), { ...orders.get(keyText(key))!, timeLimitMs });
+    return true;
+  }
+
   /** Takes all out. */
   clear(): readonly AttemptOrder[] {
     const { all } = this;

@@ -35,7 +35,7 @@ export class AttemptNotices {
   /** If `asked` is null, every call does nothing. `send` sends the signal. */
   constructor(
     readonly asked: Notice | null,
-    private readonly timeLimitMs: number,
+    private timeLimitMs: number,
     private readonly send: () => void,
   ) {}
 
@@ -43,11 +43,24 @@ export class AttemptNotices {
   started(foreseen: Foreseen | null): void {
     if (this.asked === null) return;
     this.startedAtMs = monotonicMs();
-    const { leadMs } = this.asked;
-    const reason = `it received its notice ${leadMs} ms before its time limit of ${this.timeLimitMs} ms, as requested`;
-    const dueInMs = Math.max(0, this.timeLimitMs - leadMs);
-    this.limitTimer = setTimeout(() => this.give("timeLimit", reason), dueInMs);
+    this.awaitLimit();
     this.foresee(foreseen);
+  }
+
+  /** A function that got its notice gets another one only if it has more time than before. */
+  limit(timeLimitMs: number): void {
+    const isLater = timeLimitMs > this.timeLimitMs;
+    this.timeLimitMs = timeLimitMs;
+    if (this.startedAtMs === null || (this.given?.cause === "timeLimit" && !isLater)) return;
+    this.awaitLimit();
+  }
+
+  private awaitLimit(): void {
+    clearTimeout(this.limitTimer);
+    const { leadMs } = this.asked!;
+    const reason = `it received its notice ${leadMs} ms before its time limit of ${this.timeLimitMs} ms, as requested`;
+    const dueInMs = Math.max(0, this.startedAtMs! + this.timeLimitMs - leadMs - monotonicMs());
+    this.limitTimer = setTimeout(() => this.give("timeLimit", reason), dueInMs);
   }
 
   /**
@@ -83,8 +96,8 @@ export class AttemptNotices {
   }
 
   /**
-   * Gives no second notice within the lead time, because a slightly changed plan is no news. A time
-   * limit never changes.
+   * Gives no second notice within the lead time, because a slightly changed plan is no news. The
+   * time limit always is.
    */
   private give(cause: GivenNotice["cause"], reason: string): void {
     const { signal, leadMs } = this.asked!;

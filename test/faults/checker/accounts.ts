@@ -34,7 +34,8 @@ export interface Account {
   readonly cores: number;
   readonly memoryMb: number;
   readonly user: string;
-  readonly timeLimitMs: number;
+  /** The lowest that it ever had. */
+  timeLimitMs: number;
   /** Its lease's; null if it is none. */
   readonly hotMs: number | null;
   state: "waiting" | "running" | InvocationState;

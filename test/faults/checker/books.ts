@@ -9,6 +9,7 @@ import type {
   NewInvocations,
   Submitted,
 } from "../../../src/core/ports/store.js";
+import type { ChangedTerms } from "../../../src/core/ports/submissions.js";
 import { taskCountOf } from "../../../src/core/submission/new-tasks.js";
 import { type InvocationId, invocationId } from "../../../src/model/ids.js";
 import type { Attempt, AttemptEnd, InvocationState } from "../../../src/model/invocation.js";
@@ -191,10 +192,24 @@ export class Books {
         this.calls.withdrawn(id, account.state);
         if (account.state === "CANCELLED") this.checkCause(id, `waiting ${id}`, "CANCELLED", null);
       }
+    } else if (name === "saveTerms") {
+      this.changed(args[0] as InvocationId, args[1] as ChangedTerms);
     } else if (name === "setDrained") {
       const drain = args[1] as Drain | null;
       this.demand(drain?.by.startsWith("gleanerd") !== true, `an honest node is ${drain?.by}`);
     }
+  }
+
+  openCommands(state: "waiting" | "running"): Account[] {
+    const open = [...this.accounts].filter(([, account]) => account.state === state);
+    return open.filter(([id]) => !this.calls.isCall(id)).map(([, account]) => account);
+  }
+
+  /** What runs may go by any of its time limits, as it hears of a change at some time. */
+  private changed(submission: InvocationId, { timeLimitMs }: ChangedTerms): void {
+    for (const account of this.accounts.values())
+      if (account.array === submission && timeLimitMs !== undefined)
+        account.timeLimitMs = Math.min(account.timeLimitMs, timeLimitMs);
   }
 
   /** Nothing ends without a cause; `ranMs`: what its command took, null when it never ran. */

@@ -1,10 +1,11 @@
-// The users of the simulated site: they repeat submissions until they are answered, and cancel;
-// operators drain and resume.
+// The users of the simulated site: they repeat submissions until they are answered, change their
+// time limits, and cancel; operators drain and resume.
 
-import { cancel } from "../../../src/daemon/api/cancel.js";
+import { cancel, holdHandlers } from "../../../src/daemon/api/cancel.js";
 import type { FunctionRoutes } from "../../../src/daemon/api/functions.js";
 import { type Asked, accept, type InvocationRoutes } from "../../../src/daemon/api/invocations.js";
 import { recordingFirst } from "../../../src/daemon/invocations/call-records.js";
+import { Changes } from "../../../src/daemon/scheduling/changes.js";
 import { GleanerError } from "../../../src/model/errors.js";
 import { type InvocationId, invocationId } from "../../../src/model/ids.js";
 import type { RequestedSubmission } from "../../../src/model/invocation.js";
@@ -25,6 +26,7 @@ export class Users {
   /** Ids that an answer named. */
   readonly answered: InvocationId[] = [];
   readonly clients: Clients;
+  private readonly changes = new WeakMap<Daemon, Changes>();
   private requests = 0;
 
   constructor(
@@ -100,6 +102,30 @@ export class Users {
     world.books.causes.cancelAsked(ids);
     world.within(daemon.process, world.chance.ms(0.1, 2), () => {
       cancel(this.routes(daemon), people[0]!, { ids } as never).catch((thrown: unknown) => {
+        if (!(thrown instanceof GleanerError)) world.broke(thrown);
+      });
+    });
+  }
+
+  /** Of what waits, and of what runs: an operator may also raise that. */
+  changeLimit(): void {
+    const { world, daemonHost } = this;
+    const daemon = daemonHost.listening;
+    const open = world.books.openCommands(world.chance.happens(0.7) ? "running" : "waiting");
+    if (daemon === null || open.length === 0) return;
+    const { array, user } = world.chance.pick(open);
+    const ids = [String(array)];
+    const timeLimitMs = world.chance.pick([200, 1_000, 10_000, 60_000]);
+    const owner = people.find((person) => person.user === user)!;
+    const caller = world.chance.pick([owner, people[0]!]);
+    world.tell(`${caller.user} changes the time limit of ${ids} to ${timeLimitMs} ms`);
+    const routes = this.routes(daemon);
+    const changes = this.changes.get(daemon) ?? new Changes({ ...daemon.parts, ...routes });
+    this.changes.set(daemon, changes);
+    const { update } = holdHandlers({ ...routes, changes });
+    world.within(daemon.process, world.chance.ms(0.1, 2), () => {
+      const asked = { caller, body: { ids, timeLimitMs }, request: {} };
+      Promise.resolve(update(asked as never)).catch((thrown: unknown) => {
         if (!(thrown instanceof GleanerError)) world.broke(thrown);
       });
     });

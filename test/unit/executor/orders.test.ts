@@ -23,6 +23,7 @@ beforeEach(() => {
     has: ({ invocation }: { invocation: number }) => started.includes(invocation),
     start: ({ invocation }: { invocation: number }) => void started.push(invocation),
     cancel: () => {},
+    limit: () => {},
   };
   orders = new Orders(attempts, new Outbox(), {
     budget: () => nothing,

@@ -9,7 +9,7 @@ import {
 
 const order = {
   ...{ cores: 1, memoryMb: 100, timeLimitMs: 60_000, leadMs: 0, killWaitMs: 0 },
-  ...{ isCall: true, elapsedMs: 10, isCancelled: null },
+  ...{ isCall: true, elapsedMs: 10, isCancelled: null, leastLimitMs: 60_000 },
 };
 const said = { exitCode: 0, signal: null, wallMs: 5, cpuMs: 5, maxRssMb: 1, agoMs: 0 };
 
@@ -30,4 +30,16 @@ test("the worker of a call may start for as long as its time limit, and the call
   const long = { ...said, end: "TIMEOUT", wallMs: 2 * timeLimitMs } as const;
   expect(boundedEnd(long, call).wallMs).toBe(2 * timeLimitMs);
   expect(boundedEnd(long, command).wallMs).toBeLessThan(2 * timeLimitMs);
+});
+
+test("what runs while its time limit changes may go by the one before and by the one after", () => {
+  const changed = { ...order, isCall: false, timeLimitMs: 3_600_000, leastLimitMs: 600_000 };
+  const ended = { ...said, end: "TIMEOUT", wallMs: 600_000 } as const;
+  expect(doubtOfEnd(ended, { ...changed, elapsedMs: 600_000 })).toBeNull();
+  expect(doubtOfEnd({ ...ended, wallMs: 1 }, { ...changed, elapsedMs: 500_000 })).toBe(
+    "it reportedly reached its time limit of 600000 ms, but was ordered 500000 ms ago",
+  );
+  // The change ended it after 50 min.
+  const late = { ...ended, wallMs: 3_000_000 };
+  expect(boundedEnd(late, { ...changed, elapsedMs: 3_000_100 }).wallMs).toBe(3_000_000);
 });

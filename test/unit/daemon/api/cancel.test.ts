@@ -16,6 +16,7 @@ import {
   invocationId,
   nodeName,
 } from "../../../../src/model/ids.js";
+import type { Change } from "../../../../src/model/invocation.js";
 import type { AttemptKey } from "../../../../src/wire/messages.js";
 import { newState } from "../../../support/daemon/state.js";
 import { sampleAttempt, sampleRequest } from "../../../support/store/samples.js";
@@ -201,4 +202,35 @@ test("a requeued array ends what runs of it, and what waits goes on waiting", as
   expect(told).toEqual([running!.id]);
   expect(running!.requeueRequested).toBe(true);
   expect(live.get(waiting!.id)).toMatchObject({ state: "PENDING" });
+});
+
+test("a changed time limit goes to the nodes of what runs; one task alone gets none", async () => {
+  const [running, waiting] = await submit("array", ada, [1, 2]);
+  const record = new ExecutorRecord(executorId("e1"), nodeName("n1"), "", 0);
+  registry.add(record);
+  await store.beginAttempt(sampleAttempt(running!.id));
+  live.begin(running!, record.id, { attempt: 1, startedAtMs: 1, node: record.node });
+  const sent: unknown[] = [];
+  record.line = { send: (message: unknown) => sent.push(message) } as never;
+  const byOperator: boolean[] = [];
+  const changes = {
+    update: async (_id: InvocationId, { timeLimitMs }: Change, isOperator: boolean) => {
+      byOperator.push(isOperator);
+      const { submission } = running!;
+      submission.requested = { ...submission.requested, timeLimitMs: timeLimitMs! };
+    },
+  };
+  const { update } = holdHandlers({ ...routes, changes } as never);
+  const ask = async (caller: typeof ada, id: string, timeLimitMs: number) =>
+    update({ caller, body: { ids: [id], timeLimitMs }, request: {} } as never);
+  expect(await ask(ada, String(running!.id), 5_000)).toEqual({ problems: [] });
+  expect(await ask(operator, String(running!.id), 9_000)).toEqual({ problems: [] });
+  const key = { invocation: running!.id, attempt: 1 };
+  expect(sent).toEqual([5_000, 9_000].map((timeLimitMs) => ({ type: "limit", key, timeLimitMs })));
+  expect(byOperator).toEqual([false, true]);
+  expect(await ask(ada, `${running!.id}_1`, 5_000)).toEqual({
+    problems: [expect.stringMatching(/is a task, and the tasks of an array/)],
+  });
+  // It is told with its order.
+  expect(waiting!.timeLimitMs).toBe(9_000);
 });

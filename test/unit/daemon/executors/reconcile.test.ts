@@ -73,6 +73,21 @@ test("an invocation cancelled or requeued while its executor was disconnected is
   ]);
 });
 
+test("a time limit that changed while something ran is sent each time, except to what is to end", () => {
+  for (const id of [1, 2, 3]) {
+    give(id);
+    if (id > 1)
+      live.get(invocationId(id))!.submission.changedLimits = { leastMs: 1, mostMs: 60_000 };
+  }
+  live.get(invocationId(3))!.endReason = "cancelled by ada";
+  const { timeLimitMs } = live.get(invocationId(2))!;
+  expect(lost(keyOf(1), keyOf(2), keyOf(3))).toEqual([]);
+  expect(sent).toEqual([
+    { type: "limit", key: keyOf(2), timeLimitMs },
+    { type: "cancel", key: keyOf(3), isRequeue: false },
+  ]);
+});
+
 test("attempts beyond the most that any node runs are ignored", () => {
   const many = Array.from({ length: 5_000 }, (_, index) => keyOf(index + 1));
   expect(lost(...many)).toEqual([]);

@@ -5,6 +5,7 @@ import { beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import { nowMs } from "../../../../src/clock.js";
 import type { Store } from "../../../../src/core/ports/store.js";
+import { changedSubmission } from "../../../../src/core/scheduling/change.js";
 import type { AdmissionPolicy } from "../../../../src/core/submission/admission.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { newTasks } from "../../../../src/core/submission/new-tasks.js";
@@ -57,6 +58,10 @@ function start(): void {
   changes = new Changes({ live, store, scheduler, admission: policy });
 }
 beforeEach(start);
+
+/** As its owner, who is no operator. */
+const update = (id: InvocationId, change: Change, byOperator = false): Promise<void> =>
+  changes.update(id, change, byOperator);
 
 /** Resolves after the scheduler has examined something until this holds. */
 async function until(holds: () => boolean): Promise<void> {
@@ -250,7 +255,7 @@ test("a held task waits also behind a task that was tried again", async () => {
 
 test("name, time limit and comment change, and outlive a restart", async () => {
   const id = await submit(null);
-  await changes.update(id, { name: "better", timeLimitMs: 5_000, comment: "why" });
+  await update(id, { name: "better", timeLimitMs: 5_000, comment: "why" });
   await until(() => isReady(id));
   expect(live.get(id)!.invocation).toMatchObject({ name: "better", timeLimitMs: 5_000 });
   await restart();
@@ -258,31 +263,31 @@ test("name, time limit and comment change, and outlive a restart", async () => {
   expect(live.get(id)!.invocation).toMatchObject({ name: "better", timeLimitMs: 5_000 });
   const terms = { name: "better", timeLimitMs: 5_000, comment: "why" };
   expect(await store.submissionOf(id)).toMatchObject(terms);
-  await changes.update(id, { comment: "" });
+  await update(id, { comment: "" });
   expect(await store.submissionOf(id)).not.toHaveProperty("comment");
   expect(await store.listInvocations({ ids: [id], limit: 1 })).toMatchObject([{ name: "better" }]);
 });
 
 test("all tasks of an array change, also those that wait for a place", async () => {
   const array = await submit(null, { tasks: [0, 1, 2] });
-  await changes.update(array, { timeLimitMs: 7_000, mostRunning: 1 });
+  await update(array, { timeLimitMs: 7_000, mostRunning: 1 });
   await until(() => isReady(array));
   const tasks = [0, 1, 2].map((task) => invocationId(array + task));
   expect(tasks.map(isReady)).toEqual([true, false, false]);
   expect(tasks.map((id) => live.get(id)?.timeLimitMs)).toEqual([7_000, 7_000, 7_000]);
-  await changes.update(array, { mostRunning: null });
+  await update(array, { mostRunning: null });
   await until(() => tasks.every(isReady));
 });
 
 test("a begin, a deadline and a dependency are set and taken away", async () => {
   const [first, id] = [await submit(null), await submit(null)];
-  await changes.update(id, { beginAtMs: nowMs() + 3_600_000 });
+  await update(id, { beginAtMs: nowMs() + 3_600_000 });
   await until(() => reasonOf(id) === "BeginTime");
-  await changes.update(id, { beginAtMs: null, ...after("afterok", first) });
+  await update(id, { beginAtMs: null, ...after("afterok", first) });
   await until(() => reasonOf(id) === "Dependency");
   await restart();
   await until(() => reasonOf(id) === "Dependency");
-  await changes.update(id, { dependency: null, deadlineAtMs: nowMs() + 60_000 + 80 });
+  await update(id, { dependency: null, deadlineAtMs: nowMs() + 60_000 + 80 });
   await until(() => isReady(id));
   await until(() => !live.room.has(id));
 });
@@ -291,7 +296,7 @@ test("one dependency takes the place of another", async () => {
   const [first, second] = [await submit(null), await submit(null)];
   const id = await submit(after("afterok", first));
   await until(() => reasonOf(id) === "Dependency");
-  await changes.update(id, after("afterok", second));
+  await update(id, after("afterok", second));
   await begin(first);
   await end(first);
   await begin(second);
@@ -302,7 +307,7 @@ test("one dependency takes the place of another", async () => {
 
 test("nothing starts while a change is written, and changes follow one another", async () => {
   const id = await submit(null);
-  const both = [changes.setHeld(id, true), changes.update(id, { name: "b" })];
+  const both = [changes.setHeld(id, true), update(id, { name: "b" })];
   expect(isReady(id)).toBe(false);
   await Promise.all(both);
   await until(() => reasonOf(id) === "JobHeldUser");
@@ -311,35 +316,71 @@ test("nothing starts while a change is written, and changes follow one another",
 
 test("of two changes at once that would wait for each other, one is refused", async () => {
   const [one, other] = [await submit(null), await submit(null)];
-  const both = [
-    changes.update(one, after("afterok", other)),
-    changes.update(other, after("afterok", one)),
-  ];
+  const both = [update(one, after("afterok", other)), update(other, after("afterok", one))];
   const [first, second] = await Promise.allSettled(both);
   expect(first!.status).toBe("fulfilled");
   expect(second).toMatchObject({ reason: { message: expect.stringMatching(/wait for itself/) } });
-  await changes.update(one, { dependency: null });
-  await changes.update(other, after("afterok", one));
+  await update(one, { dependency: null });
+  await update(other, after("afterok", one));
 });
 
 test("what is refused changes nothing", async () => {
   const [id, other, running] = [await submit(null), await submit(null), await submit(null)];
   await begin(running);
   const refused = (of: InvocationId, change: Change, why: RegExp) =>
-    expect(changes.update(of, change)).rejects.toThrow(why);
+    expect(update(of, change)).rejects.toThrow(why);
   await refused(id, { timeLimitMs: 7_200_000 }, /exceeds the site's limit/);
   await refused(id, { timeLimitMs: 0 }, /above zero/);
   await refused(id, { mostRunning: 2 }, /no array/);
   await refused(id, { deadlineAtMs: nowMs() + 5_000 }, /does not fit before the deadline/);
   await refused(id, after("afterok", id), /would wait for itself/);
-  await changes.update(other, after("afterok", id));
+  await update(other, after("afterok", id));
   await refused(id, after("afterok", other), /would wait for itself/);
-  await refused(running, { timeLimitMs: 1_000 }, /goes by the time limit that it began with/);
+  await refused(running, { timeLimitMs: 600_001 }, /^\d+ runs, and only an operator may raise its/);
   await refused(running, { beginAtMs: nowMs() + 5_000 }, /runs already/);
-  await changes.update(running, { name: "renamed" });
+  await update(running, { name: "renamed" });
   expect(live.get(running)).toMatchObject({ name: "renamed", state: "RUNNING" });
   await end(running);
   await refused(running, { name: "late" }, /has ended/);
   await until(() => isReady(id));
   expect(live.get(id)!.timeLimitMs).toBe(60_000);
+});
+
+test("the time limit of what runs is lowered by its owner, raised by an operator, and known after a restart", async () => {
+  const id = await submit({ deadlineAtMs: nowMs() + 3_000_000 });
+  await begin(id);
+  const limits = () => [live.get(id)!.timeLimitMs, live.get(id)!.submission.changedLimits];
+  const { timeLimitMs } = live.get(id)!;
+  await update(id, { name: "renamed" });
+  expect(limits()).toEqual([timeLimitMs, null]);
+  await update(id, { timeLimitMs: 30_000 });
+  expect(limits()).toEqual([30_000, { leastMs: 30_000, mostMs: timeLimitMs }]);
+  await update(id, { timeLimitMs: 900_000 }, true);
+  const all = { leastMs: 30_000, mostMs: 900_000 };
+  expect(limits()).toEqual([900_000, all]);
+  await restart();
+  expect(limits()).toEqual([900_000, all]);
+  await expect(update(id, { timeLimitMs: 3_600_000 }, true)).rejects.toThrow(/before the deadline/);
+});
+
+test("what begins after a change goes by that alone", async () => {
+  const id = await submit(null);
+  await begin(id);
+  await update(id, { timeLimitMs: 30_000 });
+  live.requeue(live.get(id)!, "evicted", 1);
+  await update(id, { timeLimitMs: 40_000 });
+  expect(live.get(id)!.timeLimits).toEqual({ leastMs: 40_000, mostMs: 40_000 });
+  await restart();
+  expect(live.get(id)!.submission.changedLimits).toBeNull();
+});
+
+test("what has not much time left before its deadline may change otherwise", () => {
+  const { submission } = sampleRequest("r", owner);
+  const timeLimitMs = 60_000;
+  const now = { ...submission, timeLimitMs, schedule: { deadlineAtMs: 61_000 } };
+  const changed = (change: Change) => changedSubmission(now, change, policy, 10_000);
+  expect(changed({ name: "renamed" })).toMatchObject({ name: "renamed", timeLimitMs });
+  expect(changed({ timeLimitMs: 55_000 })).toMatchObject({ timeLimitMs: 55_000 });
+  expect(() => changed({ timeLimitMs: 61_000 })).toThrow(/does not fit before the deadline/);
+  expect(() => changed({ deadlineAtMs: 62_000 })).toThrow(/does not fit before the deadline/);
 });

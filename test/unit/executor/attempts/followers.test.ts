@@ -58,3 +58,10 @@ test("all can be taken out", () => {
   jest.advanceTimersByTime(followMs);
   expect(late).toEqual([]);
 });
+
+test("the time limit of one that waits can change", () => {
+  expect(followers.limit(keyOf(2), 5)).toBe(true);
+  expect(followers.limit(keyOf(1), 5)).toBe(false);
+  expect(followers.next(keyOf(1))).toMatchObject({ invocation: 2, timeLimitMs: 5 });
+  expect(followers.next(keyOf(2))).toMatchObject({ timeLimitMs: order(3, 2).timeLimitMs });
+});

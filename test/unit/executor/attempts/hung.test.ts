@@ -32,7 +32,8 @@ const group: AttemptGroup = {
   hanging: () => (isThere && isHanging ? [process.pid] : []),
 };
 const containment: Containment = { ...processGroups, openGroup: () => group };
-const handle = { terminate: () => {}, notify: () => {}, kill: () => {} };
+let notified = 0;
+const handle = { terminate: () => {}, notify: () => void notified++, kill: () => {} };
 const runtime: Runtime = {
   hasIdle: false,
   seatFor: () => null,
@@ -87,6 +88,47 @@ test("an attempt over its time limit ends as TIMEOUT a grace after the kill, bil
     { end: "TIMEOUT", wallMs: 5_000 + killWaitMs },
   ]);
   expect(running()).toEqual([]);
+});
+
+test("a time limit that changes counts from the start, and ends at once what ran longer", () => {
+  const { attempts, told, order } = oneAttempt(attemptOrder({ timeLimitMs: 5_000 }));
+  const key = { invocation: order.invocation, attempt: order.attempt };
+  attempts.limit(key, 8_000);
+  jest.advanceTimersByTime(7_999);
+  expect(attempts.running[0]!.isEnding).toBe(false);
+  attempts.limit(key, 8_000);
+  attempts.limit(key, 20_000);
+  jest.advanceTimersByTime(2_001);
+  expect(attempts.running[0]!.isEnding).toBe(false);
+  attempts.limit(key, 9_000);
+  jest.advanceTimersByTime(1);
+  expect(attempts.running[0]!.isEnding).toBe(true);
+  // It keeps its end, and the time until SIGKILL.
+  attempts.limit(key, 20_000);
+  jest.advanceTimersByTime(killWaitMs + hangGraceMs);
+  expect(told.slice(1)).toMatchObject([
+    { end: "TIMEOUT", wallMs: 10_000 + killWaitMs, reason: expect.stringMatching(/of 9000 ms/) },
+  ]);
+});
+
+test("a notice comes before the changed time limit, and again only if that is later", () => {
+  notified = 0;
+  const notice = { signal: 10, leadMs: 1_000, mainOnly: false };
+  const { attempts, order } = oneAttempt(attemptOrder({ timeLimitMs: 9_000, notice }));
+  const key = { invocation: order.invocation, attempt: order.attempt };
+  attempts.limit(key, 5_000);
+  jest.advanceTimersByTime(3_999);
+  expect(notified).toBe(0);
+  jest.advanceTimersByTime(1);
+  expect(notified).toBe(1);
+  attempts.limit(key, 4_500);
+  jest.advanceTimersByTime(400);
+  expect(notified).toBe(1);
+  attempts.limit(key, 9_000);
+  jest.advanceTimersByTime(3_599);
+  expect(notified).toBe(1);
+  jest.advanceTimersByTime(1);
+  expect(notified).toBe(2);
 });
 
 test("a cancelled attempt ends as CANCELLED, once, whatever glean-spawn reports later", () => {

@@ -5,7 +5,13 @@ import type { LiveInvocation } from "../../../../core/ports/store.js";
 import { assert } from "../../../../model/errors.js";
 import type { LeaseDigest } from "../../../../model/functions/lease.js";
 import type { BlobHash, InvocationId, VersionId } from "../../../../model/ids.js";
-import type { Mail, Schedule, SubmissionDigest, Where } from "../../../../model/invocation.js";
+import type {
+  Mail,
+  Schedule,
+  SubmissionDigest,
+  TimeLimits,
+  Where,
+} from "../../../../model/invocation.js";
 import type { Connection } from "../../database.js";
 import type { Operations } from "../../signatures.js";
 import { columns, type InvocationRow, invocationOf, tables } from "./invocation-rows.js";
@@ -26,6 +32,7 @@ interface DigestRow {
   readonly schedule: string | null;
   readonly place: string | null;
   readonly mail: string | null;
+  readonly time_limits: string | null;
   readonly lease: string | null;
 }
 
@@ -73,6 +80,7 @@ function digestReader(database: Connection): (submission: InvocationId) => Submi
     `SELECT s.function_key, s.checkpoint_in, s.document_bytes, s.input_bytes, s.version, s.packed_inputs,
        json_extract(s.terms, '$.schedule') AS schedule, json_extract(s.terms, '$.where') AS place,
        json_extract(s.terms, '$.mail') AS mail,
+       json_extract(s.terms, '$.timeLimits') AS time_limits,
        (SELECT json_set(json_extract(d.body, '$.lease'), '$.callLimitMs',
           json_extract(d.body, '$.settings.timeLimitMs'))
         FROM document AS d WHERE d.id = s.command) AS lease
@@ -90,6 +98,7 @@ function digestReader(database: Connection): (submission: InvocationId) => Submi
       packedInputs: row.packed_inputs,
       ...(row.schedule !== null && { schedule: JSON.parse(row.schedule) as Schedule }),
       ...(row.mail !== null && { mail: JSON.parse(row.mail) as Mail }),
+      ...(row.time_limits !== null && { timeLimits: JSON.parse(row.time_limits) as TimeLimits }),
       ...(row.place !== null && { where: JSON.parse(row.place) as Where }),
       ...(row.lease !== null && { lease: JSON.parse(row.lease) as LeaseDigest }),
     };
