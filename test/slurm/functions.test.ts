@@ -2,7 +2,15 @@
 // what others may not do.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { closedGate } from "../support/site/gate.js";
@@ -119,6 +127,24 @@ describe("a function runs", () => {
       ),
     );
     expect(sleepers()).toEqual([]);
+  });
+
+  test("until a limit that was lowered while it ran", async () => {
+    const id = await at.submit([
+      "-t",
+      "10:00",
+      "-D",
+      at.work,
+      "-o",
+      "up.%j",
+      "--wrap=echo up; sleep 600",
+    ]);
+    const output = join(at.work, `up.${id}`);
+    await at.until("its output", () => existsSync(output) || undefined);
+    const update = (change: string) => at.site.glean(["update", id, change], { user });
+    expect((await update("TimeLimit=+1")).stderr).toMatch(/runs, and only an operator may raise/);
+    expect(await update("TimeLimit=00:01")).toMatchObject({ exitCode: 0, stderr: "" });
+    expect((await at.ended(id))[0]).toMatchObject({ state: "TIMEOUT", timeLimitMs: 1_000 });
   });
 
   test("within its memory limit", async () => {

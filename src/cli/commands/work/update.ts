@@ -1,4 +1,5 @@
-// `glean update`: changes the time limit, the schedule or the name of what waits, as scontrol does.
+// `glean update`: changes the time limit, the schedule or the name of what has not ended, as scontrol
+// does.
 
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { complain } from "../../output.js";
@@ -6,7 +7,7 @@ import { updateAll } from "../../slurm/updating.js";
 
 const help = `
 Fields: TimeLimit, StartTime, Deadline, Dependency, ArrayTaskThrottle, JobName, Comment
-What runs keeps its time limit; only its name and its comment can change.
+What runs can get another name, comment and time limit, which only operators may raise.
 
 Examples:
   glean update 42 TimeLimit=2:00:00
