@@ -338,6 +338,10 @@ test("what is refused changes nothing", async () => {
   await refused(id, after("afterok", other), /would wait for itself/);
   await refused(running, { timeLimitMs: 600_001 }, /^\d+ runs, and only an operator may raise its/);
   await refused(running, { beginAtMs: nowMs() + 5_000 }, /runs already/);
+  const call = await submit(null);
+  await begin(call);
+  Object.assign(live.get(call)!.submission, { workerKey: "of a function" });
+  await refused(call, { timeLimitMs: 1_000 }, /a call keeps the time limit that its function was/);
   await update(running, { name: "renamed" });
   expect(live.get(running)).toMatchObject({ name: "renamed", state: "RUNNING" });
   await end(running);
