@@ -1,5 +1,5 @@
-// `glean update`: changes the time limit, the schedule or the name of what has not ended, as scontrol
-// does.
+// `glean update`: changes the time limit, the schedule or the name of what has not ended, as
+// scontrol does.
 
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { complain } from "../../output.js";
