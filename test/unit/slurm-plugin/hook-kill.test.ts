@@ -9,6 +9,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/
 import { groupNamesOf } from "../../../src/executor/node/group-names.js";
 import { alive, HookedNode, prolog, silent, startTicks } from "../../support/executor/hook.js";
 import { makePlugin } from "../../support/executor/plugin.js";
+import { removeGroup } from "../../support/executor/unified-group.js";
 
 const isRoot = process.getuid?.() === 0;
 const unified = "/sys/fs/cgroup/unified";
@@ -107,8 +108,7 @@ describe("without an answer the prolog kills the executor and all its processes"
       expect(await exit).toEqual([null, "SIGKILL"]);
       expect(fs.readFileSync(path.join(group, "cgroup.events"), "utf8")).toContain("populated 0");
     } finally {
-      fs.rmdirSync(inner);
-      fs.rmdirSync(group);
+      await removeGroup(group);
     }
   });
 
@@ -136,8 +136,7 @@ describe("without an answer the prolog kills the executor and all its processes"
       expect(alive(tree)).toEqual([]);
       expect(at.notes).toEqual(notes);
     } finally {
-      fs.rmdirSync(inner);
-      fs.rmdirSync(group);
+      await removeGroup(group);
     }
   });
 
