@@ -118,10 +118,10 @@ function checkGpus({ capacity, registry, pilots }: DoctorDependencies): DoctorCh
   }));
 }
 
-/** Nodes that Gleaner avoids because functions cannot be started there. */
+/** Nodes that Gleaner avoids because functions cannot be started there, or find no memory. */
 const checkSickNodes = ({ capacity }: DoctorDependencies): DoctorCheck[] =>
   (capacity.plan?.unusable ?? []).flatMap(({ node, reason }) =>
-    reason.kind === "sick"
+    reason.kind === "sick" || reason.kind === "noMemoryLeft"
       ? [{ name: `functions on ${node}`, status: "failed", detail: describeReason(reason) }]
       : [],
   );

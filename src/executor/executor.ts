@@ -7,8 +7,8 @@ import type { InvocationId, JobId } from "../model/ids.js";
 import { lesser, nothing, type Resources, subtract } from "../model/resources.js";
 import type { LaunchSpec } from "../wire/launch.js";
 import type { AttemptKey, AttemptOrder, BudgetOrder, DaemonMessage } from "../wire/messages.js";
-import type { Ended, Running } from "./attempts/attempt.js";
-import { type AttemptEvents, Attempts } from "./attempts/attempts.js";
+import type { AttemptEvents, Ended, Running } from "./attempts/attempt.js";
+import { Attempts } from "./attempts/attempts.js";
 import { CheckpointRemover } from "./attempts/checkpoints.js";
 import { lossOf } from "./attempts/eviction-report.js";
 import type { Outcome } from "./attempts/outcome.js";
@@ -35,7 +35,7 @@ export class Executor implements HookHandlers {
   private budget: Resources = nothing;
   /** null if the hook works. Until it has been probed, no function may run. */
   private hookProblem: string | null = "the hook has not been probed yet";
-  private readonly departure: Departure;
+  readonly departure: Departure;
 
   constructor(
     spec: LaunchSpec,
@@ -54,6 +54,7 @@ export class Executor implements HookHandlers {
         // Sent before the end of the attempt: the daemon would fill its place again.
         this.outbox.sayNow({ type: "budget", budget: this.usable });
       },
+      onNodeFull: () => this.departure.close(),
       onTrouble: (what) => log("trouble", { what }),
     };
     const exec = execRuntime(containment, spec, spawner, outside);
@@ -110,7 +111,7 @@ export class Executor implements HookHandlers {
     send({
       type: "ready",
       ...{ pid: process.pid, hostName: hostname(), hookProblem: this.hookProblem },
-      ...(this.departure.reason !== null && { leaving: this.departure.reason }),
+      ...this.departure.told,
       containment: this.containment.kind,
       budget: this.usable,
       answersFor: [...this.attempts.keys, ...this.orders.waiting, ...this.outbox.unrecorded],

@@ -5,12 +5,11 @@ import { dirname, join } from "node:path";
 import { GleanerError, messageOf } from "../model/errors.js";
 import type { LaunchSpec } from "../wire/launch.js";
 import { checkLaunchSpec } from "../wire/launch.js";
-import type { ExecutorMessage } from "../wire/messages.js";
 import { daemonAddressOf, Session } from "./connection/session.js";
 import { openContainment } from "./containment/cgroups.js";
 import type { Containment } from "./containment/containment.js";
 import { describeBy } from "./containment/describe-process.js";
-import { takePriority } from "./containment/priority.js";
+import { standBesideJobs } from "./containment/priority.js";
 import { Unkillable } from "./containment/unkillable.js";
 import { Conversation, ownOrder } from "./conversation.js";
 import { Executor } from "./executor.js";
@@ -23,13 +22,14 @@ import { type StepWatch, watchSteps } from "./hook/step-watch.js";
 import { tellKillNotes } from "./kill-notes.js";
 import { type Log, openLog } from "./log.js";
 import { gpuProblemHere } from "./node/gpu-devices.js";
+import { isNodeFull } from "./node/memory.js";
 import { watchPressure } from "./node/pressure.js";
 import { runPilot } from "./pilot/main.js";
 import { unseal } from "./pilot/pilot.js";
 import { Spawner } from "./runtimes/spawner.js";
 import { TemporaryFolder } from "./runtimes/temporary-folder.js";
 import { stepsIn } from "./steps/step-names.js";
-import { startWorkers } from "./workers/start.js";
+import { eventsFor, startWorkers } from "./workers/start.js";
 
 /** Large enough for the ids of all jobs on a node. */
 const maxSpecBytes = 1024 * 1024;
@@ -69,8 +69,9 @@ async function hookProblemHere({ plugin, hookProgram, node, executor }: LaunchSp
   return await probeHook(hookProgram, [plugin.file, ...found.options], node, executor);
 }
 
-/** Reports batch jobs that suffer from functions. */
+/** Reports batch jobs that suffer from functions, and leaves those alone that need all memory. */
 function guard({ pressure, node }: LaunchSpec, { killFile }: Containment, executor: Executor) {
+  if (isNodeFull()) executor.departure.close();
   if (pressure === null) return;
   const ownGroup = killFile === null ? null : join(dirname(killFile), "work");
   const jobs = () => executor.jobsBesideWork;
@@ -119,7 +120,7 @@ async function run(spec: LaunchSpec): Promise<void> {
     process.exit(1);
   });
 
-  takePriority();
+  standBesideJobs();
   const folder = NodeFolder.claim(spec.runDirectory, spec.node, spec.executor);
   const explain = (why: string) => log("containment", { why });
   const known = new Set(folder.readUnkillable());
@@ -138,8 +139,8 @@ async function run(spec: LaunchSpec): Promise<void> {
   const paths = { socket: folder.workerSocketPath, cache: spec.cacheFolder };
   const temporary = TemporaryFolder.open(spec, explain);
   const spawner = new Spawner(spec.spawnProgram, undefined, temporary);
-  const say = (message: ExecutorMessage) => executor.outbox.sayNow(message);
-  const functions = await startWorkers(spec, spawner, containment, paths, say, explain);
+  const tell = eventsFor(() => executor, explain);
+  const functions = await startWorkers(spec, spawner, containment, paths, tell);
   const { workers, code, payloads, leases, attachProgram } = functions;
   const executor: Executor = new Executor(own, folder, containment, log, {
     spawner,

@@ -175,6 +175,8 @@ export type ExecutorMessage =
       readonly hookSequence: number;
       /** Why it takes no new work and leaves once its work is done; if omitted, it serves. */
       readonly leaving?: string | undefined;
+      /** It leaves because its node has no memory left; omitted if not. */
+      readonly nodeIsFull?: boolean | undefined;
     }
   /** The effective budget changed (after a budget order, or because a job came). */
   | { readonly type: "budget"; readonly budget: Resources }
@@ -251,7 +253,12 @@ export type ExecutorMessage =
     }
   | { readonly type: "beat" }
   /** It gives back every order from now on; `leaving` follows once its reports are recorded. */
-  | { readonly type: "departing"; readonly reason: string }
+  | {
+      readonly type: "departing";
+      readonly reason: string;
+      /** The kernel killed a function for want of memory, within its own limit; omitted if not. */
+      readonly nodeIsFull?: boolean | undefined;
+    }
   | { readonly type: "leaving"; readonly reason: string };
 
 /**

@@ -32,6 +32,7 @@ const partByCondition = {
   tooShort: "tooShort",
   launchFailing: "launchFailing",
   sick: "launchFailing",
+  noMemoryLeft: "memory",
 } as const satisfies Record<NodeCondition, IdlePart>;
 
 const codes = new Map(Object.keys(partByCondition).map((name, index) => [name, index + 1]));

@@ -65,6 +65,8 @@ export interface HoleContext {
    * unknown.
    */
   readonly sick?: (node: NodeName) => Illness | null;
+  /** Whether the node had no memory left for functions, likewise; if omitted, unknown. */
+  readonly full?: (node: NodeName) => Illness | null;
   /** How long holes last at this site; if omitted, only Slurm's plans are predicted. */
   readonly survival?: Survival;
 }
@@ -219,6 +221,9 @@ function whyUnusable(
     const retryInMs = Math.max(0, interference.untilMs - context.nowMs);
     return { kind: "interference", detail: interference.detail, retryInMs };
   }
+  const full = context.full?.(node.name) ?? null;
+  if (full !== null)
+    return { kind: "noMemoryLeft", detail: full.detail, retryInMs: full.untilMs - context.nowMs };
   const sick = context.sick?.(node.name) ?? null;
   if (sick !== null)
     return { kind: "sick", detail: sick.detail, retryInMs: sick.untilMs - context.nowMs };

@@ -148,6 +148,7 @@ function departure(
     case "noPreemption":
     case "unknownState":
     case "interference":
+    case "noMemoryLeft":
       return { kind: "stop", ...about, reason };
     case "pinned":
       // Gleaner soon learns which cores are free, or never. Until then nothing grows, and functions

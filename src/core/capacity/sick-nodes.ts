@@ -224,7 +224,8 @@ const lasting: ReadonlySet<UnusableReason["kind"]> = new Set([
   "noPreemption",
 ]);
 
-const doubled = (baseMs: number, times: number): number =>
+/** How long a node or function is avoided: each time twice as long, up to a limit. */
+export const doubled = (baseMs: number, times: number): number =>
   Math.min(baseMs * 2 ** Math.min(times - 1, 30), longestAwayMs);
 
 /** Whether a try on another node is pointless. */

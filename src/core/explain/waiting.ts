@@ -39,6 +39,7 @@ export function describeReason(reason: UnusableReason): string {
     case "interference":
       return `functions slowed down batch work: ${reason.detail}; the next try is in ${Math.ceil(reason.retryInMs / 1000)} s, or once its jobs have left`;
     case "sick":
+    case "noMemoryLeft":
       return `${reason.detail}; the next try is in ${Math.ceil(reason.retryInMs / 1000)} s`;
     case "launchFailing":
       return `the last executor start failed (${reason.detail}); the next try is in ${Math.ceil(reason.retryInMs / 1000)} s`;

@@ -24,6 +24,7 @@ const undecided: ReadonlySet<UnusableNode["reason"]["kind"]> = new Set([
   "stale",
   "launchFailing",
   "sick",
+  "noMemoryLeft",
   "tooShort",
 ]);
 

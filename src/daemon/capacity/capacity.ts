@@ -46,7 +46,7 @@ export interface CapacityDependencies {
   readonly checkpoints: Checkpoints;
   readonly guard: InterferenceGuard;
   readonly drains: Drains;
-  readonly startFailures: Pick<StartFailures, "illness">;
+  readonly startFailures: Pick<StartFailures, "illness" | "fullness">;
   /** null if executors are not jobs. */
   readonly pilots: Pilots | null;
   readonly programs: HookPrograms;
@@ -152,6 +152,7 @@ export class Capacity {
       interference: (node) => guard.interference(node, atMs),
       drainedBy: (node) => drains.drainedBy(node),
       sick: (node) => startFailures.illness(node),
+      full: (node) => startFailures.fullness(node),
       hookProblem: needsHook ? hookProblemOf(this.snapshot!.facts, programs) : null,
       preemptionProblem: pilots?.problem ?? null,
       failing: launching.failing,

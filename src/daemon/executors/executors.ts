@@ -24,7 +24,7 @@ import { doubtOf } from "./testimony.js";
 
 export interface ExecutorsDependencies extends CallSources, AttemptEndsDependencies {
   readonly registry: Registry;
-  readonly startFailures: Pick<StartFailures, "heardStarted" | "ended">;
+  readonly startFailures: Pick<StartFailures, "heardStarted" | "heardFull" | "ended">;
   readonly store: Store;
   readonly dispatcher: Dispatcher;
   readonly checkpoints: Checkpoints;
@@ -149,6 +149,7 @@ export class Executors {
         this.deps.checkpoints.removed(record.id, message.invocation, message.problem);
         break;
       case "departing":
+        if (message.nodeIsFull) this.deps.startFailures.heardFull(record);
         record.retire("drain", message.reason);
         break;
       case "leaving":
@@ -171,6 +172,7 @@ export class Executors {
     if (record.state === "starting") record.become("ready");
     record.heardReady(message);
     // An earlier gleanerd told it so, or its node: it would give each order back at once.
+    if (message.nodeIsFull) this.deps.startFailures.heardFull(record);
     if (message.leaving !== undefined) record.retire("drain", message.leaving);
     const { id: executor, node, budget } = record;
     record.log.say((suppressed) =>

@@ -1,8 +1,9 @@
-// Reports what nodes cannot start, return or lose to core/capacity/sick-nodes.ts and
-// returned-work.ts, and applies their decisions.
+// Reports what nodes cannot start, return or lose, and those without memory, to sick-nodes.ts,
+// returned-work.ts and full-nodes.ts in core/capacity, and applies their decisions.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
+import { FullNodes } from "../../core/capacity/full-nodes.js";
 import { ReturnedWork } from "../../core/capacity/returned-work.js";
 import {
   type Illness,
@@ -33,6 +34,7 @@ export interface SlurmView {
 export class StartFailures {
   private readonly sick: SickNodes;
   private readonly returned: ReturnedWork;
+  private readonly full: FullNodes;
 
   /** Calls `view` only once everything is constructed. */
   constructor(
@@ -44,6 +46,9 @@ export class StartFailures {
   ) {
     this.sick = new SickNodes((node, illness) => this.foundSick(node, illness));
     this.returned = new ReturnedWork((node, illness) => this.foundSick(node, illness));
+    this.full = new FullNodes((node, { detail, untilMs }) =>
+      this.log.warn({ node, detail, untilMs }, "leaving a node without memory to its batch jobs"),
+    );
   }
 
   /** The running attempt did not start: decides whether it is tried on another node. */
@@ -108,6 +113,12 @@ export class StartFailures {
     } else if (startFailure === undefined) this.returned.kept(node);
   }
 
+  /** Its node has no memory left: all that it has goes at once, because batch jobs come first. */
+  heardFull(record: ExecutorRecord): void {
+    this.full.heard(record.node, nowMs());
+    record.retire("stop", this.fullness(record.node)!.detail);
+  }
+
   private jobsOn(node: NodeName): readonly JobId[] {
     const jobs = this.view().snapshot?.jobs ?? [];
     return jobs.filter((job) => holdsNodes(job) && job.nodes.includes(node)).map(({ id }) => id);
@@ -115,6 +126,10 @@ export class StartFailures {
 
   illness(node: NodeName): Illness | null {
     return this.sick.illness(node, nowMs()) ?? this.returned.illness(node, nowMs());
+  }
+
+  fullness(node: NodeName): Illness | null {
+    return this.full.illness(node, nowMs());
   }
 
   /** Functions that run there may finish. */

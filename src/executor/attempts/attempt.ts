@@ -6,6 +6,7 @@ import type { GresCounts } from "../../model/slurm/gres-counts.js";
 import type { AttemptKey, AttemptOrder, SignalOrder } from "../../wire/messages.js";
 import type { Held } from "../budget/victims.js";
 import type { AttemptGroup } from "../containment/containment.js";
+import type { HungGroup } from "../containment/unkillable.js";
 import type { Place, RunHandle, SignalReach } from "../runtimes/runtime.js";
 import { FrozenTime } from "./freezing.js";
 import { HangWatch } from "./hanging.js";
@@ -13,6 +14,17 @@ import { AttemptNotices } from "./notices.js";
 import type { Ending, Outcome } from "./outcome.js";
 
 export const keyText = (key: AttemptKey): string => `${key.invocation}.${key.attempt}`;
+
+export interface AttemptEvents {
+  onStarted(key: AttemptKey): void;
+  onEnded(key: AttemptKey, outcome: Outcome): void;
+  /** Comes before `onEnded`: the group's processes hang, and its resources are not free. */
+  onHung(hung: HungGroup): void;
+  /** Likewise: the kernel killed a function for want of memory, within its own limit. */
+  onNodeFull(): void;
+  /** Reports a problem that may interest an administrator. */
+  onTrouble(what: string): void;
+}
 
 /** What is run here without a script is a step of its own, as with srun. */
 function reachOf({ command }: AttemptOrder, to: SignalOrder["to"]): SignalReach {

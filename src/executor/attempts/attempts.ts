@@ -7,24 +7,14 @@ import type { LaunchSpec } from "../../wire/launch.js";
 import type { AttemptKey, AttemptOrder, SignalOrder } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
 import { emptied, emptyPollMs } from "../containment/emptying.js";
-import type { HungGroup } from "../containment/unkillable.js";
 import type { Place, RunEnd, Runtime, Termination } from "../runtimes/runtime.js";
-import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
+import { Attempt, type AttemptEvents, type Ended, keyText, type Running } from "./attempt.js";
 import { freezeAll, thaw, withoutFrozenTime } from "./freezing.js";
 import type { Foreseen } from "./notices.js";
-import { type Ending, hungOutcome, type Outcome, outcomeOf, unprepared } from "./outcome.js";
+import { type Ending, hungOutcome, outcomeOf, unprepared } from "./outcome.js";
 import { placesOf, together, victimsOf } from "./places.js";
 import { atOnce, type PassOn } from "./preempt-signal.js";
 import { withinMs } from "./timing.js";
-
-export interface AttemptEvents {
-  onStarted(key: AttemptKey): void;
-  onEnded(key: AttemptKey, outcome: Outcome): void;
-  /** Comes before `onEnded`: the group's processes hang, and its resources are not free. */
-  onHung(hung: HungGroup): void;
-  /** Reports a problem that may interest an administrator. */
-  onTrouble(what: string): void;
-}
 
 export interface Eviction {
   /** Resolves once no process of the commands is left; the reports follow a little later. */
@@ -292,6 +282,7 @@ export class Attempts {
     this.pass(() => {
       this.attempts.delete(keyText(attempt.key));
       attempt.finish(outcome);
+      if (end.nodeWasFull) this.events.onNodeFull();
       this.events.onEnded(attempt.key, outcome);
       attempt.place.release(false);
     });

@@ -1,14 +1,20 @@
 // Gives the executor precedence over everything beside it: a busy processor must not delay its
-// answer to the hook, or its end.
+// answer to the hook, or its end. For memory, every job has precedence.
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 
 /** Ahead of everything at 0, behind the kernel's and the site's own urgent daemons. */
 const ownNice = -10;
 
+/** Once for all that the executor starts. */
+export function standBesideJobs(): void {
+  takePriority();
+  letJobsLive();
+}
+
 /** Applies to this process and its session. Does nothing where that is not allowed. */
-export function takePriority(): void {
+function takePriority(): void {
   for (const step of [
     () => setPriority(ownNice),
     // Where sessions are scheduled as groups, the session's niceness counts, not the process's own.
@@ -19,4 +25,14 @@ export function takePriority(): void {
     } catch {
       // Not root, or no such groups: the executor keeps its usual priority.
     }
+}
+
+/** gleanerd.service has the same; functions have 1000, and jobs usually 0. */
+const ownOomScoreAdj = 800;
+const oomFile = "/proc/self/oom_score_adj";
+
+/** The kernel kills functions first, then this process and glean-spawn, and only then a job. */
+function letJobsLive(): void {
+  if (Number(readFileSync(oomFile, "latin1")) < ownOomScoreAdj)
+    writeFileSync(oomFile, String(ownOomScoreAdj));
 }

@@ -5,19 +5,20 @@ import { dirname, join } from "node:path";
 import { monotonicMs } from "../../clock.js";
 import { type JobId, jobId } from "../../model/ids.js";
 import type { LaunchSpec, PilotOrder } from "../../wire/launch.js";
-import type { AttemptReport, ExecutorMessage } from "../../wire/messages.js";
+import type { AttemptReport } from "../../wire/messages.js";
 import { attachProgram } from "../../workers/runtime-command.js";
 import { placesOf } from "../attempts/places.js";
 import { PreemptSignal } from "../attempts/preempt-signal.js";
 import { heldCoreMs } from "../budget/victims.js";
 import { daemonAddressOf, Session } from "../connection/session.js";
-import { takePriority } from "../containment/priority.js";
+import { standBesideJobs } from "../containment/priority.js";
 import { Executor } from "../executor.js";
 import type { JobMarks } from "../hook/node-folder.js";
 import { openLog } from "../log.js";
 import { Spawner } from "../runtimes/spawner.js";
 import { TemporaryFolder } from "../runtimes/temporary-folder.js";
 import { stepsIn } from "../steps/step-names.js";
+import { eventsFor } from "../workers/start.js";
 import { IdleTime } from "./idle-time.js";
 import { readPilotJob } from "./pilot.js";
 import { pilotGroups, pilotWorkers } from "./workers.js";
@@ -34,7 +35,7 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
     process.exit(1);
   });
 
-  takePriority();
+  standBesideJobs();
   // Slurm confines the job to its allocation; the daemon's view of the node was the reason to
   // request it, not a limit.
   const own = { ...spec, budget: { budget: job.budget, seenHookSequence: 0, knownJobs: [] } };
@@ -48,8 +49,8 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   // Functions are this user's own: they may run what lies beside this program.
   const attach = () => join(dirname(process.argv[1] ?? "/"), attachProgram);
   const steps = stepsIn(spec.cacheFolder, trouble);
-  const say = (message: ExecutorMessage) => executor.outbox.sayNow(message);
-  const functions = await pilotWorkers(spec, spawner, say, trouble);
+  const tell = eventsFor(() => executor, trouble);
+  const functions = await pilotWorkers(spec, spawner, tell);
   const outside = { ...functions, gone, pass, spawner, attachProgram: attach, ...steps };
   const executor: Executor = new Executor(own, noMarks, pilotGroups, log, outside);
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {

@@ -7,11 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { errorCodeOf } from "../../model/errors.js";
 import type { LaunchSpec } from "../../wire/launch.js";
-import type { ExecutorMessage } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
 import { processGroups } from "../containment/process-groups.js";
 import type { Spawning } from "../runtimes/spawner.js";
-import { startWorkers, type WorkerSite } from "../workers/start.js";
+import { startWorkers, type WorkerEvents, type WorkerSite } from "../workers/start.js";
 
 /**
  * Idle workers cannot be frozen without cgroups, and end. But the cores of the job are the pilot's
@@ -32,13 +31,12 @@ const socketName = "workers.sock";
 export async function pilotWorkers(
   spec: LaunchSpec,
   spawner: Spawning,
-  say: (message: ExecutorMessage) => void,
-  explain: (why: string) => void,
+  tell: WorkerEvents,
 ): Promise<WorkerSite> {
   await removeAbandoned();
   const folder = mkdtempSync(join(tmpdir(), prefix));
   const paths = { socket: join(folder, socketName), cache: spec.cacheFolder };
-  const site = await startWorkers(spec, spawner, pilotGroups, paths, say, explain);
+  const site = await startWorkers(spec, spawner, pilotGroups, paths, tell);
   return {
     ...site,
     close: () => {

@@ -103,7 +103,7 @@ interface Beside {
 }
 
 /** How an attempt's run ended. */
-export type RunEnd = Beside & OwnEnd;
+export type RunEnd = Beside & Pick<Partial<WorkUsage>, "nodeWasFull"> & OwnEnd;
 
 type OwnEnd =
   | ProcessEnd

@@ -52,19 +52,42 @@ export interface WorkerPorts {
   readonly spares?: Spares;
   /** Tells the node's log, if it has one. */
   readonly explain?: (why: string) => void;
+  /** The kernel killed a worker for want of memory; omitted if nobody asks. */
+  readonly onNodeFull?: () => void;
 }
 
+/** Who is told what workers find out. */
+export interface WorkerEvents {
+  /** gleanerd. */
+  readonly say: (message: ExecutorMessage) => void;
+  /** The log. */
+  readonly explain: (why: string) => void;
+  readonly onNodeFull: () => void;
+}
+
+/** The executor is made after its workers. */
+export const eventsFor = (
+  executor: () => {
+    readonly outbox: { sayNow(message: ExecutorMessage): void };
+    readonly departure: { close(): void };
+  },
+  explain: (why: string) => void,
+): WorkerEvents => ({
+  say: (message) => executor().outbox.sayNow(message),
+  explain,
+  onNodeFull: () => executor().departure.close(),
+});
+
 /**
- * `socketPath`: in a folder that only this process's user may enter; `cache`: where bundles are
- * kept; `say` tells gleanerd, `explain` the log.
+ * `paths.socket`: in a folder that only this process's user may enter; `paths.cache`: where bundles
+ * are kept.
  */
 export async function startWorkers(
   spec: Spec & Pick<LaunchSpec, "spawnProgram">,
   spawner: Spawning,
   containment: Containment,
   paths: { readonly socket: string; readonly cache: string },
-  say: (message: ExecutorMessage) => void,
-  explain: (why: string) => void,
+  { say, explain, onNodeFull }: WorkerEvents,
 ): Promise<WorkerSite> {
   const sockets = await WorkerSocket.listen(paths.socket);
   const code = new BundleCache(
@@ -85,7 +108,8 @@ export async function startWorkers(
   const payloads = new Payloads(unnamedFilesIn(openResults), say, giveWay);
   const spares = new Spares(openSpares(parts));
   const leases = new Leases(say);
-  const ports = { sockets, code, readers, programs, payloads, leases, parents, spares, explain };
+  const means = { sockets, code, readers, programs, payloads, leases, parents, spares };
+  const ports = { ...means, explain, onNodeFull };
   const workers: Workers = workersOver(ports, spec, spawner, containment, say);
   return {
     workers,
@@ -128,7 +152,7 @@ function openWorkers(
   containment: Containment,
 ): OpenWorker {
   const { sockets, code, readers, programs, payloads, leases, parents, spares } = ports;
-  const { explain = () => {} } = ports;
+  const { explain = () => {}, onNodeFull = () => {} } = ports;
   let number = 0;
   return (order, kind, free, { onGone, onReady }) => {
     // A spare is for a call that waits.
@@ -159,9 +183,10 @@ function openWorkers(
       first,
       spawn: (directory, events) => {
         isStarted = true;
+        const watched = watching(events, onNodeFull);
         return (
-          spare?.take(events, worker) ??
-          startFrom(origin, { worker, first }, directory, events, startAlone)
+          spare?.take(watched, worker) ??
+          startFrom(origin, { worker, first }, directory, watched, startAlone)
         );
       },
       environment: spare === null ? undefined : environmentOfFunction(order),
@@ -176,6 +201,15 @@ function openWorkers(
     return worker;
   };
 }
+
+/** Also an idle worker shows by its end that the node has no memory left. */
+const watching = (events: StartEvents, onNodeFull: () => void): StartEvents => ({
+  ...events,
+  onEnd: (end) => {
+    events.onEnd(end);
+    if (end.kind === "ended" && end.nodeWasFull) onNodeFull();
+  },
+});
 
 /** Forks a worker of a parent, or starts it alone. */
 function startFrom(

@@ -36,7 +36,9 @@ export type UnusableReason =
   | { readonly kind: "tooShort"; readonly endsInMs: number }
   | { readonly kind: "interference"; readonly detail: string; readonly retryInMs: number }
   | { readonly kind: "launchFailing"; readonly detail: string; readonly retryInMs: number }
-  | { readonly kind: "sick"; readonly detail: string; readonly retryInMs: number };
+  | { readonly kind: "sick"; readonly detail: string; readonly retryInMs: number }
+  /** The node has less memory than Slurm counts. */
+  | { readonly kind: "noMemoryLeft"; readonly detail: string; readonly retryInMs: number };
 
 export interface UnusableNode {
   readonly node: NodeName;

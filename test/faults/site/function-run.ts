@@ -10,6 +10,9 @@ import type { Process } from "../timeline.js";
 import type { SimulatedNode, SimulatedRun } from "./node.js";
 import type { World } from "./world.js";
 
+/** Of the invocations whose command is killed for memory, every so many for that of the node. */
+const nodeIsFullEvery = 8;
+
 export class FunctionRun implements SimulatedRun {
   readonly key: AttemptKey;
   readonly executor: ExecutorId;
@@ -99,6 +102,9 @@ export class FunctionRun implements SimulatedRun {
     this.isAlive = false;
     this.node.functions.delete(this);
     const { world } = this;
+    const isFull = oomKills > 0 && this.key.invocation % nodeIsFullEvery === 0;
+    const nodeWasFull = isFull && !world.isAtRest;
+    if (nodeWasFull) world.books.causes.takes(this.executor);
     const end: RunEnd = {
       kind: "ended",
       exitCode,
@@ -108,11 +114,14 @@ export class FunctionRun implements SimulatedRun {
       cpuMs: 0,
       maxRssMb: 1,
       oomKills,
+      ...(nodeWasFull && { nodeWasFull }),
       brokenProcessLimit: null,
     };
     const wallMs = Number((end.endNs - end.startNs) / 1_000_000n);
     world.books.ended(this.key, { wallMs, exitCode, signal, oomKills });
-    world.tell(`${this.node.name}: ${this.name} ended after ${wallMs} ms, ${exitCode}/${signal}`);
+    world.tell(
+      `${this.node.name}: ${this.name} ended after ${wallMs} ms, ${exitCode}/${signal}${nodeWasFull ? ", its node is full" : ""}`,
+    );
     world.within(this.process, world.chance.ms(0.1, 2), () => this.events.onEnd(end));
   }
 

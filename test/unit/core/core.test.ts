@@ -69,6 +69,8 @@ describe("holes", () => {
       retryInMs: 1_000,
     });
     expect(reasonOf({}, { failing, nowMs: 102_000 })).toBeUndefined();
+    const full = () => ({ detail: "it is full", untilMs: 103_000 });
+    expect(reasonOf({}, { full })).toMatchObject({ kind: "noMemoryLeft", detail: "it is full" });
   });
 
   test("are whole nodes only, where jobs are pinned and their cores are unknown", () => {

@@ -140,6 +140,8 @@ function label(reason: UnusableReason): string {
       return "interference with jobs";
     case "sick":
       return "functions fail there";
+    case "noMemoryLeft":
+      return "no memory left there";
     case "launchFailing":
       return "executor starts fail";
   }

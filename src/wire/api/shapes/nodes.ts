@@ -89,6 +89,7 @@ const reasons = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("interference"), ...retried }),
   z.strictObject({ kind: z.literal("launchFailing"), ...retried }),
   z.strictObject({ kind: z.literal("sick"), ...retried }),
+  z.strictObject({ kind: z.literal("noMemoryLeft"), ...retried }),
 ]);
 
 export const unusableNode = shapeOf<UnusableNode>()(

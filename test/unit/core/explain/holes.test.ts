@@ -112,6 +112,7 @@ const reasons: readonly UnusableReason[] = [
   { kind: "stale", ageMs: 20_000 },
   { kind: "tooShort", endsInMs: 5 },
   { kind: "launchFailing", detail: "d", retryInMs: 5 },
+  { kind: "noMemoryLeft", detail: "d", retryInMs: 5 },
 ];
 
 test("the answers cover all idle cores that run nothing, each with a sentence, whatever the node", () => {

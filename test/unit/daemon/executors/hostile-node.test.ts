@@ -2,6 +2,7 @@
 // Nobody else may notice.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { nowMs } from "../../../../src/clock.js";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { Overdue } from "../../../../src/daemon/executors/overdue.js";
 import {
@@ -140,7 +141,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
       hookProblem: null,
       budget,
       answersFor: [others],
-      ...{ markedJobs: [job], hookSequence: 1, leaving: "drained" },
+      ...{ markedJobs: [job], hookSequence: 1, leaving: "drained", nodeIsFull: false },
     },
     budget: { type: "budget", budget },
     started: { type: "started", key: others, agoMs: 0 },
@@ -168,7 +169,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
     preempted: { type: "preempted", job, lostCoreMs: 0, evicted: [{ ...held, ...end }] },
     unkillable: { type: "unkillable", report: { count: 1, processes: [hanging], held: budget } },
     beat: { type: "beat" },
-    departing: { type: "departing", reason: "no work" },
+    departing: { type: "departing", reason: "no work", nodeIsFull: true },
     leaving: { type: "leaving", reason: "no work" },
   };
 }
@@ -372,6 +373,33 @@ describe("an executor", () => {
       await annIsUntouched();
     },
   );
+
+  test("that says again and again that it has no memory only takes itself out of use", async () => {
+    const id = await site.submit("bob", bobsCores);
+    const fullness = () => site.parts.startFailures.fullness(nodeName("evil"));
+    const executor = await evil();
+    await executor.ordered(1);
+    for (let round = 0; round < 100; round++)
+      executor.say({ type: "departing", reason: "full", nodeIsFull: true });
+    executor.ends({ invocation: id, attempt: 1 });
+    await executor.isHeard();
+    await site.settled();
+    const { untilMs } = fullness()!;
+    expect(untilMs).toBeLessThanOrEqual(nowMs() + 60_000);
+    expect(executor.heard.filter(({ type }) => type === "stop")).toHaveLength(1);
+    expect(await site.recordOf(id)).toMatchObject({ state: "COMPLETED" });
+    // What it says on a new connection is heard as well, and changes nothing while it is avoided.
+    const late = await site.executorOn("evil", evilBudget.cores);
+    late.ready(evilBudget, { leaving: "full", nodeIsFull: true });
+    await late.isHeard();
+    expect(fullness()?.untilMs).toBe(untilMs);
+    expect(late.orders).toEqual([]);
+    expect(isDistrusted()).toBe(false);
+    await carlIsServed();
+    await annIsUntouched();
+    clock.forward(60_001);
+    expect(fullness()).toBeNull();
+  });
 
   test("that floods is read slowly, delays nobody and does not fill the log", async () => {
     // Without memory it is given nobody's work, and its cores are on record all the same.

@@ -140,9 +140,10 @@ describeAsRoot("an executor's attempts", () => {
   });
 
   (memoryIsHere ? test : test.skip)(
-    "that the kernel kills within their memory, because others took the node's, wait again",
+    "that the kernel kills within their memory, because others took the node's, wait again, as do all others there",
     async () => {
       await start();
+      const other = await node.run(node.order(["sleep", "1000"]));
       const go = join(node.work, "go");
       const grows = `select undef, undef, undef, 0.01 until -e "${go}"; $x = "x" x 300_000_000; sleep 1000`;
       const key = await node.run(node.order(["/usr/bin/perl", "-e", grows], { memoryMb: 2_000 }));
@@ -152,6 +153,14 @@ describeAsRoot("an executor's attempts", () => {
         end: "EVICTED",
         reason: expect.stringMatching(/^the kernel killed it, within its limit of 2000 MB \(peak/),
       });
+      const { heard } = node.daemon;
+      const departing = heard.findIndex((each) => each.type === "departing" && each.nodeIsFull);
+      expect(departing).toBeGreaterThan(0);
+      expect(departing).toBeLessThan(heard.findIndex(({ type }) => type === "ended"));
+      const noMemory = "its node has no memory left";
+      expect(await node.daemon.report(other)).toMatchObject({ end: "EVICTED", reason: noMemory });
+      const refused = await node.finish(node.order(["true"]));
+      expect(refused).toMatchObject({ end: "EVICTED", wallMs: 0 });
     },
   );
 

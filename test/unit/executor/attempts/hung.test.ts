@@ -71,6 +71,7 @@ function oneAttempt(order = attemptOrder()) {
       told.push(hung);
     },
     onEnded: (_key, outcome) => void told.push(outcome),
+    onNodeFull: () => {},
     onTrouble: () => {},
   });
   attempts.start(order, budget);

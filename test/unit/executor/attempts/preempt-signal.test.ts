@@ -58,6 +58,7 @@ test("an attempt whose end is not settled yet is evicted by SIGTERM", async () =
     onStarted: () => {},
     onEnded: (key: AttemptKey) => ended.push(key),
     onHung: () => {},
+    onNodeFull: () => {},
     onTrouble: () => {},
   };
   const spec = { killWaitMs: 1_000 };

@@ -1,0 +1,28 @@
+// When a node counts as having no memory left, from the kernel's own figures.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { isNodeFull } from "../../../../src/executor/node/memory.js";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "memory-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test.each([
+  [131_071, true],
+  [131_072, false],
+])("%d kB available, whatever is free: %s", (kB, isFull) => {
+  const file = join(folder, "meminfo");
+  writeFileSync(file, `MemTotal: 1 kB\nMemFree:  99 kB\nMemAvailable:   ${kB} kB\nBuffers: 1 kB\n`);
+  expect(isNodeFull(file)).toBe(isFull);
+});
+
+test("a kernel that does not say what is available has memory", () => {
+  const file = join(folder, "meminfo");
+  writeFileSync(file, "MemTotal: 1 kB\nMemFree: 0 kB\n");
+  expect(isNodeFull(file)).toBe(false);
+});
