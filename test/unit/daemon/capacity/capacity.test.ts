@@ -78,7 +78,7 @@ function make(change: object = {}): Capacity {
     checkpoints: { sweep: () => {} },
     guard: { keepOnly: () => {}, interference: () => null },
     drains: { drainedBy: () => null },
-    startFailures: { illness: () => null },
+    startFailures: { illness: () => null, fullness: () => null },
     pilots: null,
     programs: {
       hook: "prolog",
