@@ -112,8 +112,7 @@ export class Executor implements HookHandlers {
       type: "ready",
       ...{ pid: process.pid, hostName: hostname(), hookProblem: this.hookProblem },
       ...this.departure.told,
-      containment: this.containment.kind,
-      budget: this.usable,
+      ...{ containment: this.containment.kind, budget: this.usable },
       answersFor: [...this.attempts.keys, ...this.orders.waiting, ...this.outbox.unrecorded],
       markedJobs: this.allowance.jobs,
       hookSequence: this.allowance.sequence,
@@ -183,17 +182,17 @@ export class Executor implements HookHandlers {
     const heardMs = msSince(line.startNs);
     const sequence = this.allowance.addJob(line.job, "hook");
     this.budget = lesser(this.budget, this.allowance.budget);
-    const victims = this.attempts.victimsFor(this.budget);
+    const { attempts } = this;
+    const victims = attempts.victimsFor(this.budget);
     // Freezes first, because killing the others takes this process a while.
-    const still = !this.allowance.waitsForCores || this.attempts.freeze(victims, line.answerMs / 2);
-    const given = `Slurm gave its resources to job ${job}`;
-    const eviction = this.attempts.evict(victims, given, this.budget);
+    const stands = !this.allowance.waitsForCores || attempts.freeze(victims, line.answerMs / 2);
+    const eviction = attempts.evict(victims, `Slurm gave its resources to job ${job}`, this.budget);
     // Sent before the first report of their ends: the daemon would fill their places again.
     if (victims.length > 0) this.outbox.sayNow({ type: "budget", budget: this.usable });
     const removed = this.remover.stop();
     // Nothing may run until the job's cores are known: what does not freeze has to go.
     const why = `Slurm's job ${job} may have been given its cores`;
-    if (!(await still)) await this.attempts.evict(this.attempts.keys, why).freed;
+    if (!(await stands)) await attempts.evict(attempts.keys, why).freed;
     await Promise.all([eviction.freed, removed]);
     const tookMs = msSince(line.startNs);
     this.log("jobBegan", { job, victims: victims.length, heardMs, tookMs, budget: this.budget });
