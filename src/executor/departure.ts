@@ -7,6 +7,7 @@ import type { Attempts } from "./attempts/attempts.js";
 import type { CheckpointRemover } from "./attempts/checkpoints.js";
 import { withinMs } from "./attempts/timing.js";
 import type { Outbox } from "./connection/outbox.js";
+import { isNodeShortOf } from "./node/memory.js";
 import type { Orders } from "./orders.js";
 import type { Spawning } from "./runtimes/spawner.js";
 
@@ -62,6 +63,11 @@ export class Departure {
     this.reason ??= reason;
     orders.giveAllBack(reason);
     void attempts.evict(attempts.keys, reason, nothing).ended;
+  }
+
+  /** The kernel killed an idle worker of this size for want of memory. */
+  killedWithin(memoryMb: number): void {
+    if (isNodeShortOf(memoryMb)) this.close();
   }
 
   /**

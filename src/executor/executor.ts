@@ -54,7 +54,7 @@ export class Executor implements HookHandlers {
         // Sent before the end of the attempt: the daemon would fill its place again.
         this.outbox.sayNow({ type: "budget", budget: this.usable });
       },
-      onNodeFull: () => this.departure.close(),
+      ...{ onNodeFull: () => this.departure.close(), isNodeShortOf: outside.isNodeShortOf },
       onTrouble: (what) => log("trouble", { what }),
     };
     const exec = execRuntime(containment, spec, spawner, outside);

@@ -22,7 +22,7 @@ import { type StepWatch, watchSteps } from "./hook/step-watch.js";
 import { tellKillNotes } from "./kill-notes.js";
 import { type Log, openLog } from "./log.js";
 import { gpuProblemHere } from "./node/gpu-devices.js";
-import { isNodeFull } from "./node/memory.js";
+import { isNodeShortOf } from "./node/memory.js";
 import { watchPressure } from "./node/pressure.js";
 import { runPilot } from "./pilot/main.js";
 import { unseal } from "./pilot/pilot.js";
@@ -71,7 +71,7 @@ async function hookProblemHere({ plugin, hookProgram, node, executor }: LaunchSp
 
 /** Reports batch jobs that suffer from functions, and leaves those alone that need all memory. */
 function guard({ pressure, node }: LaunchSpec, { killFile }: Containment, executor: Executor) {
-  if (isNodeFull()) executor.departure.close();
+  if (isNodeShortOf(0)) executor.departure.close();
   if (pressure === null) return;
   const ownGroup = killFile === null ? null : join(dirname(killFile), "work");
   const jobs = () => executor.jobsBesideWork;
@@ -146,7 +146,7 @@ async function run(spec: LaunchSpec): Promise<void> {
     spawner,
     gone: (reason) => void leave(reason),
     hung: (group) => unkillable.add(group),
-    ...{ workers, code, payloads, leases, attachProgram },
+    ...{ workers, code, payloads, leases, attachProgram, isNodeShortOf },
     ...stepsIn(spec.cacheFolder, explain),
   });
   const hook = await serveHook(folder.socketPath, spec.executor, executor);

@@ -17,6 +17,8 @@ export interface Surroundings {
    */
   readonly hung?: (group: HungGroup) => void;
   readonly spawner: Spawning;
+  /** Whether the node lacks this much memory; see node/memory.ts. */
+  readonly isNodeShortOf: (memoryMb: number) => boolean;
   /** Variables by which commands find the srun of functions; omitted where there is none. */
   readonly steps?: (environment: Readonly<Record<string, string>>) => Record<string, string>;
   readonly pass?: PassOn;

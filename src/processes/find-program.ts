@@ -11,14 +11,17 @@ const readBytes = 200;
 /** Its path, or the name if PATH does not have it. Throws if PATH has only an alias. */
 export function findProgram(name: string, path: string | undefined): string {
   if (path === undefined || name.includes("/")) return name;
-  const found = path
-    .split(delimiter)
-    .map((folder) => join(folder, name))
-    .filter(isProgram);
-  const real = found.find((file) => !isAlias(file));
-  if (real === undefined && found.length > 0)
-    throw new Error(`${found[0]} is an alias of Gleaner's, and nothing else in PATH is ${name}`);
-  return real ?? name;
+  let alias: string | null = null;
+  // No further than needed: a folder on a file system that hangs would hold up everything.
+  for (const folder of path.split(delimiter)) {
+    const file = join(folder, name);
+    if (!isProgram(file)) continue;
+    if (!isAlias(file)) return file;
+    alias ??= file;
+  }
+  if (alias !== null)
+    throw new Error(`${alias} is an alias of Gleaner's, and nothing else in PATH is ${name}`);
+  return name;
 }
 
 function isProgram(file: string): boolean {

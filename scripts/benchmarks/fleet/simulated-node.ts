@@ -68,6 +68,7 @@ export function startNode(spec: LaunchSpec): void {
   const spawner = { start: (_: unknown, __: unknown, events: ProcessEvents) => runNothing(events) };
   const executor: Executor = new Executor(spec, folder, containment, () => {}, {
     spawner: { ...spawner, close: async () => {} },
+    isNodeShortOf: () => false,
     gone: () => void session.close(),
   });
   const session: Session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {

@@ -6,7 +6,7 @@ import { doubled, type Illness } from "./sick-nodes.js";
 
 /** How long the first time; doubled each time it happens again. */
 const awayMs = 60_000;
-/** After this long in use, what happened before no longer counts. */
+/** This long after the last time, what happened before no longer counts. */
 const calmMs = 3_600_000;
 
 const detail = "the node has no memory left for functions although Slurm says that it has room";
@@ -22,15 +22,16 @@ export class FullNodes {
   /** Calls `foundFull` for each node that Gleaner leaves alone from now on. */
   constructor(private readonly foundFull: (node: NodeName, illness: Illness) => void) {}
 
-  /** Its executor reports that the kernel killed a function for want of memory. */
-  heard(node: NodeName, nowMs: number): void {
+  /** Its executor reports that there is no memory left; returns for how long, and why. */
+  heard(node: NodeName, nowMs: number): Illness {
     const before = this.away.get(node);
-    if (before !== undefined && before.untilMs > nowMs) return;
+    if (before !== undefined && before.untilMs > nowMs) return before;
     const isAgain = before !== undefined && nowMs - before.untilMs <= calmMs;
     const times = isAgain ? before.times + 1 : 1;
     const away = { detail, untilMs: nowMs + doubled(awayMs, times), times };
     this.away.set(node, away);
     this.foundFull(node, away);
+    return away;
   }
 
   /** Why Gleaner leaves a node alone; null if it does not. */

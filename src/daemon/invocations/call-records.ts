@@ -62,24 +62,23 @@ async function write(
 }
 
 /**
- * A store for readers: what they read about is put on record first, except for calls whose
- * contents cannot be written: others must not wait for those.
+ * A store for readers: what they read about is put on record first. Calls whose contents cannot be
+ * written are omitted, so that others do not wait for them; who asks for one is told so.
  */
 export function recordingFirst(store: Store, calls: UnrecordedCalls): Store {
-  const recorded = async (chosen: (call: UnrecordedCall) => boolean) => {
-    await Promise.all(
-      [...calls].filter(chosen).map((call) => record(store, calls, call).catch(unlessUnkept)),
-    );
+  const recorded = async (chosen: (call: UnrecordedCall) => boolean, named = false) => {
+    const all = [...calls].filter(chosen).map((call) => record(store, calls, call));
+    await Promise.all(named ? all : all.map((each) => each.catch(unlessUnkept)));
   };
   const hasEnded = (call: UnrecordedCall) => call.ends.size > 0;
   return {
     ...store,
     async listInvocations(filter) {
-      await recorded((call) => selects(filter, call));
+      await recorded((call) => selects(filter, call), isNamed(filter));
       return store.listInvocations(filter);
     },
     async scanInvocations(filter, afterId) {
-      await recorded((call) => selects(filter, call));
+      await recorded((call) => selects(filter, call), isNamed(filter));
       return store.scanInvocations(filter, afterId);
     },
     async listLogs(filter, limit) {
@@ -100,6 +99,9 @@ export function recordingFirst(store: Store, calls: UnrecordedCalls): Store {
     },
   };
 }
+
+const isNamed = ({ ids, arrayJobId }: Pick<InvocationFilter, "ids"> & ScanFilter): boolean =>
+  ids !== undefined || arrayJobId !== undefined;
 
 function unlessUnkept(thrown: unknown): void {
   if (!(thrown instanceof UnkeptError)) throw thrown;

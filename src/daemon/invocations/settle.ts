@@ -98,6 +98,8 @@ export class Settler {
     const postings = this.postingsOf(live, facts, heat);
     // A lease goes on after a crash that is billed: its executor forgets only what is on record.
     if (call !== undefined && postings.length > 0 && !isFinal(next)) {
+      // Its executor would only repeat the report.
+      await Promise.all(call.contents.map((each) => each.surely));
       await record(this.store, this.live.unrecorded, call);
       return this.record(facts, content);
     }

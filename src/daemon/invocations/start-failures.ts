@@ -115,8 +115,8 @@ export class StartFailures {
 
   /** Its node has no memory left: all that it has goes at once, because batch jobs come first. */
   heardFull(record: ExecutorRecord): void {
-    this.full.heard(record.node, nowMs());
-    record.retire("stop", this.fullness(record.node)!.detail);
+    const { detail } = this.full.heard(record.node, nowMs());
+    record.retire("stop", detail);
   }
 
   private jobsOn(node: NodeName): readonly JobId[] {

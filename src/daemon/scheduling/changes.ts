@@ -94,7 +94,7 @@ export class Changes {
     if (runs && isSingle && isOfSchedule(asked))
       throw new GleanerError(
         "BAD_REQUEST",
-        `${id} runs already: only its name and its comment can change`,
+        `${id} runs already: only its name, its comment and its time limit can change`,
       );
     const dependencyOf = (other: InvocationId) =>
       this.coming.get(other) ?? submissionOf(live, other)?.schedule?.dependency;

@@ -20,8 +20,10 @@ export interface AttemptEvents {
   onEnded(key: AttemptKey, outcome: Outcome): void;
   /** Comes before `onEnded`: the group's processes hang, and its resources are not free. */
   onHung(hung: HungGroup): void;
-  /** Likewise: the kernel killed a function for want of memory, within its own limit. */
+  /** Likewise: the kernel killed a function for want of memory, and the node is short of it. */
   onNodeFull(): void;
+  /** Whether the node lacks this much memory now. */
+  isNodeShortOf(memoryMb: number): boolean;
   /** Reports a problem that may interest an administrator. */
   onTrouble(what: string): void;
 }

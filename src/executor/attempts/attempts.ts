@@ -277,12 +277,16 @@ export class Attempts {
         return;
       }
     }
-    const told = outcomeOf(end, attempt.order, attempt.ending, attempt.notices.given);
+    const { isNodeShortOf } = this.events;
+    // Not by what the function could choose: files left in a shared tmpfs, or a memory policy.
+    const nodeWasFull = end.nodeWasFull && isNodeShortOf(attempt.order.memoryMb);
+    const known = { ...end, nodeWasFull };
+    const told = outcomeOf(known, attempt.order, attempt.ending, attempt.notices.given);
     const outcome = { ...withoutFrozenTime(told, attempt.frozen), ...attempt.shown };
     this.pass(() => {
       this.attempts.delete(keyText(attempt.key));
       attempt.finish(outcome);
-      if (end.nodeWasFull) this.events.onNodeFull();
+      if (nodeWasFull) this.events.onNodeFull();
       this.events.onEnded(attempt.key, outcome);
       attempt.place.release(false);
     });

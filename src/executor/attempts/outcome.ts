@@ -238,6 +238,11 @@ function outOfMemory(
       reason: `the kernel killed it, within ${limit}, because its node had no memory left for functions`,
     };
   const advice = command.kind === "call" ? "deploy the function" : "resubmit it";
+  if (nodeWasFull === false)
+    return {
+      end: "OUT_OF_MEMORY",
+      reason: `the kernel killed it for want of memory, within ${limit}, although its node has some left: look for files in a shared tmpfs such as /tmp or /dev/shm and for a memory policy (numactl), or ${advice} with a larger --mem`,
+    };
   return {
     end: "OUT_OF_MEMORY",
     reason: `it used more memory than ${limit}: ${advice} with a larger --mem`,

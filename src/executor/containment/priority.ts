@@ -27,12 +27,16 @@ function takePriority(): void {
     }
 }
 
-/** gleanerd.service has the same; functions have 1000, and jobs usually 0. */
-const ownOomScoreAdj = 800;
+/** Functions have 1000, and jobs usually 0. */
+const ownOomScoreAdj = 999;
 const oomFile = "/proc/self/oom_score_adj";
 
 /** The kernel kills functions first, then this process and glean-spawn, and only then a job. */
 function letJobsLive(): void {
-  if (Number(readFileSync(oomFile, "latin1")) < ownOomScoreAdj)
-    writeFileSync(oomFile, String(ownOomScoreAdj));
+  try {
+    if (Number(readFileSync(oomFile, "latin1")) < ownOomScoreAdj)
+      writeFileSync(oomFile, String(ownOomScoreAdj));
+  } catch {
+    // A /proc that cannot be written: the kernel goes by what was inherited.
+  }
 }

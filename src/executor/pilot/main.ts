@@ -6,7 +6,7 @@ import { monotonicMs } from "../../clock.js";
 import { type JobId, jobId } from "../../model/ids.js";
 import type { LaunchSpec, PilotOrder } from "../../wire/launch.js";
 import type { AttemptReport } from "../../wire/messages.js";
-import { attachProgram } from "../../workers/runtime-command.js";
+import { attachProgram as attachName } from "../../workers/runtime-command.js";
 import { placesOf } from "../attempts/places.js";
 import { PreemptSignal } from "../attempts/preempt-signal.js";
 import { heldCoreMs } from "../budget/victims.js";
@@ -15,6 +15,7 @@ import { standBesideJobs } from "../containment/priority.js";
 import { Executor } from "../executor.js";
 import type { JobMarks } from "../hook/node-folder.js";
 import { openLog } from "../log.js";
+import { isNodeShortOf } from "../node/memory.js";
 import { Spawner } from "../runtimes/spawner.js";
 import { TemporaryFolder } from "../runtimes/temporary-folder.js";
 import { stepsIn } from "../steps/step-names.js";
@@ -47,11 +48,11 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   const temporary = TemporaryFolder.open(spec, trouble);
   const spawner = new Spawner(spec.spawnProgram, undefined, temporary);
   // Functions are this user's own: they may run what lies beside this program.
-  const attach = () => join(dirname(process.argv[1] ?? "/"), attachProgram);
+  const attachProgram = () => join(dirname(process.argv[1] ?? "/"), attachName);
   const steps = stepsIn(spec.cacheFolder, trouble);
   const tell = eventsFor(() => executor, trouble);
   const functions = await pilotWorkers(spec, spawner, tell);
-  const outside = { ...functions, gone, pass, spawner, attachProgram: attach, ...steps };
+  const outside = { ...functions, gone, pass, spawner, attachProgram, isNodeShortOf, ...steps };
   const executor: Executor = new Executor(own, noMarks, pilotGroups, log, outside);
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
     onConnected: (connection) => {

@@ -86,7 +86,10 @@ export interface WorkUsage {
   readonly maxRssMb: number;
   /** The kernel's kills of its processes for their memory. */
   readonly oomKills: number;
-  /** Its own limit was not the reason: the node had no memory left; omitted if it was. */
+  /**
+   * Its own limit was not the reason: the node had no memory left. False if that is not so either;
+   * omitted if its limit was the reason.
+   */
   readonly nodeWasFull?: boolean | undefined;
   /** Its part of the time, if it did not have its worker alone; omitted if it did. */
   readonly shareMs?: number | undefined;

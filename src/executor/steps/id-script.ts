@@ -69,6 +69,7 @@ read_words() {
 set -f
 operands=()
 read_words "$@"
+set +f
 `;
 
 /** Which operands are ids; those of squeue and sacct are none. */

@@ -52,8 +52,8 @@ export interface WorkerPorts {
   readonly spares?: Spares;
   /** Tells the node's log, if it has one. */
   readonly explain?: (why: string) => void;
-  /** The kernel killed a worker for want of memory; omitted if nobody asks. */
-  readonly onNodeFull?: () => void;
+  /** The kernel killed a worker of this size for want of memory; omitted if nobody asks. */
+  readonly onNodeFull?: (memoryMb: number) => void;
 }
 
 /** Who is told what workers find out. */
@@ -62,20 +62,20 @@ export interface WorkerEvents {
   readonly say: (message: ExecutorMessage) => void;
   /** The log. */
   readonly explain: (why: string) => void;
-  readonly onNodeFull: () => void;
+  readonly onNodeFull: (memoryMb: number) => void;
 }
 
 /** The executor is made after its workers. */
 export const eventsFor = (
   executor: () => {
     readonly outbox: { sayNow(message: ExecutorMessage): void };
-    readonly departure: { close(): void };
+    readonly departure: { killedWithin(memoryMb: number): void };
   },
   explain: (why: string) => void,
 ): WorkerEvents => ({
   say: (message) => executor().outbox.sayNow(message),
   explain,
-  onNodeFull: () => executor().departure.close(),
+  onNodeFull: (memoryMb) => executor().departure.killedWithin(memoryMb),
 });
 
 /**
@@ -183,7 +183,7 @@ function openWorkers(
       first,
       spawn: (directory, events) => {
         isStarted = true;
-        const watched = watching(events, onNodeFull);
+        const watched = watching(events, () => onNodeFull(order.memoryMb));
         return (
           spare?.take(watched, worker) ??
           startFrom(origin, { worker, first }, directory, watched, startAlone)

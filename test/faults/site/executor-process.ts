@@ -99,7 +99,12 @@ export class ExecutorProcess {
         if (world.isTold)
           world.tell(`${this.spec.executor} ${event} ${JSON.stringify(details ?? {})}`);
       },
-      { gone: (reason) => void this.leave(session, reason), spawner, ...functions },
+      {
+        gone: (reason) => void this.leave(session, reason),
+        isNodeShortOf: () => true,
+        spawner,
+        ...functions,
+      },
     );
     this.executor = executor;
     this.isListening = true;

@@ -106,6 +106,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "connection",
       "containment",
       "hook",
+      "node",
       "runtimes",
       "steps",
       "workers",

@@ -380,15 +380,17 @@ describe("the end of an attempt", () => {
       reason:
         "the kernel killed it, within its limit of 100 MB (peak 3 MB), because its node had no memory left for functions",
     });
+    expect(endOf(ended({ signal: 9, oomKills: 1, nodeWasFull: false }), null)).toMatchObject({
+      end: "OUT_OF_MEMORY",
+      reason: expect.stringMatching(/although its node has some left: look for .* shared tmpfs/),
+    });
     const killed = { startNs: 0n, endNs: 9_000_000n, cpuMs: 1, maxRssMb: 3, oomKills: 1 };
     const error = { type: "Error", message: "half", stack: "" };
     const answer = { kind: "exception", error } as const;
     const call = { kind: "answered", answer, ...killed } as const;
     expect(endOf(call, null)).toMatchObject({ end: "OUT_OF_MEMORY", exitCode: 1 });
-    expect(endOf({ ...call, nodeWasFull: true }, null)).toMatchObject({
-      end: "EVICTED",
-      exitCode: null,
-    });
+    const full = { ...call, nodeWasFull: true };
+    expect(endOf(full, null)).toMatchObject({ end: "EVICTED", exitCode: null });
     expect(endOf(ended({ signal: 9, brokenProcessLimit: 256 }), null)).toMatchObject({
       end: "FAILED",
       reason: "it exceeded 256 processes and threads, the limit for its number of cores",

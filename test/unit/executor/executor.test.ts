@@ -86,7 +86,7 @@ function make(folder: object = {}, launch = spec): Executor {
     containment,
     (event, details) => void lines.push(`${event} ${JSON.stringify(details ?? {})}`),
     {
-      gone: (reason) => void reasons.push(reason),
+      ...{ gone: (reason: string) => void reasons.push(reason), isNodeShortOf: () => true },
       spawner: {
         start: (order, _group, events) => {
           let hasEnded = false;

@@ -2,7 +2,7 @@
 // sends and leaves unread.
 
 import type { Socket } from "node:net";
-import { clearTimeout, setTimeout, type Timer } from "../../../clock.js";
+import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
 import {
   callFrame,
@@ -27,6 +27,8 @@ import { type Answered, type AskedCall, actOf } from "./synchronous.js";
 const maxInProgress = 256;
 /** While an announced input holds memory, something of it has to arrive; as over HTTP. */
 const arrivalMs = requestTimeoutMs;
+/** All of it, for which 60 kbit/s are enough. */
+const mostArrivalMs = 600_000;
 /** While a client leaves more answers unread, nothing is read from it. */
 const maxUnsentBytes = 1024 * 1024;
 /** As for requests over HTTP: longer than the longest wait. */
@@ -50,6 +52,7 @@ interface Announced {
   readonly asked: Called;
   readonly uid: number;
   readonly giveBack: () => void;
+  readonly sinceMs: number;
 }
 
 export class CallConnection {
@@ -77,7 +80,7 @@ export class CallConnection {
     });
     socket.on("data", (piece: Buffer) => {
       this.reader.push(piece);
-      if (this.announced !== null) this.waitForInput();
+      if (this.announced !== null) this.waitForInput(this.announced);
       this.read();
     });
     socket.on("drain", () => this.read());
@@ -175,15 +178,19 @@ export class CallConnection {
       return;
     }
     this.reader.maxBytes = bytes;
-    this.announced = { call, asked, uid, giveBack };
-    this.waitForInput();
+    this.announced = { call, asked, uid, giveBack, sinceMs: monotonicMs() };
+    this.waitForInput(this.announced);
   }
 
-  /** From now on again; while gleanerd itself reads nothing, the client is not late. */
-  private waitForInput(): void {
+  /** From now on again; while gleanerd itself reads nothing, the client is not late at once. */
+  private waitForInput(announced: Announced): void {
     clearTimeout(this.late);
+    if (monotonicMs() - announced.sinceMs > mostArrivalMs) {
+      this.close();
+      return;
+    }
     this.late = setTimeout(() => {
-      if (this.isPaused) this.waitForInput();
+      if (this.isPaused) this.waitForInput(announced);
       else this.close();
     }, arrivalMs);
   }

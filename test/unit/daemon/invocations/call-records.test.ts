@@ -62,6 +62,8 @@ test("readers do without a call whose content cannot be written", async () => {
   await expect(acknowledged).rejects.toThrow(/cannot write a content to its disk: no space left/);
   expect(await Promise.all(waiting)).toEqual([[], []]);
   expect(await reader.listInvocations({ limit: 1 })).toEqual([]);
+  const named = reader.listInvocations({ ids: [call.id], limit: 1 });
+  await expect(named).rejects.toBeInstanceOf(UnkeptError);
   expect([recorded, calls.size]).toEqual([[], 1]);
   written();
   await record(store, calls, call);

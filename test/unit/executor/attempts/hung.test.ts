@@ -72,6 +72,7 @@ function oneAttempt(order = attemptOrder()) {
     },
     onEnded: (_key, outcome) => void told.push(outcome),
     onNodeFull: () => {},
+    isNodeShortOf: () => true,
     onTrouble: () => {},
   });
   attempts.start(order, budget);
@@ -181,6 +182,7 @@ test("the daemon hears of the hanging processes and the smaller budget before th
     {
       gone: () => {},
       hung: (group) => unkillable.add(group),
+      isNodeShortOf: () => true,
       spawner: {
         start: (_order, _group, events) => {
           run = events;

@@ -59,6 +59,7 @@ test("an attempt whose end is not settled yet is evicted by SIGTERM", async () =
     onEnded: (key: AttemptKey) => ended.push(key),
     onHung: () => {},
     onNodeFull: () => {},
+    isNodeShortOf: () => true,
     onTrouble: () => {},
   };
   const spec = { killWaitMs: 1_000 };

@@ -48,7 +48,7 @@ describeAsRoot("functions beside batch jobs", () => {
        sh -c "cut -d' ' -f41 /proc/self/stat"`,
       );
       await node.finish(order);
-      expect(readFileSync(`/proc/${node.pid}/oom_score_adj`, "latin1")).toBe("800\n");
+      expect(readFileSync(`/proc/${node.pid}/oom_score_adj`, "latin1")).toBe("999\n");
       const spared = mayForbid() ? [] : ["spared"];
       const expected = [`0 ${schedIdle}`, "1000", ...spared, schedIdle];
       expect(node.output(order).trim().split("\n")).toEqual(expected);

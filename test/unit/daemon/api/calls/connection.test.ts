@@ -336,13 +336,22 @@ test("a call has one input", async () => {
   expect(asked).toHaveLength(1);
 });
 
-test("an input has to go on arriving, at whatever pace", async () => {
+test.each([
+  [
+    "goes on arriving",
+    (timers: Set<() => void>) => {
+      for (const late of timers) late();
+    },
+  ],
+  ["is there after ten minutes", (_: unknown, wait: (ms: number) => void) => wait(600_001)],
+] as const)("the connection ends unless an input %s", async (_what, happens) => {
   const { socket } = await client();
   const bytes = carrying(1, randomBytes(mebibyte));
   const timers = new Set<() => void>();
+  let atMs = 0;
   const goBack = useTime({
-    nowMs: () => 0,
-    monotonicMs: () => 0,
+    nowMs: () => atMs,
+    monotonicMs: () => atMs,
     setTimeout: (callback: () => void) => {
       timers.add(callback);
       return Object.assign(callback, { unref: () => undefined });
@@ -356,11 +365,14 @@ test("an input has to go on arriving, at whatever pace", async () => {
     socket.write(bytes.subarray(1_000, 2_000));
     while (timers.has(first!)) await turn();
     expect(timers.size).toBe(1);
-    for (const late of timers) late();
+    happens(timers, (ms) => {
+      atMs += ms;
+      socket.write(bytes.subarray(2_000, 3_000));
+    });
+    await once(socket, "close");
   } finally {
     goBack();
   }
-  await once(socket, "close");
   expect(asked).toEqual([]);
   await memoryIsFree();
 });
