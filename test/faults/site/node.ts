@@ -141,15 +141,17 @@ export class SimulatedNode {
   private killExecutor(job: JobId | null, startUs: number, done: () => void): void {
     const { executor, world } = this;
     // Before its cgroup stands in executor.pid the process alone can be killed.
-    const left = [...this.functions].filter((each) => executor?.hasPublished && each.isAlive);
-    if (executor === null || (!executor.process.isAlive && left.length === 0)) {
+    const all = executor?.hasPublished ? [...this.functions] : [];
+    const left = all.filter((each) => each.isAlive);
+    if (executor === null || (!executor.process.isAlive && all.length === 0)) {
       done();
       return;
     }
     world.tell(`${this.name}: the hook kills ${executor.spec.executor}`);
     executor.process.die();
     const tookMs = () => Math.round((world.timeline.nowUs - startUs) / 1_000);
-    for (const each of left) each.die();
+    // Also what glean-spawn is about to start.
+    for (const each of all) each.die();
     const look = () => {
       if (left.some((each) => each.isAlive)) {
         world.after(killPollMs, look);
