@@ -51,7 +51,9 @@ async function retried(run: () => Promise<RunResult>): Promise<RunResult> {
 }
 
 const isAway = (said: string) =>
-  /Unable to contact|Connection refused|Socket timed out|Zero Bytes|Transport endpoint/.test(said);
+  /Unable to contact|Connection re(fused|set)|Socket timed out|Zero Bytes|Transport endpoint/.test(
+    said,
+  );
 
 const batch =
   (options: (lane: Lane) => readonly string[], user?: string): Kind["run"] =>
