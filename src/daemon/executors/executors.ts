@@ -44,7 +44,7 @@ export type ExecutorConnection = Pick<
   Connection<DaemonMessage, ExecutorMessage>,
   "send" | "close" | "listen"
 > &
-  Pick<Line, "flushed">;
+  Pick<Line, "flushed" | "unsentBytes">;
 
 /** What an executor is told that gleanerd does not know, or knows no longer. */
 const gaveUp = "gleanerd gave this executor up";

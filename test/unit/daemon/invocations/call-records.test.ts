@@ -70,6 +70,11 @@ test("readers do without a call whose content cannot be written", async () => {
   expect(recorded).toEqual(["call 7"]);
 });
 
+test("an order has the input itself only for a node that reads what it is sent", () => {
+  expect(call.documents(true).input).toMatchObject({ body: Buffer.alloc(stored.bytes) });
+  expect(call.documents(false).input).toEqual(stored);
+});
+
 test("an error of the store is the reader's, too", async () => {
   const refusing = { ...store, recordCall: () => Promise.reject(new Error("the store failed")) };
   written();
