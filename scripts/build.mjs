@@ -29,7 +29,7 @@ import {
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeBinary } from "./bundle/binary.mjs";
-import { benchFiles, bundles, cliFiles, makeBundles } from "./bundle/bundles.mjs";
+import { bundles, cliFiles, madeFiles, makeBundles } from "./bundle/bundles.mjs";
 import { makePackage } from "./bundle/package.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -86,6 +86,7 @@ async function main(args) {
       );
       make("slurm-plugin", join(dist, ".hook"), fresh);
       make("src/daemon/api/acceptor", join(dist, ".acceptor"), fresh);
+      make("src/cli/ask", join(dist, ".ask"), fresh);
       make("src/runtimes", join(dist, ".runtimes"), fresh);
       make("src/sdk/c", join(dist, ".bench"), fresh, "bench");
     } else rmSync(join(fresh, stamp));
@@ -131,7 +132,7 @@ function runLocked(args) {
 function isStale() {
   const programs = [
     ...cliFiles,
-    ...benchFiles,
+    ...madeFiles,
     ...Object.keys(bundles).map((name) => `${name}.cjs`),
   ];
   if (programs.some((name) => !existsSync(join(dist, name)))) return true;

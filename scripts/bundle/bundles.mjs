@@ -53,8 +53,11 @@ export const cliFiles = [
   ...Object.keys(compiled).map((name) => `${name}.cache`),
   ...cliBundles.map((name) => `${name}.cjs`),
 ];
-/** What `glean lease --bench` runs: the program, and the function that it deploys. */
-export const benchFiles = ["glean-lease-bench", "glean-lease-bench.so"];
+/**
+ * What make adds to these: the addon of `glean batch`, and what `glean lease --bench` runs, the
+ * program and the function that it deploys.
+ */
+export const madeFiles = ["glean-ask.node", "glean-lease-bench", "glean-lease-bench.so"];
 
 const quick = {
   name: "quick",

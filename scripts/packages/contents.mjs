@@ -6,7 +6,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { benchFiles, cliFiles } from "../bundle/bundles.mjs";
+import { cliFiles, madeFiles } from "../bundle/bundles.mjs";
 import { copyModules } from "./modules.mjs";
 
 /** Where the controller, the nodes and the login nodes have their programs. */
@@ -125,11 +125,11 @@ function addCli(tree, { root }, folder) {
   addNode(tree, folder);
   for (const name of cliFiles.filter((each) => each.endsWith(".cjs")))
     tree.copy(join(root, "dist", name), `${folder}/${name}`);
-  for (const name of benchFiles)
+  for (const name of madeFiles)
     tree.copyStripped(
       join(root, "dist", name),
       `${folder}/${name}`,
-      name.endsWith(".so") ? 0o644 : 0o755,
+      /\.(so|node)$/.test(name) ? 0o644 : 0o755,
     );
   const start = `exec ${folder}/node --inspect-port=240.0.0.1:0 ${folder}/glean.cjs`;
   // A plain sh would drop the functions that a user's bash exports, such as `module`.

@@ -16,7 +16,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
-import { benchFiles, cliFiles } from "../bundle/bundles.mjs";
+import { cliFiles, madeFiles } from "../bundle/bundles.mjs";
 import type { Cluster } from "../cluster/cluster.js";
 import type { Account } from "../cluster/command.js";
 
@@ -29,7 +29,7 @@ const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
  */
 const installed = [
   ...cliFiles,
-  ...benchFiles,
+  ...madeFiles,
   "gleanerd.cjs",
   "glean-executor.cjs",
   "glean-spawn",

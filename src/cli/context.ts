@@ -2,6 +2,7 @@
 
 // The index of the SDK would load calls and leases, too, which few commands need.
 import { GleanerClient } from "../sdk/client.js";
+import type { Ask } from "../sdk/http/request.js";
 import { privateDirectory } from "../sdk/private-files.js";
 import { type ClientSettings, configFileOf, readSettings } from "../sdk/settings.js";
 
@@ -17,14 +18,25 @@ export const exitStatus = {
   interrupted: 130,
 } as const;
 
+interface ContextOptions {
+  /** As --config says. */
+  readonly configOption: string | undefined;
+  readonly environment: NodeJS.ProcessEnv;
+  /** For commands that may stand still while gleanerd answers. */
+  readonly ask?: Ask | undefined;
+}
+
 export class Context {
   readonly environment: NodeJS.ProcessEnv;
   private readonly configOption: string | undefined;
   private readonly cacheDirectory: string | null;
 
-  constructor(configOption: string | undefined, environment: NodeJS.ProcessEnv) {
+  private readonly ask: Ask | undefined;
+
+  constructor({ configOption, environment, ask }: ContextOptions) {
     this.environment = environment;
     this.configOption = configOption;
+    this.ask = ask;
     this.cacheDirectory = privateDirectory(environment);
   }
 
@@ -39,7 +51,7 @@ export class Context {
   async client(): Promise<GleanerClient> {
     const { address, munge, configFile } = await this.settings();
     return new GleanerClient({
-      address,
+      address: { ...address, ask: this.ask },
       munge,
       cacheDirectory: this.cacheDirectory,
       cacheKey: configFile,

@@ -1,6 +1,7 @@
 // Prints tables, JSON and separated fields, without control characters that a terminal obeys.
 
 import { writeSync } from "node:fs";
+import { exitStatus } from "./context.js";
 import { cutTo, fill, widthOf } from "./width.js";
 
 export interface Column<Row> {
@@ -80,8 +81,28 @@ export function alarming(text: string): string {
     : text;
 }
 
+let stream: NodeJS.WriteStream | null = null;
+
+/** What writes much; its early end, as by `glean queue | head`, is not an error. */
+export function standardOutput(): NodeJS.WriteStream {
+  stream ??= process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(exitStatus.done);
+    complain(`cannot write the output: ${error.message}`);
+    process.exit(exitStatus.failed);
+  });
+  return stream;
+}
+
+/** Does without node's stream where it can: loading that takes longer than writing an id. */
 export function print(text: string): void {
-  process.stdout.write(text);
+  const bytes = Buffer.from(text);
+  let written = 0;
+  try {
+    while (stream === null && written < bytes.length) written += writeSync(1, bytes, written);
+  } catch {
+    // The stream waits where this cannot, and tells about everything else.
+  }
+  if (written < bytes.length) standardOutput().write(bytes.subarray(written));
 }
 
 /** Prints a line on standard error synchronously, since the program may be about to exit. */

@@ -51,7 +51,8 @@ import type {
 } from "../wire/api/types.js";
 import { FunctionsClient } from "./functions/client.js";
 import { LeaseClient } from "./functions/lease-client.js";
-import { type Content, type Exchange, exchange } from "./http.js";
+import { exchange } from "./http/exchange.js";
+import type { Content, Exchange } from "./http/request.js";
 import type { LineAnswer, LineRequest } from "./line/call-line.js";
 import { isCarried } from "./line/carried-input.js";
 import { Lines } from "./line/lines.js";

@@ -10,7 +10,6 @@ export {
   textOf,
 } from "../wire/api/payloads.js";
 export type * from "../wire/api/types.js";
-export { BrokenOffError } from "./answer.js";
 export { type Contents, contentIn, sendable } from "./calls/contents.js";
 export { resultOf } from "./calls/errors.js";
 export { type MapEnd, mapEnds } from "./calls/map.js";
@@ -18,7 +17,8 @@ export { encode } from "./calls/payloads.js";
 export { GleanerClient, type Period } from "./client.js";
 export { type MungeOptions, makeCredential } from "./credential.js";
 export type { FunctionsClient } from "./functions/client.js";
-export type { Address } from "./http.js";
+export { BrokenOffError } from "./http/answer.js";
+export type { Address } from "./http/request.js";
 export { holdLease } from "./leases/hold.js";
 export { keepLease } from "./leases/keeper.js";
 export { privateDirectory, privateName, readPrivate, writePrivate } from "./private-files.js";

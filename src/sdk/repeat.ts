@@ -3,7 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs } from "../clock.js";
 import { GleanerError } from "../model/errors.js";
-import { BrokenOffError, RefusedForNowError } from "./answer.js";
+import { BrokenOffError, RefusedForNowError } from "./http/answer.js";
 
 /**
  * A restarting daemon is back within these pauses; the request's id prevents a repetition from

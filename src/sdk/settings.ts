@@ -4,7 +4,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { MungeOptions } from "./credential.js";
-import type { Address } from "./http.js";
+import type { Address } from "./http/request.js";
 import { privateName, readPrivate, writePrivate } from "./private-files.js";
 import { requireTrusted } from "./trusted-path.js";
 

@@ -5,7 +5,8 @@ import { nowMs } from "../clock.js";
 import type { ChallengeAnswer, PathOf, TokenAnswer, TokenRequest } from "../wire/api/types.js";
 import { credentialPayload, shownEndpoint } from "../wire/munge/credential.js";
 import { type MungeOptions, makeCredential } from "./credential.js";
-import { type Address, exchange, exchangeWith } from "./http.js";
+import { exchange, exchangeWith } from "./http/exchange.js";
+import type { Address } from "./http/request.js";
 import { privateName, readPrivate, writePrivate } from "./private-files.js";
 import { inTurn } from "./repeat.js";
 

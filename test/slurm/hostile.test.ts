@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { until } from "../../scripts/cluster/until.js";
-import { exchange } from "../../src/sdk/http.js";
+import { exchange } from "../../src/sdk/http/exchange.js";
 import type { ChallengeAnswer } from "../../src/wire/api/types.js";
 import { protocolVersion } from "../../src/wire/messages.js";
 import { credentialPayload, shownEndpoint } from "../../src/wire/munge/credential.js";

@@ -4,7 +4,7 @@ import { titleOf } from "../../model/call.js";
 import type { InvocationState } from "../../model/invocation.js";
 import type { AnswerOfCall, GleanerClient } from "../../sdk/index.js";
 import { exitStatus } from "../context.js";
-import { complain, json, print } from "../output.js";
+import { complain, json, print, standardOutput } from "../output.js";
 import { endedResult } from "./ends.js";
 import { lineOf } from "./results.js";
 
@@ -28,7 +28,7 @@ export async function printAnswer(
   if (asJson) print(json({ id, state, answer }));
   else if (answer === null) complain(`call ${id}: ${whyNone(state, reason)}`);
   else if (isDone && answer.payload.blob !== undefined)
-    process.stdout.write(await client.functions.getBlob(answer.payload.blob));
+    standardOutput().write(await client.functions.getBlob(answer.payload.blob));
   else showAnswer(`call ${id}`, answer);
   if (!asJson && endedWithItsProcess(state, answer) && (await hasPrinted(client, String(id))))
     complain(`note: what it printed before: glean show ${id} --log`);
@@ -59,7 +59,7 @@ const processEnds: ReadonlySet<string> = new Set([
 export function showAnswer(what: string, answer: NonNullable<AnswerOfCall["answer"]>): void {
   if (answer.kind === "result") {
     const { text, base64 } = answer.payload;
-    process.stdout.write(text === undefined ? Buffer.from(base64!, "base64") : ending(text));
+    standardOutput().write(text === undefined ? Buffer.from(base64!, "base64") : ending(text));
     return;
   }
   showError(what, titleOf(answer.error), answer.error.stack);

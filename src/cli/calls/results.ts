@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { GleanerError, messageOf } from "../../model/errors.js";
+import { standardOutput } from "../output.js";
 import { quoted } from "../values.js";
 import type { EndedResult } from "./ends.js";
 import type { Source } from "./inputs.js";
@@ -36,7 +37,7 @@ export function writerOf(
   inputs: string | undefined,
   source: Pick<Source, "total" | "labelOf">,
 ): ResultWriter {
-  if (output === undefined) return new Lines(process.stdout);
+  if (output === undefined) return new Lines(standardOutput());
   if (inputs !== undefined && isSameFile(output, inputs))
     throw new GleanerError(
       "BAD_REQUEST",
@@ -136,7 +137,7 @@ class Lines implements ResultWriter {
   private failure: Error | null = null;
 
   constructor(private readonly stream: NodeJS.WritableStream) {
-    if (stream !== process.stdout)
+    if (stream !== standardOutput())
       stream.on("error", (error) => {
         this.failure = error;
       });
@@ -148,7 +149,7 @@ class Lines implements ResultWriter {
   }
 
   async close(): Promise<void> {
-    if (this.stream === process.stdout) return;
+    if (this.stream === standardOutput()) return;
     this.stream.end();
     if (this.failure === null) await once(this.stream, "finish");
     if (this.failure !== null) throw this.failure;

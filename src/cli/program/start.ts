@@ -4,6 +4,7 @@
 import { type Command, CommanderError } from "commander";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { nearest } from "../../model/nearest.js";
+import type { Ask } from "../../sdk/http/request.js";
 import { Context, exitStatus, type Run } from "../context.js";
 import { complain, print } from "../output.js";
 import { type Entry, greeting, newCommand, newProgram } from "./commands.js";
@@ -11,7 +12,11 @@ import { type Entry, greeting, newCommand, newProgram } from "./commands.js";
 declare const GLEANER_VERSION: string;
 
 /** Always returns an exit status; a failure prints one sentence on standard error. */
-async function main(words: readonly string[], entries: readonly Entry[]): Promise<number> {
+async function main(
+  words: readonly string[],
+  entries: readonly Entry[],
+  ask: Ask | undefined,
+): Promise<number> {
   let status: number = exitStatus.done;
   const program = newProgram(GLEANER_VERSION);
   const run: Run =
@@ -19,7 +24,10 @@ async function main(words: readonly string[], entries: readonly Entry[]): Promis
     async (...args) => {
       const command = args[args.length - 1] as unknown as Command;
       const { config } = command.optsWithGlobals<{ config?: string }>();
-      status = await action(new Context(config, process.env), ...args);
+      status = await action(
+        new Context({ configOption: config, environment: process.env, ask }),
+        ...args,
+      );
     };
   if (words.length === 0) {
     print(greeting);
@@ -113,14 +121,8 @@ const isOurs = (thrown: unknown): thrown is GleanerError =>
   thrown instanceof Error && thrown.name === "GleanerError";
 
 /** Runs what the command line says and sets the exit status. */
-export function start(entries: readonly Entry[]): void {
-  // `glean queue | head` closes the output early, which is not an error.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(exitStatus.done);
-    complain(`cannot write the output: ${error.message}`);
-    process.exit(exitStatus.failed);
-  });
-  void main(process.argv.slice(2), entries).then((status) => {
+export function start(entries: readonly Entry[], ask?: Ask): void {
+  void main(process.argv.slice(2), entries, ask).then((status) => {
     process.exitCode = status;
   });
 }

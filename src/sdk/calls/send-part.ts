@@ -3,8 +3,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { GleanerError } from "../../model/errors.js";
 import type { MapAnswer, MapRequest } from "../../wire/api/types.js";
-import { BrokenOffError } from "../answer.js";
 import type { GleanerClient } from "../client.js";
+import { BrokenOffError } from "../http/answer.js";
 import { randomUuid } from "../random.js";
 import { unreachable } from "./part-run.js";
 import type { Part } from "./parts.js";

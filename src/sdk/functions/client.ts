@@ -18,7 +18,7 @@ import type {
   RouteName,
   SharingRequest,
 } from "../../wire/api/types.js";
-import type { Content, Exchange } from "../http.js";
+import type { Content, Exchange } from "../http/request.js";
 import { repeated } from "../repeat.js";
 
 /** The largest content over a slow line, and its way to the disk. */

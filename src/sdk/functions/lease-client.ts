@@ -7,7 +7,7 @@ import type {
   LeaseView,
   RenewAnswer,
 } from "../../wire/api/types.js";
-import type { Exchange } from "../http.js";
+import type { Exchange } from "../http/request.js";
 import { repeated } from "../repeat.js";
 
 type Timed = LeaseRequest & { readonly waitMs: number };

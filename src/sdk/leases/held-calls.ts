@@ -11,11 +11,11 @@ import {
   encodeContentType,
   encodeError,
 } from "../../wire/worker/messages.js";
-import { BrokenOffError } from "../answer.js";
 import { contentIn, sendable } from "../calls/contents.js";
 import { CallError, FunctionError, resultOf } from "../calls/errors.js";
 import { Content } from "../calls/payloads.js";
 import type { GleanerClient } from "../client.js";
+import { BrokenOffError } from "../http/answer.js";
 import { randomUuid } from "../random.js";
 import { patiently } from "../repeat.js";
 import { type HoldFrame, holdFormat } from "./hold-frames.js";

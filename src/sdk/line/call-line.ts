@@ -17,8 +17,8 @@ import { maxHeadBytes } from "../../wire/api/limits.js";
 import { payloadOf, payloadText } from "../../wire/api/payloads.js";
 import type { CalledAnswer, CallRequest, PayloadText } from "../../wire/api/types.js";
 import { FrameReader, frameHeader } from "../../wire/frames.js";
-import { knownCode, parse, understand, whyBroken } from "../answer.js";
-import { type Address, open } from "../http.js";
+import { knownCode, parse, understand, whyBroken } from "../http/answer.js";
+import type { Address } from "../http/request.js";
 import { type CarriedInput, isCarried } from "./carried-input.js";
 
 /** Shorter than gleanerd's own limit. */
@@ -59,6 +59,8 @@ export class CallLine {
 
   /** Rejects with NoLineError, gleanerd's refusal, or UNREACHABLE. */
   static async open(address: Address, token: string): Promise<CallLine> {
+    // Programs that call nothing need not load it.
+    const { open } = await import("../http/conversation.js");
     const socket = await open(address);
     const line = new CallLine(address, socket);
     await line.upgrade(token);

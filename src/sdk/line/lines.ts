@@ -2,7 +2,7 @@
 // connections.
 
 import { GleanerError } from "../../model/errors.js";
-import type { Address, Exchange } from "../http.js";
+import type { Address, Exchange } from "../http/request.js";
 import { unlessAborted } from "../repeat.js";
 import type { Tokens } from "../tokens.js";
 import type { CallLine, LineAnswer, LineRequest } from "./call-line.js";

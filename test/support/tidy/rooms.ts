@@ -126,6 +126,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     run: ["batch", "batch/options", "command-line", "context", "output", "values"],
     functions: ["bounded-read", "calls", "context", "output", "values", "wait"],
     setup: [],
+    ask: [],
     slurm: [
       "batch",
       "batch/options",
@@ -139,6 +140,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "width",
     ],
     program: [
+      "ask",
       "commands/functions",
       "commands/reports",
       "commands/site",

@@ -1,6 +1,7 @@
 // What the bundles omit: programs whose start somebody waits for do not load zod, although the
 // types come from its shapes.
 
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,4 +25,16 @@ test("the program of `glean batch` holds no other command", () => {
   const text = readFileSync(join(folder, "glean-batch.cjs"), "utf8");
   expect(text).toContain("commands/work/batch.ts");
   expect(text).not.toContain("commands/work/queue.ts");
+});
+
+test("the program of `glean batch` does not load node's sockets", () => {
+  const program = `
+    process.argv.splice(1, 0, "glean", "batch", "--config", "/none", "--wrap", "true");
+    process.on("exit", () => console.log(process.moduleLoadList.join("\\n")));
+    require("${join(folder, "glean.cjs")}");`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["-e", program], { encoding: "utf8" });
+  expect(stderr).toContain("cannot read /none");
+  const loaded = stdout.split("\n");
+  expect(loaded).toContain("NativeModule fs");
+  expect(loaded).not.toContain("NativeModule net");
 });

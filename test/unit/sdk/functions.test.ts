@@ -9,7 +9,7 @@ import { scan } from "../../../src/bundle/scan.js";
 import { unsetSettings } from "../../../src/model/functions/settings.js";
 import { FunctionsClient } from "../../../src/sdk/functions/client.js";
 import { deployFunction, packFunction } from "../../../src/sdk/functions/deploy.js";
-import { exchange } from "../../../src/sdk/http.js";
+import { exchange } from "../../../src/sdk/http/exchange.js";
 import { writeTree } from "../../support/bundle/bundles.js";
 import { ada, denied, functionSite } from "../../support/daemon/function-site.js";
 

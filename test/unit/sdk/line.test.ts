@@ -11,7 +11,7 @@ import { Keep } from "../../../src/daemon/carried/keeping.js";
 import { CarriedMemory } from "../../../src/daemon/carried/memory.js";
 import type { Payload } from "../../../src/model/call.js";
 import { blobHash, invocationId } from "../../../src/model/ids.js";
-import { BrokenOffError } from "../../../src/sdk/answer.js";
+import { BrokenOffError } from "../../../src/sdk/http/answer.js";
 import type { LineRequest } from "../../../src/sdk/line/call-line.js";
 import { Lines } from "../../../src/sdk/line/lines.js";
 import { maxCarriedBytes } from "../../../src/wire/api/call-frames.js";

@@ -21,7 +21,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { exchange } from "../../../src/sdk/http.js";
+import { exchange } from "../../../src/sdk/http/exchange.js";
 import {
   GleanerClient,
   makeCredential,

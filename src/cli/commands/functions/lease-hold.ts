@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { GleanerError } from "../../../model/errors.js";
 import { holdLease } from "../../../sdk/index.js";
 import { type Context, exitStatus, type Run } from "../../context.js";
+import { standardOutput } from "../../output.js";
 
 interface Options {
   readonly workers: number;
@@ -42,7 +43,7 @@ export function defineLeaseHold(parent: Command, run: Run): void {
 async function hold(context: Context, name: string, options: Options): Promise<number> {
   const { memory, ...given } = options;
   const asked = { function: name, ...given, ...(memory !== undefined && { memoryMb: memory }) };
-  await holdLease(await context.client(), asked, process.stdin, process.stdout);
+  await holdLease(await context.client(), asked, process.stdin, standardOutput());
   return exitStatus.done;
 }
 

@@ -16,7 +16,7 @@ import { createServer } from "../../../../src/daemon/api/server/server.js";
 import { shaped } from "../../../../src/daemon/api/server/shaped.js";
 import type { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
 import { Secrets } from "../../../../src/daemon/auth/tokens.js";
-import { exchange } from "../../../../src/sdk/http.js";
+import { exchange } from "../../../../src/sdk/http/exchange.js";
 import { maxHeadBytes, maxNamedIds, maxWordLength } from "../../../../src/wire/api/limits.js";
 import { whatParameter } from "../../../../src/wire/api/shapes/cluster.js";
 import { invocationQuery } from "../../../../src/wire/api/shapes/invocations.js";

@@ -19,7 +19,7 @@ import { Waiters } from "../../../../../src/daemon/invocations/waiters.js";
 import { closeApi } from "../../../../../src/daemon/startup/shutdown.js";
 import type { LiveInvocations } from "../../../../../src/daemon/state/live.js";
 import { invocationId } from "../../../../../src/model/ids.js";
-import { exchange } from "../../../../../src/sdk/http.js";
+import { exchange } from "../../../../../src/sdk/http/exchange.js";
 import type { InvocationList } from "../../../../../src/wire/api/types.js";
 import { stubAuthority } from "../../../../support/daemon/authority.js";
 import { newState } from "../../../../support/daemon/state.js";

@@ -1,8 +1,8 @@
 // Reads the daemon's answer to an HTTP request: its JSON, or the error in it as a sentence.
 
-import { type ErrorCode, GleanerError, messageOf } from "../model/errors.js";
-import { statusOf } from "../wire/api/errors.js";
-import { maxHeadBytes } from "../wire/api/limits.js";
+import { type ErrorCode, GleanerError, messageOf } from "../../model/errors.js";
+import { statusOf } from "../../wire/api/errors.js";
+import { maxHeadBytes } from "../../wire/api/limits.js";
 
 /** The peer of a request, for messages. */
 interface Peer {
@@ -127,3 +127,9 @@ export function whyBroken({ host, port }: Peer, connected: boolean, error: Error
     { cause: error },
   );
 }
+
+export const tooLarge = (maxAnswerBytes: number): GleanerError =>
+  new GleanerError(
+    "PROTOCOL",
+    `the answer is larger than ${maxAnswerBytes} bytes: request less at a time`,
+  );

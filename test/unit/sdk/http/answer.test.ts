@@ -1,7 +1,7 @@
 // Reading the head of an answer that arrives in pieces.
 
 import { expect, test } from "@jest/globals";
-import { AnswerHead } from "../../../src/sdk/answer.js";
+import { AnswerHead } from "../../../../src/sdk/http/answer.js";
 
 const headOf = (lines: readonly string[], size: number) => {
   const head = new AnswerHead();
