@@ -6,7 +6,7 @@ import { messageOf } from "../model/errors.js";
 import type { InvocationId, JobId } from "../model/ids.js";
 import { lesser, nothing, type Resources, subtract } from "../model/resources.js";
 import type { LaunchSpec } from "../wire/launch.js";
-import type { AttemptKey, AttemptOrder, BudgetOrder, DaemonMessage } from "../wire/messages.js";
+import type { AttemptKey, AttemptOrder, BudgetOrder } from "../wire/messages.js";
 import type { AttemptEvents, Ended, Running } from "./attempts/attempt.js";
 import { Attempts } from "./attempts/attempts.js";
 import { CheckpointRemover } from "./attempts/checkpoints.js";
@@ -17,6 +17,7 @@ import { Allowance } from "./budget/allowance.js";
 import { Outbox, type Send } from "./connection/outbox.js";
 import type { Containment } from "./containment/containment.js";
 import { Departure } from "./departure.js";
+import { type Heard, hear, type Listeners } from "./heard.js";
 import type { JobMarks } from "./hook/node-folder.js";
 import type { BeginLine, HookHandlers } from "./hook/socket.js";
 import { beginOf } from "./hook/step-watch.js";
@@ -36,6 +37,7 @@ export class Executor implements HookHandlers {
   /** null if the hook works. Until it has been probed, no function may run. */
   private hookProblem: string | null = "the hook has not been probed yet";
   readonly departure: Departure;
+  private readonly listeners: Listeners;
 
   constructor(
     spec: LaunchSpec,
@@ -54,7 +56,8 @@ export class Executor implements HookHandlers {
         // Sent before the end of the attempt: the daemon would fill its place again.
         this.outbox.sayNow({ type: "budget", budget: this.usable });
       },
-      ...{ onNodeFull: () => this.departure.close(), isNodeShortOf: outside.isNodeShortOf },
+      onNodeFull: () => this.departure.close(),
+      isNodeShortOf: outside.isNodeShortOf,
       onTrouble: (what) => log("trouble", { what }),
     };
     const exec = execRuntime(containment, spec, spawner, outside);
@@ -71,6 +74,13 @@ export class Executor implements HookHandlers {
     const { attempts, orders, remover, outbox } = this;
     const onLeaving = (reason: string) => log("leaving", { reason });
     this.departure = new Departure({ attempts, orders, remover, spawner, outbox, onLeaving, gone });
+    this.listeners = {
+      ...{ attempts, orders, remover, outside, departure: this.departure },
+      obey: (order) => void this.obey(order),
+      forget: (jobs) => this.forget(jobs),
+      room: () => this.room,
+      isBesideJob: () => this.budget.cores === 0 || this.allowance.waitsForCores,
+    };
   }
 
   /** Reads the jobs from before; called once the hook's socket listens, to miss none. */
@@ -110,9 +120,12 @@ export class Executor implements HookHandlers {
   onConnected(send: Send): void {
     send({
       type: "ready",
-      ...{ pid: process.pid, hostName: hostname(), hookProblem: this.hookProblem },
+      pid: process.pid,
+      hostName: hostname(),
+      hookProblem: this.hookProblem,
       ...this.departure.told,
-      ...{ containment: this.containment.kind, budget: this.usable },
+      containment: this.containment.kind,
+      budget: this.usable,
       answersFor: [...this.attempts.keys, ...this.orders.waiting, ...this.outbox.unrecorded],
       markedJobs: this.allowance.jobs,
       hookSequence: this.allowance.sequence,
@@ -123,58 +136,8 @@ export class Executor implements HookHandlers {
     this.outside.leases?.connected();
   }
 
-  onMessage(message: Exclude<DaemonMessage, { type: "beat" }>): void {
-    switch (message.type) {
-      case "budget":
-        void this.obey(message);
-        break;
-      case "start":
-        this.orders.take(message.order);
-        break;
-      case "cancel":
-        this.orders.cancel(message.key, message.isRequeue);
-        break;
-      case "limit":
-        this.orders.limit(message.key, message.timeLimitMs);
-        break;
-      case "signal":
-        this.attempts.signal(message.key, message);
-        break;
-      case "recorded":
-        this.orders.recorded(message.key);
-        this.outside.payloads?.forget(message.key);
-        break;
-      case "forgetJobs":
-        this.forget(message.jobs);
-        break;
-      case "drain":
-        this.departure.drain(message.reason);
-        break;
-      case "foresee":
-        this.attempts.foresee(message.inMs, message.reason);
-        this.outside.leases?.foresee(message.inMs, message.reason);
-        break;
-      case "removeCheckpoint":
-        // Nothing may run without a core that is certainly ours; the daemon asks again.
-        if (this.budget.cores === 0 || this.allowance.waitsForCores) break;
-        if (this.departure.mode !== "leaving") this.remover.remove(message.order);
-        break;
-      case "keepWarm":
-        this.outside.workers?.keepWarm(message.workers);
-        break;
-      case "startAhead":
-        this.outside.workers?.startAhead(message.order, this.room);
-        break;
-      case "stop":
-        void this.leave(message.reason, message.graceMs);
-        break;
-      case "extendLease":
-        this.outside.leases?.extend(message.key, message.inMs);
-        break;
-      default:
-        if ("version" in message) this.outside.code?.arrived(message);
-        else this.outside.payloads?.heard(message);
-    }
+  onMessage(message: Heard): void {
+    hear(message, this.listeners);
   }
 
   async begin(line: BeginLine): Promise<number> {
