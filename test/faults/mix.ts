@@ -33,6 +33,19 @@ export type Act = keyof typeof usual;
 /** What happens more often than usual, less, or never. */
 export type Often = Readonly<Partial<Record<Act, number>>>;
 
+/** Nothing fails and nobody operates. */
+export const calm: Often = {
+  changeWeather: 0,
+  killDaemon: 0,
+  stopDaemon: 0,
+  freezeDaemon: 0,
+  hurtExecutor: 0,
+  breakConnection: 0,
+  loseNode: 0,
+  drainInSlurm: 0,
+  operate: 0,
+};
+
 /**
  * Half of all seeds have the usual mix. In each other, a few acts are frequent and a few are
  * missing: some faults need one thing many times, or a long time without another. Drawn apart from

@@ -8,6 +8,7 @@ import {
   withChanged,
   withPatched,
 } from "../faults/find-planted.js";
+import { calm } from "../faults/mix.js";
 import { plantedInCalls } from "../faults/planted-calls.js";
 import { runSeed } from "../faults/seed.js";
 
@@ -71,7 +72,8 @@ test(
         Object.assign(this, { isKilled: false });
       };
     });
-    const often = { submitJob: 60, call: 40 };
+    const others = { submit: 0, lease: 0, deploy: 0, cancel: 0, changeLimit: 0 };
+    const often = { ...calm, ...others, submitJob: 60, call: 20, map: 20, nothing: 40 };
     await mustFind(/its part of its worker was/, run, { hearsLate: true }, often);
   },
   patienceMs,

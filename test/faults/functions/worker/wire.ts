@@ -14,6 +14,9 @@ export interface WorkerEnd {
   onClosed(): void;
 }
 
+const late = { oftenLate: 0.05, lateMs: 10 };
+const veryLate = { oftenLate: 1, lateMs: 40 };
+
 export class WorkerWire extends EventEmitter {
   readonly writableLength = 0;
   destroyed = false;
@@ -91,8 +94,8 @@ export class WorkerWire extends EventEmitter {
     const { world } = this;
     const { chance } = world;
     // Now and then the executor reads late, and kills a worker that has answered.
-    const isLate = chance.happens(world.sabotage.hearsLate ? 1 : 0.05);
-    const latencyMs = isLate ? chance.ms(0.2, 10) : chance.ms(0.02, 0.2);
+    const { oftenLate, lateMs } = world.sabotage.hearsLate ? veryLate : late;
+    const latencyMs = chance.happens(oftenLate) ? chance.ms(0.2, lateMs) : chance.ms(0.02, 0.2);
     const atMs = Math.max(world.nowMs + latencyMs, this.lastToExecutorMs);
     this.lastToExecutorMs = atMs;
     world.within(this.executor, atMs - world.nowMs, () => {
