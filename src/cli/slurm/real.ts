@@ -20,7 +20,8 @@ export function namesJobs(name: string, given: readonly string[]): boolean {
   const named = isList
     ? (words.all("jobs") ?? words.all("job") ?? "")
     : words.operands.join(" ").replace(/job(id)?=/gi, "");
-  const ids = named.match(/(?<=^|[\s,])\d+(?=$|[\s,_.[])/g) ?? [];
+  // The numbers of tasks in brackets are no ids.
+  const ids = named.replace(/\[[^\]]*\]/g, "").match(/(?<=^|[\s,])\d+(?=$|[\s,_.])/g) ?? [];
   return ids.length > 0 && ids.every((id) => Number(id) <= maxSlurmJobId);
 }
 

@@ -15,6 +15,8 @@ own=
 look_at() {
   local id='[0-9]+(_([0-9]+|\*|\[[^]]*\]))?(\.[[:alnum:]]+)?' each number
   [[ $1 =~ ^[[:space:],]*$id([[:space:],]+$id)*[[:space:],]*$ ]] || return
+  # The numbers of tasks in brackets are no ids.
+  while [[ $1 =~ ^([^[]*)\[[^]]*\](.*)$ ]]; do set -- "@{BASH_REMATCH[1]}@{BASH_REMATCH[2]}"; done
   for each in @{1//,/ }; do
     number=@{each%%[!0-9]*}
     [[ $number == ?????????? || $number == ????????? || $number == ???????? ]] &&

@@ -6,8 +6,8 @@ import { scriptHead } from "./script-head.js";
 /** `@{` stands for a dollar and a brace. */
 const text = `
 _caller=$$
-n= c= nodes=1 perNode= out= err= input= folder= _exported= mpi= overcommit= quiet= multi=
-only= label=@{SLURM_LABELIO:-} mode=@{SLURM_OPEN_MODE:-}
+n= c= nodes=1 perNode= out= err= input= folder= _exported= mpi= quiet= multi=
+only= overcommit=@{SLURM_OVERCOMMIT:-} label=@{SLURM_LABELIO:-} mode=@{SLURM_OPEN_MODE:-}
 bad=@{SLURM_KILL_BAD_EXIT:-0} patience=@{SLURM_WAIT:-0}
 set_option() { # NAME VALUE
   case $1 in
@@ -51,14 +51,15 @@ values=" account acctg-freq bb bbf begin chdir cluster-constraint clusters comme
  signal slurmd-debug sockets-per-node switches task-epilog task-prolog tasks-per-node thread-spec
  threads threads-per-core time time-min tmp tree-width treewidth tres-bind tres-per-task uid wait
  wckey "
+misread() { echo "srun: error: $1" >&2; exit 255; }
 resolve() { # NAME: sets name to the option that it begins, as getopt does
   local each found=()
   for each in $flags $values; do
     [ "$each" != "$1" ] || { name=$1; return; }
     [[ $each != "$1"* ]] || found+=("$each")
   done
-  [ @{#found[@]} -gt 0 ] || fail "unrecognized option '--$1'"
-  [ @{#found[@]} = 1 ] || fail "option '--$1' is ambiguous: @{found[*]}"
+  [ @{#found[@]} -gt 0 ] || misread "unrecognized option '--$1'"
+  [ @{#found[@]} = 1 ] || misread "option '--$1' is ambiguous: @{found[*]}"
   name=@{found[0]}
 }
 while [ $# -gt 0 ]; do
@@ -67,9 +68,9 @@ while [ $# -gt 0 ]; do
     --*=*) given=@{1%%=*}; resolve "@{given#--}"; set_option "$name" "@{1#*=}"; shift ;;
     --*) resolve "@{1#--}"
       if [[ $flags =~ [[:space:]]$name[[:space:]] ]]; then set_option "$name" ""; shift
-      else [ $# -gt 1 ] || fail "option '$1' requires an argument"; set_option "$name" "$2"; shift 2; fi ;;
+      else [ $# -gt 1 ] || misread "option '$1' requires an argument"; set_option "$name" "$2"; shift 2; fi ;;
     -[lOusvQHkEXVKZIh]) set_option "@{1#-}" ""; shift ;;
-    -?) [ $# -gt 1 ] || fail "option '$1' requires an argument"; set_option "@{1#-}" "$2"; shift 2 ;;
+    -?) [ $# -gt 1 ] || misread "option '$1' requires an argument"; set_option "@{1#-}" "$2"; shift 2 ;;
     -[lOusvQHkEXVZ]*) set_option "@{1:1:1}" ""; rest=-@{1:2}; shift; set -- "$rest" "$@" ;;
     -?*) set_option "@{1:1:1}" "@{1:2}"; shift ;;
     *) break ;;

@@ -63,12 +63,21 @@ test("options are resolved as getopt does; flags take no word of the command", a
   );
   const unknown = await bash("srun -n1 --bogus echo hi");
   expect(unknown).toMatchObject({
+    status: 255,
     stdout: "",
     stderr: "srun: error: unrecognized option '--bogus'\n",
   });
-  expect((await bash("srun --ntasks-per=1 echo hi")).stderr).toMatch(
-    /^srun: error: option '--ntasks-per' is ambiguous: ntasks-per-core /,
-  );
+  const ambiguous = await bash("srun --ntasks-per=1 echo hi");
+  expect(ambiguous.stderr).toMatch(/^srun: error: option '--ntasks-per' is ambiguous: ntasks-/);
+  expect((await bash("srun -n")).status).toBe(255);
+  expect((await bash("srun -n x echo hi")).status).toBe(1);
+});
+
+test("more tasks than cores start only with --overcommit, of the step or of the script", async () => {
+  expect(await bash("srun -n5 echo hi")).toMatchObject({ status: 1, stdout: "" });
+  const five = { status: 0, stdout: "hi\n".repeat(5) };
+  expect(await bash("srun -O -n5 --mpi=none echo hi")).toMatchObject(five);
+  expect(await bash("SLURM_OVERCOMMIT=1 srun -n5 --mpi=none echo hi")).toMatchObject(five);
 });
 
 test("--test-only runs nothing", async () =>
