@@ -6,11 +6,18 @@ import type { GleanerClient } from "../../sdk/index.js";
 import { judgeForeign } from "./options/foreign-options.js";
 import { sbatchOptions } from "./options/sbatch-options.js";
 
+/** sbatch's and srun's exit status for options that they do not understand. */
+export const misunderstood = 255;
+/** Their exit status for any other failure. */
+export const failed = 1;
+
 /** The refusal of a submission, with the options that are to blame; in other programs, sbatch's. */
 export class RefusedOptions extends GleanerError {
   constructor(
     message: string,
     readonly options: readonly string[],
+    /** What sbatch and srun exit with. */
+    readonly slurmStatus: typeof misunderstood | typeof failed = misunderstood,
   ) {
     super("BAD_REQUEST", message);
   }

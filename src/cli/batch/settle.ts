@@ -6,7 +6,7 @@ import { optionVariables } from "./option-variables.js";
 import { batchOptions, settingsFrom } from "./options/batch-options.js";
 import { groupOf, judgeForeign, overrideOf } from "./options/foreign-options.js";
 import type { BatchSettings } from "./options/option.js";
-import { RefusedOptions } from "./refusals.js";
+import { failed, misunderstood, RefusedOptions } from "./refusals.js";
 import { whySeveralNodes } from "./sizes.js";
 
 /** An option from the command line, a directive or a variable. */
@@ -75,7 +75,11 @@ export function settle(given: readonly Given[], problems: readonly string[] = []
     wrong.push(spread);
     refused.push("nodes");
   }
-  if (wrong.length > 0) throw new RefusedOptions(wrong.join("\n"), refused);
+  if (wrong.length > 0) {
+    const others = refused.slice(twice === null ? 0 : 1);
+    const failsPlainly = problems.length === 0 && others.every((option) => plain.has(option));
+    throw new RefusedOptions(wrong.join("\n"), refused, failsPlainly ? failed : misunderstood);
+  }
   return {
     settings,
     notes: [
@@ -88,6 +92,12 @@ export function settle(given: readonly Given[], problems: readonly string[] = []
     ),
   };
 }
+
+/** For wrong values of these, and for two sizes of memory, sbatch exits as on any failure. */
+const plain = new Set(
+  `array cpus-per-gpu cpus-per-task dependency gpus-per-task hint licenses mincpus ntasks
+   ntasks-per-node propagate`.split(/\s+/),
+);
 
 /** It replaces the others of its group. */
 function count(counting: Map<string, Given>, each: Given): void {

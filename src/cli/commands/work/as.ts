@@ -4,6 +4,7 @@ import { type Command, CommanderError } from "commander";
 import { errorCodeOf, GleanerError } from "../../../model/errors.js";
 import { type OptionShape, parseOptions } from "../../batch/getopt.js";
 import { readShapes } from "../../batch/options/sbatch-options.js";
+import { failed, misunderstood, type RefusedOptions } from "../../batch/refusals.js";
 import { scriptFromInput } from "../../batch/script.js";
 import type { Context, Define, Run } from "../../context.js";
 import { complain, print } from "../../output.js";
@@ -13,12 +14,12 @@ import { readWords, usageOf } from "../../slurm/words.js";
 
 declare const GLEANER_VERSION: string;
 
-/** Slurm's commands fail with 1, whatever the reason. */
-const failed = 1;
-/** sbatch and srun do so for options that they do not understand. */
-const wrongOptions = 255;
-const isOfOptions = (thrown: unknown): boolean =>
-  thrown instanceof CommanderError || (thrown instanceof Error && "options" in thrown);
+/** What sbatch and srun exit with. */
+function statusOf(thrown: unknown): number {
+  if (thrown instanceof CommanderError) return misunderstood;
+  // By its field, since each bundle that is loaded on demand has its own copy of the class.
+  return (thrown as Partial<RefusedOptions>).slurmStatus ?? failed;
+}
 
 export const define: Define = (command, run) => {
   command
@@ -107,7 +108,7 @@ async function startAs(
     const fits = !(thrown instanceof Error) || errorCodeOf(thrown) !== "BAD_REQUEST";
     if (fits || !mayFallBack(context.environment)) {
       const status = failedAs(name, thrown);
-      return status !== 0 && isOfOptions(thrown) ? wrongOptions : status;
+      return status === 0 ? 0 : statusOf(thrown);
     }
     complain(`note: handed to Slurm: ${thrown.message.split("\n")[0]}`, name);
     return runReal(name, words, context.environment, scriptFromInput());
