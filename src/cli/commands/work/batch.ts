@@ -8,6 +8,7 @@ import type { SubmitRequest } from "../../../sdk/index.js";
 import { randomUuid } from "../../../sdk/random.js";
 import { exportedEnvironment, takesLogin } from "../../batch/exported.js";
 import type { OptionShape } from "../../batch/getopt.js";
+import { missingFolders } from "../../batch/missing-folders.js";
 import { batchOptions } from "../../batch/options/batch-options.js";
 import { sbatchOptions } from "../../batch/options/sbatch-options.js";
 import { termsOf } from "../../batch/options/term-options.js";
@@ -83,7 +84,8 @@ async function batch(
   const { settings, notes, variables } = await settingsOf(context, body, shown, options);
   // As for sbatch, in a script it has no effect.
   const isQuiet = line.some(({ option }) => option === "quiet");
-  if (!isQuiet) for (const note of notes) complain(`note: ${note}`);
+  if (!isQuiet)
+    for (const note of [...notes, ...missingFolders(settings)]) complain(`note: ${note}`);
   const client = await context.client();
   const request = requestOf(
     { settings, variables },

@@ -124,6 +124,18 @@ describe("batch", () => {
     });
   });
 
+  test("notes folders that do not exist here, each once", async () => {
+    mkdirSync(join(world.home, "logs"));
+    const script = world.script("#!/bin/sh\n#SBATCH -o logs/%j.out -e errors/%j.err\n");
+    const noteOf = (option: string, folder: string) =>
+      `glean: note: ${option}: there is no folder "${join(world.home, folder)}" here, and it fails unless its node has one: make it with mkdir -p\n`;
+    expect(await glean("batch", script)).toMatchObject({
+      ...{ status: 0, stderr: noteOf("--error", "errors") },
+    });
+    const elsewhere = await glean("batch", "-D", "none", "-o", "a/%x", "-e", "%x/b", script);
+    expect(elsewhere.stderr).toBe(noteOf("--chdir", "none") + noteOf("--output", "none/a"));
+  });
+
   test("--test-only submits nothing and says where it would start", async () => {
     world.answers["POST /v1/invocations"] = ({ body }) => ({
       body: {
