@@ -10,7 +10,7 @@ import { formatClock } from "../when.js";
 import { cutTo, fill } from "../width.js";
 import { memoryText, type Units, wholeUnits } from "./amounts.js";
 import { eligibleMs } from "./squeue.js";
-import { hasRun, partition, reasonOf, stateOf } from "./states.js";
+import { hasRun, partition, reasonOf, sentenceOf, stateOf } from "./states.js";
 import {
   accountOf,
   errorFileOf,
@@ -97,6 +97,7 @@ const fields: Readonly<Record<string, Text>> = {
   ReqTRES: (each, _, units) => tresOf(each, units),
   AllocTRES: (each, _, units) => ran(each, tresOf(each, units)),
   Reason: reasonOf,
+  SystemComment: (each) => sentenceOf(each) ?? "",
   Restarts: ({ attempt }) => String(Math.max(0, attempt - 1)),
   CoreMs: (each, { nowMs }) => String(coreMs(each, nowMs)),
   HeldMs: (each) => String(billedParts(each)?.heldMs ?? 0),
@@ -147,7 +148,7 @@ MaxDiskWriteTask MaxPages MaxPagesNode MaxPagesTask MaxRSSNode MaxRSSTask MaxVMS
 MaxVMSizeTask McsLabel MinCPU MinCPUNode MinCPUTask OriginalSLUID OverSubscribe PlannedCPU
 PlannedCPURAW QOSRAW QOSREQ ReqCPUFreq ReqCPUFreqGov ReqCPUFreqMax ReqCPUFreqMin ReqNodes
 ReqReservation Reservation ReservationId Reserved ResvCPU ResvCPURAW SegmentSize SLUID SubmitLine
-SystemComment SystemCPU TRESUsageInAve TRESUsageInMax TRESUsageInMaxNode TRESUsageInMaxTask
+SystemCPU TRESUsageInAve TRESUsageInMax TRESUsageInMaxNode TRESUsageInMaxTask
 TRESUsageInMin TRESUsageInMinNode TRESUsageInMinTask TRESUsageInTot TRESUsageOutAve TRESUsageOutMax
 TRESUsageOutMaxNode TRESUsageOutMaxTask TRESUsageOutMin TRESUsageOutMinNode TRESUsageOutMinTask
 TRESUsageOutTot UserCPU WCKey WCKeyID`

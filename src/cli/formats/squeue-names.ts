@@ -12,6 +12,7 @@ import {
   ofSubmission,
   type SqueuePart,
 } from "./squeue.js";
+import { sentenceOf } from "./states.js";
 import { errorFileOf, inputFileOf, outputFileOf } from "./submissions.js";
 
 /** Fields that no letter has. */
@@ -22,6 +23,7 @@ const wordy: Readonly<Record<string, Field>> = {
     const gres = gpus > 0 ? `,gres/gpu=${gpus}` : "";
     return `cpu=${cores},mem=${memoryText(memoryMb)},node=1,billing=${cores}${gres}`;
   }),
+  system_comment: field("SYSTEM_COMMENT", ({ first }) => sentenceOf(first) ?? "(null)"),
   "cpus-per-task": field("CPUS_PER_TASK", ({ first }) => String(first.cores)),
   maxcpus: field("MAX_CPUS", ({ first }) => String(first.cores)),
   numtasks: ofSubmission("TASKS", ({ ntasks }) => String(ntasks ?? 1)),
@@ -108,7 +110,7 @@ preempttime PREEMPT_TIME N/A|profile PROFILE NotSet|reqswitch REQ_SWITCH 0
 resizetime RESIZE_TIME N/A|siblingsactive ACTIVE_SIBLINGS NA
 siblingsactiveraw ACTIVE_SIBLINGS_RAW NA|siblingsviable VIABLE_SIBLINGS NA
 siblingsviableraw VIABLE_SIBLINGS_RAW NA|sperboard SOCKETS_PER_BOARD 0
-system_comment SYSTEM_COMMENT (null)|tres-bind TRES_BIND N/A|tres-freq TRES_FREQ N/A
+tres-bind TRES_BIND N/A|tres-freq TRES_FREQ N/A
 tres-per-job TRES_PER_JOB N/A|tres-per-socket TRES_PER_SOCKET N/A|tres-per-task TRES_PER_TASK N/A`
   .trim()
   .split(/[|\n]/)

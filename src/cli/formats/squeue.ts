@@ -166,6 +166,16 @@ export type SqueuePart = FormatPart<Field>;
 
 export const squeueParts = (format: string): SqueuePart[] => partsOf(format, fields);
 
+/** What `squeue --steps` prints; steps that srun starts are not on record. */
+export const stepFormat = "%.15i %.8j %.9P %.8u %.9M %N";
+const stepFields: Readonly<Record<string, Field>> = {
+  ...fields,
+  i: field("STEPID", ({ id }) => `${id}.batch`),
+  j: fixed("NAME", "batch"),
+  A: fixed("TASKS", "1"),
+};
+export const stepParts = (format: string): SqueuePart[] => partsOf(format, stepFields);
+
 /** For `--sort`; throws BAD_REQUEST for a letter that is no field. */
 export function sortLines(lines: readonly Line[], keys: string, nowMs: number): Line[] {
   const times = plainTimes(nowMs);

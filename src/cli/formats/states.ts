@@ -73,8 +73,15 @@ export const hasFailed = ({ state }: Pick<Invocation, "state">): boolean =>
 export function reasonOf({ state, reason }: Pick<Invocation, "state" | "reason">): string {
   const [, word] = /^([A-Z]\w+)(?=:|$)/.exec(reason ?? "") ?? [];
   if (word !== undefined) return word;
-  return state === "PENDING" ? "Resources" : "None";
+  if (state !== "PENDING") return "None";
+  return reason?.endsWith("; it will be tried on another node first")
+    ? "JobLaunchFailure"
+    : "Resources";
 }
+
+/** Why it waits or has ended, if that takes more than a word. */
+export const sentenceOf = ({ reason }: Pick<Invocation, "reason">): string | null =>
+  reason?.includes(" ") ? reason : null;
 
 /** Whether a process of it ran, so that its end is its own. */
 export const hasRun = ({ maxRssMb, wallMs }: Pick<Invocation, "maxRssMb" | "wallMs">): boolean =>

@@ -7,7 +7,7 @@ import type { InvocationDetail } from "../../sdk/index.js";
 import { memoryText } from "../formats/amounts.js";
 import { elapsedMs, exitOf } from "../formats/sacct.js";
 import { eligibleMs, endMs, type Line, startMs } from "../formats/squeue.js";
-import { endReasonOf, partition, stateOf } from "../formats/states.js";
+import { endReasonOf, partition, sentenceOf, stateOf } from "../formats/states.js";
 import {
   accountOf,
   commandOf,
@@ -161,10 +161,14 @@ function sizePairs(
   ];
 }
 
+const systemComment = (sentence: string | null): Pairs[] =>
+  sentence === null ? [] : [{ SystemComment: sentence }];
+
 const filePairs = (invocation: Invocation, submission: Submission): Pairs[] => [
   { Command: commandOf(submission) },
   { WorkDir: submission.workingDirectory },
   ...(submission.comment === undefined ? [] : [{ Comment: submission.comment }]),
+  ...systemComment(sentenceOf(invocation)),
   { StdErr: errorFileOf(submission, invocation) },
   { StdIn: inputFileOf(submission) },
   { StdOut: outputFileOf(submission, invocation) },

@@ -16,6 +16,8 @@ import {
   squeueFormat,
   squeueParts,
   startFormat,
+  stepFormat,
+  stepParts,
 } from "../formats/squeue.js";
 import { squeuePartsNamed } from "../formats/squeue-names.js";
 import { timesOf } from "../formats/times.js";
@@ -29,6 +31,8 @@ import { asksForJson, readWords, type Words } from "./words.js";
 
 export async function squeue(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("squeue", given);
+  const [unread] = words.has("steps") ? [] : words.operands;
+  if (unread !== undefined) throw new GleanerError("BAD_REQUEST", `Unrecognized option: ${unread}`);
   return iterated(words, () => listOnce(context, words));
 }
 
@@ -60,6 +64,7 @@ async function listOnce(context: Context, words: Words): Promise<void> {
 }
 
 function formatOf({ environment }: Context, words: Words): readonly SqueuePart[] {
+  if (words.has("steps")) return stepParts(words.get("format") ?? stepFormat);
   const long = words.get("Format");
   if (long !== undefined) return squeuePartsNamed(long);
   const format = words.get("format");
@@ -70,11 +75,19 @@ function formatOf({ environment }: Context, words: Words): readonly SqueuePart[]
   return squeueParts(words.has("long") ? longFormat : environment.SQUEUE_FORMAT || plainFormat);
 }
 
+/** The ids of `--steps=42.batch,43`; undefined for all. */
+function jobsOfSteps(words: Words): string | undefined {
+  const named = [words.all("steps") ?? "", ...words.operands].filter(Boolean).join(",");
+  return named === "" ? undefined : named.replace(/\.\w+(?=,|$)/g, "");
+}
+
 async function chosen(context: Context, words: Words): Promise<InvocationList> {
-  const asked = words.all("jobs") ?? words.all("job");
+  const ofSteps = words.has("steps");
+  const asked = words.all("jobs") ?? words.all("job") ?? (ofSteps ? jobsOfSteps(words) : undefined);
   const none: InvocationList = { invocations: [], truncated: false };
   if (!isOurPartition(words.get("partition"))) return none;
-  const states = parseStates(words.get("states") ?? (words.has("start") ? "PD" : "PD,R"), "-t");
+  const usual = words.has("start") ? "PD" : "PD,R";
+  const states = parseStates(ofSteps ? "R" : (words.get("states") ?? usual), "-t");
   const ids = asked === undefined ? undefined : parseIds([asked]);
   const query = {
     ...(ids !== undefined && { ids: ids.join(",") }),
@@ -83,7 +96,7 @@ async function chosen(context: Context, words: Words): Promise<InvocationList> {
   };
   const client = await context.client();
   const list = await newestOf(client, query);
-  if (ids?.length === 1 && list.invocations.length === 0)
+  if (!ofSteps && ids?.length === 1 && list.invocations.length === 0)
     throw new GleanerError("NOT_FOUND", "Invalid job id specified");
   const users = listOrNone(words.get("user") ?? words.get("users"));
   const names = listOrNone(words.get("name"));

@@ -245,3 +245,68 @@ test("--json and --yaml print one document, which is both, or say where there is
     stderr: "scontrol: error: --json is for show job and show node: omit it\n",
   });
 });
+
+test("squeue -s lists the batch steps of what runs, and refuses what it cannot read", async () => {
+  const runs = invocation({
+    id: 42,
+    state: "RUNNING",
+    node: "n1" as never,
+    startedAtMs: Date.now(),
+  });
+  world.answers["GET /v1/invocations"] = () => listOf(runs);
+  const { stdout } = await glean("as", "squeue", "-s");
+  expect(stdout.split("\n")).toEqual([
+    "         STEPID     NAME PARTITION     USER      TIME NODELIST",
+    expect.stringMatching(/^ {7}42\.batch {4}batch {3}gleaner {6}ada {6}\d:\d\d n1$/),
+    "",
+  ]);
+  for (const words of [["--steps=42.batch,43"], ["-s", "42.batch", "43"]]) {
+    world.requests.length = 0;
+    expect((await glean("as", "squeue", "-h", "-o", "%i %A", ...words)).stdout).toBe(
+      "42.batch 1\n",
+    );
+    expect(world.requests.at(-1)!.url).toMatch(/^\/v1\/invocations\?ids=42%2C43/);
+  }
+  expect(await glean("as", "squeue", "42")).toMatchObject({
+    ...{ status: 1, stderr: "squeue: error: Unrecognized option: 42\n" },
+  });
+});
+
+test("what could not be started yet says so in a word, and why in SystemComment", async () => {
+  const why = "/x/y cannot be opened: No such file or directory (on n1)";
+  const reason = `${why}; it will be tried on another node first`;
+  const tried = invocation({ id: 42, attempt: 1, reason });
+  world.answers["GET /v1/invocations"] = () => listOf(tried);
+  world.answers["GET /v1/invocations/42"] = () => ({
+    body: {
+      invocation: tried,
+      submission: { command: { kind: "argv", argv: ["id"] }, workingDirectory: "/w" },
+      attempts: [],
+    },
+  });
+  expect((await glean("as", "squeue", "-h", "-o", "%t %R")).stdout).toBe("PD (JobLaunchFailure)\n");
+  const named = await glean("as", "squeue", "-h", "-O", "system_comment:10");
+  expect(named.stdout).toBe("/x/y canno\n");
+  const listed = await glean("as", "sacct", "-nPo", "Reason,SystemComment");
+  expect(listed.stdout).toBe(`JobLaunchFailure|${reason}\n`);
+  const shown = await glean("as", "scontrol", "show", "job", "42");
+  expect(shown.stdout).toContain("JobState=PENDING Reason=JobLaunchFailure ");
+  expect(shown.stdout).toContain(`\n   SystemComment=${reason}\n`);
+});
+
+test.each([
+  ["--array=5-1", 1],
+  ["-nx", 1],
+  ["--dependency=afterok:x", 1],
+  ["--time=soon", 255],
+  ["--mem=x", 255],
+  ["--frobnicate", 255],
+])("sbatch and its name here exit alike for %s", async (option, status) => {
+  expect(await glean("as", "sbatch", option, "--wrap", "id")).toMatchObject({ status });
+});
+
+test("sbatch exits with 1 for two sizes of memory, and with 255 if more is wrong", async () => {
+  const twice = ["--mem=1G", "--mem-per-cpu=1G", "--wrap", "id"];
+  expect(await glean("as", "sbatch", ...twice)).toMatchObject({ status: 1 });
+  expect(await glean("as", "sbatch", "-t", "soon", ...twice)).toMatchObject({ status: 255 });
+});
