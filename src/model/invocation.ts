@@ -132,6 +132,13 @@ export type RequestedSubmission = Shaped<typeof submissionRequest>;
  */
 export const unlimitedMs = 2_147_483_647;
 
+/**
+ * How long before a time limit a notice comes: at half of a limit that is no longer than the lead
+ * time, as with Slurm; the function has begun by then, and can have set its traps.
+ */
+export const leadWithin = (leadMs: number, timeLimitMs: number): number =>
+  leadMs < timeLimitMs ? leadMs : Math.floor(timeLimitMs / 2);
+
 /** The most tasks of an attached command: few nodes have more cores. */
 export const maxAttachedTasks = 256;
 

@@ -1,6 +1,6 @@
 // Time limits: as people write them after --time, and when a notice comes before them.
 
-import type { Notice, RequestedNotice } from "../../model/invocation.js";
+import { leadWithin, type Notice, type RequestedNotice } from "../../model/invocation.js";
 
 /** The default of sbatch's --signal. */
 const defaultLeadMs = 60_000;
@@ -15,17 +15,13 @@ export function spanText(ms: number): string {
   return days > 0 ? `${days}-${pad(hours)}:${clock}` : `${hours}:${clock}`;
 }
 
-/**
- * The notice comes at half of a time limit that is no longer than the lead time: as with Slurm, the
- * function has begun by then, and can have set its traps.
- */
+/** The notice that was asked for, with the lead time that a time limit leaves room for. */
 export function noticeWithin(
   asked: RequestedNotice | null | undefined,
   timeLimitMs: number,
 ): Notice | null {
   if (asked == null) return null;
-  const half = Math.floor(timeLimitMs / 2);
   const { leadMs } = asked;
-  if (leadMs === null) return { ...asked, leadMs: Math.min(defaultLeadMs, half) };
-  return { ...asked, leadMs: leadMs < timeLimitMs ? leadMs : half };
+  const usualMs = Math.min(defaultLeadMs, Math.floor(timeLimitMs / 2));
+  return { ...asked, leadMs: leadMs === null ? usualMs : leadWithin(leadMs, timeLimitMs) };
 }

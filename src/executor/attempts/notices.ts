@@ -8,7 +8,7 @@ import {
   setTimeout,
   type Timer,
 } from "../../clock.js";
-import type { Notice } from "../../model/invocation.js";
+import { leadWithin, type Notice } from "../../model/invocation.js";
 
 /** When the node is expected to be needed, on this process's monotonic clock. */
 export interface Foreseen {
@@ -22,6 +22,8 @@ export interface GivenNotice {
   readonly reason: string;
   readonly signal: number;
   readonly atNs: bigint;
+  /** When its time limit was raised: later ends do not follow from it. null: it stands. */
+  readonly untilNs: bigint | null;
 }
 
 /** The notices of one attempt. */
@@ -47,17 +49,21 @@ export class AttemptNotices {
     this.foresee(foreseen);
   }
 
-  /** A function that got its notice gets another one only if it has more time than before. */
+  /** A function that got its notice gets another one only once it has had more time. */
   limit(timeLimitMs: number): void {
     const isLater = timeLimitMs > this.timeLimitMs;
     this.timeLimitMs = timeLimitMs;
-    if (this.startedAtMs === null || (this.given?.cause === "timeLimit" && !isLater)) return;
+    if (this.startedAtMs === null) return;
+    if (this.given?.cause === "timeLimit" && this.given.untilNs === null) {
+      if (!isLater) return;
+      this.given = { ...this.given, untilNs: machineMonotonicNs() };
+    }
     this.awaitLimit();
   }
 
   private awaitLimit(): void {
     clearTimeout(this.limitTimer);
-    const { leadMs } = this.asked!;
+    const leadMs = leadWithin(this.asked!.leadMs, this.timeLimitMs);
     const reason = `it received its notice ${leadMs} ms before its time limit of ${this.timeLimitMs} ms, as requested`;
     const dueInMs = Math.max(0, this.startedAtMs! + this.timeLimitMs - leadMs - monotonicMs());
     this.limitTimer = setTimeout(() => this.give("timeLimit", reason), dueInMs);
@@ -104,10 +110,11 @@ export class AttemptNotices {
     const atNs = machineMonotonicNs();
     const isNews =
       this.given === null ||
+      this.given.untilNs !== null ||
       Number(atNs - this.given.atNs) >= leadMs * 1e6 ||
       cause === "timeLimit";
     if (!isNews) return;
-    this.given = { cause, reason, signal, atNs };
+    this.given = { cause, reason, signal, atNs, untilNs: null };
     this.send();
   }
 }

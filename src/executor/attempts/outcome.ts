@@ -219,6 +219,7 @@ function endAfter(
   end: Extract<RunEnd, { kind: "ended" }>,
 ): { end: AttemptEnd; reason: string } | null {
   if (notice === null || end.endNs < notice.atNs) return null;
+  if (notice.untilNs !== null && end.endNs > notice.untilNs) return null;
   if (end.oomKills > 0 || end.brokenProcessLimit !== null) return null;
   if (notice.cause === "timeLimit")
     return end.signal === notice.signal ? { end: "TIMEOUT", reason: notice.reason } : null;

@@ -2,10 +2,12 @@
 // are not free.
 
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { machineMonotonicNs } from "../../../../src/clock.js";
 import type { Running } from "../../../../src/executor/attempts/attempt.js";
 import { Attempts } from "../../../../src/executor/attempts/attempts.js";
 import { hangGraceMs } from "../../../../src/executor/attempts/hanging.js";
-import type { Outcome } from "../../../../src/executor/attempts/outcome.js";
+import { AttemptNotices } from "../../../../src/executor/attempts/notices.js";
+import { type Outcome, outcomeOf } from "../../../../src/executor/attempts/outcome.js";
 import type {
   AttemptGroup,
   Containment,
@@ -126,11 +128,43 @@ test("a notice comes before the changed time limit, and again only if that is la
   attempts.limit(key, 4_500);
   jest.advanceTimersByTime(400);
   expect(notified).toBe(1);
+  attempts.limit(key, 9_500);
+  // The raise took the first notice back, so a limit between the two has its own.
   attempts.limit(key, 9_000);
   jest.advanceTimersByTime(3_599);
   expect(notified).toBe(1);
   jest.advanceTimersByTime(1);
   expect(notified).toBe(2);
+});
+
+test("a notice comes at half of a limit that is lowered to its lead time", () => {
+  notified = 0;
+  const notice = { signal: 10, leadMs: 5_000, mainOnly: false };
+  const { attempts, order } = oneAttempt(attemptOrder({ timeLimitMs: 9_000, notice }));
+  attempts.limit({ invocation: order.invocation, attempt: order.attempt }, 5_000);
+  jest.advanceTimersByTime(2_499);
+  expect(notified).toBe(0);
+  jest.advanceTimersByTime(1);
+  expect(notified).toBe(1);
+});
+
+test.each([
+  ["explains a death of its signal", 9_000, "TIMEOUT", /1000 ms before its time limit of 9000 ms/],
+  ["explains none once the limit was raised", 20_000, "FAILED", /signal/],
+])("the notice before a time limit %s", (_, limitMs, end, reason) => {
+  const order = attemptOrder({ timeLimitMs: 9_000 });
+  const asked = { signal: 10, leadMs: 1_000, mainOnly: false };
+  const notices = new AttemptNotices(asked, order.timeLimitMs, () => {});
+  const startNs = machineMonotonicNs();
+  notices.started(null);
+  jest.advanceTimersByTime(8_000);
+  notices.limit(limitMs);
+  jest.advanceTimersByTime(1);
+  const used = { cpuMs: 0, maxRssMb: 1, oomKills: 0, brokenProcessLimit: null };
+  const endNs = machineMonotonicNs();
+  const died = { kind: "ended" as const, exitCode: 0, signal: 10, startNs, endNs, ...used };
+  const outcome = outcomeOf(died, order, null, notices.given);
+  expect(outcome).toMatchObject({ end, reason: expect.stringMatching(reason) });
 });
 
 test("a cancelled attempt ends as CANCELLED, once, whatever glean-spawn reports later", () => {
