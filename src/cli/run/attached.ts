@@ -225,7 +225,10 @@ export class AttachedRun {
         this.printer.ended(task);
         this.tasks.exited(task, end);
       },
-      onNotice: () => this.tasks.noticed(this.id, monotonicMs()),
+      onNotice: () => {
+        this.tasks.wasNoticed = true;
+        void this.noticed();
+      },
       onInputRoom: () => this.input.move(),
       onClosed: (isComplete) => {
         if (this.session?.attempt !== attempt || this.isOver) return;
@@ -234,6 +237,16 @@ export class AttachedRun {
       },
     });
     this.input.begin(this.session);
+  }
+
+  /** The time limit may be another one than it was submitted with. */
+  private async noticed(): Promise<void> {
+    const cameAtMs = monotonicMs();
+    const detail = await this.client.detail(this.id).catch((thrown) => {
+      if (!(thrown instanceof GleanerError)) this.fail(thrown);
+      return null;
+    });
+    if (!this.isOver) this.tasks.noticed(this.id, detail?.invocation.timeLimitMs ?? null, cameAtMs);
   }
 
   /** All tasks ended, and everything that they printed is here. */

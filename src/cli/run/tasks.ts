@@ -53,10 +53,13 @@ export class Tasks {
     else if (waitMs !== null) this.endRest(waitMs);
   }
 
-  /** The signal came in time: the eviction or the time limit is at most its lead away. */
-  noticed(id: string, nowMs: number): void {
-    const { notice, timeLimitMs } = this.settings.needs;
-    this.wasNoticed = true;
+  /**
+   * The signal came in time: the eviction or the time limit is at most its lead away. `recordedMs`:
+   * the time limit as it is now; null if gleanerd does not say.
+   */
+  noticed(id: string, recordedMs: number | null, nowMs: number): void {
+    const { notice, timeLimitMs: askedMs } = this.settings.needs;
+    const timeLimitMs = recordedMs ?? askedMs;
     const leadMs = notice?.leadMs ?? usualLeadMs;
     const leftMs = timeLimitMs === null ? null : timeLimitMs - (nowMs - this.startedMs);
     const isLimit = leftMs !== null && leftMs <= leadMs + slackMs;
