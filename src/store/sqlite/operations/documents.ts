@@ -2,12 +2,19 @@
 // attempt is about to run.
 
 import { createHash } from "node:crypto";
+import type { ChangedTerms } from "../../../core/ports/submissions.js";
 import type { InvocationId } from "../../../model/ids.js";
 import type { Submission } from "../../../model/invocation.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
 
 type Terms = Omit<Submission, "command" | "environment">;
+
+/** Without the limits that it had while it ran, which saveTerms() keeps beside its terms. */
+function termsIn(text: string): Terms {
+  const { timeLimits: _, ...terms } = JSON.parse(text) as Terms & Pick<ChangedTerms, "timeLimits">;
+  return terms;
+}
 
 interface DocumentRow {
   readonly terms: string;
@@ -61,7 +68,7 @@ export function submissionReader(database: Connection): (id: InvocationId) => Su
   return (id) => {
     const row = select.get(id);
     if (row === undefined) return null;
-    const terms = JSON.parse(row.terms) as Terms;
+    const terms = termsIn(row.terms);
     const command = JSON.parse(row.command) as Submission["command"];
     const environment = JSON.parse(row.environment) as Submission["environment"];
     return { ...terms, command, environment };
@@ -85,10 +92,9 @@ export function submissionDescriber(
   );
   return (ids, uid) =>
     select.all({ ids: JSON.stringify(ids), uid }).map(({ id, terms, command }) => {
-      const given = JSON.parse(terms) as Terms;
       return {
         id,
-        submission: { ...given, command: JSON.parse(command) as Submission["command"] },
+        submission: { ...termsIn(terms), command: JSON.parse(command) as Submission["command"] },
       };
     });
 }

@@ -362,6 +362,11 @@ test("the time limit of what runs is lowered by its owner, raised by an operator
   await update(id, { timeLimitMs: 900_000 }, true);
   const all = { leastMs: 30_000, mostMs: 900_000 };
   expect(limits()).toEqual([900_000, all]);
+  // Nobody else is told of it.
+  const [shown] = await store.describeSubmissions([id], null);
+  expect(shown!.submission).toMatchObject({ timeLimitMs: 900_000 });
+  expect(shown!.submission).not.toHaveProperty("timeLimits");
+  expect(await store.submissionOf(id)).not.toHaveProperty("timeLimits");
   await restart();
   expect(limits()).toEqual([900_000, all]);
   await expect(update(id, { timeLimitMs: 3_600_000 }, true)).rejects.toThrow(/before the deadline/);
