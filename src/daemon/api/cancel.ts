@@ -183,14 +183,16 @@ async function update(
     await limitRunning({ live, registry }, openOf(live, submission).singles);
 }
 
-/** What has ended is left alone. */
 async function hold(
-  { store, changes }: HoldRoutes,
+  deps: HoldRoutes,
   caller: Caller,
   { ids, held }: AskedOf<"hold", "body">,
 ): Promise<HoldAnswer> {
+  const { store, changes } = deps;
   const change = async (id: string): Promise<void> => {
     const found = await theirs(store, caller, id, held ? "hold" : "release");
+    if ((await find(deps, caller, id)) === null)
+      throw new GleanerError("BAD_REQUEST", `${id} has ended, and stays as it was`);
     const submission = submissionIdOf(found);
     const { arrayTaskId } = found;
     if (arrayTaskId === null || !id.includes("_")) await changes.setHeld(submission, held);
@@ -204,7 +206,10 @@ async function requeue(deps: HoldRoutes, caller: Caller, id: string): Promise<vo
   await theirs(deps.store, caller, id, "requeue");
   const found = await find(deps, caller, id);
   if (found === null)
-    throw new GleanerError("BAD_REQUEST", `${id} has ended: submit its script again`);
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `${id} has ended, and its end stays on record: submit its script again, which scontrol write batch_script ${id} - prints`,
+    );
   for (const each of allNamed(deps.live, [found]).singles) {
     if (each.state !== "RUNNING") continue;
     each.requeueRequested = true;

@@ -17,6 +17,7 @@ import {
   nodeName,
 } from "../../../../src/model/ids.js";
 import type { Change } from "../../../../src/model/invocation.js";
+import type { HoldAnswer } from "../../../../src/wire/api/types.js";
 import type { AttemptKey } from "../../../../src/wire/messages.js";
 import { newState } from "../../../support/daemon/state.js";
 import { sampleAttempt, sampleRequest } from "../../../support/store/samples.js";
@@ -202,6 +203,29 @@ test("a requeued array ends what runs of it, and what waits goes on waiting", as
   expect(told).toEqual([running!.id]);
   expect(running!.requeueRequested).toBe(true);
   expect(live.get(waiting!.id)).toMatchObject({ state: "PENDING" });
+});
+
+test("what has ended is neither held nor requeued, and says so", async () => {
+  const [first] = await submit("ended", ada, [1, 2]);
+  const all = String(first!.id);
+  await cancel(routes, ada, { ids: [`${all}_1`] });
+  const changed: unknown[] = [];
+  const changes = { setHeld: async (...asked: unknown[]) => void changed.push(asked) };
+  const { hold, requeue } = holdHandlers({ ...routes, changes } as never);
+  const problemsOf = async (id: string) => {
+    const asked = { caller: ada, body: { ids: [id], held: false }, request: {} } as never;
+    const problems = await Promise.all([hold(asked), requeue(asked)]);
+    return problems.flatMap((answer) => (answer as HoldAnswer).problems);
+  };
+  const says = (id: string) => [
+    `${id} has ended, and stays as it was`,
+    expect.stringMatching(`^${id} has ended, .* scontrol write batch_script ${id} - prints$`),
+  ];
+  expect(await problemsOf(`${all}_1`)).toEqual(says(`${all}_1`));
+  expect(await problemsOf(all)).toEqual([]);
+  expect(changed).toEqual([[first!.id, false]]);
+  await cancel(routes, ada, { ids: [all] });
+  expect(await problemsOf(all)).toEqual(says(all));
 });
 
 test("a changed time limit goes to the nodes of what runs; one task alone gets none", async () => {
