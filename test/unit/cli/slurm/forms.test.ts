@@ -272,6 +272,14 @@ test("squeue -s lists the batch steps of what runs, and refuses what it cannot r
   });
 });
 
+test.each(["squeue", "sinfo"])("%s -i takes seconds and nothing else", async (name) => {
+  for (const value of ["x", "0"])
+    expect(await glean("as", name, "-i", value)).toMatchObject({
+      ...{ status: 1, stdout: "" },
+      stderr: `${name}: error: --iterate: invalid value "${value}": expected seconds, above 0\n`,
+    });
+});
+
 test("what could not be started yet says so in a word, and why in SystemComment", async () => {
   const why = "/x/y cannot be opened: No such file or directory (on n1)";
   const reason = `${why}; it will be tried on another node first`;
