@@ -144,8 +144,13 @@ test("a run that was evicted starts again, unless it had printed something", asy
   // Both nodes are taken, so it does not matter who is where.
   const printed = run(["sh", "-c", "echo printed; exec sleep 71002"]);
   await printed.printed("printed");
-  const silent = run(["sh", "-c", "sleep 1.5; echo attempt $GLEANER_ATTEMPT"]);
-  await at.usedCores(2);
+  const silent = run([
+    "sh",
+    "-c",
+    "touch silent-runs; [ $GLEANER_ATTEMPT -gt 1 ] || exec sleep 71002; echo attempt $GLEANER_ATTEMPT",
+  ]);
+  // Before that it may be evicted without a connection to it, and has nothing to say.
+  await at.until("the second", () => existsSync(join(at.work, "silent-runs")) || undefined);
   await at.sbatch(["-N2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1"]);
   expect(await printed.exit).toBe(75);
   expect(printed.err).toMatch(/was evicted from n\d after it had printed or read something/);
