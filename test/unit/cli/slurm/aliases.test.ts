@@ -410,7 +410,8 @@ test("ids of jobs alone go to Slurm, and lists have both, where that is asked fo
   for (const name of ["squeue", "scancel"]) slurmHas(name);
   world.environment = { ...world.environment, GLEAN_FALLBACK: "slurm" };
   world.answers["GET /v1/invocations"] = () => listOf(runs);
-  expect((await as("scancel", "12")).stdout).toBe("Slurm's scancel 12\n");
+  const tasks = "12_[1,67108871,3]";
+  expect((await as("scancel", tasks)).stdout).toBe(`Slurm's scancel ${tasks}\n`);
   expect((await as("squeue", "-j", "12,13", "-h")).stdout).toBe("Slurm's squeue -j 12,13 -h\n");
   const named = await as("squeue", "-u", "1000", "-h", "-o", "%i");
   expect(named.stdout).toBe("67108900\nSlurm's squeue -u 1000 -h -o %i -h\n");

@@ -140,6 +140,7 @@ describe("a command of Slurm's in a function", () => {
       "scancel -qn1796049257",
       "scancel --jobname 1796049257 5",
       "scancel sweep-1796049257 5",
+      "scancel 5_[1,67108871]",
       "scancel -u 1850401234 -A 1796049257",
       "sacct --name 1b4e28ba-2fa1-11d2-883f-99796049257a -S 1796049257",
       "sacct -nu 1850401234 -j 5",
