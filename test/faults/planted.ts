@@ -63,6 +63,7 @@ export const planted: readonly Planted[] = [
     what: "a failed read of Slurm passes for the last good one",
     shows: /^harm/,
     sabotage: takesOldForNew,
+    often: { changeWeather: 40, submitJob: 40 },
   },
   {
     what: "one core too many is taken for idle",
