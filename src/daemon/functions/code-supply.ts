@@ -2,9 +2,9 @@
 // pieces.
 
 import type { Logger } from "pino";
-import { Semaphore } from "../../limits/semaphore.js";
+import { KeyedSemaphores, Semaphore } from "../../limits/semaphore.js";
 import { messageOf } from "../../model/errors.js";
-import { bundleOf, type VersionId } from "../../model/ids.js";
+import { bundleOf, type ExecutorId, type VersionId } from "../../model/ids.js";
 import { maxPartBytes } from "../../wire/call-checks.js";
 import type { ExecutorRecord, Line } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
@@ -12,6 +12,7 @@ import type { Blobs } from "./blobs.js";
 
 /** Over all nodes: each takes one piece of a bundle in memory. */
 const maxAtOnce = 16;
+const maxOfNode = 4;
 
 export interface CodeSupplyDependencies {
   readonly live: LiveInvocations;
@@ -21,6 +22,9 @@ export interface CodeSupplyDependencies {
 
 export class CodeSupply {
   private readonly turns = new Semaphore(maxAtOnce);
+  private readonly ofNodes = new KeyedSemaphores<ExecutorId>(maxOfNode);
+  /** What is on its way, or waits for its turn. */
+  private readonly promised = new WeakMap<Line, Set<VersionId>>();
 
   constructor(private readonly deps: CodeSupplyDependencies) {}
 
@@ -34,29 +38,39 @@ export class CodeSupply {
       line.send({ type: "bundleRefused", version, reason, isLost: false });
       return;
     }
+    const promised = this.promised.get(line) ?? new Set();
+    this.promised.set(line, promised);
+    if (promised.has(version)) return;
+    promised.add(version);
     try {
-      await this.turns.run(() => this.send(line, version));
+      await this.ofNodes.run(record.id, () => this.turns.run(() => this.send(line, version)));
     } catch (thrown) {
       const reason = messageOf(thrown);
       this.deps.log.error({ version, reason }, "cannot send the code of a function");
       line.send({ type: "bundleRefused", version, reason, isLost: true });
+    } finally {
+      promised.delete(version);
     }
   }
 
-  /** A node that reads slowly gets the next piece once it has read the one before. */
+  /**
+   * A node that reads slowly gets the next piece once it has read the one before; one that is gone
+   * gets no more.
+   */
   private async send(line: Line, version: VersionId): Promise<void> {
     const { content, close } = await this.deps.blobs.open(bundleOf(version));
     try {
       let offset = 0;
       let held: Uint8Array | null = null;
       const say = async (bytes: Uint8Array, isLast: boolean) => {
-        line.send({ type: "bundlePart", version, offset, bytes, isLast });
+        const isSent = line.send({ type: "bundlePart", version, offset, bytes, isLast });
         offset += bytes.length;
         await line.flushed?.();
+        return isSent;
       };
       for await (const piece of content)
         for (let at = 0; at < piece.length; at += maxPartBytes) {
-          if (held !== null) await say(held, false);
+          if (held !== null && !(await say(held, false))) return;
           held = piece.subarray(at, at + maxPartBytes);
         }
       await say(held ?? new Uint8Array(), true);
