@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { monotonicMs } from "../clock.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { Gathered } from "./flow/gathered.js";
-import { executorPace, Inflow } from "./flow/inflow.js";
+import type { Inflow } from "./flow/inflow.js";
 import { type FrameReader, frameOf } from "./frames.js";
 import { beatMs, maxFrameBytes, maxFrameMessages, maxReportBytes, silenceMs } from "./messages.js";
 import { pack, unpackAll } from "./packing.js";
@@ -31,8 +31,6 @@ export interface Beat {
 }
 interface Message {
   readonly type: string;
-  /** How many bytes it asks the peer for. */
-  readonly wantedBytes?: number;
 }
 
 export interface Timing {
@@ -40,7 +38,9 @@ export interface Timing {
   readonly silenceMs: number;
 }
 
-export interface Handlers<In> {
+export interface Handlers<Out, In> {
+  /** How much the peer may send; if omitted, it is trusted and read without limits. */
+  readonly inflow?: Inflow<Out>;
   onMessage(message: Exclude<In, Beat>): void;
   /**
    * Called once; `error` says why in one sentence, or is null after an orderly end by either side.
@@ -73,14 +73,12 @@ class Seal {
 export class Connection<Out extends Message, In extends Message> {
   private readonly seal: Seal;
   private readonly expected: Seal;
-  private handlers: Handlers<In> | null = null;
+  private handlers: Handlers<Out, In> | null = null;
   /** undefined while open. */
   private closed: GleanerError | null | undefined;
   private heardAtMs = monotonicMs();
   private readonly beats: NodeJS.Timeout;
   private readonly maxBytes: number;
-  /** null if the peer is trusted and read without limits. */
-  private readonly inflow: Inflow | null;
   private resting: NodeJS.Timeout | null = null;
   private readonly gathered: Gathered;
   /** Whether the data being read carries the peer's seal. */
@@ -104,7 +102,6 @@ export class Connection<Out extends Message, In extends Message> {
     this.maxBytes = isDaemon ? maxFrameBytes : maxReportBytes;
     this.gathered = new Gathered(this.maxBytes, (payloads) => this.leave(payloads));
     reader.maxBytes = (isDaemon ? maxReportBytes : maxFrameBytes) + sealBytes;
-    this.inflow = isDaemon ? new Inflow(executorPace) : null;
     socket.setNoDelay(true);
     socket.on("error", (cause) => this.end(unreachable("the connection broke", cause)));
     socket.on("end", () => this.end(null));
@@ -113,7 +110,7 @@ export class Connection<Out extends Message, In extends Message> {
   }
 
   /** Starts reading; reports at once a close that has already happened. */
-  listen(handlers: Handlers<In>): void {
+  listen(handlers: Handlers<Out, In>): void {
     this.handlers = handlers;
     if (this.closed !== undefined) {
       handlers.onClose(this.closed);
@@ -183,7 +180,7 @@ export class Connection<Out extends Message, In extends Message> {
         "LIMIT_REACHED",
         `a message of ${payload.length} bytes exceeds the frame limit of ${this.maxBytes} bytes`,
       );
-    this.inflow?.sent((message as Message).wantedBytes);
+    if (message.type !== "beat") this.handlers?.inflow?.sent(message as Out);
     // Until then the executor only keeps a report for longer.
     this.gathered.add(payload, message.type === "recorded");
     // A pilot that says that it is preempted kills itself in this very turn.
@@ -217,7 +214,7 @@ export class Connection<Out extends Message, In extends Message> {
 
   /** Whether the peer has sent too much for now, so that nothing is read from it for a while. */
   private rests(): boolean {
-    const waitMs = this.inflow?.waitMs() ?? 0;
+    const waitMs = this.handlers?.inflow?.waitMs() ?? 0;
     if (waitMs === 0) return false;
     this.socket.pause();
     this.resting ??= setTimeout(() => {
@@ -239,7 +236,7 @@ export class Connection<Out extends Message, In extends Message> {
     this.isSealed = true;
     this.heardAtMs = monotonicMs();
     const messages = decode(payload).map(this.check);
-    this.inflow?.took(content.length, messages.length);
+    this.handlers?.inflow?.took(content.length, messages.length);
     return messages;
   }
 

@@ -6,6 +6,7 @@ import type { Launcher } from "../../core/ports/launcher.js";
 import type { Store } from "../../core/ports/store.js";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
 import type { Beat, Connection } from "../../wire/connection.js";
+import { type ExecutorInflow, executorInflow } from "../../wire/flow/executor-pace.js";
 import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
 import type { Checkpoints } from "../invocations/checkpoints.js";
 import type { Dispatcher } from "../invocations/dispatch.js";
@@ -54,6 +55,8 @@ type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonl
 export class Executors {
   readonly ends: AttemptEnds;
   private readonly liveness: Liveness;
+  /** A new connection entitles an executor to nothing more. */
+  private readonly inflows = new WeakMap<ExecutorRecord, ExecutorInflow>();
 
   constructor(private readonly deps: ExecutorsDependencies) {
     this.ends = new AttemptEnds(deps);
@@ -90,7 +93,10 @@ export class Executors {
     record.awaitsReady = true;
     older?.close();
     let isReady = false;
+    const inflow = this.inflows.get(record) ?? executorInflow();
+    this.inflows.set(record, inflow);
     connection.listen({
+      inflow,
       onMessage: (message) => {
         if (record.line !== connection || (isReady && message.type === "ready")) return;
         isReady ||= message.type === "ready" || message.type === "leaving";

@@ -8,20 +8,24 @@ export interface Pace {
   readonly burst: number;
   /** Hook events, budgets and beats of a busy node: a few for each job that comes and goes. */
   readonly perSecond: number;
-  /** Answers to each message sent to it: an attempt starts, ends, and changes the budget. */
-  readonly perSent: number;
   /** This many bytes count as one message. */
   readonly bytes: number;
 }
 
-/** The limits for one executor's messages to gleanerd. */
-export const executorPace: Pace = { burst: 5_000, perSecond: 200, perSent: 4, bytes: 4_096 };
+/** What a peer may send because of a message to it. */
+export interface Earned {
+  readonly messages: number;
+  readonly bytes: number;
+}
 
-export class Inflow {
+export class Inflow<Out> {
   private left: number;
   private atMs = monotonicMs();
 
-  constructor(private readonly pace: Pace) {
+  constructor(
+    private readonly pace: Pace,
+    private readonly earnedBy: (message: Out) => Earned,
+  ) {
     this.left = pace.burst;
   }
 
@@ -30,10 +34,10 @@ export class Inflow {
     this.left -= messages + bytes / this.pace.bytes;
   }
 
-  /** A message was sent to the peer, which may answer with this many bytes. */
-  sent(wantedBytes = 0): void {
-    const earned = this.pace.perSent + wantedBytes / this.pace.bytes;
-    this.left = Math.min(this.pace.burst, this.left + earned);
+  /** A message was sent to the peer, which may answer it. */
+  sent(message: Out): void {
+    const { messages, bytes } = this.earnedBy(message);
+    this.left = Math.min(this.pace.burst, this.left + messages + bytes / this.pace.bytes);
   }
 
   /** For how long nothing more should be read; 0 if reading may continue. */

@@ -19,7 +19,7 @@ interface Typed {
 /** One side of a connection: what the daemon and the executor use of the real one. */
 export class End<Out extends Typed, In extends Typed> {
   other!: End<In, Out>;
-  private handlers: Handlers<In> | null = null;
+  private handlers: Handlers<Out, In> | null = null;
   private closed: GleanerError | null | undefined;
   /** What came before anybody listened. */
   private early: In[] = [];
@@ -32,7 +32,7 @@ export class End<Out extends Typed, In extends Typed> {
     private readonly arriving: (message: Out) => readonly Out[],
   ) {}
 
-  listen(handlers: Handlers<In>): void {
+  listen(handlers: Handlers<Out, In>): void {
     this.handlers = handlers;
     for (const message of this.early.splice(0)) this.hear(message);
     if (this.closed !== undefined) handlers.onClose(this.closed);

@@ -3,6 +3,7 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";
+import type { ExecutorConnection } from "../../../../src/daemon/executors/executors.js";
 import type { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import { HostileSite, type ScriptedExecutor, turn } from "../../../support/daemon/hostile-site.js";
 import { storeForEachTest } from "../../../support/store/store.js";
@@ -82,4 +83,23 @@ test("an attempt recorded between two connections is ordered once, after the sec
   expect(again.orders).toEqual([]);
   again.ready(budget);
   expect(await again.ordered(1)).toMatchObject([{ invocation: id, attempt: 2 }]);
+});
+
+test("an executor that connects again is read no faster for it", () => {
+  const inflows = [1, 2].map(() => {
+    let inflow: unknown;
+    const connection: ExecutorConnection = {
+      send: () => true,
+      close: async () => {},
+      flushed: async () => {},
+      unsentBytes: 0,
+      listen: (handlers) => {
+        inflow = handlers.inflow;
+      },
+    };
+    site.parts.executors.connected(record.id, connection);
+    return inflow;
+  });
+  expect(inflows[0]).toBeDefined();
+  expect(inflows[1]).toBe(inflows[0]);
 });

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { Inflow } from "../../../../src/wire/flow/inflow.js";
 
-const pace = { burst: 10, perSecond: 4, perSent: 2, bytes: 100 };
+const pace = { burst: 10, perSecond: 4, bytes: 100 };
 
 beforeEach(() => {
   jest.useFakeTimers();
@@ -13,8 +13,8 @@ afterEach(() => {
 });
 
 /** An inflow from which this many empty messages were read. */
-function after(messages: number): Inflow {
-  const inflow = new Inflow(pace);
+function after(messages: number) {
+  const inflow = new Inflow(pace, (bytes: number) => ({ messages: 2, bytes }));
   for (let took = 0; took < messages; took++) inflow.took(0);
   return inflow;
 }
@@ -37,8 +37,13 @@ test("time earns messages, up to a burst", () => {
 
 test("messages to the peer earn answers, and bytes count as messages", () => {
   const inflow = after(10);
-  inflow.sent();
+  inflow.sent(0);
   expect(inflow.waitMs()).toBe(0);
   inflow.took(100);
+  expect(inflow.waitMs()).toBe(250);
+  inflow.sent(200);
+  inflow.took(300, 0);
+  expect(inflow.waitMs()).toBe(0);
+  inflow.took(0);
   expect(inflow.waitMs()).toBe(250);
 });
