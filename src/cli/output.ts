@@ -16,11 +16,22 @@ export interface Column<Row> {
   readonly isAlarming?: (row: Row) => boolean;
 }
 
-/** Replaces control characters in names, paths and reasons, which a terminal would obey. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to replace
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "?");
-}
+/** What a terminal would obey. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to replace
+const steering = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Replaces control characters in names, paths and reasons. */
+export const printable = (text: string): string => text.replace(steering, "?");
+
+/** As it is, but for a terminal, which gets the lines and tabs of it and obeys nothing else. */
+export const readable = (text: string, isTerminal = process.stdout.isTTY === true): string =>
+  isTerminal ? text.replace(steering, (found) => (/[\n\t]/.test(found) ? found : "?")) : text;
+
+/** JSON has its own way to write the control characters that it allows in strings. */
+export const escapedJson = (text: string): string =>
+  text.replace(steering, (found) =>
+    found < " " ? found : `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 
 /**
  * Aligns columns, two spaces apart, without padding the last one. Wide characters count as two
@@ -71,7 +82,8 @@ export function bare<Row>(
   return [...header, ...lines].map((line) => `${line}\n`).join("");
 }
 
-export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+export const json = (value: unknown, indent = 2): string =>
+  `${escapedJson(JSON.stringify(value, null, indent))}\n`;
 
 /** Red on a terminal that has colors, plain elsewhere and under NO_COLOR. */
 export function alarming(text: string): string {

@@ -4,7 +4,7 @@ import { titleOf } from "../../model/call.js";
 import type { InvocationState } from "../../model/invocation.js";
 import type { AnswerOfCall, GleanerClient } from "../../sdk/index.js";
 import { exitStatus } from "../context.js";
-import { complain, json, print, standardOutput } from "../output.js";
+import { complain, json, print, readable, standardOutput } from "../output.js";
 import { endedResult } from "./ends.js";
 import { lineOf } from "./results.js";
 
@@ -69,7 +69,8 @@ export function showAnswer(what: string, answer: NonNullable<AnswerOfCall["answe
 export function showError(what: string, sentence: string, stack: string | null): void {
   complain(`${what}: ${sentence}`);
   const text = stack?.trimEnd() ?? "";
-  if (!sentence.includes(text)) process.stderr.write(`${text}\n`);
+  if (!sentence.includes(text))
+    process.stderr.write(`${readable(text, process.stderr.isTTY === true)}\n`);
 }
 
 function whyNone(state: InvocationState | null, reason: string | null): string {

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { GleanerError, messageOf } from "../../model/errors.js";
-import { standardOutput } from "../output.js";
+import { escapedJson, standardOutput } from "../output.js";
 import { quoted } from "../values.js";
 import type { EndedResult } from "./ends.js";
 import type { Source } from "./inputs.js";
@@ -111,7 +111,7 @@ export function lineOf(result: EndedResult, label: Label = {}): string {
   const { index, id, ok } = result;
   const head = JSON.stringify({ index, ...label, id, ok }).slice(0, -1);
   const rest = result.ok ? shown(result) : `"error":${JSON.stringify(result.error)}`;
-  return `${head},${rest}}`;
+  return escapedJson(`${head},${rest}}`);
 }
 
 /** Between the tokens of JSON a line break is a space like any other. */

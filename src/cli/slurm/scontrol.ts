@@ -13,7 +13,7 @@ import { condensed } from "../formats/lines.js";
 import { partition } from "../formats/states.js";
 import { timesOf } from "../formats/times.js";
 import { newestOf } from "../newest.js";
-import { complain, json, print, printable } from "../output.js";
+import { complain, json, print, printable, readable } from "../output.js";
 import { parseIds, quoted } from "../values.js";
 import { functionText } from "./show-function.js";
 import { jobText } from "./show-job.js";
@@ -271,7 +271,7 @@ async function writeScript(context: Context, operands: readonly string[]): Promi
   const { command } = (await (await context.client()).detail(id)).submission;
   const script = command.kind === "script" ? command.body : "";
   if (file === "-") {
-    print(script);
+    print(readable(script));
     return exitStatus.done;
   }
   const path = file ?? `slurm-${id}.sh`;

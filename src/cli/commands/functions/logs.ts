@@ -13,7 +13,7 @@ import {
 } from "../../../sdk/index.js";
 import { type Context, exitStatus, type Run } from "../../context.js";
 import { CallFollower, gaveUp } from "../../functions/call-follower.js";
-import { complain, print, printable } from "../../output.js";
+import { complain, json, print, printable } from "../../output.js";
 import { parseDuration, parseId } from "../../values.js";
 import { waitForEnd } from "../../wait.js";
 
@@ -64,7 +64,7 @@ async function logs(context: Context, text: string, options: Options): Promise<n
   let isEmpty = true;
   const show = (log: Log) => {
     isEmpty = false;
-    print(options.json ? `${JSON.stringify(log)}\n` : linesOf(log));
+    print(options.json ? json(log, 0) : linesOf(log));
   };
   const client = await context.client();
   if (call !== undefined) {

@@ -7,7 +7,7 @@ import { displayId } from "../../../model/invocation.js";
 import type { GleanerClient, InvocationDetail } from "../../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenUser } from "../../filters.js";
-import { complain, print } from "../../output.js";
+import { complain, json, print } from "../../output.js";
 import { traceOf } from "../../trace-events.js";
 import { parseDuration, parseIds } from "../../values.js";
 
@@ -57,7 +57,7 @@ async function trace(
     throw new GleanerError("NOT_FOUND", "there is nothing to trace: check with glean acct");
   if (truncated)
     complain(`note: only ${maxTraced} invocations are traced: name fewer, or a shorter time`);
-  const text = `${JSON.stringify(traceOf(await detailsOf(client, invocations.map(displayId)), nowMs()))}\n`;
+  const text = json(traceOf(await detailsOf(client, invocations.map(displayId)), nowMs()), 0);
   if (output === undefined) print(text);
   else write(output, text);
   return exitStatus.done;

@@ -13,7 +13,7 @@ import type { GleanerClient, InvocationDetail } from "../../../sdk/index.js";
 import { answerLine, printAnswer } from "../../calls/answer.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { exitOf } from "../../formats/sacct.js";
-import { complain, json, print, printable } from "../../output.js";
+import { complain, json, print, printable, readable } from "../../output.js";
 import { parseId } from "../../values.js";
 import { formatElapsed, formatWhen } from "../../when.js";
 
@@ -64,7 +64,7 @@ async function show(
     throw new GleanerError("BAD_REQUEST", "give --answer or --log, and not both");
   if (options.log) {
     const { text, isOver } = await client.callLog(id);
-    print(text);
+    print(readable(text));
     if (!isOver) complain(`note: ${id} has not ended: this is what it has printed so far`);
     return exitStatus.done;
   }
