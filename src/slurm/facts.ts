@@ -26,6 +26,7 @@ export function readFacts(output: Buffer, memoryLimits: readonly MemoryLimit[]):
     prologs: readPrograms(settings, "Prolog"),
     epilogs: readPrograms(settings, "Epilog"),
     prologFlags: readWords(settings.get("PrologFlags")),
+    runsPrologs: mayRunPrologs(settings.get("PrEpPlugins")),
     pluginStack: readPluginStack(settings),
     slurmdSpoolDirectory: readWord(settings.get("SlurmdSpoolDir")),
     jobsArePinned: mayPin(settings.get("TaskPlugin")),
@@ -55,6 +56,11 @@ function readPrograms(settings: Map<string, string>, key: string): string[] {
   for (let index = 0; settings.has(`${key}[${index}]`); index++)
     programs.push(...readWords(settings.get(`${key}[${index}]`)));
   return programs;
+}
+
+/** Slurm before 20.11 has no such plugins. What is set may lack the `prep/`, or be empty. */
+function mayRunPrologs(prepPlugins: string | undefined): boolean {
+  return (prepPlugins ?? "script").split(",").some((name) => /^(prep\/)?script$/.test(name.trim()));
 }
 
 /** Slurm's default if PlugStackConfig is not set, which it prints as `(null)`. */

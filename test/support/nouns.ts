@@ -17,6 +17,7 @@ export const facts: ClusterFacts = {
   prologs: ["/usr/libexec/gleaner/glean-prolog"],
   epilogs: ["/usr/libexec/gleaner/glean-epilog"],
   prologFlags: ["Alloc"],
+  runsPrologs: true,
   pluginStack: "/etc/slurm/plugstack.conf",
   slurmdSpoolDirectory: "/var/spool/slurmd",
   jobsArePinned: false,

@@ -48,6 +48,8 @@ export function hookProblemOf(facts: ClusterFacts, programs: HookPrograms): stri
     return "slurm.conf has no PlugStackConfig: add it with the path of plugstack.conf and restart slurmctld and slurmd";
   if (!isPlugin && !facts.prologs.includes(prolog))
     return `slurm.conf has no Prolog=${prolog}: set it and run scontrol reconfigure (if the site has its own prolog, let it call ours and set programs.prologWrapper to it)`;
+  if (!facts.runsPrologs)
+    return "slurm.conf has PrEpPlugins without prep/script, so that Slurm runs no Prolog, no Epilog and no plugin of plugstack.conf: add prep/script to it and restart slurmctld and slurmd";
   const flags = lowerCase(facts.prologFlags);
   // The step that then carries the prolog runs programs only.
   if (isPlugin && flags.has("runinjob"))

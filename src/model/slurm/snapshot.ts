@@ -39,6 +39,11 @@ export interface ClusterFacts {
   readonly epilogs: readonly string[];
   readonly prologFlags: readonly string[];
   /**
+   * Whether slurmd runs programs and SPANK plugins before and after jobs: PrEpPlugins may have
+   * others in their place.
+   */
+  readonly runsPrologs: boolean;
+  /**
    * The file that lists SPANK plugins: PlugStackConfig, else plugstack.conf beside slurm.conf; null
    * if Slurm reports neither.
    */

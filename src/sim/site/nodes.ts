@@ -109,6 +109,7 @@ const facts: ClusterFacts = {
   prologs: [],
   epilogs: [],
   prologFlags: [],
+  runsPrologs: true,
   // A trace does not say which cores a job had; whether a site pins its jobs must be added to the
   // figures there.
   slurmdSpoolDirectory: null,

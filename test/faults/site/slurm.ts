@@ -248,6 +248,7 @@ export class Slurm {
       prologs: [programs.prolog],
       epilogs: [programs.epilog],
       prologFlags: ["Alloc"],
+      runsPrologs: true,
       pluginStack: null,
       slurmdSpoolDirectory: null,
       jobsArePinned: false,

@@ -351,6 +351,12 @@ describe("the hook's assurance", () => {
     expect(hookProblemOf({ ...facts, prologFlags: ["Contain"] }, programs)).toBeNull();
     expect(hookProblemOf({ ...facts, epilogs: [] }, programs)).toContain("Epilog=");
   });
+  test("needs the plugin of slurmd that runs it, as a program or a plugin", () => {
+    for (const hook of ["prolog", "spank"] as const)
+      expect(hookProblemOf({ ...facts, runsPrologs: false }, { ...programs, hook })).toContain(
+        "PrEpPlugins without prep/script",
+      );
+  });
   test("reports that salloc waits for prologs, and the remedy if there is one", () => {
     const deps = (...prologFlags: string[]) => sallocProblemOf({ ...facts, prologFlags });
     expect(deps("Alloc")).toContain("set PrologFlags=Alloc,NoHold");

@@ -70,6 +70,7 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
       prologs: [expect.stringMatching(/\/pro\.sh$/)],
       epilogs: [expect.stringMatching(/\/epi\.sh$/)],
       prologFlags: ["Alloc", "Serial"],
+      runsPrologs: true,
       pluginStack: expect.stringMatching(/^\/.*srec.*\/plugstack\.conf$/),
       slurmdSpoolDirectory: expect.stringMatching(/\/spool\/%n$/),
       jobsArePinned: false,
@@ -104,6 +105,17 @@ describe("readFacts", () => {
     [["SrunProlog = /no", "PrologSlurmctld[0] = /no"], []],
   ])("finds the programs of %j", (lines, programs) => {
     expect(facts(lines).prologs).toEqual(programs);
+  });
+
+  test.each([
+    [[], true],
+    [["PrEpPlugins             = prep/script"], true],
+    [["PrEpPlugins = prep/site,script"], true],
+    [["PrEpPlugins             ="], false],
+    [["PrEpPlugins = (null)"], false],
+    [["PrEpPlugins = prep/site,prep/scripts"], false],
+  ])("%j: whether slurmd runs prologs is %j", (lines, runs) => {
+    expect(facts(lines).runsPrologs).toBe(runs);
   });
 
   test.each([
