@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import type { Scan, Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
-import { Semaphore } from "../../limits/semaphore.js";
+import { Semaphore, UserSemaphores } from "../../limits/semaphore.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import { displayId, type Invocation, type Mail, submissionIdOf } from "../../model/invocation.js";
@@ -13,7 +13,8 @@ import type { DaemonEvent, Events } from "../state/events.js";
 
 /** A mail server that is slow holds up nobody but these. */
 const maxSending = 4;
-const maxWaiting = 1_000;
+const maxSendingOfUser = 2;
+const maxWaitingOfUser = 1_000;
 const sendingMs = 60_000;
 
 /** A submission that wants mail and has not ended. */
@@ -28,9 +29,10 @@ type Send = (subject: string, address: string) => Promise<void>;
 
 export class Mailer {
   private readonly wanted = new Map<InvocationId, Wanted>();
-  private readonly sending = new Semaphore(maxSending, {
-    most: maxWaiting,
-    refusal: "too many mails wait to be sent",
+  private readonly sending = new Semaphore(maxSending);
+  private readonly ofUsers = new UserSemaphores(maxSendingOfUser, {
+    most: maxWaitingOfUser,
+    refusal: `${maxWaitingOfUser} mails of this user wait to be sent`,
   });
   private readonly unsent = new LogRateLimit();
 
@@ -121,8 +123,8 @@ export class Mailer {
     const name = wanted.first.name.replace(/[\u0000-\u001f\u007f]/g, "?");
     const subject = `Gleaner Job_id=${id} Name=${name} ${what}`;
     const address = addressOf(wanted);
-    this.sending
-      .run(() => this.send(subject, address))
+    this.ofUsers
+      .run(wanted.first.owner.uid, () => this.sending.run(() => this.send(subject, address)))
       .catch((cause: unknown) => this.complain(wanted, cause));
   }
 

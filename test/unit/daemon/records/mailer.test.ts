@@ -11,7 +11,7 @@ import { digestOf } from "../../../../src/core/submission/digest.js";
 import { newTasks } from "../../../../src/core/submission/new-tasks.js";
 import { Mailer, sendThrough } from "../../../../src/daemon/records/mailer.js";
 import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
-import type { Invocation, Mail } from "../../../../src/model/invocation.js";
+import type { Identity, Invocation, Mail } from "../../../../src/model/invocation.js";
 import { newState } from "../../../support/daemon/state.js";
 import { sampleRequest } from "../../../support/store/samples.js";
 
@@ -20,7 +20,7 @@ const log = pino({ level: "silent" });
 /** After all promises that are settled by now. */
 const allTold = () => new Promise((resolve) => setImmediate(resolve));
 
-function site() {
+function site(mailer?: (subject: string) => Promise<void>) {
   const { live, events } = newState();
   const sent: string[] = [];
   const recorded: Invocation[] = [];
@@ -31,11 +31,20 @@ function site() {
     const next = after + 1 < tasks.length ? after + 1 : null;
     return { found: tasks.slice(after, after + 1), scannedTo: next };
   };
-  const send = async (subject: string, address: string) => void sent.push(`${address}: ${subject}`);
+  const send = async (subject: string, address: string) => {
+    sent.push(`${address}: ${subject}`);
+    await mailer?.(subject);
+  };
   new Mailer(events, { scanInvocations }, log, send);
-  const submit = (id: number, mail: Mail, tasks: readonly number[] | null = null) => {
+  const submit = (
+    id: number,
+    mail: Mail,
+    tasks: readonly number[] | null = null,
+    owner: Partial<Identity> = {},
+  ) => {
     const sample = sampleRequest("r", { tasks });
-    const request = { ...sample, submission: { ...sample.submission, mail } };
+    const submission = { ...sample.submission, mail };
+    const request = { ...sample, owner: { ...sample.owner, ...owner }, submission };
     const digest = digestOf(1_000, request.submission);
     for (const { invocation, run } of newTasks(request, invocationId(id)))
       if (run === undefined) live.add({ invocation, digest }, null);
@@ -57,7 +66,7 @@ function site() {
   return { submit, begin, again, end, sent, recorded };
 }
 
-test("an invocation is told of when it begins and ends, to its owner or another", () => {
+test("an invocation is told of when it begins and ends, to its owner or another", async () => {
   const { submit, begin, end, sent } = site();
   submit(7, { on: ["begin", "end"], eachTask: false });
   submit(8, { on: ["fail"], eachTask: false, to: "ada@example.org" });
@@ -66,6 +75,7 @@ test("an invocation is told of when it begins and ends, to its owner or another"
   end(7, "COMPLETED");
   end(8, "FAILED");
   end(9, "COMPLETED");
+  await allTold();
   expect(sent).toEqual([
     expect.stringMatching(/^ada: Gleaner Job_id=7 Name=sum Began, Queued time [\d:-]+$/),
     "ada: Gleaner Job_id=7 Name=sum Ended, Run time 00:01:01, COMPLETED, ExitCode 0",
@@ -107,12 +117,28 @@ test("an array is told of once, unless each task is asked for", async () => {
   ]);
 });
 
-test("each task is told of when it begins, and only then, if that is asked for", () => {
+test("the mails of one user hold up and displace nobody else's", () => {
+  const hangs = () => new Promise<void>(() => {});
+  const { submit, begin, end, sent } = site(hangs);
+  const tasks = Array.from({ length: 1_500 }, (_, task) => task);
+  submit(10_000, { on: ["end"], eachTask: true }, tasks);
+  submit(7, { on: ["end"], eachTask: false }, null, { uid: 1_001, user: "bob" });
+  for (const task of tasks) {
+    begin(10_000 + task);
+    end(10_000 + task, "COMPLETED");
+  }
+  begin(7);
+  end(7, "COMPLETED");
+  expect(sent.filter((each) => each.startsWith("bob: "))).toHaveLength(1);
+});
+
+test("each task is told of when it begins, and only then, if that is asked for", async () => {
   const { submit, begin, again, sent } = site();
   submit(20, { on: ["begin"], eachTask: false }, [0, 1]);
   submit(30, { on: ["begin"], eachTask: true }, [4, 5]);
   for (const id of [20, 21, 30, 31]) begin(id);
   for (const id of [20, 30]) again(id);
+  await allTold();
   const told = sent.map((each) => /Job_id=(\S+) .* (Began)/.exec(each)!.slice(1).join(" "));
   expect(told).toEqual(["20 Began", "30_4 Began", "30_5 Began"]);
 });
