@@ -19,6 +19,29 @@ export class Interval {
   }
 }
 
+/** Passes so many at once, and then so many in each second. */
+export class Bucket {
+  private left: number;
+  private atMs = monotonicMs();
+
+  constructor(
+    private readonly burst: number,
+    private readonly perSecond: number,
+  ) {
+    this.left = burst;
+  }
+
+  passes(): boolean {
+    const atMs = monotonicMs();
+    const earned = ((atMs - this.atMs) * this.perSecond) / 1_000;
+    this.left = Math.min(this.burst, this.left + earned);
+    this.atMs = atMs;
+    if (this.left < 1) return false;
+    this.left--;
+    return true;
+  }
+}
+
 /** Limits log lines; beyond linesPerMinute it only counts them. */
 export class LogRateLimit {
   private windowStartedMs = Number.NEGATIVE_INFINITY;

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { InterferenceGuard } from "../../core/capacity/interference.js";
 import type { Launcher } from "../../core/ports/launcher.js";
 import type { Store } from "../../core/ports/store.js";
+import { Bucket } from "../../limits/rate-limit.js";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
 import type { Beat, Connection } from "../../wire/connection.js";
 import { type ExecutorInflow, executorInflow } from "../../wire/flow/executor-pace.js";
@@ -47,6 +48,16 @@ export type ExecutorConnection = Pick<
 > &
   Pick<Line, "flushed" | "unsentBytes">;
 
+/** Of one executor: a new connection entitles it to nothing more. */
+interface Bounds {
+  readonly inflow: ExecutorInflow;
+  /** The reports of its hook that are recorded. */
+  readonly jobs: Bucket;
+}
+
+/** More jobs than begin and end on one node for long: their records outlast the executor. */
+const jobReports = { burst: 2_000, perSecond: 4 };
+
 /** What an executor is told that gleanerd does not know, or knows no longer. */
 const gaveUp = "gleanerd gave this executor up";
 
@@ -55,8 +66,7 @@ type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonl
 export class Executors {
   readonly ends: AttemptEnds;
   private readonly liveness: Liveness;
-  /** A new connection entitles an executor to nothing more. */
-  private readonly inflows = new WeakMap<ExecutorRecord, ExecutorInflow>();
+  private readonly bounds = new WeakMap<ExecutorRecord, Bounds>();
 
   constructor(private readonly deps: ExecutorsDependencies) {
     this.ends = new AttemptEnds(deps);
@@ -93,10 +103,8 @@ export class Executors {
     record.awaitsReady = true;
     older?.close();
     let isReady = false;
-    const inflow = this.inflows.get(record) ?? executorInflow();
-    this.inflows.set(record, inflow);
     connection.listen({
-      inflow,
+      inflow: this.boundsOf(record).inflow,
       onMessage: (message) => {
         if (record.line !== connection || (isReady && message.type === "ready")) return;
         isReady ||= message.type === "ready" || message.type === "leaving";
@@ -112,6 +120,15 @@ export class Executors {
         else this.disconnected(record, error?.message ?? "it closed the connection");
       },
     });
+  }
+
+  private boundsOf(record: ExecutorRecord): Bounds {
+    const known = this.bounds.get(record) ?? {
+      inflow: executorInflow(),
+      jobs: new Bucket(jobReports.burst, jobReports.perSecond),
+    };
+    this.bounds.set(record, known);
+    return known;
   }
 
   /** It reported something impossible: its attempts go elsewhere, and Gleaner avoids its node. */
@@ -138,7 +155,7 @@ export class Executors {
       case "jobBegan":
       case "jobEnded":
       case "hookKilled":
-        reports.noteHook(record, message, this.deps.events);
+        reports.noteHook(record, message, this.deps.events, this.boundsOf(record).jobs.passes());
         break;
       case "preempted":
         reports.notePreemption(record, message);

@@ -1,7 +1,7 @@
 // What executors say of functions: which workers are warm, and which code they need.
 
 import type { VersionId } from "../../model/ids.js";
-import type { MessageOfWorkers, WantedPiece } from "../../wire/calls.js";
+import type { MessageOfWorkers, WantedPiece, WarmWorkers } from "../../wire/calls.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
 import type { Carried } from "../carried/carried.js";
 import type { EndFacts } from "../invocations/ends/end-facts.js";
@@ -24,6 +24,13 @@ export interface CallSources {
     ): Promise<{ readonly facts: EndFacts; readonly content: Carried | null }>;
   };
 }
+
+/** No more of each kind than have room in what was ordered for the node. */
+const possible = (workers: readonly WarmWorkers[], most: ExecutorRecord["most"]) =>
+  workers.map((each) => {
+    const room = most === null ? each.count : Math.floor(most.memoryMb / each.memoryMb);
+    return { ...each, count: Math.min(each.count, room) };
+  });
 
 type OfFunctions = "warm" | "fetchBundle" | MessageOfWorkers["type"];
 
@@ -51,7 +58,7 @@ export function noteFunctions(
       leases.heard(record, message);
       break;
     case "warm":
-      record.idleWorkers.says(message.workers);
+      record.idleWorkers.says(possible(message.workers, record.most));
       events.publish({ type: "idleWorkersChanged", executor: record });
   }
 }

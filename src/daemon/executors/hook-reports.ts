@@ -21,21 +21,36 @@ const mostCores = 65_536;
 const mostLost = (record: ExecutorRecord, { lostCoreMs }: { readonly lostCoreMs: number }) =>
   Math.min(lostCoreMs, record.ageMs * (record.most?.cores ?? mostCores));
 
-/** A prolog or epilog ran there, or killed the node's last executor. */
+/** Jobs come and go; each is a few records. */
+type HookReport = Report<"jobBegan"> | Report<"jobEnded"> | Report<"hookKilled">;
+
+/**
+ * A prolog or epilog ran there, or killed the node's last executor. Unless it `isKept`, no more
+ * than which jobs are there: Slurm's own records have the rest.
+ */
 export function noteHook(
   record: ExecutorRecord,
-  message: Report<"jobBegan"> | Report<"jobEnded"> | Report<"hookKilled">,
+  message: HookReport,
   events: Events,
+  isKept: boolean,
 ): void {
+  noteMark(record, message);
+  if (!isKept) return;
   if (message.type === "jobBegan") noteJobBegan(record, message, events);
   else if (message.type === "jobEnded") noteJobEnded(record, message, events);
   else noteHookKilled(record, message, events);
 }
 
+/** No function may use what these jobs have, whether or not a record is kept of them. */
+function noteMark(record: ExecutorRecord, message: HookReport): void {
+  if (message.type === "hookKilled") return;
+  record.hookSequence = Math.max(record.hookSequence, message.sequence);
+  if (message.type === "jobBegan") record.markedJobs.set(message.job, message.sequence);
+  else record.markedJobs.delete(message.job);
+}
+
 /** A job's prolog received its answer. */
 function noteJobBegan(record: ExecutorRecord, message: Report<"jobBegan">, events: Events): void {
-  record.hookSequence = Math.max(record.hookSequence, message.sequence);
-  record.markedJobs.set(message.job, message.sequence);
   // Nothing that an executor reports is older than the executor.
   const { ageMs, node } = record;
   const agoMs = Math.min(message.agoMs, ageMs);
@@ -50,8 +65,6 @@ function noteJobBegan(record: ExecutorRecord, message: Report<"jobBegan">, event
 }
 
 function noteJobEnded(record: ExecutorRecord, message: Report<"jobEnded">, events: Events): void {
-  record.hookSequence = Math.max(record.hookSequence, message.sequence);
-  record.markedJobs.delete(message.job);
   const agoMs = Math.min(message.agoMs, record.ageMs);
   const ended = { node: record.node, jobId: message.job, atMs: nowMs() - agoMs, cores: null };
   events.publish({ type: "hookReported", report: { ...ended, kind: "end" } });
