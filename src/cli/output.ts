@@ -23,7 +23,7 @@ const steering = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 /** Replaces control characters in names, paths and reasons. */
 export const printable = (text: string): string => text.replace(steering, "?");
 
-/** As it is, but for a terminal, which gets the lines and tabs of it and obeys nothing else. */
+/** Unchanged, except on a terminal, which gets the text's lines and tabs and obeys nothing else. */
 export const readable = (text: string, isTerminal = process.stdout.isTTY === true): string =>
   isTerminal ? text.replace(steering, (found) => (/[\n\t]/.test(found) ? found : "?")) : text;
 

@@ -19,7 +19,7 @@ export class Interval {
   }
 }
 
-/** Passes so many at once, and then so many in each second. */
+/** Passes `burst` at once, and then `perSecond`. */
 export class Bucket {
   private left: number;
   private atMs = monotonicMs();

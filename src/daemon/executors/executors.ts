@@ -48,7 +48,7 @@ export type ExecutorConnection = Pick<
 > &
   Pick<Line, "flushed" | "unsentBytes">;
 
-/** Of one executor: a new connection entitles it to nothing more. */
+/** The bounds of one executor: a new connection entitles it to nothing more. */
 interface Bounds {
   readonly inflow: ExecutorInflow;
   /** The reports of its hook that are recorded. */
