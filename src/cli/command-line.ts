@@ -1,9 +1,11 @@
 // The options of a command line that is read as sbatch reads its own.
 
 import type { Command } from "commander";
+import { GleanerError } from "../model/errors.js";
 import { type OptionShape, parseOptions } from "./batch/getopt.js";
 import { RefusedOptions } from "./batch/refusals.js";
 import type { Given } from "./batch/settle.js";
+import { quoted } from "./values.js";
 
 /** As commander wants them: `-c, --cpus-per-task <N>`. */
 export const flags = (name: string, short: string | null, metavar: string | null): string =>
@@ -58,5 +60,32 @@ export function fromCommandLine(
     where: text,
     source: "line" as const,
   }));
+  const texts = given.filter(({ option }) => !labels.has(option)).map(({ value }) => value);
+  for (const text of [...texts, ...rest, currentFolder()]) requireUtf8(text);
   return [given, [...rest]];
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new GleanerError(
+      "BAD_REQUEST",
+      "the current folder does not exist any more: cd to another",
+    );
+  }
+}
+
+/** They name nothing that has to be found again. */
+const labels: ReadonlySet<string> = new Set(["job-name", "comment"]);
+
+/**
+ * Node puts U+FFFD in the place of bytes that are no UTF-8: a file of another name would be opened.
+ */
+function requireUtf8(text: string): void {
+  if (text.includes("\ufffd"))
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `${quoted(text)} is not UTF-8 text: rename the file or folder, or write the text in UTF-8`,
+    );
 }

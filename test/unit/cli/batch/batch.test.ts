@@ -1,14 +1,38 @@
 // `glean batch` as its users meet it: what is submitted, what is refused, and waiting for the end.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { Command } from "commander";
+import { fromCommandLine } from "../../../../src/cli/command-line.js";
 import { expectSentence, gleanWorld, invocation, listOf, refusal } from "../../../support/glean.js";
 
 const world = gleanWorld();
 const glean = (...args: string[]) => world.start(args).end;
 
 describe("batch", () => {
+  test.each([
+    ["-o", "out\ufffd", "-J", "n", "--wrap", "true"],
+    ["--wrap", "cat \ufffd"],
+    ["job\ufffd.sh"],
+  ])("no file is taken for one whose name is not UTF-8: %j %s", async (...args) => {
+    const result = await glean("batch", ...args);
+    expectSentence(result, 2, /is not UTF-8 text/);
+  });
+
+  test("a current folder that was removed is told so", () => {
+    const before = process.cwd();
+    const gone = mkdtempSync(join(tmpdir(), "gleaner-gone-"));
+    process.chdir(gone);
+    rmdirSync(gone);
+    try {
+      expect(() => fromCommandLine(new Command(), [], [])).toThrow("cd to another");
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   test("the command line overrides #GLEAN, which overrides #SBATCH", async () => {
     const text =
       "#!/bin/sh\n#GLEAN -c 3 -J glean\n#SBATCH -c 2 --mem=2G -J slurm -p debug\n#SBATCH -t 1:00\nhostname\n";
