@@ -12,8 +12,8 @@ export const maxArrayTasks = 1_000_000;
 const maxArrayTaskId = 4_000_000;
 /** 1 PiB: beyond any node, and safe in every sum. */
 const maxMemoryMb = 1024 * 1024 * 1024;
-/** More than any node has. */
-const maxCores = 65_535;
+/** More cores or tasks than any node has. */
+const maxCount = 65_535;
 
 const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
@@ -98,12 +98,15 @@ export function parseMemoryMb(text: string, where: string): number {
   return memoryMb;
 }
 
-/** Reads a whole number of cores, above 0, in the forms of C. */
-export function parseCores(text: string, where: string): number {
-  const cores = /^[ \t]*\+?\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (cores < 1 || cores > maxCores)
-    throw bad(`${where}: invalid number of cores ${quoted(text)}: expected 1 to ${maxCores}`);
-  return cores;
+export const parseCores = (text: string, where: string): number => parseCount(text, where, "cores");
+export const parseTasks = (text: string, where: string): number => parseCount(text, where, "tasks");
+
+/** Reads a whole number, above 0, in the forms of C. */
+function parseCount(text: string, where: string, what: string): number {
+  const count = /^[ \t]*\+?\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > maxCount)
+    throw bad(`${where}: invalid number of ${what} ${quoted(text)}: expected 1 to ${maxCount}`);
+  return count;
 }
 
 /** GPUs of one type; null: of any. */

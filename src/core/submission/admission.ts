@@ -153,7 +153,7 @@ export const longestMs = ({
 
 /** Why no node could ever run it, as a sentence; null if one could. */
 export function whyTooLarge(
-  submission: ResourceRequest & { readonly timeLimitMs: number },
+  submission: ResourceRequest & Pick<Submission, "timeLimitMs" | "ntasks">,
   largest: ResourceRequest | null,
   policy: Pick<AdmissionPolicy, "maxTimeLimitMs" | "longestInPilotMs">,
 ): string | null {
@@ -163,8 +163,10 @@ export function whyTooLarge(
   if (longestInPilotMs !== null && submission.timeLimitMs > longestInPilotMs)
     return `the time limit of ${spanText(submission.timeLimitMs)} exceeds the ${spanText(longestInPilotMs)} that pilots here have for one function (three quarters of placement.pilot.timeLimitMs): if it ends sooner, give -t ${spanText(longestInPilotMs)}, else submit it as a batch job`;
   if (largest === null) return null;
-  if (submission.cores > largest.cores)
-    return `the request is for ${counted(submission.cores, "core")}, but the largest node has ${largest.cores}: ask for fewer with -c`;
+  if (submission.cores > largest.cores) {
+    const hasTasks = (submission.ntasks ?? 1) > 1;
+    return `the request is for ${counted(submission.cores, "core")}, but the largest node has ${largest.cores}: ask for fewer with ${hasTasks ? "-n or -c" : "-c"}`;
+  }
   if (submission.gpus > 0 && largest.gpus === 0)
     return `the request is for ${counted(submission.gpus, "GPU")}, but functions on this site get none: omit --gpus, or submit a batch job`;
   if (submission.gpus > largest.gpus)

@@ -15,6 +15,7 @@ import {
   parseId,
   parseIds,
   parseMemoryMb,
+  parseTasks,
   parseTimeLimit,
 } from "../../../src/cli/values.js";
 import { formatElapsed, formatSpan, formatWhen, parseWhen } from "../../../src/cli/when.js";
@@ -119,7 +120,14 @@ describe("memory and cores", () => {
   test("are whole and above zero for cores", () => {
     for (const text of ["4", "+4", " 4", "04"]) expect(parseCores(text, "-c")).toBe(4);
     for (const text of ["0", "-1", "1.5", "four", "", "70000", "4 ", "+ 4"])
-      expect(() => parseCores(text, "-c")).toThrow(/^-c: /);
+      expect(() => parseCores(text, "-c")).toThrow(/^-c: invalid number of cores /);
+  });
+
+  test("are called what was asked for", () => {
+    expect(parseTasks("65535", "-n")).toBe(65_535);
+    expect(() => parseTasks("100000", "-n")).toThrow(
+      '-n: invalid number of tasks "100000": expected 1 to 65535',
+    );
   });
 });
 

@@ -10,6 +10,7 @@ import {
   parseGpus,
   parseGres,
   parseMemoryMb,
+  parseTasks,
   parseTimeLimit,
   quoted,
 } from "../../values.js";
@@ -67,10 +68,10 @@ export const batchOptions: readonly BatchOption[] = [
     to.coresPerTask = parseCores(value, at);
   }),
   valued("ntasks", "n", "N", "tasks on one node, -c cores each (default: 1)", (to, value, at) => {
-    to.tasks = parseCores(value, at);
+    to.tasks = parseTasks(value, at);
   }),
   valued("ntasks-per-node", null, "N", "the same as --ntasks", (to, value, at) => {
-    to.tasksPerNode = parseCores(value, at);
+    to.tasksPerNode = parseTasks(value, at);
   }),
   valued("mincpus", null, "N", "at least this many cores", (to, value, at) => {
     to.minCores = parseCores(value, at);

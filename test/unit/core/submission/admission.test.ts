@@ -60,7 +60,8 @@ describe("admission", () => {
   });
 
   test.each<[Partial<RequestedSubmission>, string]>([
-    [{ cores: 17 }, "largest node has 16"],
+    [{ cores: 17 }, "largest node has 16: ask for fewer with -c"],
+    [{ cores: 17, ntasks: 17 }, "largest node has 16: ask for fewer with -n or -c"],
     [{ memoryMb: 40_000 }, "can offer 31500 MB"],
     [{ timeLimitMs: 4_000_000 }, "functions.maxTimeLimitMs"],
     [{ cores: 0 }, "-c to 1"],
