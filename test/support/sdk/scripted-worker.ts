@@ -92,17 +92,23 @@ export class ScriptedWorker {
 
 const limits = { maxInFlight: 64, hotMs: 0, runtime: "scripted" };
 
-/** One that runs a call at a time and answers with its name, but the call `held` only when told. */
+/**
+ * One that runs a call at a time and answers with its name, but the call `held`, of whose arrival
+ * it tells, only when told.
+ */
 export async function stuckWorker(
   name: string,
   held = 1,
+  onHeld: () => void = () => {},
 ): Promise<{ readonly worker: ScriptedWorker; readonly answer: () => void }> {
   let answer = (): void => {};
   const onCall = (id: number, { outbox }: Scripted): void => {
     const send = () =>
       outbox.send("result", id, Buffer.from(name), encodeContentType("text/plain"));
-    if (worker.calls === held) answer = send;
-    else send();
+    if (worker.calls === held) {
+      answer = send;
+      onHeld();
+    } else send();
   };
   const worker: ScriptedWorker = await ScriptedWorker.start(onCall, name, () => false, 1);
   return { worker, answer: () => answer() };

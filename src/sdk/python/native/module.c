@@ -5,10 +5,11 @@
  * The client's package and the worker's runtime use it where it could be compiled. */
 #include "exchange.h"
 
-PyDoc_STRVAR(exchange_says, "exchange(descriptor, room, type, id, payload, metadata): sends a frame over a"
-			    " blocking socket and receives into the room. Returns the call's result, as type,"
-			    " content type and payload, or how many bytes of anything else came; 0 at the end. None if"
-			    " a signal came first.");
+PyDoc_STRVAR(exchange_says, "exchange(descriptor, room, type, id, payload, metadata, bell, milliseconds): sends"
+			    " a frame over a blocking socket and receives into the room. Returns the call's result, as"
+			    " type, content type and payload, or how many bytes of anything else came; 0 at the end."
+			    " None if a signal came first; with a bell (not -1), also if that descriptor can be read, or"
+			    " once the milliseconds are over.");
 
 PyDoc_STRVAR(next_says, "next(epoll, descriptor, room, seconds, answer): sends the answer over this socket without"
 			" waiting, if it is not None but type, id, payload and metadata; returns -n if n of its last"

@@ -1,17 +1,42 @@
 // Programs in Python that lease workers of a made-up gleanerd.
 
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { afterAll, beforeAll, describe } from "@jest/globals";
 import { gleanWorld } from "../../glean.js";
-import { type PythonParts, purePython, python } from "../../runtimes/python-runtime.js";
-import type { ServedEndpoint } from "../../runtimes/serving.js";
+import {
+  compiledPython,
+  type PythonParts,
+  purePython,
+  python,
+} from "../../runtimes/python-runtime.js";
+import { type ServedEndpoint, stopServing } from "../../runtimes/serving.js";
 
 export const granted = {
   ...{ state: "ACTIVE", revision: 1, reason: null },
   ...{ expiresInMs: 9_000, timeLimitMs: 60_000 },
 };
+
+/** Runs the tests in Python alone and with the compiled part, which it returns. */
+export function describePython(leased: LeasedPython, tests: () => void): PythonParts {
+  const compiled = compiledPython();
+  afterAll(async () => {
+    await stopServing();
+    rmSync(compiled.folder, { recursive: true });
+  });
+  describe.each([
+    ["in Python alone", purePython],
+    ["with the compiled part", compiled],
+  ])("%s", (_, parts) => {
+    beforeAll(() => {
+      leased.parts = parts;
+    });
+    tests();
+  });
+  return compiled;
+}
 
 export class LeasedPython {
   readonly world = gleanWorld();

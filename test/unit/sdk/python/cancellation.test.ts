@@ -66,12 +66,13 @@ shut(gone)
 
 here, there = socket.socketpair()
 channel = Channel.__new__(Channel)
-channel._socket, channel._last_id = here, 1
+channel._socket, channel._last_id, channel._is_whole = here, 1, True
 try:
     while True:
         here.send(b"x" * 65536, socket.MSG_DONTWAIT)
 except BlockingIOError:
-    channel.cancel()
+    assert not channel.abandon()
+here.close()
 while there.recv(65536):
     pass
 print("ended")`;

@@ -1,13 +1,17 @@
 // How long a call over a lease in Python waits, whatever its worker does.
 
 import { once } from "node:events";
-import { rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { join } from "node:path";
+import { expect, jest, test } from "@jest/globals";
 import { encodeContentType } from "../../../../src/wire/worker/messages.js";
-import { compiledPython, purePython } from "../../../support/runtimes/python-runtime.js";
-import { startServing, stopServing } from "../../../support/runtimes/serving.js";
-import { granted, LeasedPython } from "../../../support/sdk/python/leased-python.js";
+import { startServing } from "../../../support/runtimes/serving.js";
+import {
+  describePython,
+  granted,
+  LeasedPython,
+} from "../../../support/sdk/python/leased-python.js";
 import {
   type Scripted,
   ScriptedWorker,
@@ -17,11 +21,6 @@ import {
 jest.setTimeout(60_000);
 const leased = new LeasedPython();
 const { run, grant } = leased;
-const compiled = compiledPython();
-afterAll(async () => {
-  await stopServing();
-  rmSync(compiled.folder, { recursive: true });
-});
 
 const code = {
   "f.py": `
@@ -32,16 +31,15 @@ def work(event):
 `,
 };
 
-describe.each([
-  ["in Python alone", purePython],
-  ["with the compiled part", compiled],
-])("%s", (_, chosen) => {
-  beforeAll(() => {
-    leased.parts = chosen;
-  });
-
-  test("gives no call to a worker that does not end one for which nobody waits", async () => {
-    const { worker: stuck, answer } = await stuckWorker("9.1", 2);
+describePython(leased, () => {
+  test.each<[string, string, string]>([
+    ["its time is over", "DEADLINE", "lease.invoke(0, timeout=0.5)"],
+    ["Ctrl-C interrupts it", "KeyboardInterrupt", "lease.invoke(0)"],
+    ["it is cancelled", "CANCELLED", "lease.invoke(0, cancellation=cancellation)"],
+    ["its future is cancelled", "CancelledError", "in_executor(lease)"],
+  ])("gives no call to a worker that goes on with one after %s", async (_, how, invoke) => {
+    const mark = join(leased.world.home, "held");
+    const { worker: stuck, answer } = await stuckWorker("9.1", 2, () => writeFileSync(mark, ""));
     const onCall = (id: number, { outbox }: Scripted): void => {
       outbox.send("result", id, Buffer.from("10.1"), encodeContentType("text/plain"));
       if (other.calls === 5) answer();
@@ -49,18 +47,37 @@ describe.each([
     const other: ScriptedWorker = await ScriptedWorker.start(onCall, "10.1", () => false, 1);
     grant(stuck, other);
     const found = await run(`
-import json, gleaner
+import concurrent.futures, json, os, signal, threading, time, gleaner
+how, cancellation = "${how}", gleaner.Cancellation()
+def interrupt():
+    while not os.path.exists("held"):
+        time.sleep(0.01)
+    if how == "KeyboardInterrupt":
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    cancellation.cancel()
+def in_executor(lease):
+    with lease.executor(1) as executor:
+        future = executor.submit(0)
+        while not os.path.exists("held"):
+            time.sleep(0.01)
+        future.cancel()
+        future.result()
 with gleaner.connect() as site, site.lease("work", 2) as lease:
     said = [lease.invoke(0)]
+    threading.Thread(target=interrupt).start()
     try:
-        lease.invoke(0, timeout=0.5)
-    except gleaner.DeadlineError as error:
+        ${invoke}
+    except (gleaner.CallError, gleaner.DeadlineError) as error:
         said.append(error.code)
+    except (KeyboardInterrupt, concurrent.futures.CancelledError) as error:
+        said.append(type(error).__name__)
     said += [lease.invoke(n) for n in range(5)]
     while "9.1" not in [each.value for each in lease.map(range(4))]:
         pass
     print(json.dumps(said))`);
-    expect(found).toEqual(["9.1", "DEADLINE", ...Array(5).fill("10.1")]);
+    expect(found).toEqual(["9.1", how, ...Array(5).fill("10.1")]);
+    expect(stuck.cancels).toEqual([2]);
+    rmSync(mark);
     stuck.stop();
     other.stop();
   });

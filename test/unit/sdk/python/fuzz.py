@@ -38,7 +38,7 @@ def sent():
 def received(reader, ours, data):
     """What the compiled part takes of it, which is the result of the call whose id comes first."""
     id = int.from_bytes(data[8:16], "little") % 2**53
-    got = extension.exchange(ours.fileno(), reader.room, frames.CALL, id, b"", b"")
+    got = extension.exchange(ours.fileno(), reader.room, frames.CALL, id, b"", b"", -1, 0)
     if not isinstance(got, tuple):
         reader.take_in(got)
         return b""

@@ -1,22 +1,20 @@
 // Leases in Python: calls that go to real workers, and what happens when one is killed.
 
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import { refusal } from "../../../support/glean.js";
-import { compiledPython, purePython } from "../../../support/runtimes/python-runtime.js";
-import { startServing, stopServing } from "../../../support/runtimes/serving.js";
-import { granted, LeasedPython } from "../../../support/sdk/python/leased-python.js";
+import { startServing } from "../../../support/runtimes/serving.js";
+import {
+  describePython,
+  granted,
+  LeasedPython,
+} from "../../../support/sdk/python/leased-python.js";
 import { pythonPackages } from "../../../support/sdk/python/packages.js";
 
 jest.setTimeout(60_000);
 const leased = new LeasedPython();
 const { world, run, grant } = leased;
-const compiled = compiledPython();
-afterAll(async () => {
-  await stopServing();
-  rmSync(compiled.folder, { recursive: true });
-});
 
 const code = {
   "f.py": `
@@ -57,14 +55,7 @@ async def work(event):
 `,
 };
 
-describe.each([
-  ["in Python alone", purePython],
-  ["with the compiled part", compiled],
-])("%s", (_, chosen) => {
-  beforeAll(() => {
-    leased.parts = chosen;
-  });
-
+const compiled = describePython(leased, () => {
   test("calls workers directly, elsewhere once one dies, and over gleanerd without any", async () => {
     const two = { handler: "f.py:work" };
     grant(

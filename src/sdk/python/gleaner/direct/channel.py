@@ -15,7 +15,7 @@ from ..api.cancellation import Cancellation, shut
 from ..payloads import Content
 from . import frames
 from .extension import exchange
-from .reader import Reader, check, wait_for
+from .reader import Interrupted, Reader, check, left_ms, wait_for
 from .sockets import connect, is_quiet, limit_waits
 
 #: Copying a short payload is cheaper than to send it in parts.
@@ -61,6 +61,10 @@ class Channel:
         #: When the last answer came.
         self.heard_at = 0.0
         self._last_id = 0
+        #: Its call was cancelled: it gets no other one.
+        self.is_stopped = False
+        #: By what is sent to the first one, another thread stops the call.
+        self._bell: Optional[Tuple[socket.socket, socket.socket]] = None
         self._socket = connect(endpoint, limit_s)
         self._limit_s: Optional[float] = -1.0
         self._descriptor = self._socket.fileno()
@@ -74,9 +78,26 @@ class Channel:
             raise
 
     def call(
+        self,
+        content: Content,
+        metadata: bytes,
+        limit_s: Optional[float],
+        until: Optional[float],
+        cancellation: Optional[Cancellation] = None,
+    ) -> Answer:
+        """`limit_s`: how long it may take, until `until`. Raises Interrupted if it is cancelled
+        while it waits for the answer."""
+        if cancellation is None:
+            return self._call(content, metadata, limit_s, until)
+        if self._bell is None:
+            self._bell = socket.socketpair()
+            self._reader.heed(self._bell[0].fileno())
+        with cancellation.stopping(self._stop):
+            return self._call(content, metadata, limit_s, until)
+
+    def _call(
         self, content: Content, metadata: bytes, limit_s: Optional[float], until: Optional[float]
     ) -> Answer:
-        """`limit_s`: how long it may take, until `until`."""
         if limit_s != self._limit_s:
             self._limit_s = limit_s
             limit_waits(self._socket, limit_s)
@@ -84,7 +105,19 @@ class Channel:
         reader = self._reader
         if exchange is not None and content.size <= _COPIED_BYTES and reader.is_ready:
             data = content.joined()
-            got = exchange(self._descriptor, reader.room, frames.CALL, id, data, metadata)
+            bell = reader.bell
+            # Without a bell, the socket's own limit ends the wait.
+            left = None if bell < 0 else left_ms(until)
+            got = exchange(
+                self._descriptor,
+                reader.room,
+                frames.CALL,
+                id,
+                data,
+                metadata,
+                bell,
+                -1 if left is None else int(left),
+            )
             if isinstance(got, tuple):
                 self.heard_at = time.monotonic()
                 return got
@@ -108,28 +141,32 @@ class Channel:
         """False if something arrived while nothing was called: that announces the end."""
         return is_quiet(self._socket)
 
-    def cancel(self) -> None:
-        """From any thread: ends the call that waits here. The connection is of no use then."""
-        cancel = frames.encode_head(frames.CANCEL, self._last_id, b"", 0)
-        # There is no room in the middle of a long payload: the worker sees the end alone.
-        with contextlib.suppress(OSError):
-            self._socket.send(cancel, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-        self._shut()
-
     def abandon(self) -> bool:
         """Asks for the end of a call for which nobody waits any more. It is not quiet here once the
         worker has answered that. False if the connection is of no use."""
+        if not self._is_whole:
+            return False
         cancel = frames.encode_head(frames.CANCEL, self._last_id, b"", 0)
         with contextlib.suppress(OSError):
             self._socket.send(cancel, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-            return self._is_whole
+            return True
         return False
+
+    def _stop(self) -> None:
+        """From any thread. In the middle of a frame, the connection is of no use then."""
+        self.is_stopped = True
+        if self._bell is not None:
+            self._bell[1].send(b"\0")
+        if self._reader.is_moving:
+            self._shut()
 
     def _shut(self) -> None:
         shut(self._socket)
 
     def close(self) -> None:
         self._socket.close()
+        for end in self._bell or ():
+            end.close()
 
     def _prove(self, worker: str, key: bytes, until: float) -> None:
         nonce = os.urandom(32).hex()
@@ -165,6 +202,9 @@ class Channel:
             return
         parts = (head, *content.parts)
         self._is_whole = False
+        self._reader.is_moving = True
+        if self.is_stopped:
+            raise Interrupted
         sent = self._socket.sendmsg(parts)
         room = select.poll()
         room.register(self._socket, select.POLLOUT)
@@ -174,4 +214,5 @@ class Channel:
                 wait_for(room, until)
                 sent += self._socket.send(view[sent:])
             sent -= len(view)
+        self._reader.is_moving = False
         self._is_whole = True

@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 from typing import Callable, Optional, Tuple, Union
 
-#: Descriptor, room, type, id, payload, metadata; returns type, content type and payload of the
-#: call's result, or how many bytes of anything else arrived in the room; None if a signal came
-#: first.
+#: Descriptor, room, type, id, payload, metadata, bell, milliseconds; returns type, content type and
+#: payload of the call's result, or how many bytes of anything else arrived in the room; None if a
+#: signal came first. With a bell, a descriptor, also if that rang or the time is over.
 Exchange = Callable[
-    [int, bytearray, int, int, bytes, bytes], Union[Tuple[int, str, bytes], int, None]
+    [int, bytearray, int, int, bytes, bytes, int, int], Union[Tuple[int, str, bytes], int, None]
 ]
 
 

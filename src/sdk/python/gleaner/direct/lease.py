@@ -26,6 +26,7 @@ from ..payloads import Content, content_of, value_of
 from . import frames
 from .channel import Channel
 from .keeper import Keeper
+from .reader import Interrupted
 from .workers import AVOID_S, Worker, Workers
 
 #: How long calls wait for a worker in place of those that are gone.
@@ -119,11 +120,7 @@ class Lease(Closing):
                 worker, channel = taken
                 try:
                     metadata = self._head(limit_s, attempt, content.content_type) + name
-                    if cancellation is None:
-                        answer = channel.call(content, metadata, limit_s, until)
-                    else:
-                        with cancellation.stopping(channel.cancel):
-                            answer = channel.call(content, metadata, limit_s, until)
+                    answer = channel.call(content, metadata, limit_s, until, cancellation)
                     if answer[0] == frames.ERROR:
                         failure = self._failure_of(answer[2], name)
                 except BaseException as error:
@@ -213,14 +210,13 @@ class Lease(Closing):
         """Returns if the call is to be made again."""
         is_late = isinstance(error, BlockingIOError)
         is_lost = isinstance(error, (OSError, EOFError, frames.FrameError)) and not is_late
-        if is_late and channel.abandon():
+        # Whoever interrupts the program does not wait for its call any more.
+        if not is_lost and channel.abandon():
             self._workers.abandon(worker, channel)
         else:
-            # Nobody waits for its call any more.
-            channel.cancel()
             channel.close()
             self._workers.give_back(worker, None, AVOID_S if is_lost else 0.0)
-        if not is_lost and not is_late:
+        if not is_lost and not is_late and not isinstance(error, Interrupted):
             raise error
         if cancellation is not None:
             cancellation.check()

@@ -8,7 +8,7 @@ import io
 import select
 import socket
 import time
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 from . import frames
 
@@ -26,11 +26,18 @@ _FREED_ONCE_BYTES = 31 * 1024 * 1024
 Frame = Tuple[int, int, bytes, bytes]
 
 
+class Interrupted(Exception):
+    """Another thread has ended the wait for a frame."""
+
+
 class Reader:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._arrival = select.poll()
         self._arrival.register(connected, select.POLLIN)
+        self.bell = -1
+        #: A long payload is under way, which only the socket's end interrupts.
+        self.is_moving = False
         self.room = bytearray(_ROOM_BYTES)
         self._view = memoryview(self.room)
         self._filled = 0
@@ -38,6 +45,11 @@ class Reader:
         self._ask_bytes = _ROOM_BYTES
         #: Nothing is in the room, and what comes next is likely short.
         self.is_ready = True
+
+    def heed(self, bell: int) -> None:
+        """Waits for a frame raise Interrupted once there is something to read from this bell."""
+        self.bell = bell
+        self._arrival.register(bell, select.POLLIN)
 
     def take_in(self, count: int) -> None:
         """Others have received as many bytes into the room, while it was ready."""
@@ -64,6 +76,7 @@ class Reader:
         else:
             self._filled = 0
             payload = self._long(self._view[begin:filled], payload_bytes, until)
+            self.is_moving = False
             self._ask_bytes = begin if payload_bytes > _ROOM_BYTES else _ROOM_BYTES
         self.is_ready = self._filled == 0 and self._ask_bytes == _ROOM_BYTES
         return type, id, metadata, payload
@@ -81,7 +94,9 @@ class Reader:
     def _wait(self, until: Optional[float]) -> None:
         """The socket's own limit starts over with each signal, so a read must find something: a
         signal then ends it with that."""
-        wait_for(self._arrival, until)
+        found = wait_for(self._arrival, until)
+        if any(descriptor == self.bell for descriptor, _ in found):
+            raise Interrupted
 
     def _keep(self, begin: int) -> None:
         """What arrived of the next frames."""
@@ -94,8 +109,10 @@ class Reader:
         """The kernel fills the very bytes that are returned."""
         if count > _KEPT_BYTES:
             _keep_freed()
-        if not begun:
+        self.is_moving = True
+        if not begun or self.bell >= 0:
             self._wait(until)
+        if not begun:
             whole = self._socket.recv(count, socket.MSG_WAITALL)
             if len(whole) == count:
                 return whole
@@ -121,13 +138,16 @@ def check(until: Optional[float]) -> None:
         raise BlockingIOError("the time is over")
 
 
-def wait_for(event: select.poll, until: Optional[float]) -> None:
+def wait_for(event: select.poll, until: Optional[float]) -> List[Tuple[int, int]]:
     """Raises BlockingIOError once the time is over, whatever signals come."""
-    while not event.poll(_left_ms(until)):
+    while True:
+        found = event.poll(left_ms(until))
+        if found:
+            return found
         check(until)
 
 
-def _left_ms(until: Optional[float]) -> Optional[float]:
+def left_ms(until: Optional[float]) -> Optional[float]:
     if until is None:
         return None
     return min(_LONGEST_POLL_MS, max(0.0, (until - time.monotonic()) * 1000))

@@ -132,6 +132,9 @@ class Workers:
 
     def give_back(self, worker: Worker, channel: Optional[Channel], avoid_s: float = 0.0) -> None:
         """`channel`: None if it is of no use any more."""
+        if channel is not None and channel.is_stopped:
+            channel.close()
+            channel = None
         if self._has_one and channel is not None and avoid_s == 0 and not self._resting:
             self._resting.append((worker, channel))
             return
