@@ -104,6 +104,35 @@ with gleaner.connect() as site, site.lease("work") as lease:
     silent.close();
   });
 
+  test("finds one worker silent before it makes a call over gleanerd, and tries the others next", async () => {
+    const silent = createServer(() => {});
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    const real = await startServing(leased.parts.command, code, {
+      handler: "f.py:work",
+      worker: "10.1",
+    });
+    const there = { ...real.endpoint, hostId: "another", host: "127.0.0.1" };
+    const nobody = ["1.1", "2.1"].map((worker) => ({ endpoint: { ...there, worker, port } }));
+    grant(...nobody, { endpoint: there });
+    const found = await run(`
+import json, time, gleaner
+from gleaner.direct import channel
+tried, connect = [], channel.connect
+channel._HANDSHAKE_S = 1.0
+channel.connect = lambda endpoint, *rest: tried.append(endpoint["worker"]) or connect(endpoint, *rest)
+with gleaner.connect() as site, site.lease("work", 3) as lease:
+    began = time.monotonic()
+    said = [lease.invoke(0), *tried]
+    said.append(lease._workers._known["1.1"].avoid_until - began >= 3)
+    while (answer := lease.invoke(1)) == "over gleanerd":
+        pass
+    print(json.dumps([*said, answer]))`);
+    expect(found).toEqual(["over gleanerd", "1.1", true, [1]]);
+    silent.close();
+  });
+
   test("calls a function whose time limit is the longest that there is", async () => {
     leased.timeLimitMs = 2 ** 31 - 1;
     grant(await startServing(leased.parts.command, code, { handler: "f.py:work", worker: "9.1" }));

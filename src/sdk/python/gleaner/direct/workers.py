@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -14,6 +15,8 @@ from .channel import Channel
 #: A worker that could not be reached is not tried again for this time, then for twice as long.
 AVOID_S = 0.25
 _LONGEST_AVOID_S = 2.0
+#: A worker that did not answer in time.
+_SILENT = (BlockingIOError, TimeoutError, socket.timeout)
 #: A worker may have said goodbye on a connection that was idle for longer.
 _IDLE_S = 0.001
 
@@ -118,14 +121,21 @@ class Workers:
                     self.lacking_since = None
                     return worker, channel
                 channel.close()
+            began = time.monotonic()
             try:
                 channel = Channel(worker.endpoint, until, is_busy, cancellation)
                 self.lacking_since = None
                 worker.concurrency, worker.avoid_s = channel.concurrency, AVOID_S
                 return worker, channel
-            except (OSError, EOFError, frames.FrameError):
+            except (OSError, EOFError, frames.FrameError) as error:
                 avoid_s, worker.avoid_s = worker.avoid_s, min(_LONGEST_AVOID_S, 2 * worker.avoid_s)
-                self.give_back(worker, None, avoid_s)
+                # The next call tries others before it loses as much time here.
+                spent_s = time.monotonic() - began
+                self.give_back(worker, None, max(avoid_s, 2 * spent_s))
+                if isinstance(error, _SILENT):
+                    # The others may be as silent: the call has waited enough.
+                    self.lacking_since = self.lacking_since or now
+                    return None
             except BaseException:
                 self.give_back(worker, None)
                 raise
