@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+import time
 from collections import deque
 from typing import Any, Callable, Deque, Generator, Iterable, Iterator, Optional, Protocol, Set
 
+from . import forks
 from .api.cancellation import Cancellation
 from .calls.many import MapResult
 from .errors import CallError, GleanerError
@@ -45,7 +47,12 @@ class Executor(concurrent.futures.Executor):
         self._many = many
         # Others look for this name, as dask does.
         self._max_workers = max_workers
-        self._threads = concurrent.futures.ThreadPoolExecutor(max_workers, "gleaner")
+        self.begin_anew()
+        forks.watch(self)
+
+    def begin_anew(self) -> None:
+        """In a forked process: the threads are the parent's, as are the calls that they make."""
+        self._threads = concurrent.futures.ThreadPoolExecutor(self._max_workers, "gleaner")
         self._lock = threading.Lock()
         self._open: Set["Future[Any]"] = set()
 
@@ -77,26 +84,35 @@ class Executor(concurrent.futures.Executor):
         timeout: Optional[float] = None,
         chunksize: int = 1,
     ) -> Iterator[Any]:
-        """The first call without a result raises its error; the others are cancelled then."""
-        del timeout, chunksize  # calls have time limits, and travel together in any case
+        """The first call without a result raises its error, and TimeoutError is raised if one has
+        none `timeout` seconds from now; the others are cancelled then."""
+        del chunksize  # calls travel together in any case
+        if timeout is not None:
+            until = time.monotonic() + timeout
+            return (each.result() for each in self.results(inputs, until=until))
         many = self._many or self.results
         return (each.result() for each in many(inputs))
 
     def results(
-        self, inputs: Iterable[object], window: int = _WINDOW, timeout: Optional[float] = None
+        self,
+        inputs: Iterable[object],
+        window: int = _WINDOW,
+        timeout: Optional[float] = None,
+        until: Optional[float] = None,
     ) -> Generator[MapResult, None, None]:
         """How the call for each input ended, in their order; leaving the loop early cancels the
-        others. At most `window` inputs are read ahead; `timeout` is that of each call."""
+        others. At most `window` inputs are read ahead; `timeout` is that of each call. Raises
+        TimeoutError if one has not ended until then."""
         left: Deque["Future[Any]"] = deque()
         index = 0
         try:
             for value in inputs:
                 left.append(self.submit(value, timeout=timeout))
                 if len(left) >= window:
-                    yield _outcome_of(index, left.popleft())
+                    yield _outcome_of(index, left, until)
                     index += 1
             while left:
-                yield _outcome_of(index, left.popleft())
+                yield _outcome_of(index, left, until)
                 index += 1
         finally:
             for future in left:
@@ -133,8 +149,16 @@ def _settle(future: "Future[Any]", settle: Callable[[Any], None], outcome: objec
         settle(outcome)
 
 
-def _outcome_of(index: int, future: "Future[Any]") -> MapResult:
+def _outcome_of(index: int, left: Deque["Future[Any]"], until: Optional[float]) -> MapResult:
+    """That of the first, which it takes out."""
+    future = left[0]
+    if until is not None:
+        concurrent.futures.wait([future], max(0.0, until - time.monotonic()))
+        if not future.done():
+            raise concurrent.futures.TimeoutError
     try:
-        return MapResult(index, "", future.result(), None)
+        result = MapResult(index, "", future.result(), None)
     except (CallError, GleanerError) as error:
-        return MapResult(index, getattr(error, "id", ""), None, error)
+        result = MapResult(index, getattr(error, "id", ""), None, error)
+    left.popleft()
+    return result

@@ -235,7 +235,7 @@ lease.end()`);
     const handler = { handler: "f.py:work", concurrency: 4 };
     grant(await startServing(leased.parts.command, asyncCode, { ...handler, worker: "9.1" }));
     const found = await run(`
-import json, os, gleaner
+import concurrent.futures, json, os, gleaner
 with gleaner.connect() as site, site.lease("work") as lease:
     said = []
     # A deadline may be over before the worker has begun the call, which then never runs.
@@ -253,12 +253,23 @@ with gleaner.connect() as site, site.lease("work") as lease:
         said.append(future.cancel())
     while lease.invoke("sleeping") > 0:
         pass
+    executor = lease.executor(1)
+    said.append(executor.submit(3).result())
     child = os.fork()
     if child == 0:
-        os._exit(0 if lease.invoke(4) == 4 else 1)
+        try:
+            is_right = lease.invoke(4) == 4 and executor.submit(6).result(timeout=30) == 6
+            os._exit(0 if is_right else 1)
+        finally:
+            os._exit(2)
     said.append(os.waitpid(child, 0)[1])
+    try:
+        list(executor.map(["sleep"], timeout=0.3))
+    except concurrent.futures.TimeoutError:
+        said.append("late")
+    executor.shutdown()
     print(json.dumps([*said, lease.invoke(5)]))`);
-    expect(found).toEqual(["DEADLINE", true, 0, 5]);
+    expect(found).toEqual(["DEADLINE", true, 3, 0, "late", 5]);
   });
 
   test("maps over a lease in order, with what fails, and cancels what is left", async () => {
