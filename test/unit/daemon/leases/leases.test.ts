@@ -101,11 +101,7 @@ function serves({ invocation, attempt }: AttemptOrder, port: number): void {
 
 const crash = { end: "FAILED", exitCode: null, signal: 11, wallMs: 5, reason: "crash" } as const;
 
-/** gleanerd believes no run to be longer than the time since its order. */
-async function crashes(order: AttemptOrder): Promise<void> {
-  await pause(crash.wallMs);
-  node.ends(order, crash);
-}
+const crashes = (order: AttemptOrder) => node.endsInTime(order, crash);
 
 /** A lease of two workers that serve. */
 async function granted(change: object = {}): Promise<LeaseView> {
@@ -178,7 +174,7 @@ test.each([1, 2])(
     for (const { invocation } of node.orders)
       expect(await site.recordOf(invocation)).toMatchObject({ state: "RUNNING", arrayJobId: id });
     await ask("POST", `/v1/leases/${id}/end`, {});
-    for (const order of node.orders) node.ends(order, { end: "CANCELLED", wallMs: 4 });
+    for (const order of node.orders) await node.endsInTime(order, { end: "CANCELLED", wallMs: 4 });
     await recorded(workers);
     expect(await billed()).toBe(4 * workers);
   },
@@ -187,12 +183,13 @@ test.each([1, 2])(
 test("a worker that is evicted before its lease is on record is replaced, and both are recorded", async () => {
   const { id } = await grantedAhead(2);
   const [one, other] = node.orders;
-  node.ends(one!, { end: "EVICTED", exitCode: null, wallMs: 3 });
+  await node.endsInTime(one!, { end: "EVICTED", exitCode: null, wallMs: 3 });
   diskGoesOn();
   const again = (await node.ordered(3))[2]!;
   expect(again).toMatchObject({ invocation: one!.invocation, attempt: 2 });
   await ask("POST", `/v1/leases/${id}/end`, {});
-  for (const order of [other!, again]) node.ends(order, { end: "CANCELLED", wallMs: 4 });
+  for (const order of [other!, again])
+    await node.endsInTime(order, { end: "CANCELLED", wallMs: 4 });
   await recorded(3);
   const attemptsOf = async (order: AttemptOrder) =>
     (await site.store.listAttempts(order.invocation)).map(({ state, wallMs }) => [state, wallMs]);
@@ -220,7 +217,8 @@ test("a lease is billed once although gleanerd died before it was on record, and
   const other = (await request({ requestId, workers: 1, atLeast: 0 })).body as LeaseView;
   expect(other.id).not.toBe(lease.id);
   const cancelled = { end: "CANCELLED", wallMs: 4 } as const;
-  for (const order of [...orders, ...orders]) node.ends(order, cancelled, order.voucher);
+  for (const order of [...orders, ...orders])
+    await node.endsInTime(order, cancelled, order.voucher);
   await recorded(4);
   for (const { invocation } of orders)
     expect(await site.recordOf(invocation)).toMatchObject({ state: "CANCELLED", wallMs: 4 });
@@ -340,7 +338,7 @@ test("a crash is acknowledged once it is on record, although the disk was full",
   expect(status).toBe(200);
   const [order] = node.orders;
   const crashed = { ...crash, wallMs: 3 };
-  node.ends(order!, crashed, order!.voucher);
+  await node.endsInTime(order!, crashed, order!.voucher);
   await node.until(() => node.orders.length > 1);
   expect({ isOver: node.isOver, isAcknowledged: isAcknowledged() }).toEqual({
     isOver: true,
@@ -349,7 +347,7 @@ test("a crash is acknowledged once it is on record, although the disk was full",
   isFull = false;
   node = await site.connect(node.spec);
   node.ready({ cores: 2, memoryMb: 2_000, gpus: [] }, { answersFor: [order!] });
-  node.ends(order!, crashed, order!.voucher);
+  await node.endsInTime(order!, crashed, order!.voucher);
   await node.until(isAcknowledged);
   expect((await node.ordered(1))[0]).toMatchObject({ attempt: 2 });
   expect(await billed()).toBe(3);
@@ -362,7 +360,7 @@ test("a worker that crashes is replaced; the third crash in a row ends the lease
   const second = (await node.ordered(3))[2]!;
   expect(second).toMatchObject({ invocation: first!.invocation, attempt: 2 });
   // An end that is no crash begins a new row.
-  node.ends(other!, { end: "EVICTED", exitCode: null, wallMs: 5 });
+  await node.endsInTime(other!, { end: "EVICTED", exitCode: null, wallMs: 5 });
   const third = (await node.ordered(4))[3]!;
   for (const [at, order] of [second, third].entries()) {
     await crashes(order);
@@ -371,7 +369,7 @@ test("a worker that crashes is replaced; the third crash in a row ends the lease
   const [one, last] = node.orders.slice(-2);
   await crashes(one!);
   await node.until(() => node.heard.some(({ type }) => type === "cancel"));
-  node.ends(last!, { reason: "it was cancelled", wallMs: 5 });
+  await node.endsInTime(last!, { reason: "it was cancelled", wallMs: 5 });
   await recorded(6);
   const reason = "3 of its workers crashed in a row: crash";
   const { body } = await ask("GET", `/v1/leases/${id}`);
@@ -391,7 +389,7 @@ test("an ended lease says who ended it, and what its core-time was", async () =>
   // Longer than it takes to grant a lease and to end it is not believed.
   const said = { calls: 1, busyMs: 1, spinMs: 1 };
   const used = { wallMs: 3, cpuMs: 2, reason: "it was cancelled", lease: said };
-  for (const order of node.orders) node.ends(order, used);
+  for (const order of node.orders) await node.endsInTime(order, used);
   await recorded(2);
   expect((await ask("GET", `/v1/leases/${id}`)).body).toMatchObject({
     ...{ state: "ENDED", reason: "ended by u0" },
