@@ -21,9 +21,11 @@ export async function waitForEnd(client: GleanerClient, id: string): Promise<num
   };
   const gaveUp = `gleanerd did not answer for 10 minutes; job ${id} stays in the queue: later, run glean acct -j ${id}`;
   process.once("SIGINT", leave);
+  // A request that can be interrupted leaves this thread to the listener; see Ask.
+  const { signal } = new AbortController();
   try {
     for (;;) {
-      const { invocations, truncated } = await patiently(() => client.wait(id), gaveUp);
+      const { invocations, truncated } = await patiently(() => client.wait(id, signal), gaveUp);
       if (invocations.length === 0)
         throw new GleanerError("NOT_FOUND", `gleanerd no longer knows ${id}: run glean acct`);
       if (invocations.every(({ state }) => isFinal(state))) {

@@ -1,12 +1,13 @@
 // The program glean for tests: bundled as it is shipped, spawned, and answered by a made-up daemon.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "@jest/globals";
 import { cliBundles, makeBundles } from "../../scripts/bundle/bundles.mjs";
 import { invocationId } from "../../src/model/ids.js";
@@ -24,10 +25,11 @@ export interface Request {
   /** The body as it was sent. */
   readonly bytes: Buffer;
 }
-/** "cut": the connection is broken off instead. */
+/** "cut": the connection is broken off instead. "none": nothing comes. */
 export type Answer =
   | { readonly status?: number; readonly body: unknown; readonly retryAfter?: string }
-  | "cut";
+  | "cut"
+  | "none";
 
 export interface Result {
   readonly status: number | null;
@@ -83,6 +85,12 @@ function writeMunge(folder: string): void {
   mkdirSync(join(folder, "bin"));
   writeFileSync(join(folder, "bin/munge"), "#!/bin/sh\ncat >/dev/null\necho MUNGE:made-up:\n");
   chmodSync(join(folder, "bin/munge"), 0o755);
+}
+
+/** The addon of `glean batch`. */
+export function makeAsk(folder: string): void {
+  const source = fileURLToPath(new URL("../../src/cli/ask", import.meta.url));
+  execFileSync("make", ["-s", "-C", source, `OUT=${folder}`], { stdio: "pipe" });
 }
 
 /** Program, daemon and home of one test; all is new for each, but for the bundle. */
@@ -175,7 +183,8 @@ export class GleanWorld {
       incoming.socket.destroy();
       return;
     }
-    const none: Exclude<Answer, "cut"> = refusal(404, "NOT_FOUND", "none here");
+    if (answer === "none") return;
+    const none: Exclude<Answer, "cut" | "none"> = refusal(404, "NOT_FOUND", "none here");
     const { status = 200, body, retryAfter } = answer ?? none;
     const isContent = body instanceof Uint8Array;
     const text = typeof body === "string" || isContent ? body : JSON.stringify(body);
@@ -206,6 +215,7 @@ export function gleanWorld(): GleanWorld {
   const world = new GleanWorld();
   beforeAll(async () => {
     await makeBundles(cliBundles, world.folder, "1.2.3");
+    makeAsk(world.folder);
     writeMunge(world.folder);
   });
   beforeEach(() => world.open());

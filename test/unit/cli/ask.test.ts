@@ -1,18 +1,17 @@
 // glean-ask.node: what it returns for every kind of peer is what node's own sockets return. The
 // peers are in another thread, because asking stops this one.
 
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { loadAsk } from "../../../src/cli/ask/ask.js";
 import { BrokenOffError } from "../../../src/sdk/http/answer.js";
 import { exchange, exchangeWith } from "../../../src/sdk/http/exchange.js";
 import type { Ask } from "../../../src/sdk/http/request.js";
+import { makeAsk } from "../../support/glean.js";
 
 const folder = mkdtempSync(join(tmpdir(), "glean-ask-"));
 const host = "127.0.0.1";
@@ -68,8 +67,7 @@ server.listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port
 `;
 
 beforeAll(async () => {
-  const source = fileURLToPath(new URL("../../../src/cli/ask", import.meta.url));
-  execFileSync("make", ["-s", "-C", source, `OUT=${folder}`], { stdio: "pipe" });
+  makeAsk(folder);
   ask = loadAsk(folder)!;
   peers = new Worker(peersProgram, { eval: true });
   [port] = (await once(peers, "message")) as [number];
