@@ -30,7 +30,7 @@ const longReasonsFormat = "%20E %12U %19H %6t %N";
 
 export async function sinfo(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("sinfo", given);
-  return iterated(words, () => listOnce(context, words));
+  return iterated(words.get("iterate"), () => listOnce(context, words));
 }
 
 async function listOnce(context: Context, words: Words): Promise<void> {

@@ -33,7 +33,7 @@ export async function squeue(context: Context, given: readonly string[]): Promis
   const words = readWords("squeue", given);
   const [unread] = words.has("steps") ? [] : words.operands;
   if (unread !== undefined) throw new GleanerError("BAD_REQUEST", `Unrecognized option: ${unread}`);
-  return iterated(words, () => listOnce(context, words));
+  return iterated(words.get("iterate"), () => listOnce(context, words));
 }
 
 async function listOnce(context: Context, words: Words): Promise<void> {

@@ -1,9 +1,8 @@
 // `glean queue`: lists pending and running invocations, as squeue does.
 
-import { nowMs, pause } from "../../../clock.js";
-import { GleanerError } from "../../../model/errors.js";
+import { nowMs } from "../../../clock.js";
 import type { InvocationList } from "../../../sdk/index.js";
-import { type Context, type Define, exitStatus } from "../../context.js";
+import type { Context, Define } from "../../context.js";
 import { chosenUser, parseStates } from "../../filters.js";
 import { condensed, single } from "../../formats/lines.js";
 import {
@@ -22,6 +21,7 @@ import { codeOf, hasFailed } from "../../formats/states.js";
 import { timesOf } from "../../formats/times.js";
 import { newestOf } from "../../newest.js";
 import { type Column, complain, json, print, table } from "../../output.js";
+import { iterated } from "../../slurm/iterated.js";
 import { isOurPartition, listOrNone } from "../../slurm/site.js";
 import { ofAccounts, withSubmissions } from "../../slurm/submissions.js";
 import { parseIds } from "../../values.js";
@@ -81,17 +81,8 @@ export const define: Define = (command, run) => {
     .action(run(queue));
 };
 
-async function queue(context: Context, options: Options): Promise<number> {
-  const everySeconds = Number(options.iterate ?? 0);
-  if (!(everySeconds >= 0))
-    throw new GleanerError("BAD_REQUEST", "-i: expected a number of seconds, such as 5");
-  for (;;) {
-    await listOnce(context, options);
-    if (everySeconds === 0) return exitStatus.done;
-    await pause(everySeconds * 1_000);
-    print("\n");
-  }
-}
+const queue = (context: Context, options: Options): Promise<number> =>
+  iterated(options.iterate, () => listOnce(context, options));
 
 async function listOnce(context: Context, options: Options): Promise<void> {
   const states = parseStates(options.states ?? (options.start ? "PD" : "PD,R"), "-t");

@@ -273,11 +273,25 @@ test("squeue -s lists the batch steps of what runs, and refuses what it cannot r
 });
 
 test.each(["squeue", "sinfo"])("%s -i takes seconds and nothing else", async (name) => {
-  for (const value of ["x", "0"])
+  for (const value of ["x", "0", "1000000"])
     expect(await glean("as", name, "-i", value)).toMatchObject({
       ...{ status: 1, stdout: "" },
-      stderr: `${name}: error: --iterate: invalid value "${value}": expected seconds, above 0\n`,
+      stderr: `${name}: error: --iterate: invalid value "${value}": expected seconds, from 1 to 999999\n`,
     });
+});
+
+test.each(["as squeue", "as sinfo", "queue"])("%s -i lists until it is ended", async (command) => {
+  const { child, end } = world.start([...command.split(" "), "-h", "-i", "1"]);
+  let lists = 0;
+  const list = () => {
+    lists += 1;
+    if (lists === 2) child.kill("SIGTERM");
+    return { body: { invocations: [], truncated: false, nodes: [] } };
+  };
+  world.answers["GET /v1/invocations"] = list;
+  world.answers["GET /v1/info"] = list;
+  await end;
+  expect(lists).toBeGreaterThan(1);
 });
 
 test("what could not be started yet says so in a word, and why in SystemComment", async () => {
