@@ -66,7 +66,8 @@ shut(gone)
 
 here, there = socket.socketpair()
 channel = Channel.__new__(Channel)
-channel._socket, channel._last_id, channel._is_whole = here, 1, True
+channel._socket, channel._last_id = here, 1
+channel._is_asked, channel._is_whole = True, True
 try:
     while True:
         here.send(b"x" * 65536, socket.MSG_DONTWAIT)

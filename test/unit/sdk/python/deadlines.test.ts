@@ -82,6 +82,28 @@ with gleaner.connect() as site, site.lease("work", 2) as lease:
     other.stop();
   });
 
+  test("a worker that has no call gets the next one, however the last one ended", async () => {
+    grant(await startServing(leased.parts.command, code, { handler: "f.py:work", worker: "9.1" }));
+    const found = await run(`
+import json, gleaner
+cancellation = gleaner.Cancellation()
+with gleaner.connect() as site, site.lease("work") as lease:
+    said = [lease.invoke(0)]
+    workers = lease._workers
+    def take(*asked):
+        taken = type(workers).take(workers, *asked)
+        cancellation.cancel()
+        return taken
+    workers.take = take
+    try:
+        lease.invoke(1, cancellation=cancellation)
+    except gleaner.CallError as error:
+        said.append(error.code)
+    del workers.take
+    print(json.dumps([*said, lease.invoke(2)]))`);
+    expect(found).toEqual([[0], "CANCELLED", [2]]);
+  });
+
   test("waits no longer than a call may take for a worker that does not prove itself", async () => {
     const silent = createServer(() => {});
     silent.listen(0, "127.0.0.1");

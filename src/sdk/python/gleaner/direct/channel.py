@@ -58,6 +58,8 @@ class Channel:
         self.concurrency = 1
         #: False if a call was sent in part.
         self._is_whole = True
+        #: The worker may have a call that it has not answered.
+        self._is_asked = False
         #: When the last answer came.
         self.heard_at = 0.0
         self._last_id = 0
@@ -108,6 +110,7 @@ class Channel:
             bell = reader.bell
             # Without a bell, the socket's own limit ends the wait.
             left = None if bell < 0 else left_ms(until)
+            self._is_asked = True
             got = exchange(
                 self._descriptor,
                 reader.room,
@@ -119,15 +122,18 @@ class Channel:
                 -1 if left is None else int(left),
             )
             if isinstance(got, tuple):
+                self._is_asked = False
                 self.heard_at = time.monotonic()
                 return got
             if got is not None:
                 reader.take_in(got)
         else:
+            self._is_asked = True
             self._send(frames.CALL, id, content, metadata, until)
         while True:
             type, answered, content_type, payload = reader.frame(until)
             if answered == id:
+                self._is_asked = False
                 self.heard_at = time.monotonic()
                 return type, content_type.decode("latin-1"), payload
             if type == frames.TERMINATING:
@@ -143,8 +149,8 @@ class Channel:
 
     def abandon(self) -> bool:
         """Asks for the end of a call for which nobody waits any more. It is not quiet here once the
-        worker has answered that. False if the connection is of no use."""
-        if not self._is_whole:
+        worker has answered that. False if it has no call, or the connection is of no use."""
+        if not self._is_asked or not self._is_whole:
             return False
         cancel = frames.encode_head(frames.CANCEL, self._last_id, b"", 0)
         with contextlib.suppress(OSError):
