@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import type { Define } from "../context.js";
+import { print } from "../output.js";
 
 /** A command, whose module is loaded on demand. */
 export interface Entry {
@@ -240,7 +241,7 @@ function prepare(command: Command): Command {
       "configuration file (default: $GLEANER_CONF or /etc/gleaner/gleaner.yaml)",
     )
     .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
+    .configureOutput({ writeOut: print, writeErr: () => undefined });
 }
 
 export const newCommand = ({ name, group, summary }: Entry): Command =>

@@ -1,5 +1,6 @@
 // Listings, JSON documents and exit statuses of every command.
 
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
@@ -357,4 +358,20 @@ describe("exit statuses", () => {
       expect(help.stdout).toContain(name);
     expect((await glean("batch", "--help")).stdout).toContain("--cpus-per-task");
   });
+
+  test.each([["--version"], ["--help"], ["batch", "--help"], ["as", "sbatch", "--help"]])(
+    "1 if %s %s %s cannot be printed, and 0 if nobody reads it any more",
+    (...args) => {
+      const program = [process.execPath, join(world.folder, "glean.cjs"), ...args];
+      const sh = (line: string) =>
+        spawnSync("sh", ["-c", line, ...program], { env: world.environment, encoding: "utf8" });
+      expect(sh('exec "$0" "$@" >/dev/full')).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/^glean: cannot write the output: ENOSPC[^\n]*\n$/),
+      });
+      // Opening it waits until the reader is gone and its end is all that there is.
+      const unread = 'mkfifo unread; exec 3<>unread 4>unread 3<&-; exec "$0" "$@" >&4';
+      expect(sh(`cd "$HOME"; ${unread}`)).toMatchObject({ status: 0, stderr: "" });
+    },
+  );
 });

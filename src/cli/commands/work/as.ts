@@ -92,7 +92,9 @@ async function startAs(
   const asks = (question: string) => found.some(({ shape }) => shape.name === question);
   if (asks("version")) return tell(version());
   const { Command: New } = await import("commander");
-  const command: Command = new New(name).exitOverride().configureOutput({ writeErr: () => {} });
+  const command: Command = new New(name)
+    .exitOverride()
+    .configureOutput({ writeOut: print, writeErr: () => {} });
   let status = 0;
   const mentioned = asks("usage") || asks("help") ? null : words;
   const run: Run =
