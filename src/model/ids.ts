@@ -36,3 +36,9 @@ export const versionId = (hash: string): VersionId => hash as VersionId;
 export const blobHash = (hash: string): BlobHash => hash as BlobHash;
 /** A version's bundle is kept under the version's own hash. */
 export const bundleOf = (version: VersionId): BlobHash => blobHash(version);
+
+/** Whether `42` means a whole array. Each task has an id of its own, too, as in SLURM_JOB_ID. */
+export const namesArray = (
+  id: string,
+  { arrayJobId }: { readonly arrayJobId: InvocationId | null },
+): boolean => Number(id) === arrayJobId;

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { GleanerError, messageOf } from "../../model/errors.js";
+import { namesArray } from "../../model/ids.js";
 import { Content, type GleanerClient, maxPayloadBytes } from "../../sdk/index.js";
 import { complain } from "../output.js";
 import { quoted } from "../values.js";
@@ -143,7 +144,7 @@ export async function failedIn(
 ): Promise<readonly string[]> {
   const failed: string[] = [];
   for (const id of ids) {
-    const isMap = !id.includes("_") && (await client.detail(id)).invocation.arrayJobId !== null;
+    const isMap = !id.includes("_") && namesArray(id, (await client.detail(id)).invocation);
     if (!isMap) {
       const { outcomes } = await client.outcomes(id, {});
       if (outcomes.some(({ state }) => state !== "COMPLETED")) failed.push(id);

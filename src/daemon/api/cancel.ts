@@ -4,7 +4,7 @@
 import type { Logger } from "pino";
 import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
-import { type InvocationId, invocationId } from "../../model/ids.js";
+import { type InvocationId, namesArray } from "../../model/ids.js";
 import { type Change, submissionIdOf } from "../../model/invocation.js";
 import type { AskedOf, CancelAnswer, HoldAnswer } from "../../wire/api/types.js";
 import {
@@ -110,11 +110,9 @@ async function find(
   id: string,
 ): Promise<Named | null> {
   const first = await theirs(store, caller, id, "cancel");
-  const isTask = id.includes("_");
-  const array = invocationId(Number(id.split("_")[0]));
-  if (!isTask && live.hasArray(array)) return { kind: "array", id: array };
-  if (!live.has(first.id) || (first.arrayJobId !== null && !isTask)) return null;
-  return { kind: "one", id: first.id };
+  if (!namesArray(id, first)) return live.has(first.id) ? { kind: "one", id: first.id } : null;
+  const array = first.arrayJobId!;
+  return live.hasArray(array) ? { kind: "array", id: array } : null;
 }
 
 function allNamed(live: LiveInvocations, named: readonly Named[]): Chosen {
@@ -172,10 +170,10 @@ async function update(
   change: Change,
 ): Promise<void> {
   const found = await theirs(store, caller, id, "change");
-  if (id.includes("_"))
+  if (found.arrayJobId !== null && !namesArray(id, found))
     throw new GleanerError(
       "BAD_REQUEST",
-      `${id} is a task, and the tasks of an array have these in common: name ${id.split("_")[0]}`,
+      `${id} is a task, and the tasks of an array have these in common: name ${found.arrayJobId}`,
     );
   const submission = submissionIdOf(found);
   await changes.update(submission, change, caller.operator);
@@ -195,7 +193,7 @@ async function hold(
       throw new GleanerError("BAD_REQUEST", `${id} has ended, and stays as it was`);
     const submission = submissionIdOf(found);
     const { arrayTaskId } = found;
-    if (arrayTaskId === null || !id.includes("_")) await changes.setHeld(submission, held);
+    if (arrayTaskId === null || namesArray(id, found)) await changes.setHeld(submission, held);
     else await changes.setTaskHeld(submission, arrayTaskId, held);
   };
   return { problems: await problemsOf(ids, change) };

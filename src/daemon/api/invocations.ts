@@ -17,7 +17,7 @@ import { sizesFor } from "../../core/submission/whole-node.js";
 import type { Payload } from "../../model/call.js";
 import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
-import { type InvocationId, maxSlurmJobId } from "../../model/ids.js";
+import { type InvocationId, maxSlurmJobId, namesArray } from "../../model/ids.js";
 import type { Invocation, Submission, SubmissionDigest, Where } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import { maxListed } from "../../wire/api/limits.js";
@@ -281,7 +281,7 @@ async function wait(
   reply: FastifyReply,
 ): Promise<Pieces> {
   const first = await theirs(store, caller, id, "wait for");
-  const isArray = first.arrayJobId !== null && !id.includes("_");
+  const isArray = namesArray(id, first);
   const awaited: Awaited = isArray
     ? { kind: "array", id: first.arrayJobId! }
     : { kind: "invocation", id: first.id };

@@ -8,7 +8,7 @@ import type { Scan, ScanFilter, Store } from "../../core/ports/store.js";
 import { UserSemaphores } from "../../limits/semaphore.js";
 import { isTurnOver, nextTurn } from "../../limits/turns.js";
 import type { TasksOfRun } from "../../model/array-tasks.js";
-import { type InvocationId, invocationId } from "../../model/ids.js";
+import { type InvocationId, invocationId, namesArray } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
 import { firstOf } from "../invocations/first-of.js";
 import type { LiveInvocations } from "../state/live.js";
@@ -178,8 +178,8 @@ export async function* namedPieces(store: Store, id: string, filter: ListFilter)
   const first = await firstOf(store, id);
   // The tasks of an array have one owner.
   if (first === null || (filter.uid ?? first.owner.uid) !== first.owner.uid) return;
-  if (first.arrayJobId !== null && !id.includes("_"))
-    yield* storedPieces(store, { ...filter, arrayJobId: first.arrayJobId });
+  if (namesArray(id, first))
+    yield* storedPieces(store, { ...filter, arrayJobId: first.arrayJobId! });
   else if (passes(first, filter)) yield [first];
 }
 

@@ -5,7 +5,7 @@ import type { KeptAnswer } from "../../core/ports/answers.js";
 import type { Store } from "../../core/ports/store.js";
 import { type CallAnswer, inlineBytes } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
-import { type InvocationId, invocationId } from "../../model/ids.js";
+import { type InvocationId, invocationId, namesArray } from "../../model/ids.js";
 import { isFinal, submissionIdOf } from "../../model/invocation.js";
 import { maxOutcomesAsked } from "../../wire/api/limits.js";
 import { answerText } from "../../wire/api/shapes/calls.js";
@@ -41,7 +41,7 @@ export async function listOutcomes(
   signal: AbortSignal,
 ): Promise<Outcome[]> {
   const found = await theirs(store, caller, id, "see the outcome of");
-  const isMap = found.arrayJobId !== null && !id.includes("_");
+  const isMap = namesArray(id, found);
   const first = isMap ? found.arrayJobId! : found.id;
   const numbers = numbersIn(tasks, isMap ? await store.tasksOf(first) : 1);
   const asked: AskedTasks = { first, isMap, numbers };
@@ -65,7 +65,7 @@ export async function listAnswers(
   { after, limit }: AskedOf<"answers", "query">,
 ): Promise<AnswerOf<"answers">> {
   const first = await theirs(store, caller, id, "see the answers of");
-  if (first.arrayJobId === null || id.includes("_"))
+  if (!namesArray(id, first))
     throw new GleanerError("BAD_REQUEST", `${id} is not a map: ask for its answer instead`);
   const firstId = submissionIdOf(first);
   const tasks = await store.tasksOf(firstId);

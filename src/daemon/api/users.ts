@@ -2,6 +2,7 @@
 
 import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
+import { namesArray } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
 import { uidIn } from "../../model/user.js";
 import type { Accounts } from "../auth/accounts.js";
@@ -78,7 +79,7 @@ export async function theirCall(
   verb: string,
 ): Promise<Invocation> {
   const found = await theirs(store, caller, id, verb);
-  if (found.arrayJobId !== null && !id.includes("_"))
+  if (namesArray(id, found))
     throw new GleanerError("BAD_REQUEST", `${id} is a map: name one of its calls, such as ${id}_0`);
   return found;
 }

@@ -3,7 +3,7 @@
 import { nowMs } from "../../clock.js";
 import type { ScanFilter, Store } from "../../core/ports/store.js";
 import { type Standing, type Verdict, verdictOf } from "../../core/scheduling/eligibility.js";
-import type { InvocationId } from "../../model/ids.js";
+import { type InvocationId, namesArray } from "../../model/ids.js";
 import { type Condition, type Invocation, isFinal } from "../../model/invocation.js";
 import { firstOf } from "../invocations/first-of.js";
 import type { Events } from "../state/events.js";
@@ -60,7 +60,7 @@ export class Standings {
     const first = await firstOf(this.store, of);
     // A record that was removed for its age keeps nobody waiting, as in Slurm.
     if (first === null) return;
-    const isArray = first.arrayJobId !== null && !of.includes("_");
+    const isArray = namesArray(of, first);
     const id = isArray ? first.arrayJobId! : first.id;
     const target: Target = {
       id,

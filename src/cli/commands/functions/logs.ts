@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "commander";
 import { GleanerError } from "../../../model/errors.js";
 import { type FunctionRef, parseFunctionRef } from "../../../model/functions/reference.js";
+import { namesArray } from "../../../model/ids.js";
 import {
   type FunctionLog,
   type FunctionLogQuery,
@@ -176,7 +177,7 @@ async function requireCallOf(
   const called = command.kind === "call" ? command.function : null;
   const isOfIt = owner === null ? called?.endsWith(`/${name}`) : called === `${owner}/${name}`;
   if (isOfIt !== true) throw bad(`${id} is no call of ${name}: see glean show ${id}`);
-  if (invocation.arrayJobId !== null && !id.includes("_"))
+  if (namesArray(id, invocation))
     throw bad(`${id} is a map: name one of its calls, such as ${id}_0`);
 }
 

@@ -2,6 +2,7 @@
 // a call answered or printed.
 
 import { GleanerError } from "../../../model/errors.js";
+import { namesArray } from "../../../model/ids.js";
 import {
   type Attempt,
   displayId,
@@ -78,10 +79,11 @@ async function show(
 async function showAnswer(
   client: GleanerClient,
   id: string,
-  { invocation: { arrayJobId, state, reason } }: InvocationDetail,
+  { invocation }: InvocationDetail,
   options: Options,
 ): Promise<number> {
-  if (arrayJobId !== null && !id.includes("_")) return showAnswers(client, id);
+  if (namesArray(id, invocation)) return showAnswers(client, id);
+  const { state, reason } = invocation;
   const { answer } = await client.answer(id);
   return printAnswer(client, { id, state, reason, answer }, options.json === true);
 }

@@ -3,7 +3,7 @@
 
 import { monotonicMs } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
-import { type InvocationId, invocationId } from "../../../model/ids.js";
+import { type InvocationId, invocationId, namesArray } from "../../../model/ids.js";
 import type { AnswerOf, AskedOf } from "../../../wire/api/types.js";
 import { type OutcomeParts, readTasks } from "../outcomes.js";
 import type { Caller } from "../server/caller.js";
@@ -54,7 +54,7 @@ export async function listResults(
 
 async function mapOf({ store }: OutcomeParts, caller: Caller, id: string): Promise<Map> {
   const found = await theirs(store, caller, id, "see the results of");
-  if (found.arrayJobId === null || id.includes("_"))
+  if (found.arrayJobId === null || !namesArray(id, found))
     throw new GleanerError("BAD_REQUEST", `${id} is not a map: ask for its answer instead`);
   return { first: found.arrayJobId, tasks: await store.tasksOf(found.arrayJobId) };
 }

@@ -228,6 +228,27 @@ test("what has ended is neither held nor requeued, and says so", async () => {
   expect(await problemsOf(all)).toEqual(says(all));
 });
 
+test("a task goes by its own id, too, as in its SLURM_JOB_ID", async () => {
+  const [first, second, third] = await submit("own ids", ada, [1, 2, 3]);
+  const changed: unknown[] = [];
+  const changes = { setTaskHeld: async (...asked: unknown[]) => void changed.push(asked) };
+  const { hold, requeue, update } = holdHandlers({ ...routes, changes } as never);
+  const own = String(second!.id);
+  const asked = { caller: ada, body: { ids: [own], held: true }, request: {} } as never;
+  expect([await hold(asked), await requeue(asked), await update(asked)]).toEqual([
+    { problems: [] },
+    { problems: [] },
+    {
+      problems: [
+        `${own} is a task, and the tasks of an array have these in common: name ${first!.id}`,
+      ],
+    },
+  ]);
+  expect(changed).toEqual([[first!.id, 2, true]]);
+  expect(await cancel(routes, ada, { ids: [own] })).toEqual({ cancelled: 1, problems: [] });
+  expect([first, second, third].map((task) => live.has(task!.id))).toEqual([true, false, true]);
+});
+
 test("a changed time limit goes to the nodes of what runs; one task alone gets none", async () => {
   const [running, waiting] = await submit("array", ada, [1, 2]);
   const record = new ExecutorRecord(executorId("e1"), nodeName("n1"), "", 0);

@@ -148,6 +148,13 @@ describe("a list", () => {
     expect([body.invocations.length, body.truncated]).toEqual([2, true]);
     const whole = await api.ask("/v1/invocations?limit=3", ada.uid);
     expect([whole.body.invocations.length, whole.body.truncated]).toEqual([3, false]);
+    // A task goes by its own id, too.
+    for (const [named, ids] of [
+      ["1", [1, 2, 3]],
+      ["2", [2]],
+      ["1_1", [2]],
+    ] as const)
+      expect(idsIn(await api.ask(`/v1/invocations?ids=${named}`, ada.uid))).toEqual(ids);
   });
 });
 
