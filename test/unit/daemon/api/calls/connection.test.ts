@@ -160,6 +160,7 @@ test("ends a call's wait when its client leaves, and all waits when the connecti
   for (const call of [1, 2]) socket.write(callFrame(callOf(call)));
   socket.write(callFrame({ leave: 1 }));
   expect((await hears(1))[0]!.head).toMatchObject({ call: 1, answer: null });
+  while (asked.length < 2) await turn();
   expect(asked[1]!.gone.aborted).toBe(false);
   socket.destroy();
   while (!asked[1]!.gone.aborted) await turn();
