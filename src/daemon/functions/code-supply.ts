@@ -42,22 +42,23 @@ export class CodeSupply {
     this.promised.set(line, promised);
     if (promised.has(version)) return;
     promised.add(version);
+    const onSent = () => promised.delete(version);
+    const send = () => this.send(line, version, onSent);
     try {
-      await this.ofNodes.run(record.id, () => this.turns.run(() => this.send(line, version)));
+      await this.ofNodes.run(record.id, () => this.turns.run(send));
     } catch (thrown) {
+      promised.delete(version);
       const reason = messageOf(thrown);
       this.deps.log.error({ version, reason }, "cannot send the code of a function");
       line.send({ type: "bundleRefused", version, reason, isLost: true });
-    } finally {
-      promised.delete(version);
     }
   }
 
   /**
    * A node that reads slowly gets the next piece once it has read the one before; one that is gone
-   * gets no more.
+   * gets no more. `onSent`: the node may ask again as soon as it has read the last one.
    */
-  private async send(line: Line, version: VersionId): Promise<void> {
+  private async send(line: Line, version: VersionId, onSent: () => void): Promise<void> {
     const { content, close } = await this.deps.blobs.open(bundleOf(version));
     try {
       let offset = 0;
@@ -65,6 +66,7 @@ export class CodeSupply {
       const say = async (bytes: Uint8Array, isLast: boolean) => {
         const isSent = line.send({ type: "bundlePart", version, offset, bytes, isLast });
         offset += bytes.length;
+        if (isLast) onSent();
         await line.flushed?.();
         return isSent;
       };

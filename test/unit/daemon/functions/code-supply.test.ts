@@ -19,6 +19,7 @@ import type { DaemonMessage } from "../../../../src/wire/messages.js";
 const versions = Array.from({ length: 20 }, (_, n) => versionId(String(n).padStart(64, "0")));
 const parts = 3;
 const versionOf = (id: InvocationId): VersionId => versions[id - 1]!;
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const never = new Promise<void>(() => {});
 
 let supply: CodeSupply;
@@ -71,6 +72,15 @@ test("what a node asks for again while it comes is sent once", async () => {
   const { record, sent } = node("n1");
   await Promise.all([1, 2, 3].map(() => supply.supply(record, versions[0]!)));
   expect(sent).toHaveLength(parts);
+  await supply.supply(record, versions[0]!);
+  expect(sent).toHaveLength(2 * parts);
+});
+
+test("what has been sent is sent again, although other pieces may still be on their way", async () => {
+  let flushed = 0;
+  const { record, sent } = node("n1", { flushed: () => (++flushed === parts ? never : turn()) });
+  void supply.supply(record, versions[0]!);
+  while (flushed < parts) await turn();
   await supply.supply(record, versions[0]!);
   expect(sent).toHaveLength(2 * parts);
 });
