@@ -60,40 +60,6 @@ export type AttemptState = "RUNNING" | AttemptEnd;
 
 export const isBilled = (end: AttemptEnd): boolean => end !== "EVICTED" && end !== "LOST";
 
-/**
- * The steps that glean-spawn takes before a command's first instruction, as it reports them
- * (PROTOCOL.md).
- */
-export const startStages = [
-  "request",
-  "start",
-  "join",
-  "oom-score",
-  "schedule",
-  "affinity",
-  "namespace",
-  "user",
-  "temporary",
-  "checkpoint",
-  "chdir",
-  "open-stdin",
-  "open-stdout",
-  "open-stderr",
-  "script",
-  "exec",
-  // A worker has one more stage, before glean-spawn starts it.
-  "code",
-] as const;
-
-export type StartStage = (typeof startStages)[number];
-
-/** Where a command failed to start. */
-export interface StartFailure {
-  readonly stage: StartStage;
-  /** 0 if there is none. */
-  readonly errno: number;
-}
-
 /** The signal that a function requested before it has to go. */
 export type Notice = Shaped<typeof notice>;
 

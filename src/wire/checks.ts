@@ -3,13 +3,8 @@
 import type { PressureReport } from "../model/capacity/pressure.js";
 import type { UnkillableProcess, UnkillableReport } from "../model/capacity/unkillable.js";
 import type { JobId } from "../model/ids.js";
-import {
-  attemptEnds,
-  type Notice,
-  type StartFailure,
-  type StartStage,
-  startStages,
-} from "../model/invocation.js";
+import { attemptEnds, type Notice } from "../model/invocation.js";
+import { type StartFailure, type StartStage, startStages } from "../model/records/start-failure.js";
 import { maxGpus, type Resources } from "../model/resources.js";
 import { attemptKey, attemptKeyFields } from "./attempt-key.js";
 import {

@@ -1,7 +1,7 @@
 // Tells the user of folders that a script needs and that do not exist where it is submitted: sbatch
 // does not make them, and the function would fail on its node, which may be much later.
 
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { quoted } from "../values.js";
 import type { BatchSettings } from "./options/option.js";
@@ -27,9 +27,18 @@ export function missingFolders({
     if (!/[%\\]/.test(folder) && !needed.has(folder)) needed.set(folder, option);
   }
   return [...needed]
-    .filter(([folder]) => !existsSync(folder))
+    .filter(([folder]) => isMissing(folder))
     .map(
       ([folder, option]) =>
         `${option}: there is no folder ${quoted(folder)} here, and it fails unless its node has one: make it with mkdir -p`,
     );
+}
+
+/** One that this user may not search may be there. */
+function isMissing(folder: string): boolean {
+  try {
+    return !statSync(folder).isDirectory();
+  } catch (thrown) {
+    return ["ENOENT", "ENOTDIR"].includes((thrown as NodeJS.ErrnoException).code ?? "");
+  }
 }

@@ -5,6 +5,7 @@ import {
   type InvocationState,
   invocationTransitions,
 } from "../../model/invocation.js";
+import { triedElsewhere } from "../../model/records/start-failure.js";
 
 /** The partition of all invocations. */
 export const partition = "gleaner";
@@ -74,9 +75,7 @@ export function reasonOf({ state, reason }: Pick<Invocation, "state" | "reason">
   const [, word] = /^([A-Z]\w+)(?=:|$)/.exec(reason ?? "") ?? [];
   if (word !== undefined) return word;
   if (state !== "PENDING") return "None";
-  return reason?.endsWith("; it will be tried on another node first")
-    ? "JobLaunchFailure"
-    : "Resources";
+  return reason?.endsWith(triedElsewhere) ? "JobLaunchFailure" : "Resources";
 }
 
 /** Why it waits or has ended, if that takes more than a word. */

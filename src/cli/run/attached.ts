@@ -242,10 +242,12 @@ export class AttachedRun {
   /** The time limit may be another one than it was submitted with. */
   private async noticed(): Promise<void> {
     const cameAtMs = monotonicMs();
-    const detail = await this.client.detail(this.id).catch((thrown) => {
+    const asked = this.client.detail(this.id).catch((thrown) => {
       if (!(thrown instanceof GleanerError)) this.fail(thrown);
       return null;
     });
+    // The notice may leave no time to wait for longer.
+    const detail = await Promise.race([asked, pause(recordMs, null)]);
     if (!this.isOver) this.tasks.noticed(this.id, detail?.invocation.timeLimitMs ?? null, cameAtMs);
   }
 

@@ -3,7 +3,11 @@
 
 import type { UnusableReason } from "../../model/capacity/hole.js";
 import type { InvocationId, NodeName } from "../../model/ids.js";
-import type { StartFailure, StartStage } from "../../model/invocation.js";
+import {
+  type StartFailure,
+  type StartStage,
+  triedElsewhere,
+} from "../../model/records/start-failure.js";
 import { remember } from "../../model/remember.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import type { Node } from "../../model/slurm/node.js";
@@ -122,8 +126,7 @@ export class SickNodes {
     remember(this.tried, start.invocation, all, maxRemembered);
     this.suspect(start, suspectMs, nowMs);
     if (isNodesOwn(start)) this.prove(start, nowMs);
-    const again = `${reason}; it will be tried on another node first`;
-    return { isFinal: false, reason: again, maySuspectNode: true };
+    return { isFinal: false, reason: `${reason}${triedElsewhere}`, maySuspectNode: true };
   }
 
   /** A command runs: earlier nodes where its start failed are to blame. */

@@ -14,7 +14,8 @@ import {
 import type { Waiting } from "../../core/placement/queue.js";
 import type { Plan } from "../../model/capacity/plan.js";
 import type { InvocationId, JobId, NodeName } from "../../model/ids.js";
-import type { AttemptEnd, Invocation, StartFailure } from "../../model/invocation.js";
+import type { AttemptEnd, Invocation } from "../../model/invocation.js";
+import type { StartFailure } from "../../model/records/start-failure.js";
 import { holdsNodes } from "../../model/slurm/job.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { AttemptKey } from "../../wire/messages.js";

@@ -3,7 +3,7 @@
 
 import type { CallAnswer, CallPhases } from "../../model/call.js";
 import type { LeaseUsage } from "../../model/functions/lease.js";
-import type { StartFailure } from "../../model/invocation.js";
+import type { StartFailure } from "../../model/records/start-failure.js";
 import type { Resources } from "../../model/resources.js";
 import type { AttemptOrder } from "../../wire/messages.js";
 import type { AttemptGroup } from "../containment/containment.js";

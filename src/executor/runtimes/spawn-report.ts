@@ -4,7 +4,7 @@
 import { constants } from "node:os";
 import { machineMonotonicNs } from "../../clock.js";
 import { errnoOf, messageOf } from "../../model/errors.js";
-import { startStages } from "../../model/invocation.js";
+import { startStages } from "../../model/records/start-failure.js";
 import { killGroupOf } from "../node/processes.js";
 import type { ProcessEnd, ProcessEvents } from "./runtime.js";
 

@@ -5,7 +5,8 @@ import type { AttemptResult } from "../../../core/ports/store.js";
 import type { CallAnswer, CallPhases } from "../../../model/call.js";
 import type { LeaseUsage } from "../../../model/functions/lease.js";
 import type { InvocationId } from "../../../model/ids.js";
-import type { AttemptEnd, StartFailure } from "../../../model/invocation.js";
+import type { AttemptEnd } from "../../../model/invocation.js";
+import type { StartFailure } from "../../../model/records/start-failure.js";
 
 /** An end as an executor reports it, or as the daemon has it if the executor was lost. */
 export type EndFacts = Omit<

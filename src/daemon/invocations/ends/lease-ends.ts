@@ -6,7 +6,8 @@ import type { Heat } from "../../../core/ports/leases.js";
 import type { AttemptResult } from "../../../core/ports/store.js";
 import type { CallAnswer } from "../../../model/call.js";
 import type { LeaseTerms, LeaseUsage } from "../../../model/functions/lease.js";
-import type { InvocationState, StartFailure } from "../../../model/invocation.js";
+import type { InvocationState } from "../../../model/invocation.js";
+import type { StartFailure } from "../../../model/records/start-failure.js";
 import type { Events } from "../../state/events.js";
 import type { Live } from "../../state/live-invocation.js";
 
