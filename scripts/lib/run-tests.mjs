@@ -44,40 +44,28 @@ const fast = {
     "--maxWorkers=2",
   ],
 };
-const inTurn = "--runInBand";
+/**
+ * Tests with a real Slurm or a browser share this machine's services, so they run one after the
+ * other.
+ */
+const onInstalled = {
+  title: "tests with real Slurm",
+  folders: needBuild,
+  args: ["--testMatch=**/test/{slurm,e2e}/**/*.test.ts", "--runInBand"],
+};
 /** Not about Slurm, so a run of everything includes them only once. */
 const sameOnAnySlurm =
   "calls|corpus|deploy|freeing|functions|grace|hostile|hosts|hosts-[a-z]+|interference|run|samples|scripts|sdk|sick-nodes|ssh|tls";
 const withoutThose = `--testPathIgnorePatterns=/test/slurm/(?:\\w+/)?(?:${sameOnAnySlurm})\\.test`;
-const onInstalled = {
-  title: "tests with real Slurm",
-  folders: needBuild,
-  args: ["--testMatch=**/test/{slurm,e2e}/**/*.test.ts", inTurn],
-};
-/** Clusters in different folders share nothing, and their tests mostly wait: both run at once. */
-const halves = [
-  {
-    ...onInstalled,
-    title: "tests about Slurm",
-    args: ["--testMatch=**/test/slurm/**/*.test.ts", inTurn, withoutThose],
-  },
-  {
-    ...onInstalled,
-    title: "tests of the built programs",
-    args: [
-      "--testMatch=**/test/e2e/**/*.test.ts",
-      `--testMatch=**/test/slurm/**/(${sameOnAnySlurm}).test.ts`,
-      inTurn,
-    ],
-  },
-];
 
 const { which, patterns } = readArguments(process.argv.slice(2));
-const installed = patterns.length > 0 ? [onInstalled] : halves;
-const others = otherSlurms.map((version) => runOn(version, withoutThose));
 const plans = {
-  installed: { checks: [build, ...checks], stages: [[fast], installed] },
-  all: { checks: [build, ...checks], stages: [[fast], [...installed, ...others]] },
+  installed: { checks: [build, ...checks], stages: [[fast], [onInstalled]] },
+  all: {
+    checks: [build, ...checks],
+    // Clusters in different folders share nothing, and their tests mostly wait.
+    stages: [[fast], [onInstalled, ...otherSlurms.map((version) => runOn(version, withoutThose))]],
+  },
 };
 const plan = narrowed(plans[which] ?? { checks: [build], stages: [[runOn(which)]] });
 
@@ -151,7 +139,7 @@ function runOn(version, ...more) {
   return {
     folders: needBuild,
     title: `tests with Slurm ${version}, in a folder with a Debian that has it`,
-    args: ["--testMatch=**/test/slurm/**/*.test.ts", inTurn, ...more],
+    args: ["--testMatch=**/test/slurm/**/*.test.ts", "--runInBand", ...more],
     within: [join(root, "scripts/lib/debian-slurm.sh"), version],
     environment: { GLEANER_TEST_SLURM: version },
   };

@@ -155,18 +155,24 @@ lintianStep(
   180_000,
 );
 
-step("install beside each other, with every file as it was packed", async () => {
-  await machine.do("dpkg -i /mnt/packages/1/*.deb");
-  expect(await machine.do(`dpkg -V ${names.join(" ")}`)).toBe("");
-  expect(await machine.do("stat -c %U:%a /var/lib/gleaner /var/log/gleaner")).toBe(
-    "root:700\nroot:700\n",
-  );
-  expect(await machine.do("readlink -f /usr/bin/glean")).toBe("/usr/lib/gleaner/glean\n");
-  expect(await machine.do("zcat /usr/share/man/man1/glean-batch.1.gz")).toContain("sbatch");
-  for (const file of ["bash-completion/completions/glean", "zsh/vendor-completions/_glean"])
-    expect(await machine.do(`head -n 3 /usr/share/${file}`)).toContain("Made by scripts/generate");
-  await machine.do("/usr/lib/gleaner-client/glean --version && gleanerd --check");
-});
+step(
+  "install beside each other, with every file as it was packed",
+  async () => {
+    await machine.do("dpkg -i /mnt/packages/1/*.deb");
+    expect(await machine.do(`dpkg -V ${names.join(" ")}`)).toBe("");
+    expect(await machine.do("stat -c %U:%a /var/lib/gleaner /var/log/gleaner")).toBe(
+      "root:700\nroot:700\n",
+    );
+    expect(await machine.do("readlink -f /usr/bin/glean")).toBe("/usr/lib/gleaner/glean\n");
+    expect(await machine.do("zcat /usr/share/man/man1/glean-batch.1.gz")).toContain("sbatch");
+    for (const file of ["bash-completion/completions/glean", "zsh/vendor-completions/_glean"])
+      expect(await machine.do(`head -n 3 /usr/share/${file}`)).toContain(
+        "Made by scripts/generate",
+      );
+    await machine.do("/usr/lib/gleaner-client/glean --version && gleanerd --check");
+  },
+  120_000,
+);
 
 step(
   "are set up by one command, and run the first function",

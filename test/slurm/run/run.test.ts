@@ -210,8 +210,8 @@ test("a shell in a terminal: size, job control, UTF-8, notice, and a clean end",
   type("bg %1; jobs", "Enter");
   await shows(/Running +sleep 71004 &\nthere>/);
   inTmux("resize-window", "-t", "run", "-x", "100", "-y", "25");
-  type("stty size", "Enter");
-  await shows(/25 100\n/);
+  type("until stty size | grep 100; do sleep 0.1; done", "Enter");
+  await shows(/^25 100\n/m);
   type("exit 5", "Enter");
   // Bash warns of what runs only if it is stopped.
   await shows(/ended with 5\nhere>/);

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterPatience } from "../../../scripts/lib/patience.mjs";
 
 const program = fileURLToPath(new URL("./start-machine.sh", import.meta.url));
 const namespaces = ["--mount", "--pid", "--net", "--uts", "--fork", "--kill-child"];
@@ -45,7 +46,7 @@ export class Machine {
   /** Starts a shell command and waits for its end. */
   async run(command: string, timeoutMs = 60_000): Promise<Ended> {
     const child = this.start(command, ["ignore", "pipe", "pipe"]);
-    const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+    const timer = afterPatience(timeoutMs, () => child.kill("SIGKILL"));
     let stdout = "";
     let stderr = "";
     child.stdout!.on("data", (chunk) => {
