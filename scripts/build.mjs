@@ -69,6 +69,8 @@ async function main(args) {
     const bundled = names
       .filter((name) => name !== sdk)
       .map((name) => (name === binary ? "glean-executor" : name));
+    // The program of `glean batch` is compiled as it runs, with the addon beside it.
+    if (names.length === 0) make("src/cli/ask", join(dist, ".ask"), fresh);
     await makeBundles(names.length > 0 ? bundled : Object.keys(bundles), fresh, version);
     if (names.includes(binary)) makeBinary(fresh);
     if (names.includes(sdk)) await makePackage(join(fresh, sdk), version);
@@ -86,7 +88,6 @@ async function main(args) {
       );
       make("slurm-plugin", join(dist, ".hook"), fresh);
       make("src/daemon/api/acceptor", join(dist, ".acceptor"), fresh);
-      make("src/cli/ask", join(dist, ".ask"), fresh);
       make("src/runtimes", join(dist, ".runtimes"), fresh);
       make("src/sdk/c", join(dist, ".bench"), fresh, "bench");
     } else rmSync(join(fresh, stamp));

@@ -5,11 +5,11 @@
 
 import { createHash } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Script } from "node:vm";
+import { Worker } from "node:worker_threads";
 
 const [program, cache, ...words] = process.argv.slice(2);
 const text = readFileSync(program);
@@ -38,14 +38,23 @@ const answer = {
   tasks: 1,
   invocations: [],
 };
-const server = createServer((_, response) => response.end(JSON.stringify(answer)));
-server.listen(0, "127.0.0.1", rehearse);
-server.unref();
+/** In a thread of its own: a program that asks through glean-ask.node stops this one meanwhile. */
+const daemon = new Worker(
+  `const { createServer } = require("node:http");
+  const { parentPort, workerData } = require("node:worker_threads");
+  const server = createServer((_, response) => response.end(workerData));
+  server.listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port));`,
+  { eval: true, workerData: JSON.stringify(answer) },
+);
+daemon.once("message", (port) => {
+  daemon.unref();
+  rehearse(port);
+});
 
-function rehearse() {
+function rehearse(port) {
   const home = mkdtempSync(join(tmpdir(), "gleaner-rehearsal-"));
   const config = join(home, "gleaner.yaml");
-  writeFileSync(config, `listen: { apiPort: ${server.address().port} }\n`);
+  writeFileSync(config, `listen: { apiPort: ${port} }\n`);
   const munge = join(home, "munge");
   writeFileSync(munge, "#!/bin/sh\necho MUNGE:rehearsal:\n");
   chmodSync(munge, 0o755);

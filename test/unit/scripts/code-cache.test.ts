@@ -67,3 +67,18 @@ test.each([
   writeFileSync(at("glean-program.cache"), damage(readFileSync(at("glean-program.cache"))));
   expect(run()).toEqual({ said: "one word", taken: false });
 });
+
+test("a program that stands still until the fake daemon has answered is compiled, too", () => {
+  const request = `
+    const port = /\\d+/.exec(require("node:fs").readFileSync(process.env.GLEANER_CONF, "utf8"));
+    fetch("http://127.0.0.1:" + port).then((answer) => answer.text()).then(console.log);`;
+  writeFileSync(
+    at("asking.cjs"),
+    `const { execFileSync } = require("node:child_process");
+     console.log(String(execFileSync(process.execPath, ["-e", ${JSON.stringify(request)}])));`,
+  );
+  const paths = [at("asking.cjs"), at("asking.cache")];
+  const compile = ["scripts/bundle/compile.mjs", ...paths];
+  const said = execFileSync(process.execPath, compile, { encoding: "utf8", timeout: 30_000 });
+  expect(said).toContain('"token":"rehearsal"');
+});
