@@ -5,7 +5,13 @@ import type { PlacedRun, PlacedTask } from "../../core/placement/task-runs.js";
 import type { InvocationId } from "../../model/ids.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
-import { newTaskRun, openWorker, placeWithSeat, type SharedPlace } from "../state/shared-place.js";
+import {
+  closeOpenedFor,
+  newTaskRun,
+  openWorker,
+  placeWithSeat,
+  type SharedPlace,
+} from "../state/shared-place.js";
 
 /** null: a place that nobody else gets. */
 export function placeFor(
@@ -17,8 +23,9 @@ export function placeFor(
   const { id, attempt, seats, workerKey: key } = live.get(ids[0]!)!;
   if (seats === 1 || key === null) return null;
   const shared = isSeat ? placeWithSeat(attempts.values(), key) : null;
-  const openedFor = { invocation: id, attempt: attempt + 1 };
-  return shared ?? openWorker({ key, seats, openedFor });
+  if (shared !== null) return shared;
+  closeOpenedFor(attempts.values(), id);
+  return openWorker({ key, seats, openedFor: { invocation: id, attempt: attempt + 1 } });
 }
 
 /**

@@ -59,7 +59,7 @@ async function restore(deps: RecoveryDependencies): Promise<void> {
   const running = new Map(
     (await store.loadRunningAttempts()).map((attempt) => [attempt.invocation, attempt]),
   );
-  const places = new RecoveredPlaces(running.values());
+  const places = new RecoveredPlaces(running);
   for await (const recovered of allLive(store)) {
     const { id } = recovered.invocation;
     if (recovered.run !== undefined) {

@@ -76,3 +76,12 @@ export function placeWithSeat(held: Iterable<Sharing>, key: string): SharedPlace
     if (place !== null && place.worker?.key === key && seatsLeft(place) > 0) return place;
   return null;
 }
+
+/**
+ * Before a worker is opened there for another attempt of the invocation: records name a worker by
+ * the invocation alone.
+ */
+export function closeOpenedFor(held: Iterable<Sharing>, invocation: InvocationId): void {
+  for (const { place } of held)
+    if (place?.worker?.openedFor.invocation === invocation) place.isOpen = false;
+}
