@@ -15,7 +15,7 @@ type Listeners = Partial<Record<NodeJS.Signals, () => void>>;
 
 /** Until the returned function is called. */
 export function heedSignals(
-  run: Pick<AttachedRun, "state" | "isBlocked" | "signal" | "resize" | "end">,
+  run: Pick<AttachedRun, "state" | "isBlocked" | "signal" | "end">,
   say: (sentence: string) => void,
 ): () => void {
   let interruptedMs: number | null = null;
@@ -35,7 +35,6 @@ export function heedSignals(
     },
     SIGQUIT: () => end(SIGQUIT),
     SIGHUP: () => end(SIGHUP),
-    SIGWINCH: () => run.resize(),
   };
   for (const name of forwarded) listeners[name] = () => run.signal(constants.signals[name]);
   const all = Object.entries(listeners) as [NodeJS.Signals, () => void][];

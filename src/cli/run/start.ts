@@ -53,6 +53,7 @@ export async function start(
     host: context.environment.GLEAN_RUN_HOST,
   };
   const run = new AttachedRun(await context.client(), plan, terminal, say);
+  if (settings.pty) terminal.onResize(() => run.resize());
   const forget = heedSignals(run, say);
   try {
     return await run.run();

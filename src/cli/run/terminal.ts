@@ -17,6 +17,7 @@ export class Terminal {
     return { rows, columns };
   }
 
+  /** Node learns the new size before it calls; a listener for SIGWINCH may find the old one. */
   onResize(listener: () => void): void {
     process.stdout.on("resize", listener);
   }
