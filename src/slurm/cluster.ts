@@ -1,12 +1,14 @@
 // Implements the Cluster port with Slurm's commands and builds snapshots from their output.
 
 import { randomBytes } from "node:crypto";
+import { isOfReservation } from "../core/capacity/reservations.js";
 import { whatToCheck } from "../core/explain/slurm-complaints.js";
 import type { Cluster } from "../core/ports/cluster.js";
 import { GleanerError } from "../model/errors.js";
 import type { JobId } from "../model/ids.js";
 import type { Job } from "../model/slurm/job.js";
 import type { JobShare } from "../model/slurm/job-share.js";
+import type { Node } from "../model/slurm/node.js";
 import type { ClusterFacts, Partition, Reservation, Snapshot } from "../model/slurm/snapshot.js";
 import type { RunProgram } from "../processes/run.js";
 import { type CommandResult, runCommand } from "./command.js";
@@ -31,7 +33,10 @@ export interface SlurmClusterOptions {
   readonly exclusivePartitions: readonly string[];
 }
 
-/** Only administrators change partitions, reservations and the configuration. */
+/**
+ * Only administrators change partitions, reservations and the configuration. Other nodes in a
+ * reservation than before are a sign of such a change, or that one took effect.
+ */
 const rareReadIntervalMs = 60_000;
 
 /** RPCs of each command, as sdiag counts them (22.05). */
@@ -58,8 +63,9 @@ interface RarelyRead {
 
 /**
  * Reads a snapshot with two commands (squeue, then scontrol show node), a third if new jobs need
- * their shares read (share-book.ts), and three more at most once a minute. A call rejects with
- * SLURM if a command fails, hangs or prints something unknown; it then changes only `commandCount`.
+ * their shares read (share-book.ts), and three more once a minute and when other nodes than before
+ * are reserved. A call rejects with SLURM if a command fails, hangs or prints something unknown; the
+ * next call then reads what this one did not.
  */
 export function createSlurmCluster(options: SlurmClusterOptions): Cluster {
   return new SlurmCluster(options);
@@ -69,6 +75,8 @@ class SlurmCluster implements Cluster {
   private commands = 0;
   private rpcs = 0;
   private rare: RarelyRead | null = null;
+  /** The nodes that reservations had in the last snapshot, as one text. */
+  private reserved: string | null = null;
   private readonly book = new ShareBook();
 
   constructor(private readonly options: SlurmClusterOptions) {}
@@ -76,7 +84,7 @@ class SlurmCluster implements Cluster {
   async readSnapshot(): Promise<Snapshot> {
     const { now } = this.options;
     // The rare reads come first, so that queue and nodes are as fresh as possible.
-    const rare = await this.readRarely();
+    await this.readRarely();
     const unreadable: string[] = [];
     // The queue comes before the nodes, whose figures then include a job that starts in between.
     const jobsAskedAtMs = now();
@@ -85,6 +93,8 @@ class SlurmCluster implements Cluster {
     const nodeOutput = await this.scontrol("nodes", ["-o", "-d", "-a", "show", "node"]);
     const nodesReadAtMs = now();
     const nodes = readNodes(outputOf("scontrol", nodeOutput), unreadable);
+    if (this.hasOtherReserved(nodes)) this.rare = null;
+    const rare = await this.readRarely();
     const { jobsArePinned } = rare.facts;
     const { exclusivePartitions } = this.options;
     const rules = { jobsArePinned, exclusivePartitions };
@@ -156,6 +166,16 @@ class SlurmCluster implements Cluster {
       unreadable,
     };
     return this.rare;
+  }
+
+  /** Always false for the first snapshot, whose reservations have just been read. */
+  private hasOtherReserved(nodes: readonly Node[]): boolean {
+    const before = this.reserved;
+    this.reserved = nodes
+      .filter(({ flags }) => flags.some(isOfReservation))
+      .map(({ name, flags }) => `${name} ${flags.filter(isOfReservation).join(" ")}`)
+      .join("\n");
+    return before !== null && before !== this.reserved;
   }
 
   /** Uses times in UTC with their zone, since administrators see them in a node's reason. */

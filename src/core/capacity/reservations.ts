@@ -9,6 +9,7 @@ import type { Reservation, Snapshot } from "../../model/slurm/snapshot.js";
  * cores.
  */
 const reservedFlags: ReadonlySet<string> = new Set(["RESERVED", "MAINT", "MAINTENANCE"]);
+export const isOfReservation = (flag: string): boolean => reservedFlags.has(flag);
 
 /** Adds the reservation to the reason if it is the cause of the node's state. */
 export function withReservation(
@@ -17,7 +18,7 @@ export function withReservation(
   { reservations, nodes }: Pick<Snapshot, "reservations" | "nodes">,
   nowMs: number,
 ): UnusableReason {
-  if (reason.kind !== "state" || !reservedFlags.has(reason.flag)) return reason;
+  if (reason.kind !== "state" || !isOfReservation(reason.flag)) return reason;
   const found = reservations.find(
     (each) =>
       each.startAtMs <= nowMs &&

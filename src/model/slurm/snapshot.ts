@@ -86,7 +86,7 @@ export interface Snapshot {
    */
   readonly shares: ReadonlyMap<JobId, JobShare>;
   readonly partitions: readonly Partition[];
-  /** Read at most once a minute, as partitions are. */
+  /** Read once a minute and when other nodes are reserved, as partitions are. */
   readonly reservations: readonly Reservation[];
   /** nowMs() just before the query for nodes was sent: the state is at least as new as this. */
   readonly nodesAskedAtMs: number;

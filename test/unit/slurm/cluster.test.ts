@@ -87,6 +87,25 @@ describe("readSnapshot", () => {
     expect(cluster.rpcCount()).toBe(3 * 4 + 2 * 4 + 3 * 3 * 3);
   });
 
+  test("reads reservations again at once when other nodes are reserved than before", async () => {
+    const [nodes, scontrol] = [join(folder, "nodes"), join(folder, "scontrol")];
+    const text = readFileSync(scontrol, "utf8");
+    writeFileSync(scontrol, text.replace(`${recorded}/nodes.txt`, nodes));
+    const record = readFileSync(join(recorded, "nodes.txt"), "utf8").split("\n")[0]!;
+    const callsWith = async (state: string) => {
+      writeFileSync(nodes, record.replace(/ State=\S+/, ` State=${state}`));
+      writeFileSync(join(folder, "log"), "");
+      await cluster.readSnapshot();
+      return calls().filter((call) => rareCalls.includes(call));
+    };
+    expect(await callsWith("IDLE+RESERVED")).toEqual(rareCalls);
+    expect(await callsWith("IDLE+RESERVED")).toEqual([]);
+    expect(await callsWith("MIXED+RESERVED+PLANNED")).toEqual([]);
+    expect(await callsWith("IDLE+MAINT+RESERVED")).toEqual(rareCalls);
+    expect(await callsWith("IDLE")).toEqual(rareCalls);
+    expect(await callsWith("IDLE+DRAIN")).toEqual([]);
+  });
+
   test("uses a new mark for each read of the queue", async () => {
     program("squeue", `echo "$SQUEUE_FORMAT" >> ${folder}/formats`);
     await cluster.readSnapshot();
