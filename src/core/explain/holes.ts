@@ -21,6 +21,7 @@ export interface NodeView {
 export interface ExecutorView {
   readonly takesWork: boolean;
   readonly state: string;
+  /** How long ago its start was ordered. */
   readonly forMs: number;
   readonly budget: Resources;
   readonly usedCores: number;
@@ -44,8 +45,9 @@ export function explainUnused(
   vacateMs: number,
 ): readonly UnusedCores[] {
   const { node, executor } = view;
-  const budget = executor?.takesWork ? executor.budget.cores : 0;
-  const held = Math.min(view.idleCores, budget);
+  // An executor that takes no work holds only the cores of what it still runs.
+  const cores = executor?.takesWork ? executor.budget.cores : (executor?.usedCores ?? 0);
+  const held = Math.min(view.idleCores, cores);
   const unused: UnusedCores[] = [];
   const say = (cores: number, part: IdlePart, why: string): void => {
     if (cores > 0) unused.push({ node, cores, part, why });
@@ -80,7 +82,9 @@ function whyNotHeld({ reason, executor }: NodeView, vacateMs: number): [IdlePart
     return [part, "they have just become free: the next read of Slurm will show them"];
   if (executor === null) return [part, "an executor is about to start"];
   const { state, forMs } = executor;
-  return state === "ready"
-    ? [part, "the connection to its executor is lost: gleanerd waits for it to reconnect"]
+  if (state === "ready")
+    return [part, "the connection to its executor is lost: gleanerd waits for it to reconnect"];
+  return state === "draining"
+    ? [part, "its executor is draining: a new one starts once what still runs there has ended"]
     : [part, `its executor has been ${state} for ${forMs} ms`];
 }

@@ -205,7 +205,7 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
   for (const each of gpuProblems(deps.capacity, deps.registry))
     if (each.node === name) lines.push(`functions get none of its GPUs: ${each.reason}`);
   lines.push(...(node.unkillable?.lines ?? []));
-  if (idleCores === 0 && node.unusable !== null)
+  if (holes.length === 0 && node.unusable !== null)
     lines.push(`it has no hole: ${describeReason(node.unusable.reason)}`);
   if (deps.capacity.stale)
     lines.push(

@@ -72,6 +72,21 @@ test.each<[string, Partial<NodeView>, typeof nothing, unknown[]]>([
     [[8, "starting", /connection/]],
   ],
   [
+    "draining beside work that goes on",
+    { executor: { ...ready(8, 3), takesWork: false, state: "draining" } },
+    nothing,
+    [[5, "starting", /is draining: a new one starts once what still runs there has ended/]],
+  ],
+  [
+    "drained, all cores still used",
+    {
+      reason: { kind: "state", flag: "MAINT" },
+      executor: { ...ready(8, 8), takesWork: false, state: "draining" },
+    },
+    nothing,
+    [],
+  ],
+  [
     "too short",
     { reason: { kind: "tooShort", endsInMs: 900 } },
     nothing,
@@ -131,8 +146,8 @@ test("the answers cover all idle cores that run nothing, each with a sentence, w
     fc.property(any, fc.boolean(), (change, fits) => {
       const answers = explainUnused(view(change), { waiting: 1, fits }, 200);
       const { idleCores, executor } = change;
-      const held = executor?.takesWork ? Math.min(idleCores, executor.budget.cores) : 0;
-      const used = Math.min(held, executor?.usedCores ?? 0);
+      const budget = executor?.takesWork ? executor.budget.cores : idleCores;
+      const used = Math.min(idleCores, budget, executor?.usedCores ?? 0);
       expect(answers.reduce((sum, each) => sum + each.cores, 0)).toBe(idleCores - used);
       for (const { cores: some, why } of answers) {
         expect(some).toBeGreaterThan(0);

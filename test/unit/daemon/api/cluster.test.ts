@@ -181,6 +181,19 @@ describe("explain NODE", () => {
     ]);
   });
 
+  test("says why its executor drains, and calls no core unused that work still has", async () => {
+    const record = ready();
+    give(live.assignments, record.id, 7, { cores: 8, memoryMb: 10 });
+    record.become("draining");
+    const reason = { kind: "state", flag: "MAINT" } as const;
+    capacity.plan = { holes: [], unusable: [{ node: n1, reason, idleCores: 8 }], steps: [] };
+    capacity.snapshot = snapshot({ nodes: [{ ...nodes[0]!, allocatedCores: 8 }] });
+    expect((await linesOf("n1")).slice(0, -1)).toEqual([
+      "executor x1 is draining and runs 1 invocation on 8 of its 8 cores",
+      "it has no hole: Slurm reports the node in state MAINT",
+    ]);
+  });
+
   test("says why it has no hole", async () => {
     const lines = await linesOf("n2");
     expect(lines).toEqual([
