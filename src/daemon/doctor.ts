@@ -166,10 +166,12 @@ function checkNodes({ capacity, registry, launching, pilots }: DoctorDependencie
         detail: `it answered executor ${record.id} (${record.containment})`,
       };
     if (failure !== undefined) return { name, status: "failed", detail: failure.detail };
+    const why =
+      record === undefined ? "no executor runs there" : `executor ${record.id} is ${record.state}`;
     return {
       name,
       status: "warning",
-      detail: "not probed, because no executor runs there: glean explain says why",
+      detail: `not probed, because ${why}: glean explain ${node.name} says more`,
     };
   });
 }

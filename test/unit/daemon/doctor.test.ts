@@ -314,9 +314,15 @@ describe("nodes", () => {
   };
 
   test("are reported by whether their hook answered, their start failed, or neither", async () => {
-    expect(await said("hook on n1")).toEqual([expect.stringMatching(/^warning: not probed/)]);
-    record();
+    expect(await said("hook on n1")).toEqual([
+      "warning: not probed, because no executor runs there: glean explain n1 says more",
+    ]);
+    const made = record();
     expect(await said("hook on n1")).toEqual(["ok: it answered executor x1 (cgroup v2)"]);
+    made.become("draining");
+    expect(await said("hook on n1")).toEqual([
+      "warning: not probed, because executor x1 is draining: glean explain n1 says more",
+    ]);
     failing.set("n2", { detail: "no route" });
     expect(await said("hook on n2")).toEqual(["failed: no route"]);
   });
