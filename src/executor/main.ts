@@ -123,7 +123,7 @@ async function run(spec: LaunchSpec): Promise<void> {
   standBesideJobs();
   const folder = NodeFolder.claim(spec.runDirectory, spec.node, spec.executor);
   const explain = (why: string) => log("containment", { why });
-  const known = new Set(folder.readUnkillable());
+  const known = () => folder.readUnkillable();
   const place = await openContainment(spec.runDirectory, spec.node, explain, known);
   const { containment } = place;
   folder.publishKillFile(containment.killFile);

@@ -13,17 +13,12 @@ import { groupName, HungCgroups, removeTrees } from "./cgroup-hung.js";
 import { attempt, CgroupOfAttempt, type Slot } from "./cgroup-of-attempt.js";
 import { type Limits, type Tree, type Trees, treesOf } from "./cgroup-trees.js";
 import type { AttemptGroup, Containment, ContainmentKind, Need } from "./containment.js";
-import { emptyPollMs } from "./emptying.js";
+import { emptyMs, emptyPollMs, endOfKilled, type Known } from "./emptying.js";
 import { GroupPool } from "./group-pool.js";
 import { processGroups } from "./process-groups.js";
 import { polledProcessesOfFunction, processesOfAll, processesOfFunction } from "./process-limit.js";
 import { type HungGroups, hangs, noHungGroups } from "./unkillable.js";
 
-/**
- * Killed processes leave a cgroup within milliseconds; if one hangs in the kernel, the executor
- * waits no longer than this.
- */
-const emptyMs = 5_000;
 /** A process that gives back much memory sleeps for a moment as if it hung. */
 const releaseMs = 500;
 const bytesPerMb = 1024 * 1024;
@@ -50,7 +45,7 @@ export async function openContainment(
   runDirectory: string,
   node: string,
   explain: (why: string) => void,
-  known: ReadonlySet<number> = new Set(),
+  known: Known = () => [],
 ): Promise<Place> {
   const names = groupNamesOf(runDirectory, node);
   const left: Trees[] = [];
@@ -221,20 +216,15 @@ async function removeReleased(group: string): Promise<void> {
  * Kills what a dead executor left and removes its groups; returns false if all that is left hangs
  * in the kernel.
  */
-async function clear(found: Trees, known: ReadonlySet<number>): Promise<boolean> {
+async function clear(found: Trees, known: Known): Promise<boolean> {
   const left = found.trees.find((tree) => tree.kills)!.nodeGroup;
   if (existsSync(join(left, "cgroup.kill"))) {
     writeFileSync(join(left, "cgroup.kill"), "1");
-    const startedMs = monotonicMs();
-    while (!isEmptyGroup(left)) {
-      const isLate = monotonicMs() - startedMs > emptyMs;
-      const pids = processesIn(left);
-      const isWaitedFor = pids.length === 0 || (!isLate && !pids.every((pid) => known.has(pid)));
-      if (!isWaitedFor && pids.every(hangs)) return false;
-      if (isLate)
-        throw new GleanerError("LAUNCH", `processes in ${left} do not exit after SIGKILL`);
-      await pause(emptyPollMs);
-    }
+    const processes = () => (isEmptyGroup(left) ? null : processesIn(left));
+    const end = await endOfKilled({ processes, hangs, known });
+    if (end === "hangs") return false;
+    if (end === "lives")
+      throw new GleanerError("LAUNCH", `processes in ${left} do not exit after SIGKILL`);
   }
   removeTrees(found);
   return true;

@@ -1,5 +1,5 @@
 // Waits until killed attempts have left their cores, as briefly as possible, because a batch job
-// waits too.
+// waits too; also for those of a dead executor, which may hang in the kernel.
 
 import { monotonicMs, pause, standStill } from "../../clock.js";
 
@@ -56,3 +56,41 @@ export async function emptied(
       pressOn();
     }
 }
+
+/**
+ * Killed processes leave a cgroup within milliseconds; if one hangs in the kernel, the executor
+ * waits no longer than this.
+ */
+export const emptyMs = 5_000;
+
+/**
+ * The processes that the hook has found to hang. It may still be waiting for them itself when the
+ * next executor starts, and tells what it found once its deadline is over.
+ */
+export type Known = () => readonly number[];
+
+export interface Killed {
+  /** Those that are left; null once there are none. Empty if nobody can tell which they are. */
+  readonly processes: () => readonly number[] | null;
+  readonly hangs: (pid: number) => boolean;
+  readonly known: Known;
+}
+
+export async function endOfKilled({
+  processes,
+  hangs,
+  known,
+}: Killed): Promise<"gone" | "hangs" | "lives"> {
+  const startedMs = monotonicMs();
+  for (;;) {
+    const left = processes();
+    if (left === null) return "gone";
+    const isLate = monotonicMs() - startedMs > emptyMs;
+    if (left.length > 0 && left.every(hangs) && (isLate || areAll(left, known()))) return "hangs";
+    if (isLate) return "lives";
+    await pause(emptyPollMs);
+  }
+}
+
+const areAll = (left: readonly number[], known: readonly number[]): boolean =>
+  left.every((pid) => known.includes(pid));
