@@ -64,8 +64,7 @@ interface RarelyRead {
 /**
  * Reads a snapshot with two commands (squeue, then scontrol show node), a third if new jobs need
  * their shares read (share-book.ts), and three more once a minute and when other nodes than before
- * are reserved. A call rejects with SLURM if a command fails, hangs or prints something unknown; the
- * next call then reads what this one did not.
+ * are reserved. A call rejects with SLURM if a command fails, hangs or prints something unknown.
  */
 export function createSlurmCluster(options: SlurmClusterOptions): Cluster {
   return new SlurmCluster(options);
