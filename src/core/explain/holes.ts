@@ -16,6 +16,8 @@ export interface NodeView {
   /** The last plan's reason against using the node; null if the node has a hole. */
   readonly reason: UnusableReason | null;
   readonly executor: ExecutorView | null;
+  /** Whether executors are jobs, which come when work waits. */
+  readonly takesPilots: boolean;
 }
 
 export interface ExecutorView {
@@ -68,7 +70,8 @@ function whyHeldIsIdle({ free }: ExecutorView, { waiting, fits }: DemandView): [
   ];
 }
 
-function whyNotHeld({ reason, executor }: NodeView, vacateMs: number): [IdlePart, string] {
+function whyNotHeld(view: NodeView, vacateMs: number): [IdlePart, string] {
+  const { reason, executor, takesPilots } = view;
   const part = partOf(conditionOf(reason, executor?.takesWork ?? false, vacateMs));
   if (part === "completing")
     return [
@@ -80,7 +83,10 @@ function whyNotHeld({ reason, executor }: NodeView, vacateMs: number): [IdlePart
   if (reason !== null && part !== "unseen") return [part, describeReason(reason)];
   if (part === "unseen")
     return [part, "they have just become free: the next read of Slurm will show them"];
-  if (executor === null) return [part, "an executor is about to start"];
+  if (executor === null)
+    return takesPilots
+      ? [part, "it has no executor: gleanerd submits a pilot once waiting work would fit there"]
+      : [part, "an executor is about to start"];
   const { state, forMs } = executor;
   if (state === "ready")
     return [part, "the connection to its executor is lost: gleanerd waits for it to reconnect"];

@@ -194,8 +194,6 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
     lines.push(
       `executor ${id} is ${state} and runs ${counted(running, "invocation")} on ${usedCores} of its ${counted(budget.cores, "core")}`,
     );
-  } else if (node.unusable === null && deps.pilots !== null) {
-    lines.push("it has no executor: gleanerd submits a pilot once waiting work would fit there");
   }
   const { idleCores, holes } = unusedHoles(deps, name);
   for (const { cores, why } of holes)

@@ -24,6 +24,8 @@ export interface HoleParts {
   readonly registry: Registry;
   readonly live: LiveInvocations;
   readonly learning: Pick<Learning, "vacateMs" | "expectedMs">;
+  /** null if executors are not jobs. */
+  readonly pilots: object | null;
 }
 
 /**
@@ -41,11 +43,13 @@ export function unusedHoles(parts: HoleParts, name: string | null): HolesAnswer 
   const reasons = new Map(parts.capacity.plan?.unusable.map(({ node, reason }) => [node, reason]));
   const demand = new Demand(parts);
   const claims = snapshot === null ? null : new Claims(snapshot);
+  const takesPilots = parts.pilots !== null;
   const views = nodes.map((node) => {
     const idleCores = claims!.idleCores(node);
     const record = parts.registry.onNode(node.name);
     const executor = record === undefined ? null : executorView(record);
-    return { node: node.name, idleCores, reason: reasons.get(node.name) ?? null, executor };
+    const reason = reasons.get(node.name) ?? null;
+    return { node: node.name, idleCores, reason, executor, takesPilots };
   });
   return {
     idleCores: views.reduce((sum, { idleCores }) => sum + idleCores, 0),

@@ -24,6 +24,7 @@ const view = (change: Partial<NodeView>): NodeView => ({
   idleCores: 8,
   reason: null,
   executor: null,
+  takesPilots: false,
   ...change,
 });
 const nothing = { waiting: 0, fits: false };
@@ -59,6 +60,12 @@ test.each<[string, Partial<NodeView>, typeof nothing, unknown[]]>([
     [[4, "unseen", /the next read of Slurm/]],
   ],
   ["no executor yet", {}, nothing, [[8, "starting", /about to start/]]],
+  [
+    "no pilot yet",
+    { takesPilots: true },
+    nothing,
+    [[8, "starting", /once waiting work would fit/]],
+  ],
   [
     "starting",
     { executor: { ...ready(8, 0), takesWork: false, state: "requested" } },

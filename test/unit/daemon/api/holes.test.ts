@@ -35,7 +35,7 @@ function why(waits: Partial<Invocation>): string {
   live.add({ invocation: made, digest: digestOf(1_000, submission()) }, null);
   const capacity = { snapshot: snapshot({ nodes: [node({ name: n1, cores: 8 })] }), plan: null };
   const learning = { vacateMs: 200, expectedMs: () => expectedMs };
-  const [hole] = unusedHoles({ capacity, registry, live, learning }, null).holes;
+  const [hole] = unusedHoles({ capacity, registry, live, learning, pilots: null }, null).holes;
   return hole!.why;
 }
 
@@ -61,5 +61,5 @@ test("the cores of a suspended job are not idle", () => {
   const jobs = [job({ state: "SUSPENDED", nodes: [n1], cores: 6 })];
   const capacity = { snapshot: snapshot({ nodes, jobs }), plan: null };
   const learning = { vacateMs: 200, expectedMs: () => expectedMs };
-  expect(unusedHoles({ capacity, registry, live, learning }, null).idleCores).toBe(2);
+  expect(unusedHoles({ capacity, registry, live, learning, pilots: null }, null).idleCores).toBe(2);
 });
