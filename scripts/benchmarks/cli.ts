@@ -35,7 +35,7 @@ const wrapped = ["scripts", "src", "slurm-plugin", "dist", "package-lock.json"];
 const batch = ["batch", "--wrap", "true", "--output", "/dev/null"];
 /** Jobs wait like functions, because only the submission is measured. */
 const held = ["--hold", "--wrap=true", "--output=/dev/null"];
-/** What a client in node cannot do without: one file, one request, one answer. */
+/** What a client on node's sockets cannot do without: one file, one request, one answer. */
 const leastProgram = `
 const text = require("fs").readFileSync(process.argv[1], "latin1");
 const id = Date.now().toString(16).padStart(12, "0");
@@ -80,7 +80,7 @@ await benchmark({ nodes: 1 }, async (site) => {
     withinBar: medianRatio(free.glean, free.node) <= bar,
   };
   say(
-    `glean batch: ${result.ratio} x node, pinned ${result.ratioPinned} x; the limit is ${bar} x, and no program in node submits in less than ${result.leastRatio} x`,
+    `glean batch: ${result.ratio} x node, pinned ${result.ratioPinned} x; the limit is ${bar} x, and the least program on node's sockets takes ${result.leastRatio} x`,
   );
   return result;
 });
