@@ -31,6 +31,13 @@ def work(event):
 `,
 };
 
+/** Accepts connections and says nothing. */
+async function silentServer() {
+  const silent = createServer(() => {}).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  return { silent, port: (silent.address() as AddressInfo).port };
+}
+
 describePython(leased, () => {
   test.each<[string, string, string]>([
     ["its time is over", "DEADLINE", "lease.invoke(0, timeout=0.5)"],
@@ -105,10 +112,7 @@ with gleaner.connect() as site, site.lease("work") as lease:
   });
 
   test("waits no longer than a call may take for a worker that does not prove itself", async () => {
-    const silent = createServer(() => {});
-    silent.listen(0, "127.0.0.1");
-    await once(silent, "listening");
-    const { port } = silent.address() as AddressInfo;
+    const { silent, port } = await silentServer();
     const real = await startServing(leased.parts.command, code, {
       handler: "f.py:work",
       worker: "9.1",
@@ -127,10 +131,7 @@ with gleaner.connect() as site, site.lease("work") as lease:
   });
 
   test("finds one worker silent before it makes a call over gleanerd, and tries the others next", async () => {
-    const silent = createServer(() => {});
-    silent.listen(0, "127.0.0.1");
-    await once(silent, "listening");
-    const { port } = silent.address() as AddressInfo;
+    const { silent, port } = await silentServer();
     const real = await startServing(leased.parts.command, code, {
       handler: "f.py:work",
       worker: "10.1",
