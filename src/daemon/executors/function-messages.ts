@@ -27,10 +27,12 @@ export interface CallSources {
 
 /** No more of each kind than have room in what was ordered for the node. */
 const possible = (workers: readonly WarmWorkers[], most: ExecutorRecord["most"]) =>
-  workers.map((each) => {
-    const room = most === null ? each.count : Math.floor(most.memoryMb / each.memoryMb);
-    return { ...each, count: Math.min(each.count, room) };
-  });
+  workers
+    .map((each) => {
+      const room = most === null ? each.count : Math.floor(most.memoryMb / each.memoryMb);
+      return { ...each, count: Math.min(each.count, room) };
+    })
+    .filter(({ count }) => count > 0);
 
 type OfFunctions = "warm" | "fetchBundle" | MessageOfWorkers["type"];
 
