@@ -11,6 +11,12 @@ interface Sharing {
   readonly waits: boolean;
 }
 
+/** What a place knows of an assignment that has it. */
+interface Placed extends Sharing, AttemptKey {
+  /** null until its order was sent. */
+  readonly ordered: object | null;
+}
+
 /** What calls share. */
 export interface SharedWorker {
   /** The kind of the worker. */
@@ -26,8 +32,8 @@ export interface SharedPlace {
   /** null for tasks, and if an earlier gleanerd opened it. */
   readonly worker: SharedWorker | null;
   /** Those that the executor holds, in their order; the first has what they hold. */
-  readonly tasks: readonly Sharing[];
-  /** Whether its worker takes further calls. */
+  readonly tasks: readonly Placed[];
+  /** Whether further calls or tasks may join. */
   isOpen: boolean;
   /** When the first was ordered; null before. */
   orderedAtMs: number | null;
@@ -37,20 +43,24 @@ export interface SharedPlace {
   readonly toldMs: Map<InvocationId, number>;
 }
 
-const newPlace = (isAtOnce: boolean, worker: SharedWorker | null): SharedPlace => ({
+const newPlace = (
+  isAtOnce: boolean,
+  worker: SharedWorker | null,
+  isOpen: boolean,
+): SharedPlace => ({
   isAtOnce,
   worker,
   tasks: [],
-  isOpen: worker !== null,
+  isOpen,
   orderedAtMs: null,
   spentMs: 0,
   toldMs: new Map(),
 });
 
-export const newTaskRun = (): SharedPlace => newPlace(false, null);
-export const openWorker = (worker: SharedWorker): SharedPlace => newPlace(true, worker);
+export const newTaskRun = (): SharedPlace => newPlace(false, null, true);
+export const openWorker = (worker: SharedWorker): SharedPlace => newPlace(true, worker, true);
 /** An earlier gleanerd opened it: it takes no further call. */
-export const foundWorker = (): SharedPlace => newPlace(true, null);
+export const foundWorker = (): SharedPlace => newPlace(true, null, false);
 
 /** One of them was ordered then. */
 export function orderedIn(place: SharedPlace, atMs: number): void {
