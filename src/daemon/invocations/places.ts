@@ -26,15 +26,15 @@ import {
 /** null: a place that nobody else gets. */
 export function placeFor(
   live: LiveInvocations,
-  { attempts }: ExecutorRecord,
+  { held: { holders } }: ExecutorRecord,
   { ids, isSeat }: PlacedRun,
 ): SharedPlace | null {
   if (ids.length > 1) return newTaskRun();
   const { id, attempt, seats, workerKey: key } = live.get(ids[0]!)!;
   if (seats === 1 || key === null) return null;
-  const shared = isSeat ? placeWithSeat(attempts.values(), key) : null;
+  const shared = isSeat ? placeWithSeat(holders, key) : null;
   if (shared !== null) return shared;
-  closeOpenedFor(attempts.values(), id);
+  closeOpenedFor(holders, id);
   return openWorker({ key, seats, openedFor: { invocation: id, attempt: attempt + 1 } });
 }
 
@@ -100,12 +100,12 @@ function slotOf(record: ExecutorRecord, { cores, memoryMb }: Waiting, places: nu
 /** Those with at most `most` tasks, all of them ordered, of which none came back. */
 function placesToJoin(
   live: LiveInvocations,
-  { attempts }: ExecutorRecord,
+  { held: { holders } }: ExecutorRecord,
   array: InvocationId,
   most: number,
 ): JoinedPlace[] {
-  return [...attempts.values()].flatMap(({ invocation, place, waits }) => {
-    if (waits || place === null || place.isAtOnce || !place.isOpen) return [];
+  return [...holders].flatMap(({ invocation, place }) => {
+    if (place === null || place.isAtOnce || !place.isOpen) return [];
     if (place.tasks.length > most || live.get(invocation)?.arrayJobId !== array) return [];
     const { attempt, invocation: last, ordered } = place.tasks.at(-1)!;
     return ordered === null ? [] : [{ place, after: { invocation: last, attempt } }];

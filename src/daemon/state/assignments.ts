@@ -39,27 +39,39 @@ export interface Assignment extends AttemptKey, PlaceRequest {
 
 type Changing = { -readonly [Key in keyof Assignment]: Assignment[Key] };
 
+/** What one executor holds, as it comes and goes. */
+export interface Held {
+  readonly attempts: ReadonlyMap<InvocationId, Assignment>;
+  /** Those that hold resources, one for each place. */
+  readonly holders: ReadonlySet<Assignment>;
+}
+
+interface ChangingHeld extends Held {
+  readonly attempts: Map<InvocationId, Changing>;
+  readonly holders: Set<Changing>;
+}
+
 /** At most one for each invocation: exactly while it is RUNNING. */
 export class Assignments {
   private readonly byInvocation = new Map<InvocationId, Changing>();
   /** The most that each known executor has held at once. */
   private readonly most = new Map<ExecutorId, number>();
   /** Those that each known executor holds. */
-  private readonly byExecutor = new Map<ExecutorId, Map<InvocationId, Changing>>();
+  private readonly byExecutor = new Map<ExecutorId, ChangingHeld>();
 
   /** `onPlace`: it waited, and has the place now. */
   constructor(private readonly onPlace: (assignment: Assignment) => void = () => {}) {}
 
-  /** A new executor; returns those that it holds, as they come and go. */
-  open(executor: ExecutorId): ReadonlyMap<InvocationId, Assignment> {
-    const held = new Map<InvocationId, Changing>();
+  /** A new executor. */
+  open(executor: ExecutorId): Held {
+    const held = { attempts: new Map(), holders: new Set<Changing>() };
     this.byExecutor.set(executor, held);
     return held;
   }
 
   /** An executor is gone; it must hold none. */
   close(executor: ExecutorId): void {
-    const held = this.byExecutor.get(executor)?.size ?? 0;
+    const held = this.byExecutor.get(executor)?.attempts.size ?? 0;
     assert(held === 0, `executor ${executor} holds no attempt when it is forgotten`);
     this.byExecutor.delete(executor);
     this.most.delete(executor);
@@ -81,8 +93,9 @@ export class Assignments {
     // An earlier gleanerd may have ordered it.
     if (place !== null && facts.ordered !== null) orderedIn(place, facts.ordered.atMs);
     this.byInvocation.set(invocation, assignment);
-    const held = this.byExecutor.get(executor)?.set(invocation, assignment);
-    this.most.set(executor, Math.max(this.mostHeldBy(executor), held?.size ?? 0));
+    this.give(assignment);
+    const held = this.byExecutor.get(executor)?.attempts.size ?? 0;
+    this.most.set(executor, Math.max(this.mostHeldBy(executor), held));
     return assignment;
   }
 
@@ -104,14 +117,13 @@ export class Assignments {
   return(assignment: Assignment, isWorkerLost = false): void {
     if (isWorkerLost && assignment.place !== null) assignment.place.isOpen = false;
     this.become(assignment, "returned");
-    this.byExecutor.get(assignment.executor)?.delete(assignment.invocation);
-    this.leavePlace(assignment);
+    this.take(assignment);
   }
 
   /** Its end could not be recorded: its executor keeps it, and reports it again. */
   undoReturn(assignment: Assignment): void {
     this.become(assignment, "begun");
-    this.byExecutor.get(assignment.executor)?.set(assignment.invocation, assignment);
+    this.give(assignment);
   }
 
   /** Its end is durable, or its beginning was never recorded. */
@@ -120,19 +132,32 @@ export class Assignments {
     assert(assignment !== undefined, `invocation ${invocation}, which ends, is assigned`);
     this.become(assignment, "settled");
     this.byInvocation.delete(invocation);
-    this.byExecutor.get(assignment.executor)?.delete(invocation);
-    this.leavePlace(assignment);
+    this.take(assignment);
     assignment.place?.toldMs.delete(invocation);
   }
 
+  private give(assignment: Changing): void {
+    const held = this.byExecutor.get(assignment.executor);
+    held?.attempts.set(assignment.invocation, assignment);
+    if (!assignment.waits) held?.holders.add(assignment);
+  }
+
+  private take(assignment: Changing): void {
+    const held = this.byExecutor.get(assignment.executor);
+    held?.attempts.delete(assignment.invocation);
+    held?.holders.delete(assignment);
+    this.leavePlace(assignment);
+  }
+
   /** The next one of its place has what they hold. */
-  private leavePlace({ place, invocation }: Assignment): void {
+  private leavePlace({ place, invocation, executor }: Assignment): void {
     const at = place?.tasks.findIndex((task) => task.invocation === invocation) ?? -1;
     if (place === null || at < 0) return;
     (place.tasks as Changing[]).splice(at, 1);
     const [next] = place.tasks as Changing[];
     if (at > 0 || next === undefined) return;
     next.waits = false;
+    this.byExecutor.get(executor)?.holders.add(next);
     this.onPlace(next);
   }
 

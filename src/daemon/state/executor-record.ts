@@ -17,7 +17,7 @@ import { type GresCounts, gresField, gresFit, gresWithout } from "../../model/sl
 import { AskedLogs } from "../../wire/flow/asked-logs.js";
 import type { DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
 import { PieceRequests } from "../../wire/piece-requests.js";
-import type { Assignment } from "./assignments.js";
+import type { Assignment, Held } from "./assignments.js";
 import { IdleWorkers } from "./idle-workers.js";
 import { freeSeats } from "./shared-place.js";
 
@@ -95,8 +95,8 @@ export class ExecutorRecord implements Executor {
   hole: HoleOutlook = unknownHole;
   /** The end of the hole as it knows it; null for none, undefined if an earlier daemon told it. */
   toldEndAtMs: number | null | undefined;
-  /** The attempts that it holds; set by the registry, kept by Assignments. */
-  attempts: ReadonlyMap<InvocationId, Assignment> = new Map();
+  /** What it holds; set by the registry, kept by Assignments. */
+  held: Held = { attempts: new Map(), holders: new Set() };
   /** What it was told on its connection, or missed while disconnected; null if nothing. */
   private retirement: Retirement | null = null;
   /** Called with each new retirement; set by the registry. */
@@ -140,6 +140,10 @@ export class ExecutorRecord implements Executor {
     const hasGrace = kind === "stop" && graceMs !== undefined;
     this.line?.send(hasGrace ? { type: kind, reason, graceMs } : { type: kind, reason });
     this.onRetired(this.retirement);
+  }
+
+  get attempts(): ReadonlyMap<InvocationId, Assignment> {
+    return this.held.attempts;
   }
 
   get line(): Line | null {
@@ -210,18 +214,9 @@ export class ExecutorRecord implements Executor {
     return this.used((held) => held.cores);
   }
 
-  get usedMemoryMb(): number {
-    return this.used((held) => held.memoryMb);
-  }
-
-  get usedGpus(): number {
-    return this.used((held) => held.gpus);
-  }
-
-  /** What waits for the place of another, or shares it, holds nothing. */
   private used(of: (held: Assignment) => number): number {
     let total = 0;
-    for (const held of this.attempts.values()) if (!held.waits) total += of(held);
+    for (const each of this.held.holders) total += of(each);
     return total;
   }
 
@@ -229,7 +224,7 @@ export class ExecutorRecord implements Executor {
   private get freeGres(): GresCounts | undefined {
     let free = this.budget.gres;
     if (free === undefined) return undefined;
-    for (const held of this.attempts.values()) if (!held.waits) free = gresWithout(free, held.gres);
+    for (const each of this.held.holders) free = gresWithout(free, each.gres);
     return free;
   }
 
@@ -237,8 +232,8 @@ export class ExecutorRecord implements Executor {
   get free(): Resources {
     return {
       cores: Math.max(0, this.budget.cores - this.usedCores),
-      memoryMb: Math.max(0, this.budget.memoryMb - this.usedMemoryMb),
-      gpus: this.budget.gpus.slice(this.usedGpus),
+      memoryMb: Math.max(0, this.budget.memoryMb - this.used((held) => held.memoryMb)),
+      gpus: this.budget.gpus.slice(this.used((held) => held.gpus)),
       ...gresField(this.freeGres),
     };
   }
@@ -287,7 +282,7 @@ export class ExecutorRecord implements Executor {
       // After a restart, a pilot's time is unknown until Slurm has been read: until then it gets no
       // work.
       warm: this.idleWorkers.left,
-      seats: freeSeats(this.attempts.values()),
+      seats: freeSeats(this.held.holders),
       closesAtMs: this.placement === "pilot" ? (this.timeIsOverAtMs ?? 0) : null,
       ...this.outlook,
     };

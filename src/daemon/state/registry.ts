@@ -23,7 +23,7 @@ export class Registry {
     assert(!this.byNode.has(record.node), `node ${record.node} has one executor`);
     this.byId.set(record.id, record);
     this.byNode.set(record.node, record);
-    record.attempts = this.assignments.open(record.id);
+    record.held = this.assignments.open(record.id);
     record.onRetired = (retirement) =>
       this.events.publish({ type: "executorRetired", executor: record, retirement });
   }

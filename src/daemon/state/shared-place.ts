@@ -6,13 +6,11 @@ import type { AttemptKey } from "../../wire/messages.js";
 
 /** The part of an assignment that counts here. */
 interface Sharing {
-  readonly invocation: InvocationId;
   readonly place: SharedPlace | null;
-  readonly waits: boolean;
 }
 
 /** What a place knows of an assignment that has it. */
-interface Placed extends Sharing, AttemptKey {
+interface Placed extends AttemptKey {
   /** null until its order was sent. */
   readonly ordered: object | null;
 }
@@ -70,19 +68,19 @@ export function orderedIn(place: SharedPlace, atMs: number): void {
 const seatsLeft = ({ isOpen, worker, tasks }: SharedPlace): number =>
   isOpen && worker !== null ? Math.max(0, worker.seats - tasks.length) : 0;
 
-/** Free seats by the kind of worker, of an executor that holds these. */
-export function freeSeats(held: Iterable<Sharing>): ReadonlyMap<string, number> {
+/** Free seats by the kind of worker, of an executor with these holders. */
+export function freeSeats(holders: Iterable<Sharing>): ReadonlyMap<string, number> {
   const free = new Map<string, number>();
-  for (const { place, waits } of held) {
-    const left = place === null || waits ? 0 : seatsLeft(place);
+  for (const { place } of holders) {
+    const left = place === null ? 0 : seatsLeft(place);
     if (left > 0) free.set(place!.worker!.key, (free.get(place!.worker!.key) ?? 0) + left);
   }
   return free;
 }
 
 /** A place there with a free seat; null if there is none. */
-export function placeWithSeat(held: Iterable<Sharing>, key: string): SharedPlace | null {
-  for (const { place } of held)
+export function placeWithSeat(holders: Iterable<Sharing>, key: string): SharedPlace | null {
+  for (const { place } of holders)
     if (place !== null && place.worker?.key === key && seatsLeft(place) > 0) return place;
   return null;
 }
@@ -91,7 +89,7 @@ export function placeWithSeat(held: Iterable<Sharing>, key: string): SharedPlace
  * Before a worker is opened there for another attempt of the invocation: records name a worker by
  * the invocation alone.
  */
-export function closeOpenedFor(held: Iterable<Sharing>, invocation: InvocationId): void {
-  for (const { place } of held)
+export function closeOpenedFor(holders: Iterable<Sharing>, invocation: InvocationId): void {
+  for (const { place } of holders)
     if (place?.worker?.openedFor.invocation === invocation) place.isOpen = false;
 }

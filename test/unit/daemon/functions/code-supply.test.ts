@@ -53,7 +53,8 @@ function node(name: string, line: Partial<Line> = {}) {
   const record = new ExecutorRecord(executorId(name), nodeName(name), name, 0);
   const sent: DaemonMessage[] = [];
   record.line = { send: (message) => sent.push(message) > 0, close: () => {}, ...line };
-  record.attempts = new Map(versions.map((_, n) => [invocationId(n + 1), {} as Assignment]));
+  const attempts = new Map(versions.map((_, n) => [invocationId(n + 1), {} as Assignment]));
+  record.held = { attempts, holders: new Set() };
   return { record, sent };
 }
 

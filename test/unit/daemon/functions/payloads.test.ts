@@ -237,7 +237,8 @@ describe("an input", () => {
     new InputSupply({ blobs, log, live: { unrecorded }, store: { inputOf: async () => inputOf } });
   const held = () => {
     files.kept.set(hashOf(content), content);
-    record.attempts = new Map([[key.invocation, { ...key } as Assignment]]);
+    const attempts = new Map([[key.invocation, { ...key } as Assignment]]);
+    record.held = { attempts, holders: new Set(attempts.values()) };
   };
 
   test("goes to the node that has its call, piece by piece", async () => {
