@@ -2,6 +2,7 @@
 
 import type { CallAnswer } from "../../model/call.js";
 import type { InvocationId } from "../../model/ids.js";
+import type { Invocation } from "../../model/invocation.js";
 
 /** The logs of one caller. */
 export interface LogFilter {
@@ -25,4 +26,9 @@ export interface KeptLog {
 export interface KeptAnswer {
   readonly invocation: InvocationId;
   readonly answer: CallAnswer;
+}
+
+/** How a task of a map ended; `answer`: null if it gave none, or it is kept no longer. */
+export interface KeptEnd extends Pick<Invocation, "id" | "state" | "reason"> {
+  readonly answer: CallAnswer | null;
 }

@@ -24,7 +24,7 @@ import type {
   NodeSpan,
   UtilizationInput,
 } from "../../model/records/utilization.js";
-import type { KeptAnswer, KeptLog, LogFilter } from "./answers.js";
+import type { KeptAnswer, KeptEnd, KeptLog, LogFilter } from "./answers.js";
 import type { FunctionStore } from "./functions.js";
 import type { Heat, LeaseStore } from "./leases.js";
 import type { MapStore, PackedInputs } from "./maps.js";
@@ -182,6 +182,8 @@ export interface Store extends FunctionStore, MapStore, LeaseStore, RefusalStore
   tasksOf(array: InvocationId): Promise<number>;
   /** The answers of the invocations from `first` to `last`, by id. */
   listAnswers(first: number, last: number, limit: number): Promise<readonly KeptAnswer[]>;
+  /** How the invocations from `first` to `last` ended, less tasks that nobody tried to run. */
+  listEnds(first: number, last: number): Promise<readonly KeptEnd[]>;
   /** Removes answers from before `beforeMs`, with their inputs; returns how many. */
   pruneAnswers(beforeMs: number, limit: number): Promise<number>;
 

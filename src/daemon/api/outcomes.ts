@@ -1,7 +1,7 @@
 // How the tasks of a map ended: for clients that take results as they come.
 
 import { monotonicMs } from "../../clock.js";
-import type { KeptAnswer } from "../../core/ports/answers.js";
+import type { KeptEnd } from "../../core/ports/answers.js";
 import type { Store } from "../../core/ports/store.js";
 import { type CallAnswer, inlineBytes } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
@@ -116,20 +116,10 @@ export async function readTasks(
   let at = 0;
   for (; at < numbers.length && bytes < maxAnswerBytes; at += pieceTasks) {
     const ids = numbers.slice(at, at + pieceTasks).map((task) => invocationId(first + task));
-    const [invocations, answers] = await Promise.all([
-      store.listInvocations({ ids, limit: ids.length }),
-      answersOf(store, ids),
-    ]);
-    const found = new Map(invocations.map((each) => [each.id, each]));
-    for (const { id, state, reason } of ids.flatMap((each) => found.get(each) ?? [])) {
-      if (!isFinal(state)) continue;
-      const answer = answers.get(id) ?? null;
-      outcomes.push({
-        task: id - first,
-        state,
-        reason,
-        answer: answer === null ? null : answerText(answer),
-      });
+    const found = await endsOf(store, ids);
+    for (const { id, state, reason, answer } of ids.flatMap((each) => found.get(each) ?? [])) {
+      const text = answer === null ? null : answerText(answer);
+      outcomes.push({ task: id - first, state, reason, answer: text });
       bytes += answer === null ? 0 : resultBytes(answer);
     }
   }
@@ -139,19 +129,23 @@ export async function readTasks(
 const resultBytes = (answer: CallAnswer): number =>
   answer.kind === "result" ? inlineBytes(answer.payload) : 0;
 
-/** One question for each run of ids without a gap. */
-async function answersOf(
+/** One question for each run of ids without a gap, and one for those that nobody tried to run. */
+async function endsOf(
   store: Store,
   ids: readonly InvocationId[],
-): Promise<Map<InvocationId, KeptAnswer["answer"]>> {
+): Promise<Map<InvocationId, KeptEnd>> {
   const runs: [InvocationId, InvocationId][] = [];
   for (const id of ids) {
     const last = runs.at(-1);
     if (last !== undefined && last[1] === id - 1) last[1] = id;
     else runs.push([id, id]);
   }
-  const found = await Promise.all(
-    runs.map(([from, to]) => store.listAnswers(from, to, to - from + 1)),
-  );
-  return new Map(found.flat().map(({ invocation, answer }) => [invocation, answer]));
+  const found = await Promise.all(runs.map(([from, to]) => store.listEnds(from, to)));
+  const ends = new Map(found.flat().map((each) => [each.id, each]));
+  const others = ids.filter((id) => !ends.has(id));
+  if (others.length === 0) return ends;
+  const listed = await store.listInvocations({ ids: others, limit: others.length });
+  for (const { id, state, reason } of listed)
+    if (isFinal(state)) ends.set(id, { id, state, reason, answer: null });
+  return ends;
 }

@@ -59,6 +59,7 @@ const threadOf = {
   callLogOf: "read",
   listLogs: "read",
   listAnswers: "read",
+  listEnds: "read",
   tasksOf: "read",
   leaseRecord: "read",
   packedInputsOf: "read",

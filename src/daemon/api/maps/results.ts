@@ -24,27 +24,34 @@ export async function listResults(
   signal: AbortSignal,
 ): Promise<AnswerOf<"results">> {
   const map = await mapOf(deps, caller, id);
+  const most = Math.min(limit, map.tasks - after);
+  const numbers = async () =>
+    order === "input" ? endedFrom(deps, map, after, most) : endsAfter(deps, map, after, most);
+  const found = await numbers();
+  const isOver = found.length > 0 || most <= 0 || waitMs === 0;
+  const waited = isOver ? found : await atLeastOne(deps, map, waitMs, signal, numbers);
+  const { outcomes, read } = await readTasks(deps.store, { ...map, numbers: waited });
+  const next = after + read;
+  return { results: outcomes, next, isComplete: next >= map.tasks };
+}
+
+/** Reads until there is one, time is over, or the client is gone. */
+async function atLeastOne(
+  { waiters }: OutcomeParts,
+  { first }: Map,
+  waitMs: number,
+  signal: AbortSignal,
+  read: () => Promise<readonly number[]>,
+): Promise<readonly number[]> {
   const untilMs = monotonicMs() + waitMs;
   for (;;) {
     const leftMs = Math.max(0, untilMs - monotonicMs());
     // Waits from before it reads, so that no end falls between.
     const stop = new AbortController();
-    const ended = deps.waiters.untilNextEnd(
-      map.first,
-      leftMs,
-      AbortSignal.any([signal, stop.signal]),
-    );
+    const ended = waiters.untilNextEnd(first, leftMs, AbortSignal.any([signal, stop.signal]));
     try {
-      const most = Math.min(limit, map.tasks - after);
-      const numbers =
-        order === "input"
-          ? endedFrom(deps, map, after, most)
-          : await endsAfter(deps, map, after, most);
-      if (numbers.length > 0 || most <= 0 || leftMs === 0 || signal.aborted) {
-        const { outcomes, read } = await readTasks(deps.store, { ...map, numbers });
-        const next = after + read;
-        return { results: outcomes, next, isComplete: next >= map.tasks };
-      }
+      const found = await read();
+      if (found.length > 0 || leftMs === 0 || signal.aborted) return found;
       await ended;
     } finally {
       stop.abort();

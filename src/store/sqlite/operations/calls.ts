@@ -1,6 +1,6 @@
 // Inputs and answers of calls: kept with the invocation, removed when results are old.
 
-import type { KeptLog, LogFilter } from "../../../core/ports/answers.js";
+import type { KeptEnd, KeptLog, LogFilter } from "../../../core/ports/answers.js";
 import type { PackedInputs } from "../../../core/ports/maps.js";
 import type { AttemptResult } from "../../../core/ports/store.js";
 import { type CallAnswer, isStored, type Payload, type RemoteError } from "../../../model/call.js";
@@ -26,6 +26,11 @@ interface AnswerRow {
   readonly blob: BlobHash | null;
   readonly bytes: number | null;
   readonly error: string | null;
+}
+
+/** `kind`: null if there is no answer. */
+interface EndRow extends Omit<AnswerRow, "invocation" | "kind">, Omit<KeptEnd, "answer"> {
+  readonly kind: AnswerRow["kind"] | null;
 }
 
 /** A large payload is its owner's: a key of the table `blob`. */
@@ -126,7 +131,9 @@ export function callWrites(database: Connection): Operations<"inputToRun" | "pru
 
 export function callReads(
   database: Connection,
-): Operations<"inputOf" | "answerOf" | "callLogOf" | "listLogs" | "listAnswers" | "tasksOf"> {
+): Operations<
+  "inputOf" | "answerOf" | "callLogOf" | "listLogs" | "listAnswers" | "listEnds" | "tasksOf"
+> {
   const selectInput = database.prepare<[number], InputRow>(
     "SELECT content_type, body, blob, bytes FROM call_input WHERE invocation = ?",
   );
@@ -135,6 +142,11 @@ export function callReads(
   );
   const selectRange = database.prepare<[number, number, number], AnswerRow>(
     `SELECT * FROM call_answer WHERE invocation BETWEEN ? AND ? ORDER BY invocation LIMIT ?`,
+  );
+  const selectEnds = database.prepare<[number, number], EndRow>(
+    `SELECT i.id, i.state, i.reason, a.kind, a.content_type, a.body, a.error, a.blob, a.bytes
+     FROM invocation AS i LEFT JOIN call_answer AS a ON a.invocation = i.id
+     WHERE i.id BETWEEN ? AND ? AND i.ended_at_ms IS NOT NULL ORDER BY i.id`,
   );
   const selectLog = database
     .prepare<[number], Buffer>("SELECT body FROM call_log WHERE invocation = ?")
@@ -170,6 +182,11 @@ export function callReads(
       selectRange
         .all(first, last, limit)
         .map((row) => ({ invocation: row.invocation, answer: answerIn(row) })),
+    listEnds: (first, last) =>
+      selectEnds.all(first, last).map(({ id, state, reason, kind, ...row }) => ({
+        ...{ id, state, reason },
+        answer: kind === null ? null : answerIn({ kind, ...row }),
+      })),
   };
 }
 
@@ -180,7 +197,12 @@ function payloadIn({ content_type: contentType, body, blob, bytes }: InputRow): 
   return blob === null ? { contentType, body: body! } : { contentType, blob, bytes: bytes! };
 }
 
-function answerIn({ kind, content_type, error, ...row }: AnswerRow): CallAnswer {
+function answerIn({
+  kind,
+  content_type,
+  error,
+  ...row
+}: Omit<AnswerRow, "invocation">): CallAnswer {
   if (kind === "result")
     return { kind, payload: payloadIn({ content_type: content_type!, ...row }) };
   return { kind, error: JSON.parse(error!) as RemoteError };

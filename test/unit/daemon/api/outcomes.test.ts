@@ -90,6 +90,25 @@ test("waits for a task that is asked for, and for no other", async () => {
   expect(outcomes).toMatchObject([{ task: 1, answer: { payload: { text: "mine" } } }]);
 });
 
+test("tells of tasks that were cancelled while they waited, and of one whose answer is kept no longer", async () => {
+  const first = await map(4);
+  await ends(first, 1, "1");
+  await ends(first, 2, "2");
+  await store.pruneAnswers(Number.MAX_SAFE_INTEGER, 1);
+  const waiting = [0, 3].map((task) => (first + task) as InvocationId);
+  const reason = "cancelled by ada";
+  const ranges = waiting.map((id) => [id, id] as const);
+  await store.endPending(ranges, "CANCELLED", reason, 5);
+  for (const id of waiting) live.finish(live.get(id)!, { state: "CANCELLED", endedAtMs: 5 });
+  const cancelled = { state: "CANCELLED", reason, answer: null };
+  expect(await ask(String(first), "0-3", 0)).toEqual([
+    { task: 0, ...cancelled },
+    { task: 1, state: "COMPLETED", reason: null, answer: null },
+    { task: 2, state: "COMPLETED", reason: null, answer: expect.objectContaining({}) },
+    { task: 3, ...cancelled },
+  ]);
+});
+
 test("one answer has a bounded size, and the next has the rest", async () => {
   const id = await map(201);
   const large = JSON.stringify("x".repeat(60_000));
