@@ -39,6 +39,36 @@ async function silentServer() {
 }
 
 describePython(leased, () => {
+  test("tells a worker that its call was cancelled, although that was when its last byte left", async () => {
+    const { worker } = await stuckWorker("9.1");
+    grant(worker);
+    const found = await run(`
+import json, gleaner
+from gleaner.direct import channel
+cancellation, connect = gleaner.Cancellation(), channel.connect
+class Cancelling:
+    def __init__(self, connected):
+        self.connected, self.sent = connected, 0
+    def __getattr__(self, name):
+        return getattr(self.connected, name)
+    def sendmsg(self, *arguments):
+        count = self.connected.sendmsg(*arguments)
+        self.sent += count
+        if self.sent > 20_000:
+            cancellation.cancel()
+        return count
+channel.connect = lambda *where: Cancelling(connect(*where))
+with gleaner.connect() as site, site.lease("work") as lease:
+    try:
+        lease.invoke(bytes(20_000), cancellation=cancellation)
+    except gleaner.CallError as error:
+        print(json.dumps([error.code, lease.invoke(0)]))`);
+    // The worker goes on with it, so the next call does not wait for it there.
+    expect(found).toEqual(["CANCELLED", "over gleanerd"]);
+    expect([worker.calls, worker.cancels]).toEqual([1, [1]]);
+    worker.stop();
+  });
+
   test.each<[string, string, string]>([
     ["its time is over", "DEADLINE", "lease.invoke(0, timeout=0.5)"],
     ["Ctrl-C interrupts it", "KeyboardInterrupt", "lease.invoke(0)"],

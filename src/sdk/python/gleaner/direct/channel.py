@@ -9,10 +9,10 @@ import re
 import select
 import socket
 import time
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from ..api.cancellation import Cancellation, shut
-from ..payloads import Content
+from ..payloads import Buffer, Content
 from . import frames
 from .extension import exchange
 from .reader import Interrupted, Reader, check, left_ms, wait_for
@@ -159,7 +159,7 @@ class Channel:
         return False
 
     def _stop(self) -> None:
-        """From any thread. In the middle of a frame, the connection is of no use then."""
+        """From any thread. In the middle of an answer, the connection is of no use then."""
         self.is_stopped = True
         if self._bell is not None:
             self._bell[1].send(b"\0")
@@ -207,18 +207,29 @@ class Channel:
             self._socket.sendall(b"".join((head, *content.parts)))
             return
         parts = (head, *content.parts)
-        self._is_whole = False
-        self._reader.is_moving = True
-        if self.is_stopped:
-            raise Interrupted
-        sent = self._socket.sendmsg(parts)
         room = select.poll()
         room.register(self._socket, select.POLLOUT)
+        if self._bell is not None:
+            room.register(self._bell[0], select.POLLIN)
+        self._is_whole = False
+        sent = self._send_some(parts, room, until)
         for part in parts:
             view = memoryview(part)
             while sent < len(view):
-                wait_for(room, until)
-                sent += self._socket.send(view[sent:])
+                sent += self._send_some((view[sent:],), room, until)
             sent -= len(view)
-        self._reader.is_moving = False
         self._is_whole = True
+
+    def _send_some(
+        self, parts: Sequence[Buffer], room: select.poll, until: Optional[float]
+    ) -> int:
+        found = wait_for(room, until)
+        if self._bell is None:
+            return self._socket.sendmsg(parts)
+        if any(descriptor != self._descriptor for descriptor, _ in found):
+            raise Interrupted
+        # A call that may be stopped waits nowhere else: to shut the connection would leave open
+        # whether the worker has the call.
+        with contextlib.suppress(BlockingIOError):
+            return self._socket.sendmsg(parts, (), socket.MSG_DONTWAIT)
+        return 0
