@@ -3,6 +3,7 @@
 import { nowMs } from "../../clock.js";
 import { computeUtilization } from "../../core/accounting/utilization.js";
 import { explainCall, explainStart } from "../../core/explain/calls.js";
+import { explainNoLink, explainState } from "../../core/explain/state.js";
 import { describeUnkillable } from "../../core/explain/unkillable.js";
 import {
   describeEnd,
@@ -15,7 +16,7 @@ import { describeWhere } from "../../core/scheduling/where.js";
 import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
 import { type NodeName, versionId } from "../../model/ids.js";
-import { displayId, type Invocation } from "../../model/invocation.js";
+import type { Invocation } from "../../model/invocation.js";
 import type { Utilization } from "../../model/records/utilization.js";
 import type {
   AskedOf,
@@ -279,13 +280,13 @@ function explainInvocation(deps: ClusterRoutes, invocation: Invocation): readonl
         functionKey: live.get(invocation.id)?.digest.functionKey ?? "",
       }),
     });
-  const shown = displayId(invocation);
-  if (invocation.state === "RUNNING")
-    return [`${shown} runs on ${invocation.node} as attempt ${invocation.attempt}`];
-  const because = invocation.reason === null ? "" : `: ${invocation.reason}`;
-  const exit = invocation.exitCode === null ? "" : ` with exit code ${invocation.exitCode}`;
-  const signal = invocation.signal === null ? "" : ` by signal ${invocation.signal}`;
-  return [
-    `${shown} ended ${invocation.state}${exit}${signal} in attempt ${invocation.attempt}${because}`,
-  ];
+  return [explainState(invocation), ...explainLink(deps, invocation)];
+}
+
+/** Nothing if it does not run, or while its executor is connected. */
+function explainLink({ live, registry }: ClusterRoutes, { id }: Invocation): string[] {
+  const executor = live.assignments.get(id)?.executor;
+  const record = executor === undefined ? undefined : registry.get(executor);
+  if (record === undefined || record.line !== null) return [];
+  return [explainNoLink(record.node, live.get(id)?.digest.lease?.ttlMs ?? null)];
 }

@@ -257,6 +257,18 @@ describe("explain ID", () => {
     expect(await linesOf("1", 1_000)).toEqual([expect.stringMatching(line)]);
   });
 
+  test("says that gleanerd has no connection to the node where it runs", async () => {
+    recorded = [invocation({ state: "RUNNING", node: n1, attempt: 1 })];
+    const record = ready();
+    give(live.assignments, record.id, 1);
+    expect(await linesOf("1")).toEqual(["1 runs on n1 as attempt 1"]);
+    record.line = null;
+    expect(await linesOf("1")).toEqual([
+      "1 runs on n1 as attempt 1",
+      "gleanerd has no connection to n1: the attempt goes on there, and its end is known once the node is back or given up",
+    ]);
+  });
+
   test("describes the attempts of a call", async () => {
     recorded = [invocation({ state: "RUNNING", attempt: 1 })];
     kind = "call";
