@@ -1,6 +1,6 @@
 // Programs with the C library for tests, under the sanitizers.
 
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -55,9 +55,11 @@ const linesOf = (endpoints: readonly ServedEndpoint[]): string =>
 export async function runClient(
   command: readonly [string, ...string[]],
   endpoints: readonly ServedEndpoint[],
+  onStart: (child: ChildProcess) => void = () => {},
 ): Promise<string> {
   const [program, ...args] = command;
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], timeout: 60_000 });
+  onStart(child);
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (text) => {

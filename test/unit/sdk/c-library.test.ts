@@ -1,9 +1,10 @@
 // libgleaner against native workers, both under the sanitizers: each transport, failures, and
 // workers that die.
 
-import { copyFileSync, readdirSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { until } from "../../support/executor/executor.js";
 import { makeBench, makeClient, runClient } from "../../support/runtimes/c-client.js";
 import { compileLibrary, makeRuntimes, runtimesFolder } from "../../support/runtimes/c-runtimes.js";
 import { bundleOf } from "../../support/runtimes/runtime-process.js";
@@ -18,6 +19,7 @@ uint32_t handler(const void *in, uint32_t size, void *out)
 {
 	if (size == 4 && memcmp(in, "fail", 4) == 0) return 1u << 31;
 	if (size == 4 && memcmp(in, "wide", 4) == 0) return 20000;
+	if (size == 4 && memcmp(in, "kilo", 4) == 0) return 1024;
 	if (size == 3 && memcmp(in, "die", 3) == 0) _exit(3);
 	memcpy(out, in, size);
 	return size;
@@ -124,6 +126,27 @@ test("tells each mistake of a program in one sentence", async () => {
   const said = await runClient([calls, "20000", "mistakes"], [endpoint]);
   expect(said.trimEnd().split("\n")).toEqual(mistakes);
 }, 60_000);
+
+test("a worker sleeps while its rings have no room for the next answer", async () => {
+  const { endpoint, runtime } = await serve();
+  let pid = 0;
+  const said = runClient([calls, "60000", "deaf"], [endpoint], (child) => {
+    pid = child.pid!;
+  });
+  try {
+    await until(() => stateOf(pid) === "T");
+    // At work, it never sleeps.
+    await until(() => stateOf(runtime.child.pid!) === "S");
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  expect(await said).toBe("200\n");
+}, 60_000);
+
+function stateOf(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return stat[stat.lastIndexOf(")") + 2]!;
+}
 
 describe("a worker that does not answer as it should", () => {
   const workers: ScriptedWorker[] = [];

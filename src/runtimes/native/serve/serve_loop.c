@@ -164,7 +164,7 @@ static void set_tick(struct server *server)
 static int wait_ms(struct server *server)
 {
 	for (struct client *each = server->clients; each != NULL; each = each->next) {
-		if (each->has_rings && each->lent == NULL && !ring_sleeps_empty(&each->rings.in))
+		if (each->has_rings && !each->waits_for_room && !ring_sleeps_empty(&each->rings.in))
 			return 0;
 		if (each->ofi != NULL && !ofi_may_sleep(each->ofi))
 			return 0;

@@ -80,7 +80,8 @@ bool client_looks_into_rings(struct server *server, struct client *client)
 	struct ring_frame frame;
 	bool found = false;
 	for (int frames = 0; frames < MAX_FRAMES_AT_ONCE; frames++) {
-		if (!send_waiting(server, client))
+		client->waits_for_room = !send_waiting(server, client);
+		if (client->waits_for_room)
 			return found;
 		enum ring_look look = ring_look(&client->rings.in, &frame);
 		if (look == RING_EMPTY || (found && serve_turn_is_over(server)))

@@ -64,7 +64,8 @@ struct client {
 	bool is_interrupted;
 
 	struct rings rings;
-	bool has_rings;
+	/* Room in the rings is waited for: there is none for the next answer. */
+	bool has_rings, waits_for_room;
 	/* NULL unless its calls go over libfabric. */
 	struct ofi *ofi;
 };

@@ -1,7 +1,10 @@
 /* Calls workers with each of its arguments in turn, and prints how each call ended: calls
  * DEADLINE_MS INPUT... < ENDPOINTS. With `mistakes` as the only input it makes those instead, and
- * after `all` it makes the calls at once. */
+ * after `all` it makes the calls at once. With `deaf` it calls over small rings, stops itself at the
+ * first answer, and reads the others once it is continued. */
 #include "endpoints.h"
+
+#include <signal.h>
 
 /* Mistakes are sentences, with a lease and without one. */
 static void make_mistakes(gleaner_lease *lease)
@@ -50,6 +53,28 @@ static void make_all(gleaner_lease *lease, int count, char **inputs)
 	}
 }
 
+static int answers;
+
+static void stop_at_first(gleaner_call *call, gleaner_error error, size_t bytes, void *argument)
+{
+	(void)error;
+	(void)argument;
+	gleaner_call_free(call);
+	if (bytes == 1024 && answers++ == 0)
+		raise(SIGSTOP);
+}
+
+/* More answers than the rings hold. */
+static void be_deaf(gleaner_lease *lease)
+{
+	static char outputs[200][1024];
+	for (int at = 0; at < 200; at++)
+		gleaner_submit_callback(lease, "kilo", 4, outputs[at], sizeof outputs[at], stop_at_first, NULL);
+	while (answers < 200)
+		gleaner_flush(lease);
+	printf("%d\n", answers);
+}
+
 int main(int argc, char **argv)
 {
 	gleaner_endpoint endpoints[4];
@@ -58,7 +83,9 @@ int main(int argc, char **argv)
 	size_t count = read_endpoints(endpoints, 4), got;
 	if (argc < 3)
 		return 2;
-	const gleaner_options options = { .deadline_ms = (uint32_t)atoi(argv[1]) };
+	const int is_deaf = strcmp(argv[2], "deaf") == 0;
+	const gleaner_options options = { .deadline_ms = (uint32_t)atoi(argv[1]),
+					  .ring_bytes = is_deaf ? 64u << 10 : 0 };
 	if (gleaner_connect_endpoint(endpoints, count, &options, &lease) != GLEANER_OK)
 		return 3;
 	const int makes_mistakes = strcmp(argv[2], "mistakes") == 0;
@@ -67,7 +94,9 @@ int main(int argc, char **argv)
 	const int makes_all = strcmp(argv[2], "all") == 0;
 	if (makes_all)
 		make_all(lease, argc - 3, argv + 3);
-	for (int at = 2; at < argc && !makes_mistakes && !makes_all; at++)
+	if (is_deaf)
+		be_deaf(lease);
+	for (int at = 2; at < argc && !makes_mistakes && !makes_all && !is_deaf; at++)
 		printf("%d\n", gleaner_invoke(lease, argv[at], strlen(argv[at]), output, sizeof output, &got));
 	gleaner_lease_close(lease);
 	return 0;
