@@ -2,6 +2,9 @@
 #ifndef GLEANER_FUZZ_H
 #define GLEANER_FUZZ_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "frames.h"
 #include "ring.h"
 
@@ -29,5 +32,23 @@ void send_to(int fd, const void *data, size_t bytes);
 void drop_what_came(int fd);
 /* Writes somewhere into the state and the rings, as a peer might. */
 void write_into_rings(struct steps *steps, struct rings *rings);
+
+/* A thread of the peer's, which writes to the rings while they are read. */
+struct scribbler {
+	pthread_t thread;
+	struct rings rings;
+	/* That of its frames. */
+	uint8_t type;
+	uint64_t state;
+	bool is_there;
+	_Atomic bool ends;
+};
+
+#define SCRIBBLED_IDS 4u
+/* How often the honest side looks after each step while there is one. */
+#define LOOKS_BESIDE_SCRIBBLER 64
+void scribbler_start(struct scribbler *scribbler, const struct rings *rings, uint8_t type, uint32_t seed);
+/* It must have stopped before the rings are unmapped. */
+void scribbler_stop(struct scribbler *scribbler);
 
 #endif

@@ -10,6 +10,8 @@
 
 #define CALLS 6
 
+static uint8_t outputs[64];
+
 /* In place of the system's: a worker that foresees the nonces can prove itself. */
 ssize_t getrandom(void *buffer, size_t bytes, unsigned flags)
 {
@@ -67,7 +69,7 @@ static void open_rings(struct connection *connection, struct rings *peer)
 
 static gleaner_call *begin_call(struct steps *steps, gleaner_lease *lease)
 {
-	static uint8_t input[20000], outputs[64];
+	static uint8_t input[20000];
 	const uint8_t kind = next_byte(steps);
 	const size_t bytes = kind & 1 ? sizeof input : kind;
 	void *place;
@@ -98,6 +100,14 @@ static void call(struct steps *steps, gleaner_lease *lease, int peer, struct rin
 {
 	gleaner_call *calls[CALLS] = { NULL };
 	uint8_t frame[MAX_STEP_BYTES];
+	struct scribbler scribbler = { .is_there = false };
+	if (rings->mapping != NULL && next_byte(steps) % 2 == 0) {
+		/* Those that it may answer. */
+		for (unsigned at = 0; at < SCRIBBLED_IDS; at++)
+			calls[at] = gleaner_submit(lease, "1", 1, outputs, sizeof outputs);
+		gleaner_flush(lease);
+		scribbler_start(&scribbler, rings, FRAME_RESULT, next_word(steps));
+	}
 	while (steps->left > 0 && lease->connections[0]->fd >= 0) {
 		const uint8_t step = next_byte(steps);
 		gleaner_call **one = &calls[step / 8 % CALLS];
@@ -110,13 +120,15 @@ static void call(struct steps *steps, gleaner_lease *lease, int peer, struct rin
 		else
 			send_to(peer, frame, next_frame(steps, frame));
 		drop_what_came(peer);
-		gleaner_flush(lease);
+		for (int look = 0; look < (scribbler.is_there ? LOOKS_BESIDE_SCRIBBLER : 1); look++)
+			gleaner_flush(lease);
 	}
 	gleaner_lease_close(lease);
 	for (int at = 0; at < CALLS; at++) {
 		end_call(&calls[at]);
 		gleaner_call_free(calls[at]);
 	}
+	scribbler_stop(&scribbler);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

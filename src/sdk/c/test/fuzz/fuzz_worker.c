@@ -83,9 +83,8 @@ static void prove(const struct server *server, const struct client *client, int 
 }
 
 /* A right or wrong request for rings; `peer` is the client's end of right ones. */
-static void ask_for_rings(struct steps *steps, int fd, struct rings *peer)
+static void ask_for_rings(struct steps *steps, uint8_t kind, int fd, struct rings *peer)
 {
-	const uint8_t kind = next_byte(steps);
 	struct fields fields = { NULL, 0 };
 	int memfd = kind & 1 ? STDERR_FILENO : rings_create(kind & 2 ? 2 * MIN_RING_BYTES : MIN_RING_BYTES);
 	fields_add_number(&fields, "ringBytes", kind & 4 ? next_word(steps) : MIN_RING_BYTES);
@@ -101,18 +100,26 @@ static void ask_for_rings(struct steps *steps, int fd, struct rings *peer)
 static void attack(struct steps *steps, struct server *server, int fd, struct rings *rings)
 {
 	struct client *client = server->clients;
+	struct scribbler scribbler = { .is_there = false };
 	uint8_t frame[MAX_STEP_BYTES];
-	if (next_byte(steps) & 1) {
+	const uint8_t way = next_byte(steps);
+	if (way & 1) {
 		client->state = PROVEN;
 		server->unproven--;
 		server->proven++;
 	}
+	if (way & 2) {
+		ask_for_rings(steps, 0, fd, rings);
+		client_ready(server, client, EPOLLIN);
+	}
+	if (way & 4 && rings->mapping != NULL)
+		scribbler_start(&scribbler, rings, FRAME_CALL, next_word(steps));
 	while (steps->left > 0 && client->state != GONE) {
 		const uint8_t step = next_byte(steps) % 8;
 		if (step == 0)
 			prove(server, client, fd);
 		else if (step == 1)
-			ask_for_rings(steps, fd, rings);
+			ask_for_rings(steps, next_byte(steps), fd, rings);
 		else if (step == 2)
 			drop_what_came(fd);
 		else if (step > 4 && rings->mapping != NULL)
@@ -120,9 +127,10 @@ static void attack(struct steps *steps, struct server *server, int fd, struct ri
 		else
 			send_to(fd, frame, next_frame(steps, frame));
 		client_ready(server, client, step == 2 ? EPOLLIN | EPOLLOUT : EPOLLIN);
-		if (client->has_rings)
+		for (int look = 0; client->has_rings && look < (scribbler.is_there ? LOOKS_BESIDE_SCRIBBLER : 1); look++)
 			client_looks_into_rings(server, client);
 	}
+	scribbler_stop(&scribbler);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
