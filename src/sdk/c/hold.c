@@ -153,6 +153,8 @@ static bool take_endpoint(gleaner_lease *lease, const char *data, size_t length)
 	struct connection *known = lease_find(lease, endpoint.worker);
 	if (known == NULL) {
 		(void)lease_know_endpoint(lease, &endpoint);
+		/* Calls wait for it. */
+		lease->no_worker_since_ms = 0;
 		return true;
 	}
 	known->is_leased = true;
@@ -171,6 +173,9 @@ static void end_call(gleaner_lease *lease, const struct frame_header *header, co
 	if (call == NULL)
 		return;
 	if (header->type == DIRECT_ENDED) {
+		/* The next ones wait again, for workers as for gleanerd. */
+		if (lease->no_worker_since_ms != 0)
+			lease->no_worker_since_ms = lease->now_ms;
 		lease_say(lease, reason == NULL ? "gleanerd did not take the call" : reason);
 		call_end(call, GLEANER_NO_WORKER);
 	} else if (type != NULL && strcmp(type, "TIMEOUT") == 0) {
