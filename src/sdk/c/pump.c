@@ -226,8 +226,8 @@ static void end_late_of(gleaner_lease *lease, struct connection *connection, lon
 
 static void end_without_worker(gleaner_lease *lease, long now)
 {
-	/* Calls that come one after the other wait once for all, but anew for each program in place of
-	 * one that is gone. */
+	/* Calls that come one after the other wait once for a worker, but each for another program
+	 * in place of one that is gone. */
 	if (has_worker(lease) || (lease->first == NULL && lease->hold == NULL))
 		lease->no_worker_since_ms = 0;
 	if (has_worker(lease) || lease->first == NULL)

@@ -1,7 +1,7 @@
 /* Calls workers with each of its arguments in turn, and prints how each call ended: calls
  * DEADLINE_MS INPUT... < ENDPOINTS. With `mistakes` as the only input it makes those instead, and
- * after `all` it makes the calls at once. With `deaf` it calls over small rings, stops itself at the
- * first answer, and reads the others once it is continued. */
+ * after `all` it makes the calls at once. With `deaf` it calls over small rings, stops itself at
+ * the first answer, and reads the others once it is continued. */
 #include "endpoints.h"
 
 #include <signal.h>

@@ -1,4 +1,4 @@
-/* A hostile peer's thread: it changes headers, lengths and states while the other side reads them. */
+/* A hostile peer's thread: it changes headers, lengths and states while the other side reads. */
 #include "fuzz.h"
 
 #include <stdlib.h>
