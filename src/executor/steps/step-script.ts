@@ -2,13 +2,17 @@
 // node, since Slurm knows no job of its id. In bash, because nodes have nothing else in common.
 
 import { scriptHead } from "./script-head.js";
+import { roomFunctions, takingOfRoom } from "./step-room.js";
 
 /** `@{` stands for a dollar and a brace. */
 const text = `
 _caller=$$
 n= c= nodes=1 perNode= out= err= input= folder= _exported= mpi= quiet= multi=
+gpus= perTask= perGpu= bind= overlap= immediate= record= gpusOfTasks= prolog= epilog=
+_prolog=@{SLURM_TASK_PROLOG:-} _epilog=@{SLURM_TASK_EPILOG:-}
 only= overcommit=@{SLURM_OVERCOMMIT:-} label=@{SLURM_LABELIO:-} mode=@{SLURM_OPEN_MODE:-}
 bad=@{SLURM_KILL_BAD_EXIT:-0} patience=@{SLURM_WAIT:-0}
+${roomFunctions}
 set_option() { # NAME VALUE
   case $1 in
     n | ntasks) n=$2 ;;
@@ -30,24 +34,30 @@ set_option() { # NAME VALUE
     multi-prog) multi=1 ;;
     K | kill-on-bad-exit) bad=@{2:-1} ;;
     W | wait) patience=$2 ;;
-    het-group | bcast) fail "--$1 is not possible inside a function: submit a batch job" ;;
+    prolog) prolog=$2 ;;
+    epilog) epilog=$2 ;;
+    task-prolog) _prolog=$2 ;;
+    task-epilog) _epilog=$2 ;;
+    het-group | pack-group | bcast) fail "--$1 is not possible inside a function: submit a batch job" ;;
     h | help | usage) echo "Usage: srun [options] COMMAND [ARGUMENT...]"; exit ;;
     V | version) echo "slurm 24.05.0 (Gleaner)"; exit ;;
+    *) set_room_option "$1" "$2" ;;
   esac
 }
 flags=" label unbuffered exact overlap overcommit oversubscribe pty quiet verbose no-kill contiguous
  disable-status hold multi-prog preserve-env reboot spread-job use-min-nodes version exclusive
  kill-on-bad-exit immediate propagate resv-ports quit-on-interrupt no-allocate bcast compress
  interactive whole stepmgr send-libs nice test-only wait-for-children x11 debugger-test external
- consolidate-segments spread-segments get-user-env requeue help usage "
-values=" account acctg-freq bb bbf begin chdir cluster-constraint clusters comment constraint
- container container-id context core-spec cores-per-socket cpu-bind cpu-freq cpus-per-gpu
+ consolidate-segments spread-segments get-user-env requeue help usage
+ external-launcher "
+values=" accel-bind account acctg-freq bb bbf bcast-exclude begin chdir cluster cluster-constraint clusters comment constraint
+ container container-id context core-spec cores-per-socket cpu-bind cpu_bind cpu-freq cpus-per-gpu
  cpus-per-task deadline delay-boot dependency distribution epilog error exclude export export-file
  extra extra-node-info gid gpu-bind gpu-freq gpus gpus-per-node gpus-per-socket gpus-per-task gres
  gres-flags het-group hint input job-name jobid licenses mail-type mail-user mcs-label mem mem-bind
  mem-per-cpu mem-per-gpu mincpus mpi msg-timeout network nodefile nodelist nodes ntasks
  ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket ntasks-per-tres oom-kill-step
- open-mode output partition power prefer priority profile prolog qos relative reservation segment
+ open-mode output pack-group partition power prefer priority profile prolog qos relative reservation segment
  signal slurmd-debug sockets-per-node switches task-epilog task-prolog tasks-per-node thread-spec
  threads threads-per-core time time-min tmp tree-width treewidth tres-bind tres-per-task uid wait
  wckey "
@@ -91,22 +101,13 @@ for number in "$n" "@{c:-1}" "$nodes"; do
   [[ $number =~ ^[1-9][0-9]*$ ]] || fail "Invalid numeric value \\"$number\\"."
 done
 [ "$nodes" = 1 ] || fail "a function runs on one node: submit what needs $nodes nodes as a batch job"
-if [ -z "$overcommit" ] && [ $((n * @{c:-@{SRUN_CPUS_PER_TASK:-1}})) -gt "$GLEANER_CPUS" ]; then
-  fail "Unable to create step for job $SLURM_JOB_ID: More processors requested than permitted"
-fi
 [ -z "$folder" ] || cd "$folder" || exit 1
 [ -z "$multi" ] || [ -r "$1" ] || fail "Could not open multi_prog config file $1"
 
-# Steps are counted as in a job; without a folder of the function's own, all are 0.
-step=0
-if [ -n "$GLEANER_TMPDIR" ] && { exec 8<> "$GLEANER_TMPDIR/.next-step"; } 2>/dev/null; then
-  flock 8
-  read -r step < "$GLEANER_TMPDIR/.next-step"
-  [[ $step =~ ^[0-9]{1,9}$ ]] || step=0
-  echo $((step + 1)) > "$GLEANER_TMPDIR/.next-step"
-  exec 8>&-
-fi
-
+# A notice goes to every process of the function: it is for the tasks.
+trap : HUP USR1 USR2 ALRM
+${takingOfRoom}
+[ -z "$prolog" ] || "$prolog"
 name_of() { # PATTERN TASK: as srun expands file names
   local text=$1
   text=@{text//%A/@{SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}}; text=@{text//%a/$SLURM_ARRAY_TASK_ID}
@@ -146,6 +147,10 @@ pick() { # TASK FILE: puts the words of the task's line of --multi-prog into wor
 run_task() { # TASK COMMAND...: becomes the command, with the task's files and variables
   local task=$1 path file errors; shift
   export SLURM_PROCID=$task SLURM_LOCALID=$task SLURM_TASK_PID=$BASHPID
+  if [ -n "$gpusOfTasks" ]; then
+    IFS=";" read -ra words <<< "$gpusOfTasks"
+    export CUDA_VISIBLE_DEVICES=@{words[task + 1]} SLURM_STEP_GPUS=@{words[task + 1]}
+  fi
   file=$(name_of "$out" $task); errors=$(name_of "$err" $task)
   [ -z "$file" ] || exec >> "$file"
   if [ -n "$errors" ]; then exec 2>> "$errors"; elif [ -n "$file" ]; then exec 2>&1; fi
@@ -155,7 +160,8 @@ run_task() { # TASK COMMAND...: becomes the command, with the task's files and v
   [ "@{only:-$task}" = "$task" ] || exec < /dev/null
   [ -z "$input" ] || exec < "$(name_of "$input" $task)" || exit 1
   [ -z "$multi" ] || { pick $task "$1"; set -- "@{words[@]}"; }
-  export -fn run_task name_of pick is_chosen 2>/dev/null; export -n $_ours _ours _caller _exported
+  export -fn run_task name_of pick is_chosen ended 2>/dev/null
+  export -n $_ours _ours _caller _exported _prolog _epilog
   case $1 in */*) path=$1 ;; *) path=$(type -P "$1") ;; esac
   [ -e "$path" ] || { echo "srun: error: execve(): $1: No such file or directory" >&2; exit 2; }
   [ -f "$path" ] && [ -x "$path" ] || { echo "srun: error: execve(): $1: Permission denied" >&2; exit 13; }
@@ -164,7 +170,14 @@ run_task() { # TASK COMMAND...: becomes the command, with the task's files and v
     unset -v "@{REPLY%%=*}"; export "$REPLY"
   done < "/proc/$_caller/environ"
   while IFS= read -r -d ,; do [[ $REPLY != *=* ]] || export "$REPLY"; done <<< "$_exported,"
-  exec "$@"
+  [ -z "$_prolog" ] || while read -r word rest; do
+    case $word in export) export "$rest" ;; unset) unset "$rest" ;; print) echo "$rest" ;; esac
+  done < <("$_prolog")
+  [ -n "$_epilog" ] || exec "$@"
+  trap 'kill -TERM $! 2>/dev/null' TERM INT; trap : HUP USR1 USR2 ALRM
+  "$@" <&0 & ended $!
+  "$_epilog" > /dev/null
+  exit $code
 }
 for ((task = 0; task < n; task++)); do
   for pattern in "$out" "$err"; do
@@ -172,8 +185,6 @@ for ((task = 0; task < n; task++)); do
   done
 done
 
-# A notice goes to every process of the function: it is for the tasks.
-trap : HUP USR1 USR2 ALRM
 group= # or a minus, where each task has a process group
 trap 'kill -TERM -- "@{pids[@]/#/$group}" 2>/dev/null' TERM INT
 ended() { # PID: waits for it, whatever signals come; sets code; bash would say how it died
@@ -217,8 +228,9 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
   # Tasks of one MPI program have to know each other: the installed MPI starts them. It would end
   # all when one fails, which srun does not, so each leaves its exit code in a file.
   codes=$(mktemp -d) || exit 1
-  export out err input only label codes multi bad step _exported _caller _ours
-  export -f run_task name_of pick is_chosen
+  export out err input only label codes multi bad step gpusOfTasks _exported _caller _ours
+  export _prolog _epilog
+  export -f run_task name_of pick is_chosen ended
   # All on this node: it must ask no Slurm, and start nothing elsewhere.
   export OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm OMPI_MCA_plm_rsh_agent=/bin/false
   export PRTE_MCA_ras=^slurm PRTE_MCA_plm=^slurm PRTE_MCA_plm_ssh_agent=/bin/false
@@ -270,6 +282,7 @@ for code in "@{!tasks_of[@]}"; do
   esac
   [ -n "$quiet" ] || echo "srun: error: $SLURMD_NODENAME: $name @{tasks_of[$code]}: $how" >&2
 done
+[ -z "$epilog" ] || "$epilog"
 exit $status
 `;
 

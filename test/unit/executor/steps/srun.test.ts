@@ -290,3 +290,94 @@ test("steps are counted, also those that begin at once; without a folder all are
     [..."012345"].map((at) => `${at} ${at}`).concat("6-67108864.6.txt"),
   );
 });
+
+describe("steps beside each other", () => {
+  let folderOfStep: string;
+  beforeEach(() => {
+    folderOfStep = mkdtempSync(join(home, "tmp-"));
+    Object.assign(environment, { GLEANER_TMPDIR: folderOfStep, CUDA_VISIBLE_DEVICES: "4,5,6,7" });
+    delete environment.SLURM_NTASKS;
+  });
+  /** The first step runs until the second one has said something: that it waits, on stderr. */
+  const waiting = (first: string, second: string, then = "echo > go"): string => `
+    cd ${folderOfStep}; mkfifo begun go said
+    srun ${first} --mpi=none bash -c 'echo > begun; read < go; echo first ends' & first=$!
+    read < begun
+    srun ${second} bash -c 'echo second $CUDA_VISIBLE_DEVICES' 2> said & second=$!
+    { read -r line; echo "$line"; ${then}; cat > /dev/null; } < said
+    wait; rm begun go said`;
+  const waits =
+    "srun: Job 67108864 step creation temporarily disabled, retrying (Requested nodes are busy)";
+
+  test("wait for the cores that they ask for", async () =>
+    expect((await bash(waiting("-n1 -c4", "-n1"))).stdout).toBe(
+      `${waits}\nfirst ends\nsecond 4,5,6,7\n`,
+    ));
+
+  test("wait for the GPUs that they ask for, and get others than those in use", async () => {
+    const { stdout } = await bash(waiting("-n1 --gpus=3", "-n1 -G2"));
+    expect(stdout).toBe(`${waits}\nfirst ends\nsecond 4,5\n`);
+    const beside = waiting("-n1 --gres=gpu:a100:1", "-n1 --gpus-per-node=a100:2");
+    const both = await bash(beside.replace("2> said", "> said"));
+    expect(both.stdout).toBe("second 5,6\nfirst ends\n");
+  });
+
+  test("go on after one that was killed", async () => {
+    const killed = "kill -9 $first; wait $second; echo > go";
+    const { stdout } = await bash(waiting("-n1 -c4", "-n1", killed));
+    expect(lines(stdout)).toEqual(["first ends", "second 4,5,6,7", waits]);
+  });
+
+  test("do not wait with --overlap, within another step, and with --immediate", async () => {
+    const inside = `bash -c 'srun -n4 --mpi=none --overlap echo beside; srun -n1 -c4 echo within'`;
+    expect(await bash(`srun -n1 -c4 ${inside}`)).toMatchObject({
+      status: 0,
+      stdout: `${"beside\n".repeat(4)}within\n`,
+    });
+    const now = `bash -c 'unset SLURM_STEP_ID; srun -I -n1 echo now'`;
+    expect(await bash(`srun -n1 -c4 ${now}`)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("Unable to create step for job 67108864: Requested nodes"),
+    });
+  });
+
+  test.each([
+    ["-n2 --gpus-per-task=2", "0 4,5", "1 6,7"],
+    ["-n2 --gres=gpu:3", "0 4,5,6", "1 4,5,6"],
+    ["-n2 --tres-per-task=gres/gpu:1", "0 4", "1 5"],
+    ["-n2 --gpus-per-task=1 --gpu-bind=none", "0 4,5", "1 4,5"],
+    ["-n2 --ntasks-per-gpu=2", "0 4", "1 4"],
+    ["-n2 --gpus=2 --gpu-bind=single:1", "0 4", "1 5"],
+    ["-n2 -G 4 --gpu-bind=map_gpu:3,1", "0 7", "1 5"],
+    ["-n2 -G 4 --gpu-bind=closest", "0 4,5,6,7", "1 4,5,6,7"],
+    ["-n2 --gres=none", "0", "1"],
+    ["-n2 --gres=nvme:1", "0 4,5,6,7", "1 4,5,6,7"],
+    ["-n2", "0 4,5,6,7", "1 4,5,6,7"],
+  ])("%s gives each task its GPUs", async (options, ...shares) => {
+    const show = `bash -c 'echo $SLURM_PROCID $CUDA_VISIBLE_DEVICES'`;
+    expect(lines((await bash(`srun --mpi=none ${options} ${show}`)).stdout)).toEqual(shares);
+  });
+
+  test("have the GPUs per task of the script, and no more than the function", async () => {
+    environment.SLURM_GPUS_PER_TASK = "a100:2";
+    const show = `bash -c 'echo $SLURM_PROCID $CUDA_VISIBLE_DEVICES'`;
+    expect(lines((await bash(`srun --mpi=none -n2 ${show}`)).stdout)).toEqual(["0 4,5", "1 6,7"]);
+    expect((await bash("srun -n1 --gpus=5 true")).stderr).toBe(
+      "srun: error: Unable to create step for job 67108864: Invalid generic resource (gres) specification\n",
+    );
+  });
+});
+
+test("prologs and epilogs run, and a task's prolog sets its variables", async () => {
+  writeFileSync(join(home, "before"), "#!/bin/bash\necho export NEW=a b\necho print printed\n");
+  writeFileSync(
+    join(home, "after"),
+    "#!/bin/bash\necho $SLURM_PROCID $NEW > after-$SLURM_PROCID\n",
+  );
+  writeFileSync(join(home, "said"), "#!/bin/bash\necho step\n");
+  for (const name of ["before", "after", "said"]) chmodSync(join(home, name), 0o755);
+  const options = "--task-prolog=./before --task-epilog=./after --prolog=./said --epilog=./said";
+  const step = await bash(`srun -n1 --cpu_bind=none ${options} bash -c 'echo $NEW; exit 3'`);
+  expect(step).toMatchObject({ status: 3, stdout: "step\nprinted\na b\nstep\n" });
+  expect(readFileSync(join(home, "after-0"), "utf8")).toBe("0 a b\n");
+});
