@@ -2,6 +2,7 @@
 
 import { dependencyText } from "../../model/dependency.js";
 import type { Invocation } from "../../model/invocation.js";
+import { fillPattern } from "../../model/records/file-pattern.js";
 import { gresText } from "../../model/slurm/gres-counts.js";
 import type { InvocationDetail } from "../../sdk/index.js";
 import { memoryText } from "../formats/amounts.js";
@@ -169,7 +170,17 @@ const filePairs = (invocation: Invocation, submission: Submission): Pairs[] => [
   { WorkDir: submission.workingDirectory },
   ...(submission.comment === undefined ? [] : [{ Comment: submission.comment }]),
   ...systemComment(sentenceOf(invocation)),
-  { StdErr: errorFileOf(submission, invocation) },
-  { StdIn: inputFileOf(submission) },
-  { StdOut: outputFileOf(submission, invocation) },
+  { StdErr: filled(errorFileOf(submission, invocation), invocation) },
+  { StdIn: filled(inputFileOf(submission), invocation) },
+  { StdOut: filled(outputFileOf(submission, invocation), invocation) },
 ];
+
+/** Scripts look for their own files here; where and as which task is known once it has started. */
+const filled = (file: string, invocation: Invocation): string =>
+  invocation.startedAtMs === null
+    ? file
+    : fillPattern(file, {
+        ...invocation,
+        user: invocation.owner.user,
+        node: invocation.node ?? "%N",
+      });

@@ -340,7 +340,7 @@ test("scontrol shows a job in pairs, and expands host lists", async () => {
       invocation: runs,
       submission: {
         command: { kind: "script", body: "#!/bin/sh\n", args: [] },
-        stdoutPattern: "out.log",
+        stdoutPattern: "%x-%j.%N.log",
         stderrPattern: null,
         workingDirectory: "/home/ada",
         schedule: { dependency: { any: false, on: [{ kind: "afterok", of: "7" }] } },
@@ -351,7 +351,7 @@ test("scontrol shows a job in pairs, and expands host lists", async () => {
   const { stdout } = await as("scontrol", "show", "job", "67108900");
   expect(stdout).toMatch(/^JobId=67108900 JobName=job\n {3}UserId=ada\(1000\) /);
   expect(stdout).toMatch(/JobState=RUNNING Reason=None Dependency=afterok:7\n/);
-  expect(stdout).toMatch(/\n {3}StdOut=\/home\/ada\/out\.log\n\n$/);
+  expect(stdout).toMatch(/\n {3}StdOut=\/home\/ada\/job-67108900\.n1\.log\n\n$/);
   expect(stdout).toMatch(/ GroupId=\S+\(1000\) /);
   const endsAt = new Date(runs.startedAtMs! + 600_000);
   const end = `${endsAt.getHours()}:${endsAt.getMinutes()}`.replace(/\b\d\b/g, "0$&");
