@@ -84,6 +84,9 @@ function durationOf(text: string): number | null {
 const numbers = (match: RegExpExecArray): number[] =>
   match.slice(1).map((part) => Number(part ?? 0));
 
+/** Whether a size is 0, sbatch's word for all memory of a node. */
+export const asksForAllMemory = (text: string): boolean => /^0+([KMGT]B?)?$/i.test(text);
+
 /** Reads `512`, `512M`, `2G`, `1T` or `100K` as MB, rounded up, above 0. */
 export function parseMemoryMb(text: string, where: string): number {
   const match = /^(\d{1,15})([KMGT]?)B?$/i.exec(text);

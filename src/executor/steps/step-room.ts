@@ -1,5 +1,5 @@
 // The part of the program `srun` of functions that gives a step its cores and GPUs: as in a job, it
-// waits until the steps beside it have left it enough. In bash; `@{` stands for a dollar and a brace.
+// waits until the steps beside it have left it enough. `@{` stands for a dollar and a brace.
 
 /** Functions that the others call. */
 export const roomFunctions = `

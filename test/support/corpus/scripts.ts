@@ -37,7 +37,7 @@ const runnable = String.raw`
 -n2 -c1 -t5 -Jglued -oglued.%j.out -eglued.%j.err
 --job-name=a/b | --output=%x.out
 --mem={4G;4GB;4096;4096M;4g;4096MB;4194304K;0;0G;1T} | --time=15
---mem-per-cpu={2G;2048;512M;1gb} | -c {1;4}
+--mem-per-cpu={2G;2048;512M;1gb;0} | -c {1;4}
 --time={5;5:30;1:30:00;2-0;2-12;2-12:30;2-12:30:15;0:45;00:05:00;0-00:20;120} | --mem=1G
 --time={UNLIMITED;INFINITE;0} | --mem=1G
 -t {10;1:00:00} | -c{1;2;16} | --mem {1G;2000}

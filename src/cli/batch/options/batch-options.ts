@@ -5,6 +5,7 @@ import { compact } from "../../../model/array-tasks.js";
 import { GleanerError } from "../../../model/errors.js";
 import {
   type AskedGpus,
+  asksForAllMemory,
   parseArray,
   parseCores,
   parseGpus,
@@ -88,11 +89,13 @@ export const batchOptions: readonly BatchOption[] = [
     "SIZE",
     "memory for each task: 512M, 2G, 0 for all of a node (default: set by the site)",
     (to, value, at) => {
-      to.memoryMb = /^0+([KMGT]B?)?$/i.test(value) ? 0 : parseMemoryMb(value, at);
+      to.memoryMb = asksForAllMemory(value) ? 0 : parseMemoryMb(value, at);
     },
   ),
   valued("mem-per-cpu", null, "SIZE", "memory for each core, instead of --mem", (to, value, at) => {
-    to.memoryPerCoreMb = parseMemoryMb(value, at);
+    if (asksForAllMemory(value))
+      to.memoryMb = 0; // as sbatch has it
+    else to.memoryPerCoreMb = parseMemoryMb(value, at);
   }),
   valued("mem-per-gpu", null, "SIZE", "memory for each GPU, instead of --mem", (to, value, at) => {
     to.memoryPerGpuMb = parseMemoryMb(value, at);
@@ -267,10 +270,7 @@ function setPropagate(to: BatchSettings, value: string, where: string): void {
   const names = value.toLowerCase().replaceAll("rlimit_", "").split(",");
   const unknown = value === "" ? undefined : names.find((name) => !limits.includes(name));
   if (unknown !== undefined)
-    throw new GleanerError(
-      "BAD_REQUEST",
-      `${where}: invalid limit ${quoted(unknown)}: expected some of ${limits.join(", ")}`,
-    );
+    throw invalid(where, `limit ${quoted(unknown)}: expected some of ${limits.join(", ")}`);
   to.propagate = value === "" || names.includes("all") ? null : names;
 }
 
@@ -278,10 +278,7 @@ function parseOpenMode(value: string, where: string): "append" | "truncate" {
   const mode = { a: "append", append: "append", t: "truncate", truncate: "truncate" } as const;
   const found = mode[value.toLowerCase() as keyof typeof mode];
   if (found === undefined)
-    throw new GleanerError(
-      "BAD_REQUEST",
-      `${where}: invalid value ${quoted(value)}: expected append or truncate`,
-    );
+    throw invalid(where, `value ${quoted(value)}: expected append or truncate`);
   return found;
 }
 
@@ -291,9 +288,9 @@ const fileName = (value: string, where: string): string =>
 
 function filled(value: string, where: string): string {
   if (value === "" || value.includes("\0") || value.includes("\n"))
-    throw new GleanerError(
-      "BAD_REQUEST",
-      `${where}: invalid value ${quoted(value)}: expected a name`,
-    );
+    throw invalid(where, `value ${quoted(value)}: expected a name`);
   return value;
 }
+
+const invalid = (where: string, what: string): GleanerError =>
+  new GleanerError("BAD_REQUEST", `${where}: invalid ${what}`);
