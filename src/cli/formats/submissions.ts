@@ -10,6 +10,8 @@ export const accountOf = ({ optionVariables }: Submission): string | undefined =
   optionVariables?.SLURM_JOB_ACCOUNT;
 export const qosOf = ({ optionVariables }: Submission): string | undefined =>
   optionVariables?.SLURM_JOB_QOS;
+export const partitionOf = ({ optionVariables }: Submission): string | undefined =>
+  optionVariables?.SLURM_JOB_PARTITION;
 
 /** Scripts look for their own file here. */
 export function commandOf({ command, scriptPath = "(null)" }: Submission): string {

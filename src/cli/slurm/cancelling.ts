@@ -8,8 +8,8 @@ import { type CancelRequest, type GleanerClient, maxNamedIds } from "../../sdk/i
 import { parseStates } from "../filters.js";
 import { newestOf } from "../newest.js";
 import { parseIds, quoted, signalNumber } from "../values.js";
-import { isOurPartition, listOrNone } from "./site.js";
-import { ofAccounts } from "./submissions.js";
+import { isOurPartition } from "./site.js";
+import { asNamed } from "./submissions.js";
 
 /** More do not fit on a command line. */
 const mostIds = 1_000_000;
@@ -56,11 +56,12 @@ export async function cancelChosen(
   );
   if (choice.ids.length === 0 && !isFiltered && !isForeign)
     throw new GleanerError("BAD_REQUEST", none);
-  if (isForeign || !isOurPartition(partition)) return { cancelled: 0, problems: [] };
+  if (isForeign) return { cancelled: 0, problems: [] };
   const connected = await client();
   const answer = { cancelled: 0, problems: [] as string[] };
   for (const { ids, signal } of named) {
-    const isLooked = nodelist !== undefined || account !== undefined;
+    const isLooked =
+      nodelist !== undefined || account !== undefined || !isOurPartition(partition);
     const selected = isLooked ? await lookedFor(connected, choice, ids) : ids;
     if (isLooked && selected.length === 0) continue;
     for (const state of states)
@@ -122,10 +123,10 @@ function numberOf(text: string): number {
   );
 }
 
-/** The ids of what runs on some nodes, or was submitted under an account. */
+/** The ids of what runs on some nodes, or named an account or a partition. */
 async function lookedFor(
   client: GleanerClient,
-  { nodelist, account, user }: Choice,
+  { nodelist, account, partition, user }: Choice,
   ids: readonly string[],
 ): Promise<string[]> {
   const { invocations } = await newestOf(client, {
@@ -137,7 +138,7 @@ async function lookedFor(
   const there = invocations.filter(
     ({ node }) => nodes === null || (node !== null && nodes.has(node)),
   );
-  const found = await ofAccounts(client, there, listOrNone(account));
+  const found = await asNamed(client, there, { account, partition });
   return found.map(({ id }) => String(id));
 }
 

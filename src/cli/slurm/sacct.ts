@@ -11,8 +11,8 @@ import { newestOf } from "../newest.js";
 import { bare, json, print } from "../output.js";
 import { parseIds } from "../values.js";
 import { midnightBefore } from "../when.js";
-import { isOurPartition, listOrNone, own } from "./site.js";
-import { columnsFor, ofAccounts } from "./submissions.js";
+import { listOrNone, own } from "./site.js";
+import { asNamed, columnsFor } from "./submissions.js";
 import { asksForJson, readWords, type Words } from "./words.js";
 
 const rootUid = "0";
@@ -55,7 +55,6 @@ async function shown(
 }
 
 async function chosen(context: Context, words: Words): Promise<readonly Invocation[]> {
-  if (!isOurPartition(words.get("partition"))) return [];
   const jobs = words.all("jobs") ?? words.all("job");
   // A step, such as 42.batch, is part of its invocation.
   const ids = jobs === undefined ? undefined : parseIds([jobs.replace(/\.\w+/g, "")]);
@@ -86,5 +85,8 @@ async function chosen(context: Context, words: Words): Promise<readonly Invocati
       (nodes === null || nodes.includes(each.node)) &&
       (users === null || users.includes(each.owner.user) || users.includes(`${each.owner.uid}`)),
   );
-  return ofAccounts(client, matching, listOrNone(words.get("accounts") ?? words.get("account")));
+  return asNamed(client, matching, {
+    account: words.get("accounts") ?? words.get("account"),
+    partition: words.get("partition"),
+  });
 }

@@ -25,8 +25,8 @@ import { newestOf } from "../newest.js";
 import { json, print } from "../output.js";
 import { parseIds } from "../values.js";
 import { iterated } from "./iterated.js";
-import { dateLine, isOurPartition, keptMs, listOrNone, own } from "./site.js";
-import { ofAccounts, withSubmissions } from "./submissions.js";
+import { dateLine, keptMs, listOrNone, own } from "./site.js";
+import { asNamed, withSubmissions } from "./submissions.js";
 import { asksForJson, readWords, type Words } from "./words.js";
 
 export async function squeue(context: Context, given: readonly string[]): Promise<number> {
@@ -84,8 +84,6 @@ function jobsOfSteps(words: Words): string | undefined {
 async function chosen(context: Context, words: Words): Promise<InvocationList> {
   const ofSteps = words.has("steps");
   const asked = words.all("jobs") ?? words.all("job") ?? (ofSteps ? jobsOfSteps(words) : undefined);
-  const none: InvocationList = { invocations: [], truncated: false };
-  if (!isOurPartition(words.get("partition"))) return none;
   const usual = words.has("start") ? "PD" : "PD,R";
   const states = parseStates(ofSteps ? "R" : (words.get("states") ?? usual), "-t");
   const ids = asked === undefined ? undefined : parseIds([asked]);
@@ -108,6 +106,6 @@ async function chosen(context: Context, words: Words): Promise<InvocationList> {
       (names === null || names.includes(each.name)) &&
       (nodes === null || nodes.includes(each.node)),
   );
-  const accounts = listOrNone(words.get("account"));
-  return { ...list, invocations: [...(await ofAccounts(client, matching, accounts))] };
+  const named = { account: words.get("account"), partition: words.get("partition") };
+  return { ...list, invocations: [...(await asNamed(client, matching, named))] };
 }

@@ -7,9 +7,10 @@ import { type Units, wholeUnits } from "../formats/amounts.js";
 import { groupNames } from "../formats/groups.js";
 import { isOfSubmission, sacctColumns } from "../formats/sacct.js";
 import { fields, type Line, type SqueuePart } from "../formats/squeue.js";
-import { accountOf, type Submission } from "../formats/submissions.js";
+import { accountOf, partitionOf, type Submission } from "../formats/submissions.js";
 import type { Times } from "../formats/times.js";
 import type { Column } from "../output.js";
+import { isOurPartition, listOrNone } from "./site.js";
 
 /** What is known of each; an answer has as many as a request may name. */
 async function submissionsOf(
@@ -25,17 +26,29 @@ async function submissionsOf(
   return known;
 }
 
-/** Those that were submitted under one of these accounts; null: all. */
-export async function ofAccounts<Each extends Invocation>(
+/** What was named on submission: lists with commas; undefined: anything. */
+export interface NamedOnSubmission {
+  readonly account: string | undefined;
+  readonly partition: string | undefined;
+}
+
+/** Those whose script named one of these accounts, and one of these partitions or ours is asked. */
+export async function asNamed<Each extends Invocation>(
   client: GleanerClient,
   invocations: readonly Each[],
-  accounts: readonly string[] | null,
+  { account, partition }: NamedOnSubmission,
 ): Promise<readonly Each[]> {
-  if (accounts === null) return invocations;
+  const accounts = listOrNone(account);
+  const partitions = isOurPartition(partition) ? null : listOrNone(partition);
+  if (accounts === null && partitions === null) return invocations;
   const known = await submissionsOf(client, invocations);
   return invocations.filter((each) => {
     const submission = known.get(submissionIdOf(each));
-    return submission !== undefined && accounts.includes(accountOf(submission) ?? "");
+    return (
+      submission !== undefined &&
+      (accounts?.includes(accountOf(submission) ?? "") ?? true) &&
+      (partitions?.includes(partitionOf(submission) ?? "") ?? true)
+    );
   });
 }
 

@@ -10,8 +10,8 @@ import { hasFailed } from "../../formats/states.js";
 import { timesOf } from "../../formats/times.js";
 import { newestOf } from "../../newest.js";
 import { bare, type Column, complain, json, print, table } from "../../output.js";
-import { isOurPartition, listOrNone } from "../../slurm/site.js";
-import { columnsFor, ofAccounts } from "../../slurm/submissions.js";
+import { listOrNone } from "../../slurm/site.js";
+import { asNamed, columnsFor } from "../../slurm/submissions.js";
 import { parseIds } from "../../values.js";
 import { formatElapsed, formatWhen, midnightBefore } from "../../when.js";
 
@@ -65,7 +65,7 @@ export const define: Define = (command, run) => {
     .option("--name <NAMES>", "only with these names")
     .option("-N, --nodelist <NODES>", "only on these nodes: n1,n2")
     .option("-A, --accounts <NAMES>", "only what was submitted under these accounts")
-    .option("-r, --partition <NAMES>", "accepted as by sacct: all is in gleaner")
+    .option("-r, --partition <NAMES>", "only what was submitted to these partitions")
     .option("-n, --noheader", "omit the header")
     .option("--json", "one JSON document")
     .addHelpText("after", help)
@@ -91,10 +91,10 @@ async function acct(context: Context, options: Options): Promise<number> {
       each.submittedAtMs <= untilMs &&
       (states === null || states.has(each)) &&
       (names === null || names.includes(each.name)) &&
-      (nodes === null || (each.node !== null && nodes.includes(each.node))) &&
-      isOurPartition(options.partition),
+      (nodes === null || (each.node !== null && nodes.includes(each.node))),
   );
-  const invocations = await ofAccounts(client, matching, listOrNone(options.accounts));
+  const { accounts: account, partition } = options;
+  const invocations = await asNamed(client, matching, { account, partition });
   if (options.json) print(json({ ...list, invocations }));
   else print(await shown(context, invocations, options));
   if (list.truncated && !options.json)

@@ -31,7 +31,7 @@ export const define: Define = (command, run) => {
     .option("-t, --state <STATE>", "only in these states: PENDING, RUNNING")
     .option("-n, --name <NAME>", "only with this name")
     .option("-w, --nodelist <NODES>", "only what runs on these nodes: n1,n[3-5]")
-    .option("-p, --partition <NAME>", "only in this partition: all are in gleaner")
+    .option("-p, --partition <NAME>", "only what was submitted to this partition")
     .option("-A, --account <NAME>", "only what was submitted under this account")
     .option("-s, --signal <SIGNAL>", "send this to what srun started in scripts; KILL cancels")
     .option("-b, --batch", "send the signal, or KILL, to the script alone")

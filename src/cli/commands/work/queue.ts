@@ -22,8 +22,7 @@ import { timesOf } from "../../formats/times.js";
 import { newestOf } from "../../newest.js";
 import { type Column, complain, json, print, table } from "../../output.js";
 import { iterated } from "../../slurm/iterated.js";
-import { isOurPartition, listOrNone } from "../../slurm/site.js";
-import { ofAccounts, withSubmissions } from "../../slurm/submissions.js";
+import { asNamed, withSubmissions } from "../../slurm/submissions.js";
 import { parseIds } from "../../values.js";
 import { formatSpan } from "../../when.js";
 
@@ -71,7 +70,7 @@ export const define: Define = (command, run) => {
     .option("-n, --name <NAMES>", "only with these names")
     .option("-w, --nodelist <NODES>", "only on these nodes: n1,n2")
     .option("-A, --account <NAMES>", "only what was submitted under these accounts")
-    .option("-p, --partition <NAMES>", "accepted as by squeue: all is in gleaner")
+    .option("-p, --partition <NAMES>", "only what was submitted to these partitions")
     .option(
       "-i, --iterate <SECONDS>",
       "list again after this number of seconds, until it is interrupted",
@@ -94,10 +93,11 @@ async function listOnce(context: Context, options: Options): Promise<void> {
     ...(!options.array && !options.json && { tasks: "runs" as const }),
   };
   const all = await newestOf(client, query);
-  const invocations = await ofAccounts(
+  const { account, partition } = options;
+  const invocations = await asNamed(
     client,
     all.invocations.filter((each) => states.has(each)),
-    listOrNone(options.account),
+    { account, partition },
   );
   const list = chosenFrom({ ...all, invocations: [...invocations] }, options);
   if (options.json) {
@@ -129,12 +129,11 @@ function formatOf({ format, Format, long, start }: Options): readonly SqueuePart
   return letters === undefined ? undefined : squeueParts(letters);
 }
 
-function chosenFrom(list: InvocationList, { name, nodelist, partition }: Options): InvocationList {
+function chosenFrom(list: InvocationList, { name, nodelist }: Options): InvocationList {
   const names = name?.split(",");
   const nodes: readonly (string | null)[] | undefined = nodelist?.split(",");
   const invocations = list.invocations.filter(
     (each) =>
-      isOurPartition(partition) &&
       (names === undefined || names.includes(each.name)) &&
       (nodes === undefined || nodes.includes(each.node)),
   );

@@ -51,7 +51,6 @@ describe("squeue", () => {
     expect(bare.stdout).toBe("67108910_2|PENDING\n67108910_1|PENDING\n67108900|RUNNING\n");
     const named = await as("squeue", "-h", "-O", "JobArrayID:12,StateCompact:.3", "--name=job");
     expect(named.stdout).toBe("67108910_[1- PD\n67108900      R\n");
-    expect((await as("squeue", "-h", "-p", "batch")).stdout).toBe("");
     const before = world.environment;
     world.environment = {
       ...before,
@@ -218,34 +217,31 @@ test("scancel is silent, and fails with one line for each id that may be a job o
   expect((await as("scancel", "-i", "67108900")).stderr).toMatch(/does not ask/);
   world.requests.length = 0;
   expect((await as("scancel", "--me", "-q", "long")).status).toBe(0);
-  expect((await as("scancel", "--me", "-p", "batch")).status).toBe(0);
   expect(world.requests).toEqual([]);
 });
 
-test("-A chooses by the account that the script names", async () => {
+test.each([
+  ["account", "-A", "-A", "SLURM_JOB_ACCOUNT"],
+  ["partition", "-p", "-r", "SLURM_JOB_PARTITION"],
+])("lists are chosen by the %s that the script names", async (_, letter, ofSacct, variable) => {
   world.answers["GET /v1/invocations"] = () => listOf(runs, cancelled);
-  const of = (account: string) => ({ optionVariables: { SLURM_JOB_ACCOUNT: account } });
+  const of = (name: string) => ({ optionVariables: { [variable]: name } });
   world.answers["GET /v1/submissions"] = () =>
     submissionsOf({ 67108900: of("lab"), 67108920: of("else") });
   world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
   const listed = async (...words: string[]) => (await as(...words)).stdout;
-  expect(await listed("squeue", "-h", "-t", "all", "-A", "lab,x", "-o", "%i %a")).toBe(
-    "67108900 lab\n",
-  );
-  expect(await listed("squeue", "-h", "-A", "none", "-o", "%i")).toBe("");
-  expect(await listed("sacct", "-n", "-P", "-A", "else", "-o", "jobid,account")).toBe(
-    "67108920|else\n",
-  );
-  expect((await world.start(["queue", "-h", "-A", "lab", "-o", "%i"]).end).stdout).toBe(
+  expect(await listed("squeue", "-h", "-t", "all", letter, "lab,x", "-o", "%i")).toBe("67108900\n");
+  expect(await listed("squeue", "-h", letter, "none", "-o", "%i")).toBe("");
+  expect(await listed("sacct", "-n", "-P", ofSacct, "else", "-o", "jobid")).toBe("67108920\n");
+  expect((await world.start(["queue", "-h", letter, "lab", "-o", "%i"]).end).stdout).toBe(
     "67108900\n",
   );
-  expect((await world.start(["acct", "-n", "-P", "-A", "lab", "-o", "jobid"]).end).stdout).toBe(
-    "67108900\n",
-  );
-  expect((await as("scancel", "-A", "lab")).status).toBe(0);
+  const acct = world.start(["acct", "-n", "-P", ofSacct, "lab", "-o", "jobid"]);
+  expect((await acct.end).stdout).toBe("67108900\n");
+  expect((await as("scancel", letter, "lab")).status).toBe(0);
   expect(world.requests.at(-1)!.body).toEqual({ ids: ["67108900"] });
   world.requests.length = 0;
-  expect((await as("scancel", "-A", "none")).status).toBe(0);
+  expect((await as("scancel", letter, "none")).status).toBe(0);
   expect(world.requests.some(({ url }) => url === "/v1/cancel")).toBe(false);
 });
 
