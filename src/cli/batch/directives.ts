@@ -38,7 +38,9 @@ export function readDirectives(
     const kind = match[1] === "GLEAN" ? "GLEAN" : "SBATCH";
     const text = match[2]!;
     if (/^\s*(het|pack)job(\s|$)/i.test(text)) {
-      problems.push(`${place} hetjob: a function runs on one node: submit the script with sbatch`);
+      problems.push(
+        `${place} hetjob: a function runs on one node: submit the script with Slurm's sbatch`,
+      );
       continue;
     }
     const words = splitWords(text);

@@ -157,8 +157,8 @@ function refusal(given: Given, why: string): string {
   const { option, value, where } = given;
   const shown = value === "" ? where : `${where} ${quoted(value)}`;
   const instead = isIgnorable(given)
-    ? `override it with ${overrideOf(option)}, or submit the script with sbatch`
-    : "omit it, or submit the script with sbatch";
+    ? `override it with ${overrideOf(option)}, or submit the script with Slurm's sbatch`
+    : "omit it, or submit the script with Slurm's sbatch";
   return `${shown}: ${why}: ${instead}`;
 }
 

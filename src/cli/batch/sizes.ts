@@ -31,5 +31,5 @@ export function sizesOf(settings: BatchSettings): Sizes {
 /** Why the tasks cannot be on one node; null if they can. */
 export function whySeveralNodes({ tasks, tasksPerNode }: BatchSettings): string | null {
   if (tasks === null || tasksPerNode === null || tasks <= tasksPerNode) return null;
-  return `--ntasks=${tasks} with --ntasks-per-node=${tasksPerNode} needs several nodes, and a function runs on one: give --ntasks-per-node=${tasks}, or submit the script with sbatch`;
+  return `--ntasks=${tasks} with --ntasks-per-node=${tasksPerNode} needs several nodes, and a function runs on one: give --ntasks-per-node=${tasks}, or submit the script with Slurm's sbatch`;
 }

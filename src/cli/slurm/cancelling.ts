@@ -60,8 +60,7 @@ export async function cancelChosen(
   const connected = await client();
   const answer = { cancelled: 0, problems: [] as string[] };
   for (const { ids, signal } of named) {
-    const isLooked =
-      nodelist !== undefined || account !== undefined || !isOurPartition(partition);
+    const isLooked = nodelist !== undefined || account !== undefined || !isOurPartition(partition);
     const selected = isLooked ? await lookedFor(connected, choice, ids) : ids;
     if (isLooked && selected.length === 0) continue;
     for (const state of states)

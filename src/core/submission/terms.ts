@@ -31,7 +31,7 @@ export function whyBadTerms(
 
 function whyBadWhere({ exclude, constraint, gres }: Where, inPilots: boolean): string | null {
   if (inPilots && gres !== undefined)
-    return `functions run in Slurm jobs here (placement.launcher: pilot), which have no ${gresText(gres)}: submit it with sbatch`;
+    return `functions run in Slurm jobs here (placement.launcher: pilot), which have no ${gresText(gres)}: submit it with Slurm's sbatch`;
   const parsed = constraint === undefined ? null : parseConstraint(constraint);
   if (typeof parsed === "string")
     return `the constraint ${constraint} cannot be read: ${parsed}: write features with & and |`;

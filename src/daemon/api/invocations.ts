@@ -227,7 +227,7 @@ async function requireDependency(store: Store, caller: Caller, of: string): Prom
   if (isJob && (await firstOf(store, of)) === null)
     throw new GleanerError(
       "NOT_FOUND",
-      `${of} is a job of Slurm, and a function can wait for invocations only: submit both with glean batch, or both with sbatch`,
+      `${of} is a job of Slurm, and a function can wait for invocations only: submit both with glean batch, or both with Slurm's sbatch`,
     );
   await theirs(store, caller, of, "wait for");
 }

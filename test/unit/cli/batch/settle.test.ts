@@ -40,8 +40,8 @@ describe("the value that counts", () => {
   });
   test("is told with all others that are wrong, each with its place and what overrides it", () =>
     expect(refusals("--nodes=2", "--licenses=a:1", "--mem=lots", "--time=soon")).toEqual([
-      'job.sh:2: #SBATCH --nodes "2": a function runs on one node: override it with --nodes=1, or submit the script with sbatch',
-      'job.sh:3: #SBATCH --licenses "a:1": only Slurm counts licenses: override it with --ignore=licenses, or submit the script with sbatch',
+      'job.sh:2: #SBATCH --nodes "2": a function runs on one node: override it with --nodes=1, or submit the script with Slurm\'s sbatch',
+      'job.sh:3: #SBATCH --licenses "a:1": only Slurm counts licenses: override it with --ignore=licenses, or submit the script with Slurm\'s sbatch',
       expect.stringMatching(
         /^job\.sh:4: #SBATCH --mem: invalid memory size .*\(override it with --mem\)$/,
       ),

@@ -88,5 +88,5 @@ test("they replace #SBATCH, and all others replace them", () => {
 
 test("a refusal names the line", () =>
   expect(() => settings(["#PBS -l nodes=2:ppn=4", "#PBS -W umask=077"])).toThrow(
-    'job.sh:2: #PBS -l "2": a function runs on one node: override it with --nodes=1, or submit the script with sbatch\njob.sh:3: #PBS -W "077": a function has the umask of your shell: set it in the script: override it with --ignore=umask, or submit the script with sbatch',
+    'job.sh:2: #PBS -l "2": a function runs on one node: override it with --nodes=1, or submit the script with Slurm\'s sbatch\njob.sh:3: #PBS -W "077": a function has the umask of your shell: set it in the script: override it with --ignore=umask, or submit the script with Slurm\'s sbatch',
   ));
