@@ -23,21 +23,29 @@ export type FormatPart<Field extends Titled> =
       readonly isCut: boolean;
     };
 
-/** Reads `-o`: `%.18i %9P %T`. Throws BAD_REQUEST for a letter that is none. */
+/** Gets what is no field. If it returns, `-O` leaves that out, and `-o` takes it as text. */
+export type OnUnknown = (word: string, sentence: string) => void;
+
+const refuse: OnUnknown = (_, sentence) => {
+  throw new GleanerError("BAD_REQUEST", sentence);
+};
+
+/** Reads `-o`: `%.18i %9P %T`. */
 export function partsOf<Field extends Titled>(
   format: string,
   fields: Readonly<Record<string, Field>>,
+  onUnknown: OnUnknown = refuse,
 ): FormatPart<Field>[] {
   const letters = Object.keys(fields);
   const text = format === "%all" ? letters.map((each) => `%${each}`).join("|") : format;
   return [...text.matchAll(/%(\.?)(\d{0,4})(\w)|[^%]+|%/g)].map(([whole, point, width, letter]) => {
     if (letter === undefined) return whole;
     const field = fields[letter];
-    if (field === undefined)
-      throw new GleanerError(
-        "BAD_REQUEST",
-        `-o: ${quoted(whole)} is no field here: expected % with one of ${letters.join("")}`,
-      );
+    if (field === undefined) {
+      const expected = `expected % with one of ${letters.join("")}`;
+      onUnknown(letter, `-o: ${quoted(whole)} is no field here: ${expected}`);
+      return whole;
+    }
     return {
       field,
       width: Number(width),
@@ -47,24 +55,24 @@ export function partsOf<Field extends Titled>(
   });
 }
 
-/**
- * Reads `-O`: `JobID:8,State:.10`; 20 columns if no width is given. Throws BAD_REQUEST for a name
- * that is none.
- */
+/** Reads `-O`: `JobID:8,State:.10|`, a field, its width and what follows it; `JobID` has 20. */
 export const partsNamed = <Field extends Titled>(
   format: string,
   named: ReadonlyMap<string, Field>,
+  onUnknown: OnUnknown = refuse,
 ): FormatPart<Field>[] =>
-  format.split(",").map((word) => {
-    const [, name = "", , point = "", width = "20"] =
-      /^\s*([\w-]+)(:(\.?)(\d{1,4})?[^,]*)?\s*$/.exec(word) ?? [];
+  format.split(",").flatMap((word): FormatPart<Field>[] => {
+    if (word.trim() === "") return [];
+    const [, name = "", size, point, width = size === undefined ? "20" : "0", suffix = ""] =
+      /^\s*([\w-]+)(:(\.?)(\d{1,4})?(.*?))?\s*$/.exec(word) ?? [];
     const field = named.get(name.toLowerCase());
-    if (field === undefined)
-      throw new GleanerError(
-        "BAD_REQUEST",
-        `-O: no field ${quoted(word)}; did you mean ${nearest(word.slice(0, 40), [...named.keys()])}?`,
-      );
-    return { field, width: Number(width), right: point === ".", isCut: true };
+    if (field === undefined) {
+      const known = nearest(word.slice(0, 40), [...named.keys()]);
+      onUnknown(word, `-O: no field ${quoted(word)}; did you mean ${known}?`);
+      return [];
+    }
+    const part = { field, width: Number(width), right: point === ".", isCut: true };
+    return suffix === "" ? [part] : [part, suffix];
   });
 
 /** The line of titles. */

@@ -5,6 +5,7 @@ import type { NodeInfo } from "../../sdk/index.js";
 import {
   comparing,
   type FormatPart,
+  type OnUnknown,
   partsNamed,
   partsOf,
   rowOf,
@@ -204,10 +205,11 @@ const named: ReadonlyMap<string, Field> = new Map([
 
 export type SinfoPart = FormatPart<Field>;
 
-export const sinfoParts = (format: string): SinfoPart[] => partsOf(format, fields);
+export const sinfoParts = (format: string, onUnknown?: OnUnknown): SinfoPart[] =>
+  partsOf(format, fields, onUnknown);
 
-export const sinfoPartsNamed = (format: string): SinfoPart[] =>
-  format === "all" ? sinfoParts("%all") : partsNamed(format, named);
+export const sinfoPartsNamed = (format: string, onUnknown?: OnUnknown): SinfoPart[] =>
+  format === "all" ? sinfoParts("%all") : partsNamed(format, named, onUnknown);
 
 /**
  * The lines of groups of nodes that are alike, in sizes only if `isExact`; each node in its own if

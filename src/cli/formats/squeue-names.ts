@@ -1,7 +1,7 @@
 // squeue's `-O`: fields by their names, such as `JobID:8,State:.10`.
 
 import { memoryText } from "./amounts.js";
-import { partsNamed } from "./format-parts.js";
+import { type OnUnknown, partsNamed } from "./format-parts.js";
 import {
   eligibleMs,
   type Field,
@@ -122,4 +122,5 @@ const named: ReadonlyMap<string, Field> = new Map([
   ...Object.entries(wordy),
 ]);
 
-export const squeuePartsNamed = (format: string): SqueuePart[] => partsNamed(format, named);
+export const squeuePartsNamed = (format: string, onUnknown?: OnUnknown): SqueuePart[] =>
+  partsNamed(format, named, onUnknown);

@@ -9,6 +9,7 @@ import { memoryText } from "./amounts.js";
 import {
   comparing,
   type FormatPart,
+  type OnUnknown,
   partsOf,
   rowOf,
   type Titled,
@@ -164,7 +165,8 @@ export const startFormat = "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R";
 
 export type SqueuePart = FormatPart<Field>;
 
-export const squeueParts = (format: string): SqueuePart[] => partsOf(format, fields);
+export const squeueParts = (format: string, onUnknown?: OnUnknown): SqueuePart[] =>
+  partsOf(format, fields, onUnknown);
 
 /** What `squeue --steps` prints; steps that srun starts are not on record. */
 export const stepFormat = "%.15i %.8j %.9P %.8u %.9M %N";
@@ -174,7 +176,8 @@ const stepFields: Readonly<Record<string, Field>> = {
   j: fixed("NAME", "batch"),
   A: fixed("TASKS", "1"),
 };
-export const stepParts = (format: string): SqueuePart[] => partsOf(format, stepFields);
+export const stepParts = (format: string, onUnknown?: OnUnknown): SqueuePart[] =>
+  partsOf(format, stepFields, onUnknown);
 
 /** For `--sort`; throws BAD_REQUEST for a letter that is no field. */
 export function sortLines(lines: readonly Line[], keys: string, nowMs: number): Line[] {

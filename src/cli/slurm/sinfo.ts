@@ -17,7 +17,7 @@ import {
 import { json, print } from "../output.js";
 import { quoted } from "../values.js";
 import { iterated } from "./iterated.js";
-import { dateLine, isOurPartition } from "./site.js";
+import { dateLine, isOurPartition, leavingOut } from "./site.js";
 import { asksForJson, readWords, type Words } from "./words.js";
 
 const plainFormat = "%9P %.5a %.10l %.6D %.6t %N";
@@ -56,14 +56,16 @@ async function listOnce(context: Context, words: Words): Promise<void> {
 
 function formatOf({ environment }: Context, words: Words): SinfoPart[] {
   const [named, format] = [words.get("Format"), words.get("format")];
-  if (named !== undefined) return sinfoPartsNamed(named);
-  if (format !== undefined) return sinfoParts(format);
+  if (named !== undefined) return sinfoPartsNamed(named, leaveOut);
+  if (format !== undefined) return sinfoParts(format, leaveOut);
   const isLong = words.has("long");
   if (words.has("summarize")) return sinfoParts(summaryFormat);
   if (words.has("list-reasons")) return sinfoParts(isLong ? longReasonsFormat : reasonsFormat);
   if (words.has("Node")) return sinfoParts(isLong ? longNodesFormat : nodesFormat);
-  return sinfoParts(isLong ? longFormat : environment.SINFO_FORMAT || plainFormat);
+  return sinfoParts(isLong ? longFormat : environment.SINFO_FORMAT || plainFormat, leaveOut);
 }
+
+const leaveOut = leavingOut("sinfo");
 
 function chooser(words: Words): (node: NodeInfo) => boolean {
   const asked = words.get("nodes");

@@ -1,6 +1,8 @@
 // What Gleaner looks like to somebody who uses Slurm's commands: one partition, no accounts.
 
+import type { OnUnknown } from "../formats/format-parts.js";
 import { partition } from "../formats/states.js";
+import { complain } from "../output.js";
 
 /** As long as slurmctld keeps jobs that have ended (MinJobAge). */
 export const keptMs = 300_000;
@@ -14,6 +16,12 @@ export const own = { user: String(process.geteuid!()) };
 
 export const listOrNone = (text: string | undefined): string[] | null =>
   text === undefined ? null : text.split(",");
+
+/** What is no field in a format is told, and the list is printed without it. */
+export const leavingOut =
+  (program: string): OnUnknown =>
+  (word) =>
+    complain(`error: Invalid job format specification: ${word}`, program);
 
 /** As in `Sun Nov 29 08:10:28 2026`, above long lists. */
 export const dateLine = (ms: number): string =>

@@ -25,7 +25,7 @@ import { newestOf } from "../newest.js";
 import { json, print } from "../output.js";
 import { parseIds } from "../values.js";
 import { iterated } from "./iterated.js";
-import { dateLine, keptMs, listOrNone, own } from "./site.js";
+import { dateLine, keptMs, leavingOut, listOrNone, own } from "./site.js";
 import { asNamed, withSubmissions } from "./submissions.js";
 import { asksForJson, readWords, type Words } from "./words.js";
 
@@ -64,16 +64,19 @@ async function listOnce(context: Context, words: Words): Promise<void> {
 }
 
 function formatOf({ environment }: Context, words: Words): readonly SqueuePart[] {
-  if (words.has("steps")) return stepParts(words.get("format") ?? stepFormat);
+  if (words.has("steps")) return stepParts(words.get("format") ?? stepFormat, leaveOut);
   const long = words.get("Format");
-  if (long !== undefined) return squeuePartsNamed(long);
+  if (long !== undefined) return squeuePartsNamed(long, leaveOut);
   const format = words.get("format");
-  if (format !== undefined) return squeueParts(format);
+  if (format !== undefined) return squeueParts(format, leaveOut);
   if (words.has("start")) return squeueParts(startFormat);
   const { SQUEUE_FORMAT2: named } = environment;
-  if (named && !words.has("long")) return squeuePartsNamed(named);
-  return squeueParts(words.has("long") ? longFormat : environment.SQUEUE_FORMAT || plainFormat);
+  if (named && !words.has("long")) return squeuePartsNamed(named, leaveOut);
+  const usual = words.has("long") ? longFormat : environment.SQUEUE_FORMAT || plainFormat;
+  return squeueParts(usual, leaveOut);
 }
+
+const leaveOut = leavingOut("squeue");
 
 /** The ids of `--steps=42.batch,43`; undefined for all. */
 function jobsOfSteps(words: Words): string | undefined {
