@@ -37,7 +37,9 @@ export function partsOf<Field extends Titled>(
   onUnknown: OnUnknown = refuse,
 ): FormatPart<Field>[] {
   const letters = Object.keys(fields);
-  const text = format === "%all" ? letters.map((each) => `%${each}`).join("|") : format;
+  const all = format === "%all" ? letters.map((each) => `%${each}`).join("|") : format;
+  // Slurm takes several % for one, and one at the end for none.
+  const text = all.replaceAll(/%+/g, "%").replace(/%$/, "");
   return [...text.matchAll(/%(\.?)(\d{0,4})(\w)|[^%]+|%/g)].map(([whole, point, width, letter]) => {
     if (letter === undefined) return whole;
     const field = fields[letter];

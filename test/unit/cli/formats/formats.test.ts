@@ -45,8 +45,8 @@ const acct = (format: string) =>
 
 describe("squeue -o", () => {
   test("prints fields as long as they are, and other text between them", () =>
-    expect(queue("%i|%T|%j,%u 100%")).toBe(
-      "42|RUNNING|a-long-name,ada 100%\n48_2|COMPLETED|job,ada 100%\n",
+    expect(queue("%i|%T|%j,%u 100%.")).toBe(
+      "42|RUNNING|a-long-name,ada 100%.\n48_2|COMPLETED|job,ada 100%.\n",
     ));
   test("fills and cuts to a width, on the right after a point", () =>
     expect(queue("%.6i %4j|%.2t", true)).toBe(" JOBID NAME|ST\n    42 a-lo| R\n  48_2 job |CD\n"));

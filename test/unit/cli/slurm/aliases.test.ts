@@ -51,15 +51,6 @@ describe("squeue", () => {
     expect(bare.stdout).toBe("67108910_2|PENDING\n67108910_1|PENDING\n67108900|RUNNING\n");
     const named = await as("squeue", "-h", "-O", "JobArrayID:12,StateCompact:.3", "--name=job");
     expect(named.stdout).toBe("67108910_[1- PD\n67108900      R\n");
-    // adaptive-scheduler asks so, with the quotes; squeue tells what is no field, and goes on.
-    expect(await as("squeue", "-h", '--Format=",JobID:10,State:.8|,nope,"')).toMatchObject({
-      status: 0,
-      stdout: "67108911   PENDING|\n67108900   RUNNING|\n",
-      stderr: ['"', "nope", '"']
-        .map((each) => `squeue: error: Invalid job format specification: ${each}\n`)
-        .join(""),
-    });
-    expect((await as("squeue", "-h", "-o", "%i %q%e1%2é", "--sort=i")).status).toBe(0);
     const before = world.environment;
     world.environment = {
       ...before,

@@ -149,7 +149,7 @@ test("Snakemake's executor for Slurm gets the answers that it parses", async () 
 });
 
 // clustermq's inst/SLURM.tmpl and R/qsys_slurm.r, batchtools' slurm-simple.tmpl, and the header and
-// the commands of Nextflow's SlurmExecutor.
+// the commands of Nextflow's SlurmExecutor (24.10 and 26.08).
 const recorded: readonly [string, string[], object][] = [
   [
     "",
@@ -193,7 +193,23 @@ test.each(recorded)(
   },
 );
 
-test("squeue and scancel take what batchtools, Nextflow and clustermq ask", async () => {
+test("squeue tells what is no field, and goes on", async () => {
+  world.answers["GET /v1/invocations"] = () => listOf(invocation({ id: 42, name: "pi_1" }));
+  const told = (...words: string[]) =>
+    words.map((each) => `squeue: error: Invalid job format specification: ${each}\n`).join("");
+  // adaptive-scheduler asks so, with the quotes.
+  expect(await glean("as", "squeue", "-h", '--Format=",JobID:5,State:.8|,nope,"')).toMatchObject({
+    ...{ status: 0, stdout: "42    PENDING|\n", stderr: told('"', "nope", '"') },
+  });
+  expect(await glean("as", "squeue", "-h", "-o", "%i %_ %t%")).toMatchObject({
+    ...{ status: 0, stdout: "42 %_ PD\n", stderr: told("_") },
+  });
+  // ReFrame's format; what it does not find in the answer has ended, it thinks.
+  const reframe = await glean("as", "squeue", "-h", "-j", "42", "-o", "%%i|%%T|%%N|%%r");
+  expect(reframe.stdout).toMatch(/^42\|PENDING\|\|\w*\n$/);
+});
+
+test("squeue and scancel take what batchtools, Nextflow, clustermq and FireWorks ask", async () => {
   world.answers["GET /v1/invocations"] = () => listOf(invocation({ id: 42, name: "cmq6123" }));
   const batchtools = ["--noheader", "--format=%i", "-r", "--user=ada"];
   const queued = "--states=PD,CF,RF,RH,RQ,SE";
@@ -205,6 +221,14 @@ test("squeue and scancel take what batchtools, Nextflow and clustermq ask", asyn
   });
   const nextflow = ["--noheader", "-o", "%i %t", "-t", "all", "-u", "ada"];
   expect((await glean("as", "squeue", ...nextflow)).stdout).toBe("42 PD\n");
+  const states = ["--noheader", "-o", "%i %t", "-t", "all", "--only-job-state"];
+  expect((await glean("as", "squeue", ...states)).stdout).toBe("42 PD\n");
+  // Where their users name a partition, both count what they have submitted to it.
+  world.answers["GET /v1/submissions"] = () =>
+    submissionsOf({ 42: { optionVariables: { SLURM_JOB_PARTITION: "short" } } });
+  expect((await glean("as", "squeue", ...nextflow, "-p", "short")).stdout).toBe("42 PD\n");
+  const fireworks = ['-o "%u"', "-u", "ada", "-h", "-p", "short"];
+  expect((await glean("as", "squeue", ...fireworks)).stdout).toBe(' "ada"\n');
   world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
   expect((await glean("as", "scancel", "--name", "cmq6123")).status).toBe(0);
   expect(world.requests.at(-1)!.body).toEqual({ ids: [], name: "cmq6123" });
