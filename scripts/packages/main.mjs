@@ -53,15 +53,21 @@ function main() {
   }
 }
 
+/** Without Node's advice about positional arguments. */
+function parsed(options) {
+  try {
+    return parseArgs({ allowPositionals: true, options });
+  } catch (cause) {
+    throw new Error(`${cause.message.split(". ")[0]}; see scripts/package --help`, { cause });
+  }
+}
+
 function readOptions() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      out: { type: "string", default: join(root, "dist/packages") },
-      revision: { type: "string", default: "1" },
-      fast: { type: "boolean", default: false },
-      deb: { type: "boolean", default: false },
-    },
+  const { values, positionals } = parsed({
+    out: { type: "string", default: join(root, "dist/packages") },
+    revision: { type: "string", default: "1" },
+    fast: { type: "boolean", default: false },
+    deb: { type: "boolean", default: false },
   });
   if (!/^[1-9][0-9]{0,8}$/.test(values.revision))
     throw new Error(`invalid --revision '${values.revision}': expected a number such as 2`);

@@ -45,3 +45,14 @@ test("--help names the options", () => {
   const { status, stdout } = run("demonstration/main.ts", "--help");
   expect([status, stdout]).toEqual([0, "options: --keep, --seed, --seconds, --out\n"]);
 }, 60_000);
+
+test("scripts/package says what it does, and which option it does not have", () => {
+  const of = (program: string, ...args: string[]) => spawnSync(program, args, { encoding: "utf8" });
+  const help = of(join(root, "scripts/package"), "--help");
+  expect([help.status, help.stderr]).toEqual([0, ""]);
+  expect(help.stdout).toMatch(/^Makes the packages gleaner-controller[\s\S]*\[--out FOLDER\]/);
+  const main = join(root, "scripts/packages/main.mjs");
+  const { status, stderr } = of(process.execPath, main, "--nonsense");
+  const told = "Unknown option '--nonsense'; see scripts/package --help\n";
+  expect([status, stderr]).toEqual([1, `No packages were made: ${told}`]);
+}, 60_000);
