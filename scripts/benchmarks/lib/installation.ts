@@ -4,7 +4,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { ensureInstalled } from "../../cluster/cluster.js";
 
@@ -16,7 +16,7 @@ export interface Needs {
   readonly python?: readonly string[];
   /** "GROUP:ARTIFACT:VERSION"; its classes and those that it needs come to `lib`. */
   readonly maven?: string;
-  /** A program in C beside the peers, and its libraries. */
+  /** A program in C beside the peers, which gets its source's name, and its libraries. */
   readonly compiled?: { readonly source: string; readonly libraries: readonly string[] };
 }
 
@@ -29,7 +29,8 @@ export async function install(name: string, needs: Needs): Promise<string> {
   const cache = join(process.env.XDG_CACHE_HOME ?? "/var/cache", "gleaner");
   const { compiled, ...packages } = needs;
   const hash = createHash("sha256").update(JSON.stringify(packages));
-  if (compiled !== undefined) hash.update(readFileSync(compiled.source));
+  if (compiled !== undefined)
+    hash.update(compiled.libraries.join(" ")).update(readFileSync(compiled.source));
   const digest = hash.digest("hex").slice(0, 12);
   const folder = join(cache, `${name}-${digest}`);
   if (existsSync(join(folder, ".complete"))) return folder;
@@ -40,7 +41,7 @@ export async function install(name: string, needs: Needs): Promise<string> {
   if (needs.npm !== undefined) await installNpm(folder, needs.npm);
   if (needs.python !== undefined) await installPython(folder, needs.python);
   if (needs.maven !== undefined) await installMaven(folder, needs.maven);
-  if (compiled !== undefined) await compile(folder, name, compiled);
+  if (compiled !== undefined) await compile(folder, compiled);
   writeFileSync(join(folder, ".complete"), "");
   return folder;
 }
@@ -71,10 +72,9 @@ async function installMaven(folder: string, artifact: string): Promise<void> {
 
 async function compile(
   folder: string,
-  name: string,
   { source, libraries }: NonNullable<Needs["compiled"]>,
 ): Promise<void> {
-  await tell("gcc", ["-O2", "-o", join(folder, `${name}_peer`), source, ...libraries]);
+  await tell("gcc", ["-O2", "-o", join(folder, basename(source, ".c")), source, ...libraries]);
 }
 
 /** With a low priority; the error quotes the last line. */
