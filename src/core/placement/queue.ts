@@ -186,14 +186,6 @@ export class WaitingQueue<Run extends WaitingRun = WaitingRun> {
     return this.groups.has(key);
   }
 
-  /** The oldest, if all that wait have one waitingKey; otherwise null. */
-  get onlyHead(): Waiting | null {
-    const [group, other] = this.groups.values();
-    if (group === undefined || other !== undefined) return null;
-    const [head = null] = group;
-    return head;
-  }
-
   /** The groups, none of them empty, each oldest first, with the waitingKey of its members. */
   groupsInOrder(): Iterable<Iterable<Waiting> & { readonly size: number; readonly key: string }> {
     return this.groups.values();

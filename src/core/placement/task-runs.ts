@@ -7,12 +7,12 @@ import type { Waiting } from "./waiting.js";
 import type { WaitingRun } from "./waiting-runs.js";
 
 /**
- * How long the tasks that one place has are expected to take together: nobody who waits for it
- * notices that.
+ * How long the tasks of a run are expected to take together: nobody who waits for the place notices
+ * it.
  */
 const togetherMs = 40;
 /** Limits what goes back to the queue if the place is lost; more would not be faster. */
-const mostTogether = 256;
+const mostTogether = 128;
 
 /** Tasks for one place, the placed one first. */
 export interface PlacedRun {
@@ -32,21 +32,20 @@ export interface PlacedTask {
 
 /**
  * Shares the tasks that found no place among those of the same array that did. `taskOf` is null for
- * what must have a place of its own. `part`: of the tasks that one place may have.
+ * what must have a place of its own.
  */
 export function runsOf(
   placed: readonly Assignment[],
   prediction: Prediction | undefined,
   taskOf: (id: InvocationId) => PlacedTask | null,
-  part: 1 | 0.5 = 1,
 ): readonly PlacedRun[] {
   const isPlaced = new Set(placed.map(({ invocation }) => invocation));
   const left = new Map<InvocationId, Left>();
   const runs = placed.map(({ invocation, executor, isSeat = false }) => {
     const run = { executor, ids: [invocation], isSeat };
     const task = taskOf(invocation);
-    const most = task === null ? 1 : Math.floor(part * tasksTogether(task.waiting, prediction));
-    if (task === null || most <= 1) return run;
+    const most = task === null ? 1 : tasksTogether(task.waiting, prediction);
+    if (task === null || most === 1) return run;
     const known = left.get(task.array) ?? { heads: [], most, ids: idsIn(task.alike, isPlaced) };
     known.heads.push(run.ids);
     left.set(task.array, known);
@@ -86,7 +85,7 @@ function upTo(ids: Iterable<InvocationId>, most: number): InvocationId[] {
 }
 
 /** One at a time until the function is known, then no more than it has run already. */
-export function tasksTogether(waiting: Waiting, prediction: Prediction | undefined): number {
+function tasksTogether(waiting: Waiting, prediction: Prediction | undefined): number {
   const own = prediction?.ownRuns?.(waiting) ?? null;
   if (own === null) return 1;
   return Math.max(1, Math.min(mostTogether, own.count, Math.floor(togetherMs / own.meanMs)));

@@ -23,7 +23,7 @@ import type { Documents } from "./documents.js";
 import { type EndFacts, lostFacts } from "./ends/end-facts.js";
 import type { KeepAlive } from "./keep-alive.js";
 import { type OrderDocuments, orderFor } from "./order.js";
-import { type JoinedPlace, placeFor, runsThatJoin, taskOf } from "./places.js";
+import { placeFor, taskOf } from "./places.js";
 import type { Settler } from "./settle.js";
 import type { Vouchers } from "./vouchers.js";
 
@@ -128,8 +128,6 @@ export class Dispatcher {
     const { prediction } = this.deps;
     for (const run of runsOf(placed, prediction, (id) => taskOf(this.deps.live, id)))
       void this.begin(run);
-    for (const run of runsThatJoin(this.deps.live, this.deps.registry, this.policy))
-      void this.begin(run, run.joins);
     if (placed.length === placementPolicy.maxAssignments) this.kick();
     else if (queue.size > 0) this.deps.events.publish({ type: "workLeftWaiting" });
   }
@@ -138,9 +136,9 @@ export class Dispatcher {
    * The intent is durable before an order is sent: a restarted daemon knows every attempt that may
    * exist.
    */
-  private async begin(placed: PlacedRun, joins: JoinedPlace | null = null): Promise<void> {
+  private async begin(placed: PlacedRun): Promise<void> {
     const record = this.deps.registry.get(placed.executor)!;
-    const place = joins?.place ?? placeFor(this.deps.live, record, placed);
+    const place = placeFor(this.deps.live, record, placed);
     const begun = placed.ids.map((id) => this.assign(this.deps.live.get(id)!, record, place));
     const [first] = begun as [Begun];
     const call = this.deps.live.unrecorded.get(first.live.id);
@@ -159,7 +157,7 @@ export class Dispatcher {
           begun.length === 1
             ? [await this.record(first, record)]
             : await this.recordTogether(begun);
-        this.orderInTurn(recorded, record, submission, joins?.after);
+        this.orderInTurn(recorded, record, submission);
         // Limits the orders in progress; a node that reads nothing delays the others no longer.
         await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
       });
@@ -232,9 +230,8 @@ export class Dispatcher {
     recorded: readonly (Recorded | null)[],
     record: ExecutorRecord,
     submission: Submission,
-    first: AttemptKey | undefined,
   ): void {
-    let after = first;
+    let after: AttemptKey | undefined;
     for (const each of recorded) {
       if (each === null) continue;
       const isSent = this.order(each, record, { submission, input: each.input, after });

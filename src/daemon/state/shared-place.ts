@@ -6,13 +6,8 @@ import type { AttemptKey } from "../../wire/messages.js";
 
 /** The part of an assignment that counts here. */
 interface Sharing {
+  readonly invocation: InvocationId;
   readonly place: SharedPlace | null;
-}
-
-/** What a place knows of an assignment that has it. */
-interface Placed extends AttemptKey {
-  /** null until its order was sent. */
-  readonly ordered: object | null;
 }
 
 /** What calls share. */
@@ -30,8 +25,8 @@ export interface SharedPlace {
   /** null for tasks, and if an earlier gleanerd opened it. */
   readonly worker: SharedWorker | null;
   /** Those that the executor holds, in their order; the first has what they hold. */
-  readonly tasks: readonly Placed[];
-  /** Whether further calls or tasks may join. */
+  readonly tasks: readonly Sharing[];
+  /** Whether its worker takes further calls. */
   isOpen: boolean;
   /** When the first was ordered; null before. */
   orderedAtMs: number | null;
@@ -41,24 +36,20 @@ export interface SharedPlace {
   readonly toldMs: Map<InvocationId, number>;
 }
 
-const newPlace = (
-  isAtOnce: boolean,
-  worker: SharedWorker | null,
-  isOpen: boolean,
-): SharedPlace => ({
+const newPlace = (isAtOnce: boolean, worker: SharedWorker | null): SharedPlace => ({
   isAtOnce,
   worker,
   tasks: [],
-  isOpen,
+  isOpen: worker !== null,
   orderedAtMs: null,
   spentMs: 0,
   toldMs: new Map(),
 });
 
-export const newTaskRun = (): SharedPlace => newPlace(false, null, true);
-export const openWorker = (worker: SharedWorker): SharedPlace => newPlace(true, worker, true);
+export const newTaskRun = (): SharedPlace => newPlace(false, null);
+export const openWorker = (worker: SharedWorker): SharedPlace => newPlace(true, worker);
 /** An earlier gleanerd opened it: it takes no further call. */
-export const foundWorker = (): SharedPlace => newPlace(true, null, false);
+export const foundWorker = (): SharedPlace => newPlace(true, null);
 
 /** One of them was ordered then. */
 export function orderedIn(place: SharedPlace, atMs: number): void {
