@@ -1,7 +1,7 @@
 // The code of functions on this node: each version is fetched once from gleanerd, checked by its
 // hash, unpacked into a folder that only this process's user can change, and used by all workers.
 
-import { existsSync, readdirSync, renameSync, statSync, utimesSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, type Stats, statSync, utimesSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { removeUnpacked, unpackBundle, versionOfUnpacked } from "../../bundle/unpack.js";
 import { nowMs } from "../../clock.js";
@@ -70,9 +70,10 @@ export class BundleCache {
     // Code is private to those who may call it: see runtimes/code-readers.ts.
     makePublicFolder(this.root, 0o711);
     const folder = join(this.root, version);
-    if (existsSync(folder)) {
+    const found = lookAt(folder);
+    if (found !== null) {
       if ((await isIntact(folder, version)) && this.touch(folder)) return folder;
-      await this.remove(version);
+      await this.remove(version, ({ ino }) => ino === found.ino);
     }
     await this.makeRoom(maxVersions - 1);
     const fresh = join(this.root, `.${version}.${process.pid}`);
@@ -122,12 +123,13 @@ export class BundleCache {
       .map((name) => ({ name, usedAtMs: usedAtMs(join(this.root, name)) }))
       .filter((each) => !this.isOthers(each))
       .sort((one, other) => one.usedAtMs - other.usedAtMs);
-    const surplus = unused.slice(0, Math.max(0, names.length - most));
-    for (const { name } of surplus) {
-      this.folders.delete(name as VersionId);
-      await this.remove(name);
-    }
-    return surplus.length;
+    let removed = 0;
+    for (const { name, usedAtMs } of unused.slice(0, Math.max(0, names.length - most)))
+      if (await this.remove(name, ({ mtimeMs }) => mtimeMs === usedAtMs)) {
+        this.folders.delete(name as VersionId);
+        removed++;
+      }
+    return removed;
   }
 
   private isOthers({ name, usedAtMs }: { readonly name: string; readonly usedAtMs: number }) {
@@ -142,18 +144,25 @@ export class BundleCache {
     if (usedAtMs > hereAtMs + exactMs) this.usedElsewhereAtMs.set(name, usedAtMs);
   }
 
-  /** Only one executor of this node removes it, and nobody finds half of it. */
-  private async remove(name: string): Promise<void> {
-    this.usedHereAtMs.delete(name);
-    this.usedElsewhereAtMs.delete(name);
+  /**
+   * Only one executor of this node removes it, and nobody finds half of it. It stays if it is not
+   * `asBefore`: another executor has used or replaced it since it was chosen. Returns whether it is
+   * gone.
+   */
+  private async remove(name: string, asBefore: (found: Stats) => boolean): Promise<boolean> {
+    const folder = join(this.root, name);
     const gone = join(this.root, `.gone.${name}.${process.pid}`);
     try {
-      renameSync(join(this.root, name), gone);
+      renameSync(folder, gone);
     } catch (thrown) {
-      if (isMissing(thrown)) return;
+      if (isMissing(thrown)) return true;
       throw thrown;
     }
+    if (!asBefore(statSync(gone)) && isRenamed(gone, folder)) return false;
+    this.usedHereAtMs.delete(name);
+    this.usedElsewhereAtMs.delete(name);
     await removeUnpacked(gone);
+    return true;
   }
 
   /** The time of a folder is that of its last use. Returns false if it is gone. */
@@ -172,6 +181,17 @@ export class BundleCache {
   }
 }
 
+/** false if another executor has put one there. */
+function isRenamed(folder: string, to: string): boolean {
+  try {
+    renameSync(folder, to);
+    return true;
+  } catch (thrown) {
+    if (["ENOTEMPTY", "EEXIST"].includes(errorCodeOf(thrown) ?? "")) return false;
+    throw thrown;
+  }
+}
+
 const isMissing = (thrown: unknown): boolean => errorCodeOf(thrown) === "ENOENT";
 
 async function isIntact(folder: string, version: VersionId): Promise<boolean> {
@@ -182,11 +202,14 @@ async function isIntact(folder: string, version: VersionId): Promise<boolean> {
   }
 }
 
-function usedAtMs(folder: string): number {
+const usedAtMs = (folder: string): number => lookAt(folder)?.mtimeMs ?? 0;
+
+/** null if it is missing. */
+function lookAt(folder: string): Stats | null {
   try {
-    return statSync(folder).mtimeMs;
+    return statSync(folder);
   } catch (thrown) {
-    if (isMissing(thrown)) return 0;
+    if (isMissing(thrown)) return null;
     throw new GleanerError("STORE", `${folder} cannot be read: ${messageOf(thrown)}`);
   }
 }

@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { removeUnpacked } from "../../../../src/bundle/unpack.js";
+import { nowMs } from "../../../../src/clock.js";
 import { BundleArrivals } from "../../../../src/executor/workers/bundle-arrivals.js";
 import { BundleCache } from "../../../../src/executor/workers/bundle-cache.js";
 import { ResultSink } from "../../../../src/executor/workers/payloads/result-sink.js";
@@ -103,6 +104,21 @@ test("a version that another executor of the node removed is fetched again", asy
   expect(await Promise.all([there.folderOf(one), there.folderOf(one)])).toEqual([path, path]);
   expect(asked).toEqual([one, one]);
   expect(readdirSync(root)).toEqual([one]);
+});
+
+test("what another executor uses while versions are removed stays", async () => {
+  const [oldest, next] = [await version("oldest"), await version("next")];
+  const [here, elsewhere] = [cache(), cache()];
+  const old = nowMs() / 1_000 - 3_600;
+  for (const [at, each] of [oldest, next].entries())
+    utimesSync(await elsewhere.folderOf(each), old + at, old + at);
+  // All is chosen before the first is removed, which takes a while.
+  const removed = here.giveWay(Object.assign(new Error(), { code: "ENOSPC" }), "");
+  const path = await elsewhere.folderOf(next);
+  await removed;
+  expect(readdirSync(root)).toEqual([next]);
+  expect(readdirSync(path)).toContain("index.mjs");
+  expect(asked).toEqual([oldest, next]);
 });
 
 test.each([
