@@ -15,11 +15,17 @@ gpus_in() { # TEXT as a100:2 or gpu:a100:2,nvme:1, and PREFIX: sets gpus to the 
   done
   [ -z "$any" ] || gpus=$sum
 }
+set_per_task() { # TEXT and PREFIX as for gpus_in
+  local gpus=
+  gpus_in "$1" "$2"
+  perTask=@{gpus:-$perTask}
+}
 set_room_option() { # NAME VALUE
   case $1 in
     G | gpus | gpus-per-node) gpus_in "$2" "" ;;
-    gres | tres-per-task) gpus_in "$2" gpu; [ $1 = gres ] || { perTask=$gpus gpus=; } ;;
-    gpus-per-task) gpus_in "$2" ""; perTask=$gpus gpus= ;;
+    gres) gpus_in "$2" gpu ;;
+    tres-per-task) set_per_task "$2" gpu ;;
+    gpus-per-task) set_per_task "$2" "" ;;
     ntasks-per-gpu) perGpu=$2 ;;
     gpu-bind) bind=$2 ;;
     overlap | s | oversubscribe) overlap=1 ;;
@@ -31,10 +37,14 @@ refuse_step() { fail "Unable to create step for job $SLURM_JOB_ID: $1"; }
 choose_gpus() { # sets gpus to the number of GPUs of the step, empty without a wish for some
   IFS=, read -ra devices <<< "$CUDA_VISIBLE_DEVICES"
   if [ -z "$gpus$perTask$perGpu" ] && [[ $SLURM_GPUS_PER_TASK =~ ([0-9]+)$ ]]; then
-    perTask=@{BASH_REMATCH[1]}
+    perTask=$((10#@{BASH_REMATCH[1]}))
     [ $((n * perTask)) -le @{#devices[@]} ] || perTask=
   fi
   bind=@{bind:-@{SLURM_GPU_BIND}} bind=@{bind#verbose,}
+  case $bind in
+    single:* | per_task:*) [[ @{bind#*:} =~ ^[1-9][0-9]{0,3}$ ]] ;;
+    map_gpu:*) [[ @{bind#*:}, =~ ^([0-9]{1,4}([*][0-9]{1,4})?,)+$ ]] ;;
+  esac || fail "Invalid --gpu-bind argument: gpu:$bind"
   if [ -n "$perGpu" ]; then
     [[ $perGpu =~ ^[1-9][0-9]{0,3}$ ]] || fail "Invalid numeric value \\"$perGpu\\" for --ntasks-per-gpu."
     gpus=$(((n + perGpu - 1) / perGpu)) bind=@{bind:-single:$perGpu}
@@ -43,74 +53,103 @@ choose_gpus() { # sets gpus to the number of GPUs of the step, empty without a w
     refuse_step "Invalid generic resource (gres) specification"
 }
 share_gpus() { # GPU...: sets gpusOfTasks to those of each task, behind a semicolon each
-  local task share map
+  local task share map IFS=,
   gpusOfTasks=
   for ((task = 0; task < n; task++)); do
     share=("$@")
     case $bind in
       single:*) [ $# = 0 ] || share=("@{@:$((task / @{bind#*:} % $# + 1)):1}") ;;
       per_task:*) share=("@{@:$((task * @{bind#*:} + 1)):@{bind#*:}}") ;;
-      map_gpu:*) IFS=, read -ra map <<< "@{bind#*:}"; map=@{map[task % @{#map[@]}]}
-        share=("@{@:$((@{map%%[*]*} % ($# > 0 ? $# : 1) + 1)):1}") ;;
+      map_gpu:*) read -ra map <<< "@{bind#*:}"; map=@{map[task % @{#map[@]}]}
+        share=("@{@:$((10#@{map%%[*]*} % ($# > 0 ? $# : 1) + 1)):1}") ;;
     esac
-    gpusOfTasks+=";$(IFS=,; echo "@{share[*]}")"
+    gpusOfTasks+=";@{share[*]}"
   done
 }
 
-origin_of() { # PID: sets REPLY to its parent and to when it began, which tells it from later ones
+start_of() { # PID: sets REPLY to when it began, which tells it from later ones of the same number
   local fields
   read -r REPLY 2>/dev/null < "/proc/$1/stat" || return
   read -ra fields <<< "@{REPLY##*) }"
-  REPLY="@{fields[1]} @{fields[19]}"
+  # One that was killed stays a zombie until its parent asks for its exit code.
+  [[ @{fields[0]} != [ZX] ]] && REPLY=@{fields[19]}
 }
-find_room() { # sets free to the GPUs that no other step has; fails if the step has to wait
-  local file pid parent began cores theirs each taken=, left=$GLEANER_CPUS
+# Sets left and free to the cores and GPUs that no other step has; fails if the step has to wait.
+find_room() {
+  local file pid began cores theirs each taken=,
+  left=$GLEANER_CPUS free=()
   for file in "$GLEANER_TMPDIR"/.step-[0-9]*; do
-    read -r pid parent began cores theirs 2>/dev/null < "$file" || continue
-    # Without its parent, the shell in which a script started it with &, it was killed.
-    if origin_of "$pid" && [ "$REPLY" = "$parent $began" ]; then left=$((left - cores)) taken+=$theirs,
+    read -r pid began cores theirs 2>/dev/null < "$file" || continue
+    if start_of "$pid" && [ "$REPLY" = "$began" ]; then left=$((left - cores)) taken+=$theirs,
     else rm -f "$file"; fi
   done
-  free=()
   for each in "@{devices[@]}"; do [[ $taken == *,$each,* ]] || free+=("$each"); done
   [ $left -ge $cpus ] && [ @{#free[@]} -ge "@{gpus:-0}" ]
 }
+refuse_unwritten() {
+  refuse_step "Cannot write to $GLEANER_TMPDIR: delete files there, or others of yours on its disk"
+}
+until_done() { # COMMAND...: without a word from bash about a notice, which goes to all processes
+  until (trap "" HUP USR1 USR2 ALRM; exec "$@"); do [ $? -gt 128 ] || return; done
+}
+lock() { until_done flock "$1" || fail "Cannot lock files in $GLEANER_TMPDIR by flock"; } # FD
+# Every step takes this lock for a moment, so none may wait for another while it has it.
+lock_steps() { { exec 8<> "$GLEANER_TMPDIR/.next-step"; } 2>/dev/null || refuse_unwritten; lock 8; }
+unlock_steps() { exec 8>&-; }
+number_step() { # sets step
+  lock_steps
+  read -r step <&8
+  [[ $step =~ ^[0-9]{1,9}$ ]] || step=0
+  # In place: a full disk must not leave an empty file, after which numbers come twice.
+  { echo $((step + 1)) 1<> "$GLEANER_TMPDIR/.next-step"; } 2>/dev/null || refuse_unwritten
+  unlock_steps
+}
+enter_room() { # fails if the step has to wait
+  lock_steps
+  find_room || { unlock_steps; return 1; }
+  free=("@{free[@]:0:@{gpus:-0}}") record=$GLEANER_TMPDIR/.step-$step
+  trap leave_room EXIT
+  start_of $$
+  local IFS=,
+  { echo "$$ $REPLY $cpus @{free[*]}" > "$record"; } 2>/dev/null || refuse_unwritten
+  unlock_steps
+}
 departures=$GLEANER_TMPDIR/.step-left
 leave_room() { rm -f "$record"; [ ! -p "$departures" ] || echo 1<> "$departures"; }
-take_room() { # the next step's turn has not come before this one has its room
-  if ! find_room; then
-    [ -z "$immediate" ] || refuse_step "Requested nodes are busy"
-    echo "srun: Job $SLURM_JOB_ID step creation temporarily disabled, retrying (Requested nodes are busy)" >&2
-    # One that is killed says nothing.
-    rm -f "$departures"; mkfifo "$departures"; exec 7<> "$departures"
-    until find_room; do read -rn1 -t1 -u7; done
-    exec 7>&-; rm -f "$departures"
-    echo "srun: Step created for StepId=$SLURM_JOB_ID.$step" >&2
-  fi
-  free=("@{free[@]:0:@{gpus:-0}}") record=$GLEANER_TMPDIR/.step-$step
-  origin_of $$
-  echo "$$ $REPLY $cpus $(IFS=,; echo "@{free[*]}")" > "$record"
-  trap leave_room EXIT
+say() { [ -n "$quiet" ] || echo "srun: $1" >&2; }
+take_room() {
+  enter_room && return
+  [ -z "$immediate" ] || refuse_step "Requested nodes are busy"
+  say "Job $SLURM_JOB_ID step creation temporarily disabled, retrying (Requested nodes are busy)"
+  # Steps that wait take turns, and each that leaves wakes one. None else needs this lock.
+  { exec 6<> "$GLEANER_TMPDIR/.step-turn"; } 2>/dev/null || refuse_unwritten
+  lock 6
+  [ -p "$departures" ] || until_done mkfifo "$departures" 2>/dev/null || refuse_unwritten
+  exec 7<> "$departures"
+  until enter_room; do
+    # One behind it may need less, and the steps that run may wait for that one.
+    [ $left -le 0 ] || { until_done flock -u 6; lock 6; }
+    # A step that is killed wakes none.
+    read -rn1 -t1 -u7
+  done
+  exec 7>&- 6>&-
+  say "Step created for StepId=$SLURM_JOB_ID.$step"
 }
 `;
 
 /** Runs once the options are read. */
 export const takingOfRoom = `
 choose_gpus
-cpus=$((n * @{c:-@{SRUN_CPUS_PER_TASK:-1}}))
+cpus=$((n * @{c:-1}))
 if [ $cpus -gt "$GLEANER_CPUS" ]; then
   [ -n "$overcommit" ] || refuse_step "More processors requested than permitted"
   cpus=$GLEANER_CPUS
 fi
 # Steps are counted as in a job; without a folder of the function's own, all are 0.
 step=0 free=("@{devices[@]:0:@{gpus:-0}}")
-if [ -n "$GLEANER_TMPDIR" ] && { exec 8<> "$GLEANER_TMPDIR/.next-step"; } 2>/dev/null; then
-  while flock 8; [ $? -gt 128 ]; do :; done
-  read -r step < "$GLEANER_TMPDIR/.next-step"
-  [[ $step =~ ^[0-9]{1,9}$ ]] || step=0
-  echo $((step + 1)) > "$GLEANER_TMPDIR/.next-step"
+if [ -d "$GLEANER_TMPDIR" ]; then
+  number_step
   [ -n "$overlap@{SLURM_OVERLAP}@{SLURM_STEP_ID}" ] || take_room
-  exec 8>&-
 fi
 [ -z "$gpus" ] || share_gpus "@{free[@]}"
 `;

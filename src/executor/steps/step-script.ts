@@ -96,7 +96,7 @@ bad=$((10#$bad)) patience=$((10#$patience))
 [ "$input" != none ] || input=/dev/null
 [ "$out" != none ] || out=/dev/null
 [ "$err" != none ] || err=/dev/null
-n=@{n:-@{perNode:-@{SLURM_NTASKS:-1}}}
+n=@{n:-@{perNode:-@{SLURM_NTASKS:-1}}} c=@{c:-$SRUN_CPUS_PER_TASK}
 for number in "$n" "@{c:-1}" "$nodes"; do
   [[ $number =~ ^[1-9][0-9]*$ ]] || fail "Invalid numeric value \\"$number\\"."
 done

@@ -1,60 +1,23 @@
 // The srun that functions find: it runs tasks on the function's node as Slurm's would, and outside
 // of a function it is Slurm's.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { placeStepNames, stepVariables } from "../../../../src/executor/steps/step-names.js";
+import { afterAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { FunctionShell, sortedLines as lines } from "../../../support/executor/function-shell.js";
 
-let home: string;
-let folder: string;
-let environment: Record<string, string>;
-beforeAll(() => {
-  home = mkdtempSync(join(tmpdir(), "glean-srun-"));
-  folder = placeStepNames(join(home, "cache"));
-  mkdirSync(join(home, "slurm"));
-  writeFileSync(join(home, "slurm/srun"), '#!/bin/sh\necho "Slurm runs $*"\n');
-  chmodSync(join(home, "slurm/srun"), 0o755);
-});
-beforeEach(() => {
-  const own = {
-    PATH: `${join(home, "slurm")}:/usr/bin:/bin`,
-    GLEANER_INVOCATION_ID: "67108864",
-    GLEANER_CPUS: "4",
-    SLURM_JOB_ID: "67108864",
-    SLURM_NTASKS: "2",
-    SLURMD_NODENAME: "n1",
-  };
-  environment = { ...own, ...stepVariables(folder, own) };
-});
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+const shell = new FunctionShell();
+const { home, folder } = shell;
+const bash = (script: string) => shell.run(script);
+beforeEach(() => shell.reset());
+afterAll(() => shell.remove());
 
-async function bash(script: string) {
-  const child = spawn("/bin/bash", ["-c", script], {
-    cwd: home,
-    env: environment,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.on("data", (chunk) => {
-    stdout += chunk;
-  });
-  child.stderr.on("data", (chunk) => {
-    stderr += chunk;
-  });
-  const [status] = await once(child, "close");
-  return { status, stdout, stderr };
-}
 /** It starts two ranks, one after the other. */
 function placeMpirun(): void {
   const text = '#!/bin/bash\nshift 2; for RANK in 0 1; do OMPI_COMM_WORLD_RANK=$RANK "$@"; done\n';
   writeFileSync(join(home, "slurm/mpirun"), text);
   chmodSync(join(home, "slurm/mpirun"), 0o755);
 }
-const lines = (text: string) => text.trim().split("\n").toSorted();
 
 test("options are resolved as getopt does; flags take no word of the command", async () => {
   expect((await bash("srun -n1 --lab --unbuf --cpu-b=none echo hi")).stdout).toBe("0: hi\n");
@@ -119,7 +82,7 @@ describe("the other tasks of a step", () => {
   });
 
   test("go on without these options, and srun exits with the highest code", async () => {
-    environment.SLURM_KILL_BAD_EXIT = "1";
+    shell.environment.SLURM_KILL_BAD_EXIT = "1";
     const step = await bash(
       `srun --mpi=none -n3 -K0 -W00 bash -c '[ $SLURM_PROCID = 1 ] && exit 9; sleep 0.3; echo on; exit 2'`,
     );
@@ -248,14 +211,18 @@ test("sbcast copies to the function's node, and replaces nothing unless told to"
 test("a bash that sets PATH itself finds it too, and outside of a function Slurm's runs", async () => {
   const reset = `PATH=${join(home, "slurm")}:/usr/bin:/bin; srun -n1 echo here`;
   expect((await bash(reset)).stdout).toBe("here\n");
-  delete environment.GLEANER_INVOCATION_ID;
+  delete shell.environment.GLEANER_INVOCATION_ID;
   expect((await bash("srun -n1 hostname")).stdout).toBe("Slurm runs -n1 hostname\n");
 });
 
 test("tasks have the variables that their caller exports, whatever the names in the script", async () => {
   const names = [...new Set(readFileSync(join(folder, "srun"), "utf8").match(/\b[a-z]\w*/g))];
   const theirs = Object.fromEntries(names.map((name) => [name, `the caller's ${name}`]));
-  environment = { ...environment, ...theirs, "BASH_FUNC_fail%%": "() { echo theirs; }" };
+  shell.environment = {
+    ...shell.environment,
+    ...theirs,
+    "BASH_FUNC_fail%%": "() { echo theirs; }",
+  };
   placeMpirun();
   for (const options of ["-n1", "-n2 --mpi=none", "-n2 -K --mpi=none", "-n2"]) {
     const { status, stdout } = await bash(
@@ -269,7 +236,7 @@ test("tasks have the variables that their caller exports, whatever the names in 
 });
 
 test("--export without ALL lets a task have what it lists, and what every task needs", async () => {
-  environment = { ...environment, n: "7", FOO: "bar", OTHER: "x" };
+  shell.environment = { ...shell.environment, n: "7", FOO: "bar", OTHER: "x" };
   const show = `sh -c 'echo "[$n] [$FOO] [$OTHER]"'`;
   const { stdout } = await bash(
     `srun -n1 --export=FOO ${show}; srun -n1 --export=NONE ${show}
@@ -282,90 +249,13 @@ test("steps are counted, also those that begin at once; without a folder all are
   const own = mkdtempSync(join(home, "own-"));
   const show = `sh -c 'echo $SLURM_STEP_ID $SLURM_STEPID'`;
   expect((await bash(`srun -n1 ${show}; srun -n1 ${show}`)).stdout).toBe("0 0\n0 0\n");
-  environment = { ...environment, GLEANER_TMPDIR: own };
+  shell.environment = { ...shell.environment, GLEANER_TMPDIR: own };
   const { stdout } = await bash(
     `for at in 1 2 3 4 5 6; do srun -n1 ${show} & done; wait; srun -n1 -o %s-%J.txt true; ls 6-*`,
   );
   expect(lines(stdout)).toEqual(
     [..."012345"].map((at) => `${at} ${at}`).concat("6-67108864.6.txt"),
   );
-});
-
-describe("steps beside each other", () => {
-  let folderOfStep: string;
-  beforeEach(() => {
-    folderOfStep = mkdtempSync(join(home, "tmp-"));
-    Object.assign(environment, { GLEANER_TMPDIR: folderOfStep, CUDA_VISIBLE_DEVICES: "4,5,6,7" });
-    delete environment.SLURM_NTASKS;
-  });
-  /** The first step runs until the second one has said something: that it waits, on stderr. */
-  const waiting = (first: string, second: string, then = "echo > go"): string => `
-    cd ${folderOfStep}; mkfifo begun go said
-    srun ${first} --mpi=none bash -c 'echo > begun; read < go; echo first ends' & first=$!
-    read < begun
-    srun ${second} bash -c 'echo second $CUDA_VISIBLE_DEVICES' 2> said & second=$!
-    { read -r line; echo "$line"; ${then}; cat > /dev/null; } < said
-    wait; rm begun go said`;
-  const waits =
-    "srun: Job 67108864 step creation temporarily disabled, retrying (Requested nodes are busy)";
-
-  test("wait for the cores that they ask for", async () =>
-    expect((await bash(waiting("-n1 -c4", "-n1"))).stdout).toBe(
-      `${waits}\nfirst ends\nsecond 4,5,6,7\n`,
-    ));
-
-  test("wait for the GPUs that they ask for, and get others than those in use", async () => {
-    const { stdout } = await bash(waiting("-n1 --gpus=3", "-n1 -G2"));
-    expect(stdout).toBe(`${waits}\nfirst ends\nsecond 4,5\n`);
-    const beside = waiting("-n1 --gres=gpu:a100:1", "-n1 --gpus-per-node=a100:2");
-    const both = await bash(beside.replace("2> said", "> said"));
-    expect(both.stdout).toBe("second 5,6\nfirst ends\n");
-  });
-
-  test("go on after one that was killed", async () => {
-    const killed = "kill -9 $first; wait $second; echo > go";
-    const { stdout } = await bash(waiting("-n1 -c4", "-n1", killed));
-    expect(lines(stdout)).toEqual(["first ends", "second 4,5,6,7", waits]);
-  });
-
-  test("do not wait with --overlap, within another step, and with --immediate", async () => {
-    const inside = `bash -c 'srun -n4 --mpi=none --overlap echo beside; srun -n1 -c4 echo within'`;
-    expect(await bash(`srun -n1 -c4 ${inside}`)).toMatchObject({
-      status: 0,
-      stdout: `${"beside\n".repeat(4)}within\n`,
-    });
-    const now = `bash -c 'unset SLURM_STEP_ID; srun -I -n1 echo now'`;
-    expect(await bash(`srun -n1 -c4 ${now}`)).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining("Unable to create step for job 67108864: Requested nodes"),
-    });
-  });
-
-  test.each([
-    ["-n2 --gpus-per-task=2", "0 4,5", "1 6,7"],
-    ["-n2 --gres=gpu:3", "0 4,5,6", "1 4,5,6"],
-    ["-n2 --tres-per-task=gres/gpu:1", "0 4", "1 5"],
-    ["-n2 --gpus-per-task=1 --gpu-bind=none", "0 4,5", "1 4,5"],
-    ["-n2 --ntasks-per-gpu=2", "0 4", "1 4"],
-    ["-n2 --gpus=2 --gpu-bind=single:1", "0 4", "1 5"],
-    ["-n2 -G 4 --gpu-bind=map_gpu:3,1", "0 7", "1 5"],
-    ["-n2 -G 4 --gpu-bind=closest", "0 4,5,6,7", "1 4,5,6,7"],
-    ["-n2 --gres=none", "0", "1"],
-    ["-n2 --gres=nvme:1", "0 4,5,6,7", "1 4,5,6,7"],
-    ["-n2", "0 4,5,6,7", "1 4,5,6,7"],
-  ])("%s gives each task its GPUs", async (options, ...shares) => {
-    const show = `bash -c 'echo $SLURM_PROCID $CUDA_VISIBLE_DEVICES'`;
-    expect(lines((await bash(`srun --mpi=none ${options} ${show}`)).stdout)).toEqual(shares);
-  });
-
-  test("have the GPUs per task of the script, and no more than the function", async () => {
-    environment.SLURM_GPUS_PER_TASK = "a100:2";
-    const show = `bash -c 'echo $SLURM_PROCID $CUDA_VISIBLE_DEVICES'`;
-    expect(lines((await bash(`srun --mpi=none -n2 ${show}`)).stdout)).toEqual(["0 4,5", "1 6,7"]);
-    expect((await bash("srun -n1 --gpus=5 true")).stderr).toBe(
-      "srun: error: Unable to create step for job 67108864: Invalid generic resource (gres) specification\n",
-    );
-  });
 });
 
 test("prologs and epilogs run, and a task's prolog sets its variables", async () => {
