@@ -1,6 +1,7 @@
 // What listings show of a submission: its files, folder and command.
 
 import { type Invocation, submissionIdOf, wordsOf } from "../../model/invocation.js";
+import { pathIn } from "../../model/records/output-paths.js";
 import type { InvocationDetail } from "../../sdk/index.js";
 
 export type Submission = InvocationDetail["submission"];
@@ -19,7 +20,8 @@ export function commandOf({ command, scriptPath = "(null)" }: Submission): strin
   return (command.kind === "script" ? [scriptPath, ...words] : words).join(" ");
 }
 
-export const inputFileOf = ({ stdinPattern }: Submission): string => stdinPattern ?? "/dev/null";
+export const inputFileOf = ({ stdinPattern = "/dev/null", workingDirectory }: Submission): string =>
+  pathIn(workingDirectory, stdinPattern);
 
 export const outputFileOf = (submission: Submission, invocation: Invocation): string =>
   fileOf(submission, submission.stdoutPattern, invocation);
@@ -32,8 +34,7 @@ function fileOf(
   pattern: string | null,
   invocation: Invocation,
 ): string {
-  const name = pattern ?? standardFileOf(invocation);
-  return name.startsWith("/") ? name : `${workingDirectory}/${name}`;
+  return pathIn(workingDirectory, pattern ?? standardFileOf(invocation));
 }
 
 const standardFileOf = (invocation: Invocation): string =>

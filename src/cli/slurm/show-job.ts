@@ -2,7 +2,7 @@
 
 import { dependencyText } from "../../model/dependency.js";
 import type { Invocation } from "../../model/invocation.js";
-import { fillPattern } from "../../model/records/file-pattern.js";
+import { outputPath } from "../../model/records/output-paths.js";
 import { gresText } from "../../model/slurm/gres-counts.js";
 import type { InvocationDetail } from "../../sdk/index.js";
 import { memoryText } from "../formats/amounts.js";
@@ -170,17 +170,23 @@ const filePairs = (invocation: Invocation, submission: Submission): Pairs[] => [
   { WorkDir: submission.workingDirectory },
   ...(submission.comment === undefined ? [] : [{ Comment: submission.comment }]),
   ...systemComment(sentenceOf(invocation)),
-  { StdErr: filled(errorFileOf(submission, invocation), invocation) },
-  { StdIn: filled(inputFileOf(submission), invocation) },
-  { StdOut: filled(outputFileOf(submission, invocation), invocation) },
+  ...filesOf(invocation, submission),
 ];
 
 /** Scripts look for their own files here; where and as which task is known once it has started. */
-const filled = (file: string, invocation: Invocation): string =>
-  invocation.startedAtMs === null
-    ? file
-    : fillPattern(file, {
-        ...invocation,
-        user: invocation.owner.user,
-        node: invocation.node ?? "%N",
-      });
+function filesOf(invocation: Invocation, submission: Submission): Pairs[] {
+  if (invocation.startedAtMs === null)
+    return [
+      { StdErr: errorFileOf(submission, invocation) },
+      { StdIn: inputFileOf(submission) },
+      { StdOut: outputFileOf(submission, invocation) },
+    ];
+  const { stdoutPattern, stderrPattern, stdinPattern = "/dev/null", workingDirectory } = submission;
+  const filled = (pattern: string | null) =>
+    outputPath(pattern, invocation, invocation.node ?? "%N", workingDirectory);
+  return [
+    { StdErr: filled(stderrPattern ?? stdoutPattern) },
+    { StdIn: filled(stdinPattern) },
+    { StdOut: filled(stdoutPattern) },
+  ];
+}

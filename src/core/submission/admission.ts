@@ -14,10 +14,10 @@ import {
   wordsOf,
 } from "../../model/invocation.js";
 import { newInvocation } from "../../model/records/invocation.js";
+import { outputPath } from "../../model/records/output-paths.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import { digestOf } from "./digest.js";
 import { entryCountOf, taskCountOf } from "./new-tasks.js";
-import { outputPath } from "./output-paths.js";
 import { type TermsPolicy, whyBadTerms } from "./terms.js";
 import { noticeWithin, spanText } from "./time-limit.js";
 import { mostOf } from "./user-share.js";

@@ -5,10 +5,10 @@ import { readSettings } from "../../../src/cli/batch/read.js";
 import { sizesOf } from "../../../src/cli/batch/sizes.js";
 import { parseArray, parseMemoryMb, parseTimeLimit } from "../../../src/cli/values.js";
 import { formatClock, formatWhen } from "../../../src/cli/when.js";
-import { outputPath } from "../../../src/core/submission/output-paths.js";
 import { taskCount } from "../../../src/model/array-tasks.js";
 import { invocationId, nodeName } from "../../../src/model/ids.js";
 import { newInvocation } from "../../../src/model/records/invocation.js";
+import { outputPath } from "../../../src/model/records/output-paths.js";
 
 /** The fields of a job by name, as in `NumCPUs`. */
 type Job = Readonly<Record<string, string>>;

@@ -7,11 +7,11 @@ import { type PaceState, pauseMs, ReadTimes } from "../../../src/core/capacity/p
 import { makePlan } from "../../../src/core/capacity/plan.js";
 import { describeReason, explainWait } from "../../../src/core/explain/waiting.js";
 import { environmentFor } from "../../../src/core/submission/environment.js";
-import { outputPath } from "../../../src/core/submission/output-paths.js";
 import { invocationId, nodeName } from "../../../src/model/ids.js";
 import { invocationTransitions } from "../../../src/model/invocation.js";
 import { step } from "../../../src/model/machine.js";
 import { fillPattern } from "../../../src/model/records/file-pattern.js";
+import { outputPath } from "../../../src/model/records/output-paths.js";
 import type { Node } from "../../../src/model/slurm/node.js";
 import {
   context,

@@ -1,8 +1,7 @@
 // The files that a function writes, by the file name patterns of sbatch.
 
-import type { NodeName } from "../../model/ids.js";
-import type { Invocation } from "../../model/invocation.js";
-import { fillPattern } from "../../model/records/file-pattern.js";
+import type { Invocation } from "../invocation.js";
+import { fillPattern } from "./file-pattern.js";
 
 /** Slurm's default names, so that scripts find their output where they expect it. */
 const defaultPattern = (invocation: Invocation): string =>
@@ -15,10 +14,13 @@ const defaultPattern = (invocation: Invocation): string =>
 export function outputPath(
   pattern: string | null,
   invocation: Invocation,
-  node: NodeName,
+  node: string,
   workingDirectory: string,
 ): string {
   const names = { ...invocation, user: invocation.owner.user, node };
-  const filled = fillPattern(pattern ?? defaultPattern(invocation), names);
-  return filled.startsWith("/") ? filled : `${workingDirectory.replace(/\/+$/, "")}/${filled}`;
+  return pathIn(workingDirectory, fillPattern(pattern ?? defaultPattern(invocation), names));
 }
+
+/** The folder is a name as it is: only the file's may have patterns. */
+export const pathIn = (folder: string, file: string): string =>
+  file.startsWith("/") ? file : `${folder.replace(/\/+$/, "")}/${file}`;
