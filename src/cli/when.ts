@@ -14,7 +14,9 @@ const stepsMs: Readonly<Record<string, number>> = {
 /** What the parts of a text say; null: nothing. */
 interface Said {
   date: { year: number | null; month: number; day: number } | null;
-  clock: { hour: number; minute: number; second: number; millisecond: number } | null;
+  clock: { hour: number; minute: number; second: number } | null;
+  /** The moment that these two fields stand for: an hour of autumn has them twice. */
+  exactly: { ms: number; date: Said["date"]; clock: Said["clock"] } | null;
 }
 
 /** A part at the place where the one before it ends; null if there is no such time. */
@@ -29,8 +31,8 @@ const parts: readonly Part[] = [
       const spanMs = Number(count ?? 0) * stepsMs[step]!;
       const at = new Date(now.getTime() + (sign === "-" ? -spanMs : spanMs));
       const [hour, minute, second] = [at.getHours(), at.getMinutes(), at.getSeconds()];
-      const clock = { ...clockAt(hour, minute, second), millisecond: at.getMilliseconds() };
-      return { date: dateOf(at), clock };
+      const [date, clock] = [dateOf(at), clockAt(hour, minute, second)];
+      return { date, clock, exactly: { ms: at.getTime(), date, clock } };
     },
   ],
   [
@@ -92,7 +94,7 @@ export function parseWhen(
 
 /** null if something else is in the text. */
 function saidBy(text: string, now: Date): Said | null {
-  let said: Said = { date: null, clock: null };
+  let said: Said = { date: null, clock: null, exactly: null };
   let at = 0;
   while (at < text.length) {
     const found = partAt(text, at, now);
@@ -114,10 +116,12 @@ function partAt(text: string, at: number, now: Date): { says: Partial<Said>; end
   return null;
 }
 
-function momentOf({ date, clock }: Said, now: Date, of: "past" | "future"): number | null {
+function momentOf({ date, clock, exactly }: Said, now: Date, of: "past" | "future"): number | null {
   if (date === null && clock === null) return null;
-  const { hour, minute, second, millisecond } = clock ?? clockAt(0);
-  const time = [hour, minute, second, millisecond] as const;
+  // No later part of the text says another date or time of day.
+  if (exactly !== null && exactly.date === date && exactly.clock === clock) return exactly.ms;
+  const { hour, minute, second } = clock ?? clockAt(0);
+  const time = [hour, minute, second] as const;
   // Slurm compares minutes: what is of this minute has passed.
   const hasPassed = hour * 60 + minute <= now.getHours() * 60 + now.getMinutes();
   if (date === null) {
@@ -148,7 +152,7 @@ const daysAfter = (now: Date, days: number): Date =>
   new Date(now.getFullYear(), now.getMonth(), now.getDate() + days);
 
 const clockAt = (hour: number, minute = 0, second = 0): NonNullable<Said["clock"]> => ({
-  ...{ hour, minute, second, millisecond: 0 },
+  ...{ hour, minute, second },
 });
 
 /** 00:00 of the local day, sacct's default start. */
@@ -166,9 +170,8 @@ function moment(
   hour: number,
   minute: number,
   second: number,
-  millisecond: number,
 ): number | null {
-  const date = new Date(year, month - 1, day, hour, minute, second, millisecond);
+  const date = new Date(year, month - 1, day, hour, minute, second);
   const exists = date.getMonth() === month - 1 && date.getDate() === day;
   return exists && hour < 24 && minute < 60 && second < 60 ? date.getTime() : null;
 }

@@ -1,5 +1,7 @@
 // Values of the CLI's options: round trips, bounds, and a sentence for whatever is not understood.
 
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { exportedEnvironment } from "../../../src/cli/batch/exported.js";
@@ -238,6 +240,23 @@ describe("moments", () => {
   test.each([...wrong, "20300102", "now+1h", "T", "1893456001"])("%j is refused", (text) =>
     expect(() => parseWhen(text, "-S", now)).toThrow(/^-S: invalid time /),
   );
+});
+
+test("in the hour that autumn repeats, now and what follows are moments, not times of day", () => {
+  const script = `
+    import { parseWhen } from "${fileURLToPath(new URL("../../../src/cli/when.ts", import.meta.url))}";
+    const now = Date.parse("2026-10-25T00:55:00.250Z");
+    for (const text of ["now+10minutes", "now", " now+70minutes ", "now+10minutes 04:00"])
+      console.log(new Date(parseWhen(text, "--begin", now, "future")).toISOString());`;
+  const args = ["--import", "tsx", "--input-type=module", "--eval", script];
+  const env = { ...process.env, TZ: "Europe/Berlin" };
+  expect(execFileSync(process.execPath, args, { env, encoding: "utf8" }).split("\n")).toEqual([
+    "2026-10-25T01:05:00.250Z",
+    "2026-10-25T00:55:00.250Z",
+    "2026-10-25T02:05:00.250Z",
+    "2026-10-25T03:00:00.000Z",
+    "",
+  ]);
 });
 
 describe("--export", () => {
