@@ -57,7 +57,7 @@ export function partsOf<Field extends Titled>(
   });
 }
 
-/** Reads `-O`: `JobID:8,State:.10|`, a field, its width and what follows it; `JobID` has 20. */
+/** Reads `-O`: `JobID:8,State:.10|`, a field, its width (if omitted, 20) and what follows it. */
 export const partsNamed = <Field extends Titled>(
   format: string,
   named: ReadonlyMap<string, Field>,

@@ -15,6 +15,6 @@ export function explainState(invocation: Invocation): string {
 export function explainNoLink(node: string, leaseTtlMs: number | null): string {
   const lost = `gleanerd has no connection to ${node}`;
   if (leaseTtlMs === null)
-    return `${lost}: the attempt goes on there, and its end is known once the node is back or given up`;
+    return `${lost}: it may still run there, and its end is known once the node is back or given up`;
   return `${lost}: a leased worker there ends by itself ${leaseTtlMs / 1_000} s after the last renewal that reached it, and is billed until its end`;
 }

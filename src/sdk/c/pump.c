@@ -226,8 +226,8 @@ static void end_late_of(gleaner_lease *lease, struct connection *connection, lon
 
 static void end_without_worker(gleaner_lease *lease, long now)
 {
-	/* Calls that come one after the other wait once for a worker, but each for another program
-	 * in place of one that is gone. */
+	/* While a hold serves the lease, calls that come one after the other share one wait for a
+	 * worker. Without a hold, a later call waits again. */
 	if (has_worker(lease) || (lease->first == NULL && lease->hold == NULL))
 		lease->no_worker_since_ms = 0;
 	if (has_worker(lease) || lease->first == NULL)

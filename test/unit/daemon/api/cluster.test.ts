@@ -265,7 +265,7 @@ describe("explain ID", () => {
     record.line = null;
     expect(await linesOf("1")).toEqual([
       "1 runs on n1 as attempt 1",
-      "gleanerd has no connection to n1: the attempt goes on there, and its end is known once the node is back or given up",
+      "gleanerd has no connection to n1: it may still run there, and its end is known once the node is back or given up",
     ]);
   });
 
