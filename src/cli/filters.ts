@@ -1,13 +1,25 @@
-// Options shared by several listings: users, states, periods.
+// Options shared by several listings: names, nodes, users, states, periods.
 
 import { nowMs } from "../clock.js";
 import { GleanerError } from "../model/errors.js";
+import { expandHostList } from "../model/hostlist.js";
 import type { Invocation, InvocationState } from "../model/invocation.js";
 import { userShape } from "../model/user.js";
 import type { Period } from "../sdk/index.js";
 import { ownStates, slurmState, slurmStates, stateOf } from "./formats/states.js";
 import { quoted } from "./values.js";
 import { parseWhen } from "./when.js";
+
+/** The members of a list with commas. As for Slurm, an empty one is none. */
+export const membersOf = (text: string): string[] => text.split(",").filter(Boolean);
+
+/** null: no list, so that any name will do. */
+export const listOrNone = (text: string | undefined): string[] | null =>
+  text === undefined ? null : membersOf(text);
+
+/** The nodes of a host list, `n1,n[3-5]`; null: no list, so that any place will do. */
+export const nodesOrNone = (text: string | undefined): ReadonlySet<string | null> | null =>
+  text === undefined ? null : new Set(expandHostList(membersOf(text).join(",")));
 
 /** States that were asked for by Slurm's names. */
 export interface AskedStates {
@@ -18,10 +30,11 @@ export interface AskedStates {
 
 /** Reads states by Slurm's long or short names: `PD,R`, `pending` or `all`. */
 export function parseStates(text: string, where: string): AskedStates {
+  const words = membersOf(text);
   const names = new Set(
     text.toLowerCase() === "all"
       ? slurmStates
-      : text.split(",").map((each) => {
+      : (words.length === 0 ? [""] : words).map((each) => {
           const state = slurmState(each.trim());
           if (state === null)
             throw new GleanerError(

@@ -11,13 +11,13 @@ export async function newestOf(
   return { ...list, invocations: list.invocations.toReversed() };
 }
 
-/** All invocations of an id, newest first, an answer at a time. */
+/** All that a query chooses, newest first, an answer at a time. */
 export async function* pagesOf(
   client: GleanerClient,
-  id: string,
+  chosen: InvocationQuery,
 ): AsyncIterable<InvocationList["invocations"]> {
+  const query: InvocationQuery = { ...chosen, order: "newest" };
   for (let before: number | null = null; ; ) {
-    const query: InvocationQuery = { ids: id, order: "newest" };
     const list = await client.list(before === null ? query : { ...query, before });
     yield list.invocations;
     if (!list.truncated) return;

@@ -31,7 +31,8 @@ export async function waitForEnd(client: GleanerClient, id: string): Promise<num
       if (invocations.every(({ state }) => isFinal(state))) {
         if (!truncated) return highestOf(invocations);
         let highest = 0;
-        for await (const page of pagesOf(client, id)) highest = Math.max(highest, highestOf(page));
+        for await (const page of pagesOf(client, { ids: id }))
+          highest = Math.max(highest, highestOf(page));
         return highest;
       }
       // The daemon delays its answer; the pause limits the rate of requests if it does not.

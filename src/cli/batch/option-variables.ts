@@ -11,6 +11,8 @@ const plain: Readonly<Record<string, string>> = {
   dependency: "SLURM_JOB_DEPENDENCY",
   account: "SLURM_JOB_ACCOUNT",
   qos: "SLURM_JOB_QOS",
+  // All of several: lists are chosen by each, and the function gets the first.
+  partition: "SLURM_JOB_PARTITION",
   distribution: "SLURM_DISTRIBUTION",
 };
 const maxLength = 1_024;
@@ -24,7 +26,6 @@ export function optionVariables(
   { memoryPerCoreMb, memoryPerGpuMb, openMode, overcommit }: BatchSettings,
   given: (option: string) => string | undefined,
 ): Record<string, string> {
-  const partition = given("partition")?.split(",")[0];
   const all: readonly (readonly [string, string | number | null | undefined])[] = [
     ...Object.entries(plain).map(([option, name]) => [name, given(option)] as const),
     ["SLURM_EXPORT_ENV", /^all$/i.test(given("export") ?? "") ? null : given("export")],
@@ -36,8 +37,6 @@ export function optionVariables(
     // As for Slurm, threads per core say more than a hint.
     ["SLURM_HINT", given("threads-per-core") === undefined ? given("hint") : null],
     ["SLURM_ARRAY_TASK_STEP", stepOf(given("array"))],
-    // A job gets one of several partitions.
-    ["SLURM_JOB_PARTITION", partition],
   ];
   return Object.fromEntries(
     all.flatMap(([name, value]) => {

@@ -11,8 +11,8 @@ export const accountOf = ({ optionVariables }: Submission): string | undefined =
   optionVariables?.SLURM_JOB_ACCOUNT;
 export const qosOf = ({ optionVariables }: Submission): string | undefined =>
   optionVariables?.SLURM_JOB_QOS;
-export const partitionOf = ({ optionVariables }: Submission): string | undefined =>
-  optionVariables?.SLURM_JOB_PARTITION;
+export const partitionsOf = ({ optionVariables }: Submission): readonly string[] =>
+  optionVariables?.SLURM_JOB_PARTITION?.split(",") ?? [];
 
 /** Scripts look for their own file here. */
 export function commandOf({ command, scriptPath = "(null)" }: Submission): string {

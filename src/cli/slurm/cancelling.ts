@@ -3,10 +3,10 @@
 
 import { constants } from "node:os";
 import { GleanerError } from "../../model/errors.js";
-import { expandHostList } from "../../model/hostlist.js";
+import { submissionIdOf } from "../../model/invocation.js";
 import { type CancelRequest, type GleanerClient, maxNamedIds } from "../../sdk/index.js";
-import { parseStates } from "../filters.js";
-import { newestOf } from "../newest.js";
+import { membersOf, nodesOrNone, parseStates } from "../filters.js";
+import { pagesOf } from "../newest.js";
 import { parseIds, quoted, signalNumber } from "../values.js";
 import { isOurPartition } from "./site.js";
 import { asNamed } from "./submissions.js";
@@ -48,6 +48,7 @@ export async function cancelChosen(
   none: string,
 ): Promise<Cancelled> {
   const { user, name, state, nodelist, account, partition, isForeign } = choice;
+  refuseEmpty(choice);
   const named = namedIn(choice);
   const states = state === undefined ? [undefined] : parseStates(state, "-t").own;
   const filter = { ...(user !== undefined && { user }), ...(name !== undefined && { name }) };
@@ -60,7 +61,10 @@ export async function cancelChosen(
   const connected = await client();
   const answer = { cancelled: 0, problems: [] as string[] };
   for (const { ids, signal } of named) {
-    const isLooked = nodelist !== undefined || account !== undefined || !isOurPartition(partition);
+    const isLooked =
+      nodelist !== undefined ||
+      account !== undefined ||
+      (partition !== undefined && (ids.length === 0 || !isOurPartition(partition)));
     const selected = isLooked ? await lookedFor(connected, choice, ids) : ids;
     if (isLooked && selected.length === 0) continue;
     for (const state of states)
@@ -77,6 +81,17 @@ export async function cancelChosen(
       }
   }
   return answer;
+}
+
+/** As a variable of a shell that is not set: it would name nothing, and nothing is cancelled. */
+function refuseEmpty({ user, name, state, nodelist, account, partition }: Choice): void {
+  const given = { u: user, n: name, t: state, w: nodelist, A: account, p: partition };
+  for (const [letter, text] of Object.entries(given))
+    if (text !== undefined && membersOf(text).length === 0)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `-${letter} ${quoted(text)} names nothing, so nothing is cancelled: give a value, or omit -${letter}`,
+      );
 }
 
 interface Named {
@@ -122,23 +137,30 @@ function numberOf(text: string): number {
   );
 }
 
-/** The ids of what runs on some nodes, or named an account or a partition. */
+/** The ids of what runs on some nodes, or of what named an account or a partition. */
 async function lookedFor(
   client: GleanerClient,
   { nodelist, account, partition, user }: Choice,
   ids: readonly string[],
 ): Promise<string[]> {
-  const { invocations } = await newestOf(client, {
-    ...(ids.length > 0 && { ids: ids.join(",") }),
-    ...(user !== undefined && { user }),
-    states: nodelist === undefined ? "PENDING,RUNNING" : "RUNNING",
-  });
-  const nodes = nodelist === undefined ? null : new Set<string>(expandHostList(nodelist));
-  const there = invocations.filter(
-    ({ node }) => nodes === null || (node !== null && nodes.has(node)),
-  );
-  const found = await asNamed(client, there, { account, partition });
-  return found.map(({ id }) => String(id));
+  const nodes = nodesOrNone(nodelist);
+  // The tasks of an array named the same, so that its id is as good as theirs.
+  const isByArray = nodes === null && ids.length === 0;
+  const found = new Set<string>();
+  for (const some of portionsOf(ids)) {
+    const pages = pagesOf(client, {
+      ...(some.length > 0 && { ids: some.join(",") }),
+      ...(isByArray && { tasks: "runs" as const }),
+      ...(user !== undefined && { user }),
+      states: nodes === null ? "PENDING,RUNNING" : "RUNNING",
+    });
+    for await (const page of pages) {
+      const there = page.filter(({ node }) => nodes === null || nodes.has(node));
+      for (const each of await asNamed(client, there, { account, partition }))
+        found.add(String(isByArray ? submissionIdOf(each) : each.id));
+    }
+  }
+  return [...found];
 }
 
 /** As many ids as one request may name; one empty portion if there are none. */

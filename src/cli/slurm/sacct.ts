@@ -3,7 +3,7 @@
 import { nowMs } from "../../clock.js";
 import type { Invocation } from "../../model/invocation.js";
 import { type Context, exitStatus } from "../context.js";
-import { chosenPeriod, parseStates } from "../filters.js";
+import { chosenPeriod, listOrNone, nodesOrNone, parseStates } from "../filters.js";
 import { readUnits } from "../formats/amounts.js";
 import { briefFormat, fieldNames, longFormat, plainSacct, sacctTable } from "../formats/sacct.js";
 import { timesOf } from "../formats/times.js";
@@ -11,7 +11,7 @@ import { newestOf } from "../newest.js";
 import { bare, json, print } from "../output.js";
 import { parseIds } from "../values.js";
 import { midnightBefore } from "../when.js";
-import { listOrNone, own } from "./site.js";
+import { own } from "./site.js";
 import { asNamed, columnsFor } from "./submissions.js";
 import { asksForJson, readWords, type Words } from "./words.js";
 
@@ -66,7 +66,7 @@ async function chosen(context: Context, words: Words): Promise<readonly Invocati
   const state = words.get("state");
   const states = state === undefined ? null : parseStates(state, "-s");
   const users = listOrNone(words.get("user") ?? words.get("uid"));
-  const nodes: readonly (string | null)[] | null = listOrNone(words.get("nodelist"));
+  const nodes = nodesOrNone(words.get("nodelist"));
   const isNarrowed = users !== null || ids !== undefined || nodes !== null;
   const isAnybodys = words.has("allusers") || isNarrowed || own.user === rootUid;
   const client = await context.client();
@@ -82,7 +82,7 @@ async function chosen(context: Context, words: Words): Promise<readonly Invocati
       each.submittedAtMs <= (period.toMs ?? Number.POSITIVE_INFINITY) &&
       (states === null || states.has(each)) &&
       (names === null || names.includes(each.name)) &&
-      (nodes === null || nodes.includes(each.node)) &&
+      (nodes === null || nodes.has(each.node)) &&
       (users === null || users.includes(each.owner.user) || users.includes(`${each.owner.uid}`)),
   );
   return asNamed(client, matching, {

@@ -15,7 +15,8 @@ export async function scancel(context: Context, given: readonly string[]): Promi
   if (words.has("interactive"))
     throw new GleanerError("BAD_REQUEST", "-i: Gleaner does not ask: omit it, or name the ids");
   const { user } = words.has("me") ? own : chosenUser(optional("user", words.get("user")));
-  const ids = words.operands.flatMap((each) => each.split(/\s+/)).filter(Boolean);
+  // As for scancel, an empty one, of a variable that is not set, is no id, and not the lack of any.
+  const ids = words.operands.flatMap((each) => each.trim().split(/\s+/));
   if (words.has("verbose") && !words.has("quiet"))
     for (const id of ids) complain(`Terminating job ${id}`, "scancel");
   const { problems } = await cancelChosen(

@@ -2,9 +2,9 @@
 
 import { nowMs } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
-import { expandHostList } from "../../model/hostlist.js";
 import type { NodeInfo } from "../../sdk/index.js";
 import type { Context } from "../context.js";
+import { membersOf, nodesOrNone } from "../filters.js";
 import {
   nodeStates,
   type SinfoPart,
@@ -30,11 +30,15 @@ const longReasonsFormat = "%20E %12U %19H %6t %N";
 
 export async function sinfo(context: Context, given: readonly string[]): Promise<number> {
   const words = readWords("sinfo", given);
-  return iterated(words.get("iterate"), () => listOnce(context, words));
+  const parts = formatOf(context, words);
+  return iterated(words.get("iterate"), () => listOnce(context, words, parts));
 }
 
-async function listOnce(context: Context, words: Words): Promise<void> {
-  const parts = formatOf(context, words);
+async function listOnce(
+  context: Context,
+  words: Words,
+  parts: readonly SinfoPart[],
+): Promise<void> {
   const isChosen = chooser(words);
   if (words.has("reservation")) return print("No reservations in the system\n");
   const isShown = isOurPartition(words.get("partition")?.replaceAll("*", ""));
@@ -56,7 +60,7 @@ async function listOnce(context: Context, words: Words): Promise<void> {
 
 function formatOf({ environment }: Context, words: Words): SinfoPart[] {
   const [named, format] = [words.get("Format"), words.get("format")];
-  if (named !== undefined) return sinfoPartsNamed(named, leaveOut);
+  if (named !== undefined) return sinfoPartsNamed(named, leavingOut("sinfo"));
   if (format !== undefined) return sinfoParts(format, leaveOut);
   const isLong = words.has("long");
   if (words.has("summarize")) return sinfoParts(summaryFormat);
@@ -65,11 +69,11 @@ function formatOf({ environment }: Context, words: Words): SinfoPart[] {
   return sinfoParts(isLong ? longFormat : environment.SINFO_FORMAT || plainFormat, leaveOut);
 }
 
-const leaveOut = leavingOut("sinfo");
+/** sinfo itself speaks of jobs with `-O`. */
+const leaveOut = leavingOut("sinfo", "node");
 
 function chooser(words: Words): (node: NodeInfo) => boolean {
-  const asked = words.get("nodes");
-  const names = asked === undefined ? null : new Set<string>(expandHostList(asked));
+  const names = nodesOrNone(words.get("nodes"));
   const state = words.get("states");
   const states = state === undefined ? null : readStates(state);
   return (node) =>
@@ -88,7 +92,7 @@ powered_down power_down powering_up fail maint error planned blocked reboot`.spl
 function readStates(text: string): ReadonlySet<string> {
   const all = Object.entries(nodeStates);
   return new Set(
-    text.split(",").flatMap((word) => {
+    membersOf(text).flatMap((word) => {
       const start = word.trim().toLowerCase();
       const found = all.filter(([, long]) => long.startsWith(start)).map(([short]) => short);
       if (start === "" || (found.length === 0 && !others.some((each) => each.startsWith(start))))

@@ -14,14 +14,11 @@ export const isOurPartition = (asked: string | undefined): boolean =>
 /** The caller's own, by the uid, which munge conveys. */
 export const own = { user: String(process.geteuid!()) };
 
-export const listOrNone = (text: string | undefined): string[] | null =>
-  text === undefined ? null : text.split(",");
-
-/** What is no field in a format is told, and the list is printed without it. */
+/** What is no field in a format is told, in Slurm's words, and the list is printed without it. */
 export const leavingOut =
-  (program: string): OnUnknown =>
+  (program: string, of: "job" | "node" = "job"): OnUnknown =>
   (word) =>
-    complain(`error: Invalid job format specification: ${word}`, program);
+    complain(`error: Invalid ${of} format specification: ${word}`, program);
 
 /** As in `Sun Nov 29 08:10:28 2026`, above long lists. */
 export const dateLine = (ms: number): string =>

@@ -4,7 +4,7 @@ import { nowMs } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
 import type { InvocationList } from "../../sdk/index.js";
 import type { Context } from "../context.js";
-import { parseStates } from "../filters.js";
+import { listOrNone, nodesOrNone, parseStates } from "../filters.js";
 import { condensed, single } from "../formats/lines.js";
 import {
   type Line,
@@ -25,7 +25,7 @@ import { newestOf } from "../newest.js";
 import { json, print } from "../output.js";
 import { parseIds } from "../values.js";
 import { iterated } from "./iterated.js";
-import { dateLine, keptMs, leavingOut, listOrNone, own } from "./site.js";
+import { dateLine, keptMs, leavingOut, own } from "./site.js";
 import { asNamed, withSubmissions } from "./submissions.js";
 import { asksForJson, readWords, type Words } from "./words.js";
 
@@ -33,10 +33,15 @@ export async function squeue(context: Context, given: readonly string[]): Promis
   const words = readWords("squeue", given);
   const [unread] = words.has("steps") ? [] : words.operands;
   if (unread !== undefined) throw new GleanerError("BAD_REQUEST", `Unrecognized option: ${unread}`);
-  return iterated(words.get("iterate"), () => listOnce(context, words));
+  const format = formatOf(context, words);
+  return iterated(words.get("iterate"), () => listOnce(context, words, format));
 }
 
-async function listOnce(context: Context, words: Words): Promise<void> {
+async function listOnce(
+  context: Context,
+  words: Words,
+  format: readonly SqueuePart[],
+): Promise<void> {
   const list = await chosen(context, words);
   if (asksForJson(words)) {
     print(json(list));
@@ -50,7 +55,6 @@ async function listOnce(context: Context, words: Words): Promise<void> {
     words.get("sort") ?? (context.environment.SQUEUE_SORT || plainOrder),
     now,
   );
-  const format = formatOf(context, words);
   const whole = await withSubmissions(await context.client(), format, sorted);
   if (words.has("long") && !words.has("noheader")) print(dateLine(now));
   print(
@@ -101,13 +105,13 @@ async function chosen(context: Context, words: Words): Promise<InvocationList> {
     throw new GleanerError("NOT_FOUND", "Invalid job id specified");
   const users = listOrNone(words.get("user") ?? words.get("users"));
   const names = listOrNone(words.get("name"));
-  const nodes: readonly (string | null)[] | null = listOrNone(words.get("nodelist"));
+  const nodes = nodesOrNone(words.get("nodelist"));
   const matching = list.invocations.filter(
     (each) =>
       states.has(each) &&
       (users === null || users.includes(each.owner.user) || users.includes(`${each.owner.uid}`)) &&
       (names === null || names.includes(each.name)) &&
-      (nodes === null || nodes.includes(each.node)),
+      (nodes === null || nodes.has(each.node)),
   );
   const named = { account: words.get("account"), partition: words.get("partition") };
   return { ...list, invocations: [...(await asNamed(client, matching, named))] };

@@ -3,14 +3,15 @@
 import type { InvocationId } from "../../model/ids.js";
 import { type Invocation, submissionIdOf } from "../../model/invocation.js";
 import { type GleanerClient, maxNamedIds } from "../../sdk/index.js";
+import { listOrNone } from "../filters.js";
 import { type Units, wholeUnits } from "../formats/amounts.js";
 import { groupNames } from "../formats/groups.js";
 import { isOfSubmission, sacctColumns } from "../formats/sacct.js";
 import { fields, type Line, type SqueuePart } from "../formats/squeue.js";
-import { accountOf, partitionOf, type Submission } from "../formats/submissions.js";
+import { accountOf, partitionsOf, type Submission } from "../formats/submissions.js";
 import type { Times } from "../formats/times.js";
 import type { Column } from "../output.js";
-import { isOurPartition, listOrNone } from "./site.js";
+import { isOurPartition } from "./site.js";
 
 /** What is known of each; an answer has as many as a request may name. */
 async function submissionsOf(
@@ -46,8 +47,8 @@ export async function asNamed<Each extends Invocation>(
     const submission = known.get(submissionIdOf(each));
     return (
       submission !== undefined &&
-      (accounts?.includes(accountOf(submission) ?? "") ?? true) &&
-      (partitions?.includes(partitionOf(submission) ?? "") ?? true)
+      (accounts === null || accounts.some((name) => name === accountOf(submission))) &&
+      (partitions === null || partitionsOf(submission).some((name) => partitions.includes(name)))
     );
   });
 }

@@ -13,9 +13,10 @@ export function slurmNames(
   const { submitHost, optionVariables = {} } = submission;
   const id = String(jobIdFor(invocation.id));
   const startedAt = Math.floor((startedAtMs ?? 0) / 1_000);
-  // As the lists say, unless the script names another.
-  const names: Record<string, string> = { SLURM_JOB_PARTITION: "gleaner" };
-  Object.assign(names, optionVariables, {
+  const names: Record<string, string> = { ...optionVariables };
+  Object.assign(names, {
+    // A job runs in one of several partitions; as the lists say, unless the script names another.
+    SLURM_JOB_PARTITION: optionVariables.SLURM_JOB_PARTITION?.split(",")[0] || "gleaner",
     ENVIRONMENT: "BATCH",
     HOSTNAME: node,
     SLURM_JOB_ID: id,

@@ -3,14 +3,13 @@
 import { nowMs } from "../../../clock.js";
 import { displayId, type Invocation } from "../../../model/invocation.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
-import { chosenPeriod, chosenUser, parseStates } from "../../filters.js";
+import { chosenPeriod, chosenUser, listOrNone, nodesOrNone, parseStates } from "../../filters.js";
 import { readUnits } from "../../formats/amounts.js";
 import { billedParts, briefFormat, coreMs, elapsedMs, exitOf } from "../../formats/sacct.js";
 import { hasFailed } from "../../formats/states.js";
 import { timesOf } from "../../formats/times.js";
 import { newestOf } from "../../newest.js";
 import { bare, type Column, complain, json, print, table } from "../../output.js";
-import { listOrNone } from "../../slurm/site.js";
 import { asNamed, columnsFor } from "../../slurm/submissions.js";
 import { parseIds } from "../../values.js";
 import { formatElapsed, formatWhen, midnightBefore } from "../../when.js";
@@ -63,7 +62,7 @@ export const define: Define = (command, run) => {
     .option("--units <UNIT>", "memory in K, M, G, T or P")
     .option("--noconvert", "memory in megabytes")
     .option("--name <NAMES>", "only with these names")
-    .option("-N, --nodelist <NODES>", "only on these nodes: n1,n2")
+    .option("-N, --nodelist <NODES>", "only on these nodes: n1,n[3-5]")
     .option("-A, --accounts <NAMES>", "only what was submitted under these accounts")
     .option("-r, --partition <NAMES>", "only what was submitted to these partitions")
     .option("-n, --noheader", "omit the header")
@@ -85,13 +84,13 @@ async function acct(context: Context, options: Options): Promise<number> {
   const client = await context.client();
   const list = await newestOf(client, query);
   const untilMs = period.toMs ?? Number.POSITIVE_INFINITY;
-  const [names, nodes] = [listOrNone(options.name), listOrNone(options.nodelist)];
+  const [names, nodes] = [listOrNone(options.name), nodesOrNone(options.nodelist)];
   const matching = list.invocations.filter(
     (each) =>
       each.submittedAtMs <= untilMs &&
       (states === null || states.has(each)) &&
       (names === null || names.includes(each.name)) &&
-      (nodes === null || (each.node !== null && nodes.includes(each.node))),
+      (nodes === null || nodes.has(each.node)),
   );
   const { accounts: account, partition } = options;
   const invocations = await asNamed(client, matching, { account, partition });

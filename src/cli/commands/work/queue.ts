@@ -3,7 +3,7 @@
 import { nowMs } from "../../../clock.js";
 import type { InvocationList } from "../../../sdk/index.js";
 import type { Context, Define } from "../../context.js";
-import { chosenUser, parseStates } from "../../filters.js";
+import { chosenUser, listOrNone, nodesOrNone, parseStates } from "../../filters.js";
 import { condensed, single } from "../../formats/lines.js";
 import {
   type Line,
@@ -68,7 +68,7 @@ export const define: Define = (command, run) => {
     .option("-S, --sort <KEYS>", "by these fields of -o: 'P,-t,i'")
     .option("-l, --long", "squeue's long format")
     .option("-n, --name <NAMES>", "only with these names")
-    .option("-w, --nodelist <NODES>", "only on these nodes: n1,n2")
+    .option("-w, --nodelist <NODES>", "only on these nodes: n1,n[3-5]")
     .option("-A, --account <NAMES>", "only what was submitted under these accounts")
     .option("-p, --partition <NAMES>", "only what was submitted to these partitions")
     .option(
@@ -80,10 +80,16 @@ export const define: Define = (command, run) => {
     .action(run(queue));
 };
 
-const queue = (context: Context, options: Options): Promise<number> =>
-  iterated(options.iterate, () => listOnce(context, options));
+function queue(context: Context, options: Options): Promise<number> {
+  const format = formatOf(options);
+  return iterated(options.iterate, () => listOnce(context, options, format));
+}
 
-async function listOnce(context: Context, options: Options): Promise<void> {
+async function listOnce(
+  context: Context,
+  options: Options,
+  format: readonly SqueuePart[] | undefined,
+): Promise<void> {
   const states = parseStates(options.states ?? (options.start ? "PD" : "PD,R"), "-t");
   const client = await context.client();
   const query = {
@@ -106,7 +112,6 @@ async function listOnce(context: Context, options: Options): Promise<void> {
   }
   const found = options.array ? list.invocations.map(single) : condensed(list.invocations);
   const lines = options.sort === undefined ? found : sortLines(found, options.sort, nowMs());
-  const format = formatOf(options);
   print(
     format === undefined
       ? table(lines, columnsAt(nowMs()), !options.noheader)
@@ -130,12 +135,10 @@ function formatOf({ format, Format, long, start }: Options): readonly SqueuePart
 }
 
 function chosenFrom(list: InvocationList, { name, nodelist }: Options): InvocationList {
-  const names = name?.split(",");
-  const nodes: readonly (string | null)[] | undefined = nodelist?.split(",");
+  const [names, nodes] = [listOrNone(name), nodesOrNone(nodelist)];
   const invocations = list.invocations.filter(
     (each) =>
-      (names === undefined || names.includes(each.name)) &&
-      (nodes === undefined || nodes.includes(each.node)),
+      (names === null || names.includes(each.name)) && (nodes === null || nodes.has(each.node)),
   );
   return { ...list, invocations };
 }

@@ -221,31 +221,6 @@ test("scancel is silent, and fails with one line for each id that may be a job o
 });
 
 test.each([
-  ["account", "-A", "-A", "SLURM_JOB_ACCOUNT"],
-  ["partition", "-p", "-r", "SLURM_JOB_PARTITION"],
-])("lists are chosen by the %s that the script names", async (_, letter, ofSacct, variable) => {
-  world.answers["GET /v1/invocations"] = () => listOf(runs, cancelled);
-  const of = (name: string) => ({ optionVariables: { [variable]: name } });
-  world.answers["GET /v1/submissions"] = () =>
-    submissionsOf({ 67108900: of("lab"), 67108920: of("else") });
-  world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
-  const listed = async (...words: string[]) => (await as(...words)).stdout;
-  expect(await listed("squeue", "-h", "-t", "all", letter, "lab,x", "-o", "%i")).toBe("67108900\n");
-  expect(await listed("squeue", "-h", letter, "none", "-o", "%i")).toBe("");
-  expect(await listed("sacct", "-n", "-P", ofSacct, "else", "-o", "jobid")).toBe("67108920\n");
-  expect((await world.start(["queue", "-h", letter, "lab", "-o", "%i"]).end).stdout).toBe(
-    "67108900\n",
-  );
-  const acct = world.start(["acct", "-n", "-P", ofSacct, "lab", "-o", "jobid"]);
-  expect((await acct.end).stdout).toBe("67108900\n");
-  expect((await as("scancel", letter, "lab")).status).toBe(0);
-  expect(world.requests.at(-1)!.body).toEqual({ ids: ["67108900"] });
-  world.requests.length = 0;
-  expect((await as("scancel", letter, "none")).status).toBe(0);
-  expect(world.requests.some(({ url }) => url === "/v1/cancel")).toBe(false);
-});
-
-test.each([
   ["-s usr1 42", [{ ids: ["42"], signal: { number: 10, to: "steps" } }]],
   ["-f -s SIGTERM 42_7", [{ ids: ["42_7"], signal: { number: 15, to: "all" } }]],
   ["-b -s 12 42", [{ ids: ["42"], signal: { number: 12, to: "script" } }]],
@@ -338,7 +313,9 @@ test("scontrol shows a job in pairs, and expands host lists", async () => {
         command: { kind: "script", body: "#!/bin/sh\n", args: [] },
         stdoutPattern: "%x-%j.%N.log",
         stderrPattern: null,
-        workingDirectory: "/home/ada",
+        stdinPattern: "%j.in",
+        // The folder's name is no pattern.
+        workingDirectory: "/home/ada/100%jobs\\x/",
         schedule: { dependency: { any: false, on: [{ kind: "afterok", of: "7" }] } },
       },
       attempts: [],
@@ -347,7 +324,16 @@ test("scontrol shows a job in pairs, and expands host lists", async () => {
   const { stdout } = await as("scontrol", "show", "job", "67108900");
   expect(stdout).toMatch(/^JobId=67108900 JobName=job\n {3}UserId=ada\(1000\) /);
   expect(stdout).toMatch(/JobState=RUNNING Reason=None Dependency=afterok:7\n/);
-  expect(stdout).toMatch(/\n {3}StdOut=\/home\/ada\/job-67108900\.n1\.log\n\n$/);
+  expect(
+    stdout
+      .split("   ")
+      .slice(-3)
+      .map((line) => line.trim()),
+  ).toEqual([
+    "StdErr=/home/ada/100%jobs\\x/job-67108900.n1.log",
+    "StdIn=/home/ada/100%jobs\\x/67108900.in",
+    "StdOut=/home/ada/100%jobs\\x/job-67108900.n1.log",
+  ]);
   expect(stdout).toMatch(/ GroupId=\S+\(1000\) /);
   const endsAt = new Date(runs.startedAtMs! + 600_000);
   const end = `${endsAt.getHours()}:${endsAt.getMinutes()}`.replace(/\b\d\b/g, "0$&");

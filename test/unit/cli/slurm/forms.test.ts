@@ -73,6 +73,11 @@ test("sinfo chooses by state, takes fields by name, and sorts", async () => {
   expect((await glean("as", "sinfo", "-O", "nodes,bogus")).stderr).toBe(
     "sinfo: error: Invalid job format specification: bogus\n",
   );
+  expect(await glean("as", "sinfo", "-h", "-o", "%D %_ %N")).toMatchObject({
+    ...{ status: 0, stdout: "3 %_ n[1-3]\n" },
+    stderr: "sinfo: error: Invalid node format specification: _\n",
+  });
+  expect(await sinfo("-t", "idle,", "-n", "n[1-2],", "-o", "%N")).toBe("n1\n");
   expect(await sinfo("-N", "-S", "-N", "-o", "%n")).toBe("n3\nn2\nn1\n");
   expect((await sinfo("-o", "%all")).split("|").length).toBeGreaterThan(30);
   expect(await sinfo("-T")).toBe("No reservations in the system\n");
@@ -315,6 +320,21 @@ test.each(["as squeue", "as sinfo", "queue"])("%s -i lists until it is ended", a
   world.answers["GET /v1/info"] = list;
   await end;
   expect(lists).toBeGreaterThan(1);
+});
+
+test.each(["squeue", "sinfo"])("%s -i tells once what is no field", async (name) => {
+  const { child, end } = world.start(["as", name, "-h", "-i", "1", "-o", "%_"]);
+  let lists = 0;
+  const list = () => {
+    lists += 1;
+    if (lists === 3) child.kill("SIGTERM");
+    return { body: { invocations: [], truncated: false, nodes: [] } };
+  };
+  world.answers["GET /v1/invocations"] = list;
+  world.answers["GET /v1/info"] = list;
+  expect((await end).stderr).toMatch(
+    new RegExp(`^${name}: error: Invalid \\w+ format specification: _\n$`),
+  );
 });
 
 test("what could not be started yet says so in a word, and why in SystemComment", async () => {

@@ -22,3 +22,12 @@ test.each([
 ])("%j with %i cores", (submission, cores, expected) =>
   expect(names(submission, cores)).toEqual(expected),
 );
+
+test.each([
+  ["short,long", "short"],
+  [undefined, "gleaner"],
+])("of the partitions %s, the function is in %s", (partitions, expected) => {
+  const optionVariables = partitions === undefined ? {} : { SLURM_JOB_PARTITION: partitions };
+  const all = slurmNames(invocation({}), { optionVariables } as Submission, nodeName("n1"));
+  expect(all.SLURM_JOB_PARTITION).toBe(expected);
+});
