@@ -11,6 +11,7 @@ import {
   moment,
   ofSubmission,
   type SqueuePart,
+  stepFields,
 } from "./squeue.js";
 import { sentenceOf } from "./states.js";
 import { errorFileOf, inputFileOf, outputFileOf } from "./submissions.js";
@@ -124,3 +125,16 @@ const named: ReadonlyMap<string, Field> = new Map([
 
 export const squeuePartsNamed = (format: string, onUnknown?: OnUnknown): SqueuePart[] =>
   partsNamed(format, named, onUnknown);
+
+/** With `--steps`, which has names of its own for the fields of a step. */
+const namedOfSteps: ReadonlyMap<string, Field> = new Map([
+  ...named,
+  ["stepid", stepFields.i!],
+  ["stepname", stepFields.j!],
+  ["stepstate", stepFields.T!],
+  ["numtasks", stepFields.A!],
+  ["nodes", stepFields.N!],
+]);
+
+export const stepPartsNamed = (format: string, onUnknown: OnUnknown): SqueuePart[] =>
+  partsNamed(format, namedOfSteps, onUnknown);

@@ -170,7 +170,7 @@ export const squeueParts = (format: string, onUnknown?: OnUnknown): SqueuePart[]
 
 /** What `squeue --steps` prints; steps that srun starts are not on record. */
 export const stepFormat = "%.15i %.8j %.9P %.8u %.9M %N";
-const stepFields: Readonly<Record<string, Field>> = {
+export const stepFields: Readonly<Record<string, Field>> = {
   ...fields,
   i: field("STEPID", ({ id }) => `${id}.batch`),
   j: fixed("NAME", "batch"),

@@ -16,7 +16,7 @@ export const own = { user: String(process.geteuid!()) };
 
 /** What is no field in a format is told, in Slurm's words, and the list is printed without it. */
 export const leavingOut =
-  (program: string, of: "job" | "node" = "job"): OnUnknown =>
+  (program: string, of: "job" | "job step" | "node" = "job"): OnUnknown =>
   (word) =>
     complain(`error: Invalid ${of} format specification: ${word}`, program);
 

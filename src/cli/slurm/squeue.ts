@@ -19,7 +19,7 @@ import {
   stepFormat,
   stepParts,
 } from "../formats/squeue.js";
-import { squeuePartsNamed } from "../formats/squeue-names.js";
+import { squeuePartsNamed, stepPartsNamed } from "../formats/squeue-names.js";
 import { timesOf } from "../formats/times.js";
 import { newestOf } from "../newest.js";
 import { json, print } from "../output.js";
@@ -68,8 +68,11 @@ async function listOnce(
 }
 
 function formatOf({ environment }: Context, words: Words): readonly SqueuePart[] {
-  if (words.has("steps")) return stepParts(words.get("format") ?? stepFormat, leaveOut);
   const long = words.get("Format");
+  if (words.has("steps"))
+    return long === undefined
+      ? stepParts(words.get("format") ?? stepFormat, leaveOutOfSteps)
+      : stepPartsNamed(long, leaveOutOfSteps);
   if (long !== undefined) return squeuePartsNamed(long, leaveOut);
   const format = words.get("format");
   if (format !== undefined) return squeueParts(format, leaveOut);
@@ -81,6 +84,7 @@ function formatOf({ environment }: Context, words: Words): readonly SqueuePart[]
 }
 
 const leaveOut = leavingOut("squeue");
+const leaveOutOfSteps = leavingOut("squeue", "job step");
 
 /** The ids of `--steps=42.batch,43`; undefined for all. */
 function jobsOfSteps(words: Words): string | undefined {

@@ -5,7 +5,7 @@ import type { UnusedCores } from "../../../model/records/idle.js";
 import { maxWordLength } from "../../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { type Column, json, print, printable, table } from "../../output.js";
-import { quoted } from "../../values.js";
+import { parseId, quoted } from "../../values.js";
 
 const help = `
 Examples:
@@ -24,10 +24,12 @@ export const define: Define = (command, run) => {
 
 async function explain(
   context: Context,
-  what: string,
+  given: string,
   node: string | undefined,
   options: { json?: boolean },
 ): Promise<number> {
+  // As lists show the tasks that wait, with the most that run at once: 5_[3%1].
+  const what = /^\d+_\[/.test(given) ? parseId(given.replace(/%\d+\]$/, "]")) : given;
   checkWord(what, "is neither an id nor a node: name one of them");
   if (what === "hole") return explainHoles(context, node, options);
   if (node !== undefined)

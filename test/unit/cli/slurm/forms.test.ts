@@ -295,6 +295,19 @@ test("squeue -s lists the batch steps of what runs, and refuses what it cannot r
     );
     expect(world.requests.at(-1)!.url).toMatch(/^\/v1\/invocations\?ids=42%2C43/);
   }
+  const named = await glean(
+    "as",
+    "squeue",
+    "-s",
+    "-O",
+    "StepID:10,StepName:6,NumTasks:6,bogus,Nodes",
+  );
+  expect(named).toMatchObject({
+    ...{ status: 0, stderr: "squeue: error: Invalid job step format specification: bogus\n" },
+    stdout: expect.stringMatching(
+      /^STEPID {4}NAME {2}TASKS NODELIST +\n42\.batch {2}batch 1 {5}n1 +\n$/,
+    ),
+  });
   expect(await glean("as", "squeue", "42")).toMatchObject({
     ...{ status: 1, stderr: "squeue: error: Unrecognized option: 42\n" },
   });
