@@ -1,4 +1,5 @@
-// Lists of invocations as commands show them: if there are more than one answer holds, the newest.
+// Lists of invocations as commands show them: if there are more than one answer holds, the newest,
+// or an answer at a time.
 
 import type { GleanerClient, InvocationList, InvocationQuery } from "../sdk/index.js";
 
@@ -23,4 +24,14 @@ export async function* pagesOf(
     if (!list.truncated) return;
     before = list.invocations.at(-1)!.id;
   }
+}
+
+/** All that a query chooses, oldest first. */
+export async function allOf(
+  client: GleanerClient,
+  query: InvocationQuery,
+): Promise<InvocationList["invocations"]> {
+  const pages: InvocationList["invocations"][] = [];
+  for await (const page of pagesOf(client, query)) pages.push(page);
+  return pages.flat().toReversed();
 }

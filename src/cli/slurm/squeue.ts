@@ -21,7 +21,7 @@ import {
 } from "../formats/squeue.js";
 import { squeuePartsNamed, stepPartsNamed } from "../formats/squeue-names.js";
 import { timesOf } from "../formats/times.js";
-import { newestOf } from "../newest.js";
+import { allOf } from "../newest.js";
 import { json, print } from "../output.js";
 import { parseIds } from "../values.js";
 import { iterated } from "./iterated.js";
@@ -48,8 +48,9 @@ async function listOnce(
     return;
   }
   const now = nowMs();
-  const isEach = words.has("array") || words.has("array-unique");
-  const lines: Line[] = isEach ? list.invocations.map(single) : condensed(list.invocations);
+  const lines: Line[] = showsTasks(words)
+    ? list.invocations.map(single)
+    : condensed(list.invocations);
   const sorted = sortLines(
     lines,
     words.get("sort") ?? (context.environment.SQUEUE_SORT || plainOrder),
@@ -66,6 +67,10 @@ async function listOnce(
     ),
   );
 }
+
+/** Each task by itself, and not one line for those that wait together. */
+const showsTasks = (words: Words): boolean =>
+  words.has("array") || words.has("array-unique") || asksForJson(words);
 
 function formatOf({ environment }: Context, words: Words): readonly SqueuePart[] {
   const long = words.get("Format");
@@ -102,15 +107,17 @@ async function chosen(context: Context, words: Words): Promise<InvocationList> {
     ...(ids !== undefined && { ids: ids.join(",") }),
     ...(ids === undefined && { states: states.own.join(","), sinceMs: nowMs() - keptMs }),
     ...(words.has("me") && own),
+    ...(!showsTasks(words) && { tasks: "runs" as const }),
   };
   const client = await context.client();
-  const list = await newestOf(client, query);
-  if (!ofSteps && ids?.length === 1 && list.invocations.length === 0)
+  // Who looks for an id takes one that is missing for ended.
+  const listed = await allOf(client, query);
+  if (!ofSteps && ids?.length === 1 && listed.length === 0)
     throw new GleanerError("NOT_FOUND", "Invalid job id specified");
   const users = listOrNone(words.get("user") ?? words.get("users"));
   const names = listOrNone(words.get("name"));
   const nodes = nodesOrNone(words.get("nodelist"));
-  const matching = list.invocations.filter(
+  const matching = listed.filter(
     (each) =>
       states.has(each) &&
       (users === null || users.includes(each.owner.user) || users.includes(`${each.owner.uid}`)) &&
@@ -118,5 +125,5 @@ async function chosen(context: Context, words: Words): Promise<InvocationList> {
       (nodes === null || nodes.has(each.node)),
   );
   const named = { account: words.get("account"), partition: words.get("partition") };
-  return { ...list, invocations: [...(await asNamed(client, matching, named))] };
+  return { invocations: [...(await asNamed(client, matching, named))], truncated: false };
 }

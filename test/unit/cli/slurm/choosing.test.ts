@@ -126,6 +126,15 @@ test("sbatch submits all partitions that the script names", async () => {
   expect(world.submitted().optionVariables).toEqual({ SLURM_JOB_PARTITION: "short,long" });
 });
 
+/** Newest first. */
+function answersInPages(all: readonly ReturnType<typeof invocation>[]): void {
+  world.answers["GET /v1/invocations"] = ({ url }: Request) => {
+    const before = Number(new URL(url, "http://x").searchParams.get("before") ?? Infinity);
+    const left = all.filter(({ id }) => id < before);
+    return { body: { invocations: left.slice(0, 1_000), truncated: left.length > 1_000 } };
+  };
+}
+
 test.each([
   ["", true, ["67200000"]],
   [" 67200000", true, null],
@@ -139,11 +148,7 @@ test.each([
         ...(isArray && { arrayJobId: 67_200_000, arrayTaskId: task }),
       });
     const all = Array.from({ length: 2_500 }, (_, task) => waits(task)).toReversed();
-    world.answers["GET /v1/invocations"] = ({ url }: Request) => {
-      const before = Number(new URL(url, "http://x").searchParams.get("before") ?? Infinity);
-      const left = all.filter(({ id }) => id < before);
-      return { body: { invocations: left.slice(0, 1_000), truncated: left.length > 1_000 } };
-    };
+    answersInPages(all);
     world.answers["GET /v1/submissions"] = ({ url }: Request) => {
       const asked = new URL(url, "http://x").searchParams.get("ids")!.split(",");
       return submissionsOf(Object.fromEntries(asked.map((id) => [id, { optionVariables }])));
@@ -152,3 +157,11 @@ test.each([
     expect(cancelled().flat()).toEqual(named ?? all.map(({ id }) => String(id)));
   },
 );
+
+test("squeue lists more than one answer holds", async () => {
+  const all = Array.from({ length: 2_500 }, (_, at) => invocation({ id: 67_202_500 - at }));
+  answersInPages(all);
+  expect((await glean("as squeue -h -S -i -o %i")).stdout).toBe(
+    all.map(({ id }) => `${id}\n`).join(""),
+  );
+});
