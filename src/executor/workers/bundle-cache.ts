@@ -46,15 +46,20 @@ export class BundleCache {
       const folder = await known;
       if (this.touch(folder)) return folder;
       // Another executor of this node has removed it.
-      if (this.folders.get(version) === known) this.folders.delete(version);
+      this.forget(version, known);
       return this.folderOf(version);
     }
     const folder = this.find(version).catch((thrown: unknown) => {
       throw problemOf(this.root, thrown);
     });
     this.folders.set(version, folder);
-    folder.catch(() => this.folders.delete(version));
+    folder.catch(() => this.forget(version, folder));
     return folder;
+  }
+
+  /** It may be fetched again already, and nobody else may fetch it beside that. */
+  private forget(version: VersionId, known: Promise<string> | undefined): void {
+    if (this.folders.get(version) === known) this.folders.delete(version);
   }
 
   arrived(message: BundleMessage): void {
@@ -124,11 +129,12 @@ export class BundleCache {
       .filter((each) => !this.isOthers(each))
       .sort((one, other) => one.usedAtMs - other.usedAtMs);
     let removed = 0;
-    for (const { name, usedAtMs } of unused.slice(0, Math.max(0, names.length - most)))
-      if (await this.remove(name, ({ mtimeMs }) => mtimeMs === usedAtMs)) {
-        this.folders.delete(name as VersionId);
-        removed++;
-      }
+    for (const { name, usedAtMs } of unused.slice(0, Math.max(0, names.length - most))) {
+      const known = this.folders.get(name as VersionId);
+      if (!(await this.remove(name, ({ mtimeMs }) => mtimeMs === usedAtMs))) continue;
+      this.forget(name as VersionId, known);
+      removed++;
+    }
     return removed;
   }
 
@@ -154,11 +160,11 @@ export class BundleCache {
     const gone = join(this.root, `.gone.${name}.${process.pid}`);
     try {
       renameSync(folder, gone);
+      if (!asBefore(statSync(gone)) && isRenamed(gone, folder)) return false;
     } catch (thrown) {
-      if (isMissing(thrown)) return true;
-      throw thrown;
+      // Another executor removes it.
+      if (!isMissing(thrown)) throw thrown;
     }
-    if (!asBefore(statSync(gone)) && isRenamed(gone, folder)) return false;
     this.usedHereAtMs.delete(name);
     this.usedElsewhereAtMs.delete(name);
     await removeUnpacked(gone);

@@ -121,6 +121,36 @@ test("what another executor uses while versions are removed stays", async () => 
   expect(asked).toEqual([oldest, next]);
 });
 
+test("a version that is removed and asked for again meanwhile is fetched once", async () => {
+  const one = await version("one");
+  const answers: (() => void)[] = [];
+  const there: BundleCache = new BundleCache(
+    root,
+    (asking) => {
+      asked.push(asking);
+      const bytes = known.get(asking)!.bundle;
+      const part = { type: "bundlePart", version: asking, offset: 0, bytes, isLast: true } as const;
+      answers.push(() => there.arrived(part));
+    },
+    () => inUse,
+  );
+  const asks = async (count: number) => {
+    while (answers.length < count) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const first = there.folderOf(one);
+  await asks(1);
+  answers[0]!();
+  await first;
+  const removed = there.giveWay(Object.assign(new Error(), { code: "ENOSPC" }), "");
+  const during = there.folderOf(one);
+  await removed;
+  const after = there.folderOf(one);
+  await asks(2);
+  answers[1]!();
+  expect(await after).toBe(await during);
+  expect(asked).toEqual([one, one]);
+});
+
 test.each([
   ["unless that is long ago", async () => {}],
   [
