@@ -83,7 +83,7 @@ export async function cancelChosen(
   return answer;
 }
 
-/** As a variable of a shell that is not set: it would name nothing, and nothing is cancelled. */
+/** An empty value is a mistake, such as a shell's variable that is not set: it names nothing. */
 function refuseEmpty({ user, name, state, nodelist, account, partition }: Choice): void {
   const given = { u: user, n: name, t: state, w: nodelist, A: account, p: partition };
   for (const [letter, text] of Object.entries(given))

@@ -15,7 +15,8 @@ export async function scancel(context: Context, given: readonly string[]): Promi
   if (words.has("interactive"))
     throw new GleanerError("BAD_REQUEST", "-i: Gleaner does not ask: omit it, or name the ids");
   const { user } = words.has("me") ? own : chosenUser(optional("user", words.get("user")));
-  // As for scancel, an empty one, of a variable that is not set, is no id, and not the lack of any.
+  // An empty word, such as a variable that is not set, is a wrong id, as for scancel. If it counted
+  // as no id, all would be cancelled.
   const ids = words.operands.flatMap((each) => each.trim().split(/\s+/));
   if (words.has("verbose") && !words.has("quiet"))
     for (const id of ids) complain(`Terminating job ${id}`, "scancel");

@@ -50,7 +50,7 @@ async function cancel(context: Context, ids: string[], options: Options): Promis
   const answer = await cancelChosen(
     () => context.client(),
     { ids, ...choice, ...chosenUser(options), isForeign: false },
-    "nothing selected to cancel: give ids, -u, -t, -n or -w",
+    "nothing selected to cancel: give ids, -u, -t, -n, -w, -p or -A",
   );
   if (asJson) print(json(answer));
   else if (!quiet) for (const problem of answer.problems) complain(problem);
