@@ -6,7 +6,7 @@ import { boundedEnd } from "../../core/accounting/plausibility.js";
 import { isBilled } from "../../model/invocation.js";
 import type { AttemptReport } from "../../wire/messages.js";
 import type { Dispatcher } from "../invocations/dispatch.js";
-import { lostFacts, neverStarted } from "../invocations/ends/end-facts.js";
+import { lostFacts } from "../invocations/ends/end-facts.js";
 import type { Settler } from "../invocations/settle.js";
 import type { StartFailures } from "../invocations/start-failures.js";
 import type { Vouchers } from "../invocations/vouchers.js";
@@ -41,8 +41,7 @@ export class AttemptEnds {
     const bounded = believed(record, report, this.deps);
     if (bounded === null) return this.acknowledge(record, report, voucher);
     const { agoMs, ...told } = bounded;
-    const ended = { ...told, endedAtMs: nowMs() - agoMs };
-    const facts = { ...ended, isUnstarted: neverStarted(ended) };
+    const facts = { ...told, endedAtMs: nowMs() - agoMs };
     const { assignments } = live;
     const assignment = assignments.get(invocation)!;
     assignments.return(assignment, bounded.end === "EVICTED" || bounded.isInterrupted);

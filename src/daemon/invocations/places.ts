@@ -37,6 +37,8 @@ export function taskOf(live: LiveInvocations, id: InvocationId): PlacedTask | nu
   if (run === undefined) return null;
   const { checkpointIn, lease } = run.submission.digest;
   if (checkpointIn !== null || lease !== undefined || run.submission.seats > 1) return null;
+  // What waits behind another may come back without having begun, and it has one attempt.
+  if (run.submission.schedule?.once) return null;
   const array = run.submission.requested.arrayJobId!;
   const waiting = run.at(id);
   if (waiting.gpus > 0) return null;

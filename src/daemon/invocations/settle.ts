@@ -103,7 +103,7 @@ export class Settler {
       await record(this.store, this.live.unrecorded, call);
       return this.record(facts, content);
     }
-    const { startFailure: _, lease: _said, isInterrupted: _own, isUnstarted, ...result } = facts;
+    const { startFailure: _, lease: _said, isInterrupted: _own, ...result } = facts;
     const { answer = null, log = null, phases = null, shareMs = null } = facts;
     const kept = isFinal(next) ? { answer, log } : { answer: null, log: null };
     const ended = { ...result, ...heat, reason, next, postings, phases, shareMs, ...kept };
@@ -220,7 +220,7 @@ export class Settler {
       return { next: "PENDING", reason: "requeued by its owner" };
     if (facts.end !== "EVICTED" && facts.end !== "LOST")
       return { next: facts.end, reason: facts.reason };
-    if (live.submission.schedule?.once && !facts.isUnstarted) {
+    if (live.submission.schedule?.once) {
       const why = facts.reason === null ? "" : `: ${facts.reason}`;
       return { next: "FAILED", reason: `evicted, and --no-requeue allows one attempt${why}` };
     }

@@ -16,8 +16,6 @@ export type EndFacts = Omit<
   readonly shareMs?: number | undefined;
   readonly startFailure?: StartFailure | undefined;
   readonly isInterrupted?: boolean | undefined;
-  /** Its executor gave it back before it began. */
-  readonly isUnstarted?: boolean;
   readonly answer?: CallAnswer | undefined;
   readonly log?: Uint8Array | undefined;
   readonly phases?: CallPhases | undefined;
@@ -27,10 +25,6 @@ export type EndFacts = Omit<
 /** null if it started, or was ended before it could. */
 export const startFailureOf = ({ end, wallMs, startFailure }: EndFacts): StartFailure | null =>
   end === "FAILED" && wallMs === 0 ? (startFailure ?? null) : null;
-
-/** Whether an executor that reports this end never started the attempt. */
-export const neverStarted = ({ end, exitCode, signal, wallMs }: EndFacts): boolean =>
-  end === "EVICTED" && exitCode === null && signal === null && wallMs === 0;
 
 /** The facts of an attempt that ended with its executor and left no report. */
 export function lostFacts(

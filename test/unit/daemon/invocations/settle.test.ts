@@ -81,24 +81,6 @@ test("the end of an attempt that was never recorded does not end the next one of
   expect(each.invocation).toMatchObject({ state: "RUNNING", attempt: 1 });
 });
 
-test.each([
-  [true, "PENDING"],
-  [false, "FAILED"],
-])(
-  "an eviction is no attempt for --no-requeue if it never began: %s",
-  async (isUnstarted, state) => {
-    isFull = false;
-    const digest = { ...digestOf(1_000, submission()), schedule: { once: true } as const };
-    each = live.add({ invocation: invocation({ id: invocationId(99) }), digest }, null);
-    begin();
-    const evicted = lostFacts({ invocation: each.invocation.id, attempt: 1 }, "a job", "EVICTED");
-    await settler.settle({ ...evicted, isUnstarted });
-    expect(recorded[0]).toMatchObject({ next: state });
-    expect(recorded[0]).not.toHaveProperty("isUnstarted");
-    expect(live.get(each.id)?.state).toBe(state === "PENDING" ? "PENDING" : undefined);
-  },
-);
-
 test("an evicted lease is billed, and its worker's word on spinning is bounded", async () => {
   isFull = false;
   const lease = { hotMs: 5, ttlMs: 1_000, idleMs: 1_000, callLimitMs: 1_000 };
