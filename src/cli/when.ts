@@ -119,7 +119,8 @@ function partAt(text: string, at: number, now: Date): { says: Partial<Said>; end
 function momentOf({ date, clock, exactly }: Said, now: Date, of: "past" | "future"): number | null {
   if (date === null && clock === null) return null;
   // No later part of the text says another date or time of day.
-  if (exactly !== null && exactly.date === date && exactly.clock === clock) return exactly.ms;
+  if (exactly !== null && exactly.date === date && exactly.clock === clock)
+    return Number.isNaN(exactly.ms) ? null : exactly.ms;
   const { hour, minute, second } = clock ?? clockAt(0);
   const time = [hour, minute, second] as const;
   // Slurm compares minutes: what is of this minute has passed.

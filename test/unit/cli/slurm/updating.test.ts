@@ -60,6 +60,7 @@ test.each([
   ["Name+=x", /only TimeLimit takes \+= and -=/],
   ["JobName=", /expected a name/],
   ["StartTime=", /invalid time/],
+  ["StartTime=now+999999999weeks", /StartTime: invalid time "now\+999999999weeks": expected/],
   ["ArrayTaskThrottle=few", /expected a number, 0 for no limit/],
 ])("%s is refused", (word, why) => expect(asked("42", word)).rejects.toThrow(why));
 
