@@ -180,7 +180,7 @@ export async function* namedPieces(store: Store, id: string, filter: ListFilter)
   if (first === null || (filter.uid ?? first.owner.uid) !== first.owner.uid) return;
   if (namesArray(id, first))
     yield* storedPieces(store, { ...filter, arrayJobId: first.arrayJobId! });
-  else if (passes(first, filter)) yield [first];
+  else if (first.id < (filter.before ?? Infinity) && passes(first, filter)) yield [first];
 }
 
 /** With why they wait, which only the memory knows. */
@@ -199,14 +199,19 @@ export async function* allNamedPieces(
   filter: ListFilter,
 ): Pieces {
   const seen = new Set<InvocationId>();
+  const named = new Set(ids);
   // An answer that does not hold all of them has the newest.
-  const ordered = filter.newestFirst ? [...new Set(ids)].sort(byNewest) : new Set(ids);
-  for (const id of ordered)
+  const ordered = filter.newestFirst ? [...named].sort(byNewest) : named;
+  for (const id of ordered) {
+    // Pages rely on the order of the ids: a task comes with its array, if that is named as well.
+    const isWithArray = ({ arrayJobId }: Invocation) =>
+      `${arrayJobId}` !== id && named.has(`${arrayJobId}`);
     for await (const piece of namedPieces(store, id, filter)) {
-      const fresh = piece.filter((each) => !seen.has(each.id));
+      const fresh = piece.filter((each) => !seen.has(each.id) && !isWithArray(each));
       for (const each of fresh) seen.add(each.id);
       yield fresh;
     }
+  }
 }
 
 const byNewest = (left: string, right: string): number =>

@@ -287,6 +287,19 @@ describe("a submission", () => {
     expect([live.size, live.hasArray(1 as InvocationId)]).toEqual([0, false]);
   });
 
+  test.each(["1,101", "101,1,1_7", "8,1,101"])("by ids %s is on one page only", async (named) => {
+    await send({ arrayTasks: [{ from: 0, to: 99, step: 1 }] });
+    await send({}, "22222222-2222-4222-8222-222222222222");
+    const pages: number[] = [];
+    for (let before: number | null = 1_000; before !== null; ) {
+      const path: string = `/v1/invocations?ids=${named}&order=newest&limit=30&before=${before}`;
+      const { invocations, truncated } = (await api.ask(path, ada.uid)).body as InvocationList;
+      pages.push(...invocations.map(({ id }) => id));
+      before = truncated ? invocations.at(-1)!.id : null;
+    }
+    expect(pages).toEqual(Array.from({ length: 101 }, (_, at) => 101 - at));
+  });
+
   test("that is sent again is recorded once", async () => {
     await send();
     expect(await send()).toMatchObject({ body: { id: 1 } });
