@@ -15,23 +15,35 @@ export async function newestOf(
 /** All that a query chooses, newest first, an answer at a time. */
 export async function* pagesOf(
   client: GleanerClient,
-  chosen: InvocationQuery,
+  query: InvocationQuery,
 ): AsyncIterable<InvocationList["invocations"]> {
-  const query: InvocationQuery = { ...chosen, order: "newest" };
-  for (let before: number | null = null; ; ) {
-    const list = await client.list(before === null ? query : { ...query, before });
-    yield list.invocations;
-    if (!list.truncated) return;
-    before = list.invocations.at(-1)!.id;
-  }
+  for await (const { invocations } of answersOf(client, query)) yield invocations;
 }
 
-/** All that a query chooses, oldest first. */
+/** What a query chooses, oldest first: the newest ones that fit in `mostAnswers`. */
 export async function allOf(
   client: GleanerClient,
   query: InvocationQuery,
-): Promise<InvocationList["invocations"]> {
+  mostAnswers = Infinity,
+): Promise<InvocationList> {
   const pages: InvocationList["invocations"][] = [];
-  for await (const page of pagesOf(client, query)) pages.push(page);
-  return pages.flat().toReversed();
+  let isTruncated = false;
+  for await (const { invocations, truncated } of answersOf(client, query)) {
+    isTruncated = truncated;
+    if (pages.push(invocations) === mostAnswers) break;
+  }
+  return { invocations: pages.flat().toReversed(), truncated: isTruncated };
+}
+
+async function* answersOf(
+  client: GleanerClient,
+  chosen: InvocationQuery,
+): AsyncIterable<InvocationList> {
+  const query: InvocationQuery = { ...chosen, order: "newest" };
+  for (let before: number | null = null; ; ) {
+    const list = await client.list(before === null ? query : { ...query, before });
+    yield list;
+    if (!list.truncated) return;
+    before = list.invocations.at(-1)!.id;
+  }
 }

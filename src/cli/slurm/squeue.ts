@@ -2,7 +2,8 @@
 
 import { nowMs } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
-import type { InvocationList } from "../../sdk/index.js";
+import type { InvocationState } from "../../model/invocation.js";
+import type { GleanerClient, InvocationList, InvocationQuery } from "../../sdk/index.js";
 import type { Context } from "../context.js";
 import { listOrNone, nodesOrNone, parseStates } from "../filters.js";
 import { condensed, single } from "../formats/lines.js";
@@ -22,7 +23,7 @@ import {
 import { squeuePartsNamed, stepPartsNamed } from "../formats/squeue-names.js";
 import { timesOf } from "../formats/times.js";
 import { allOf } from "../newest.js";
-import { json, print } from "../output.js";
+import { complain, json, print } from "../output.js";
 import { parseIds } from "../values.js";
 import { iterated } from "./iterated.js";
 import { dateLine, keptMs, leavingOut, own } from "./site.js";
@@ -105,15 +106,23 @@ async function chosen(context: Context, words: Words): Promise<InvocationList> {
   const ids = asked === undefined ? undefined : parseIds([asked]);
   const query = {
     ...(ids !== undefined && { ids: ids.join(",") }),
-    ...(ids === undefined && { states: states.own.join(","), sinceMs: nowMs() - keptMs }),
+    ...(ids === undefined && { sinceMs: nowMs() - keptMs }),
+    states: states.own.join(","),
     ...(words.has("me") && own),
     ...(!showsTasks(words) && { tasks: "runs" as const }),
   };
   const client = await context.client();
-  // Who looks for an id takes one that is missing for ended.
-  const listed = await allOf(client, query);
+  // Who looks for an id takes one that is missing for ended: all that waits or runs is listed.
+  const isBounded = ids !== undefined || !states.own.every((state) => isOpen.has(state));
+  const found = await allOf(client, query, isBounded ? mostAnswers : Infinity);
+  const { invocations: listed, truncated } = found;
   if (!ofSteps && ids?.length === 1 && listed.length === 0)
-    throw new GleanerError("NOT_FOUND", "Invalid job id specified");
+    await requireId(client, { ids: ids[0]!, ...(words.has("me") && own) });
+  if (truncated)
+    complain(
+      `note: only the newest ${listed.length} were read: select fewer with -j or -t, or omit -r`,
+      "squeue",
+    );
   const users = listOrNone(words.get("user") ?? words.get("users"));
   const names = listOrNone(words.get("name"));
   const nodes = nodesOrNone(words.get("nodelist"));
@@ -125,5 +134,16 @@ async function chosen(context: Context, words: Words): Promise<InvocationList> {
       (nodes === null || nodes.has(each.node)),
   );
   const named = { account: words.get("account"), partition: words.get("partition") };
-  return { invocations: [...(await asNamed(client, matching, named))], truncated: false };
+  return { invocations: [...(await asNamed(client, matching, named))], truncated };
+}
+
+const isOpen: ReadonlySet<InvocationState> = new Set(["PENDING", "RUNNING"]);
+
+/** How many answers of 20,000 a list of what has ended, or of ids, takes at most. */
+const mostAnswers = 5;
+
+/** Throws NOT_FOUND unless there is such an invocation, in whatever state. */
+async function requireId(client: GleanerClient, query: InvocationQuery): Promise<void> {
+  const { invocations } = await client.list({ ...query, limit: 1 });
+  if (invocations.length === 0) throw new GleanerError("NOT_FOUND", "Invalid job id specified");
 }

@@ -250,9 +250,10 @@ async function piecesOf(
     ...(order === "newest" ? { newestFirst: true } : {}),
     ...(before === undefined ? {} : { before }),
   };
-  if (ids !== undefined) return withReasons(live, allNamedPieces(store, ids, filter));
-  if (states?.every((state) => state === "PENDING" || state === "RUNNING"))
-    return query.tasks === "runs" ? foldedPieces(live, filter) : livePieces(live, filter);
+  const isOpen = states?.every((state) => state === "PENDING" || state === "RUNNING") ?? false;
+  const folded = isOpen && query.tasks === "runs" ? live : null;
+  if (ids !== undefined) return withReasons(live, allNamedPieces(store, ids, filter, folded));
+  if (isOpen) return folded === null ? livePieces(live, filter) : foldedPieces(live, filter);
   return withReasons(live, storedPieces(store, filter));
 }
 

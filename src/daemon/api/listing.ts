@@ -106,10 +106,16 @@ export type ListFilter = ScanFilter & { readonly before?: number };
 
 /** What a list shows, in its order: little to hold, however long the client takes to read it. */
 function entriesOf(live: LiveInvocations, filter: ListFilter): (Live | LiveRun)[] {
-  const { uid, newestFirst = false, before = Number.MAX_SAFE_INTEGER } = filter;
-  const all = [...live.singles(uid), ...live.runs(uid)].filter((each) => firstIn(each) < before);
+  const { newestFirst = false, before = Number.MAX_SAFE_INTEGER } = filter;
+  const all = openOf(live, filter).filter((each) => firstIn(each) < before);
   const direction = newestFirst ? -1 : 1;
   return all.sort((left, right) => direction * (firstIn(left) - firstIn(right)));
+}
+
+function openOf(live: LiveInvocations, { uid, arrayJobId }: ListFilter): (Live | LiveRun)[] {
+  if (arrayJobId === undefined) return [...live.singles(uid), ...live.runs(uid)];
+  const tasks = live.tasksOf(arrayJobId);
+  return tasks === null ? [] : [...tasks.singles, ...live.room.runs(tasks.ids)];
 }
 
 const firstIn = (entry: Live | LiveRun): InvocationId =>
@@ -173,21 +179,31 @@ export async function* storedPieces(store: Store, filter: ListFilter): Pieces {
   }
 }
 
-/** The invocations of an id: an array's tasks, one task, or a single invocation. */
-export async function* namedPieces(store: Store, id: string, filter: ListFilter): Pieces {
+/**
+ * The invocations of an id: an array's tasks, one task, or a single invocation. `folded`: where the
+ * tasks are read as by foldedPieces(); null to read each.
+ */
+export async function* namedPieces(
+  store: Store,
+  id: string,
+  filter: ListFilter,
+  folded: LiveInvocations | null = null,
+): Pieces {
   const first = await firstOf(store, id);
   // The tasks of an array have one owner.
   if (first === null || (filter.uid ?? first.owner.uid) !== first.owner.uid) return;
-  if (namesArray(id, first))
-    yield* storedPieces(store, { ...filter, arrayJobId: first.arrayJobId! });
-  else if (first.id < (filter.before ?? Infinity) && passes(first, filter)) yield [first];
+  if (namesArray(id, first)) {
+    const ofArray = { ...filter, arrayJobId: first.arrayJobId! };
+    yield* folded === null ? storedPieces(store, ofArray) : foldedPieces(folded, ofArray);
+  } else if (first.id < (filter.before ?? Infinity) && passes(first, filter)) yield [first];
 }
 
 /** With why they wait, which only the memory knows. */
 export async function* withReasons(live: LiveInvocations, pieces: Pieces): Pieces {
   for await (const piece of pieces)
     yield piece.map((each) => {
-      const found = each.state === "PENDING" ? live.get(each.id) : undefined;
+      const isKnown = each.state !== "PENDING" || each.run !== undefined;
+      const found = isKnown ? undefined : live.get(each.id);
       return found === undefined ? each : listed(found);
     });
 }
@@ -197,6 +213,7 @@ export async function* allNamedPieces(
   store: Store,
   ids: readonly string[],
   filter: ListFilter,
+  folded: LiveInvocations | null,
 ): Pieces {
   const seen = new Set<InvocationId>();
   const named = new Set(ids);
@@ -206,7 +223,7 @@ export async function* allNamedPieces(
     // Pages rely on the order of the ids: a task comes with its array, if that is named as well.
     const isWithArray = ({ arrayJobId }: Invocation) =>
       `${arrayJobId}` !== id && named.has(`${arrayJobId}`);
-    for await (const piece of namedPieces(store, id, filter)) {
+    for await (const piece of namedPieces(store, id, filter, folded)) {
       const fresh = piece.filter((each) => !seen.has(each.id) && !isWithArray(each));
       for (const each of fresh) seen.add(each.id);
       yield fresh;

@@ -163,7 +163,7 @@ export const invocationQuery = z.strictObject({
     .enum(["each", "runs"])
     .default("each")
     .describe(
-      "runs: tasks of an array that wait together are one invocation, the first of them; only in lists of PENDING and RUNNING without ids",
+      "runs: tasks of an array that wait together are one invocation, the first of them; only in lists of PENDING and RUNNING",
     ),
   limit: z.coerce.number<number>().int().min(1).max(maxListed).default(maxListed),
 });

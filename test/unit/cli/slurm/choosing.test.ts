@@ -129,8 +129,10 @@ test("sbatch submits all partitions that the script names", async () => {
 /** Newest first. */
 function answersInPages(all: readonly ReturnType<typeof invocation>[]): void {
   world.answers["GET /v1/invocations"] = ({ url }: Request) => {
-    const before = Number(new URL(url, "http://x").searchParams.get("before") ?? Infinity);
-    const left = all.filter(({ id }) => id < before);
+    const { searchParams: asked } = new URL(url, "http://x");
+    const before = Number(asked.get("before") ?? Infinity);
+    const states = asked.get("states") ?? "PENDING";
+    const left = all.filter(({ id, state }) => id < before && states.includes(state));
     return { body: { invocations: left.slice(0, 1_000), truncated: left.length > 1_000 } };
   };
 }
@@ -164,4 +166,33 @@ test("squeue lists more than one answer holds", async () => {
   expect((await glean("as squeue -h -S -i -o %i")).stdout).toBe(
     all.map(({ id }) => `${id}\n`).join(""),
   );
+});
+
+const askedLists = () =>
+  world.requests
+    .filter(({ url }) => url.startsWith("/v1/invocations?"))
+    .map(({ url }) => Object.fromEntries(new URL(url, "http://x").searchParams));
+
+test.each(["-j 42 -r", "-t all"])("squeue %s asks for five answers at most", async (words) => {
+  answersInPages(Array.from({ length: 6_500 }, (_, at) => invocation({ id: 67_206_500 - at })));
+  const { status, stdout, stderr } = await glean(`as squeue -h -o %i ${words}`);
+  expect({ status, stderr, lines: stdout.split("\n").length - 1 }).toEqual({
+    ...{ status: 0, lines: 5_000 },
+    stderr:
+      "squeue: note: only the newest 5000 were read: select fewer with -j or -t, or omit -r\n",
+  });
+  expect(askedLists()).toHaveLength(5);
+});
+
+test("squeue -j asks for the states that it shows, and then whether an ended id exists", async () => {
+  const ended = invocation({ id: 67_108_902, state: "COMPLETED" });
+  world.answers["GET /v1/invocations"] = ({ url }: Request) =>
+    url.includes("states=") ? listOf() : listOf(ended);
+  expect(await glean("as squeue -h -j 67108902")).toMatchObject({
+    ...{ status: 0, stdout: "", stderr: "" },
+  });
+  expect(askedLists()).toEqual([
+    { ids: "67108902", states: "PENDING,RUNNING", tasks: "runs", order: "newest" },
+    { ids: "67108902", limit: "1" },
+  ]);
 });

@@ -278,9 +278,12 @@ describe("a submission", () => {
     }
     expect((await api.ask("/v1/invocations?before=3", ada.uid)).status).toBe(400);
     const folded = "/v1/invocations?states=PENDING,RUNNING&tasks=runs";
-    expect((await api.ask(folded, ada.uid)).body.invocations).toEqual([
-      expect.objectContaining({ id: 1, run: { count: 100, step: 1 }, mostRunning: 100 }),
-    ]);
+    for (const more of ["", "&ids=1", "&ids=7,1,1_7"])
+      expect((await api.ask(`${folded}${more}`, ada.uid)).body.invocations).toEqual([
+        expect.objectContaining({ id: 1, run: { count: 100, step: 1 }, mostRunning: 100 }),
+      ]);
+    const [task] = (await api.ask(`${folded}&ids=1_7`, ada.uid)).body.invocations;
+    expect([task.id, task.run]).toEqual([8, undefined]);
     expect((await api.ask(folded, bob.uid)).body.invocations).toEqual([]);
     const cancelled = await api.ask("/v1/cancel", ada.uid, { ids: ["1"] });
     expect(cancelled.body).toEqual({ cancelled: 100, problems: [] });
