@@ -34,8 +34,15 @@ set_room_option() { # NAME VALUE
 }
 refuse_step() { fail "Unable to create step for job $SLURM_JOB_ID: $1"; }
 
+# Sets words. Here-strings are files in bash before 5.1: on a full disk they would be empty.
+split() { # TEXT SEPARATOR
+  local IFS=$2
+  set -f
+  words=($1)
+  set +f
+}
 choose_gpus() { # sets gpus to the number of GPUs of the step, empty without a wish for some
-  IFS=, read -ra devices <<< "$CUDA_VISIBLE_DEVICES"
+  split "$CUDA_VISIBLE_DEVICES" ,; devices=("@{words[@]}")
   if [ -z "$gpus$perTask$perGpu" ] && [[ $SLURM_GPUS_PER_TASK =~ ([0-9]+)$ ]]; then
     perTask=$((10#@{BASH_REMATCH[1]}))
     [ $((n * perTask)) -le @{#devices[@]} ] || perTask=
@@ -60,7 +67,7 @@ share_gpus() { # GPU...: sets gpusOfTasks to those of each task, behind a semico
     case $bind in
       single:*) [ $# = 0 ] || share=("@{@:$((task / @{bind#*:} % $# + 1)):1}") ;;
       per_task:*) share=("@{@:$((task * @{bind#*:} + 1)):@{bind#*:}}") ;;
-      map_gpu:*) read -ra map <<< "@{bind#*:}"; map=@{map[task % @{#map[@]}]}
+      map_gpu:*) split "@{bind#*:}" ,; map=@{words[task % @{#words[@]}]}
         share=("@{@:$((10#@{map%%[*]*} % ($# > 0 ? $# : 1) + 1)):1}") ;;
     esac
     gpusOfTasks+=";@{share[*]}"
@@ -68,11 +75,11 @@ share_gpus() { # GPU...: sets gpusOfTasks to those of each task, behind a semico
 }
 
 start_of() { # PID: sets REPLY to when it began, which tells it from later ones of the same number
-  local fields
+  local words
   read -r REPLY 2>/dev/null < "/proc/$1/stat" || return
-  read -ra fields <<< "@{REPLY##*) }"
+  split "@{REPLY##*) }" " "
   # One that was killed stays a zombie until its parent asks for its exit code.
-  [[ @{fields[0]} != [ZX] ]] && REPLY=@{fields[19]}
+  [[ @{words[0]} != [ZX] ]] && REPLY=@{words[19]}
 }
 # Sets left and free to the cores and GPUs that no other step has; fails if the step has to wait.
 find_room() {
@@ -81,7 +88,7 @@ find_room() {
   for file in "$GLEANER_TMPDIR"/.step-[0-9]*; do
     read -r pid began cores theirs 2>/dev/null < "$file" || continue
     if start_of "$pid" && [ "$REPLY" = "$began" ]; then left=$((left - cores)) taken+=$theirs,
-    else rm -f "$file"; fi
+    else rm -f "$file"; wake_step; fi
   done
   for each in "@{devices[@]}"; do [[ $taken == *,$each,* ]] || free+=("$each"); done
   [ $left -ge $cpus ] && [ @{#free[@]} -ge "@{gpus:-0}" ]
@@ -114,25 +121,46 @@ enter_room() { # fails if the step has to wait
   { echo "$$ $REPLY $cpus @{free[*]}" > "$record"; } 2>/dev/null || refuse_unwritten
   unlock_steps
 }
-departures=$GLEANER_TMPDIR/.step-left
-leave_room() { rm -f "$record"; [ ! -p "$departures" ] || echo 1<> "$departures"; }
+# Steps that wait stand in line, each with a pipe. One that leaves wakes the first, and each that
+# was woken wakes the next while cores are left: the first of those that fit may be any of them.
+wake_step() { # [PIPE]: wakes the first behind this one
+  local pipe
+  for pipe in "$GLEANER_TMPDIR"/.step-wait-*; do
+    [[ -e $pipe && $pipe > $1 ]] || continue
+    if [ -p "$pipe" ] && start_of "@{pipe##*-}"; then { echo 1<> "$pipe"; } 2>/dev/null; return; fi
+    # Its step was killed, or it was removed between these two commands and is a file now.
+    rm -f "$pipe"
+  done
+}
+leave_room() { rm -f "$record" "$place"; wake_step; }
+wait_in_line() { # fails unless another step woke this one
+  local pipe seconds=0
+  # A step that is killed wakes none, so the first looks each second, and those behind it less often.
+  for pipe in "$GLEANER_TMPDIR"/.step-wait-*; do
+    seconds=$((seconds + 1))
+    [ "$pipe" != "$place" ] || break
+  done
+  read -rn1 -t$seconds -u7
+}
 say() { [ -n "$quiet" ] || echo "srun: $1" >&2; }
 take_room() {
+  local woken=1 # perhaps before it could read
   enter_room && return
   [ -z "$immediate" ] || refuse_step "Requested nodes are busy"
   say "Job $SLURM_JOB_ID step creation temporarily disabled, retrying (Requested nodes are busy)"
-  # Steps that wait take turns, and each that leaves wakes one. None else needs this lock.
-  { exec 6<> "$GLEANER_TMPDIR/.step-turn"; } 2>/dev/null || refuse_unwritten
-  lock 6
-  [ -p "$departures" ] || until_done mkfifo "$departures" 2>/dev/null || refuse_unwritten
-  exec 7<> "$departures"
+  printf -v place %s/.step-wait-%09d-%s "$GLEANER_TMPDIR" "$step" $$
+  until_done mkfifo "$place" 2>/dev/null || refuse_unwritten
+  trap leave_room EXIT
+  exec 7<> "$place"
   until enter_room; do
-    # One behind it may need less, and the steps that run may wait for that one.
-    [ $left -le 0 ] || { until_done flock -u 6; lock 6; }
-    # A step that is killed wakes none.
-    read -rn1 -t1 -u7
+    [ -z "$woken" ] || [ $left -le 0 ] || wake_step "$place"
+    woken=
+    wait_in_line && woken=1
   done
-  exec 7>&- 6>&-
+  exec 7>&-
+  # It may have been woken since it looked, so it wakes the next whatever is left.
+  rm -f "$place"
+  wake_step "$place"
   say "Step created for StepId=$SLURM_JOB_ID.$step"
 }
 `;

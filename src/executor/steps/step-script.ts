@@ -138,7 +138,7 @@ pick() { # TASK FILE: puts the words of the task's line of --multi-prog into wor
       first=@{part%-*} last=@{part#*-}
       [ "$1" -ge "$first" ] && [ "$1" -le "$last" ] || continue
       line=@{line//%t/$1}; line=@{line//%o/$(($1 - first))}
-      readarray -t words < <(xargs -n1 printf '%s\\n' <<< "$line")
+      readarray -t words < <(printf '%s\\n' "$line" | xargs -n1 printf '%s\\n')
       return
     done
   done < <(sed 's/^[[:space:]]*[*]/[all]/' "$2")
@@ -148,7 +148,7 @@ run_task() { # TASK COMMAND...: becomes the command, with the task's files and v
   local task=$1 path file errors; shift
   export SLURM_PROCID=$task SLURM_LOCALID=$task SLURM_TASK_PID=$BASHPID
   if [ -n "$gpusOfTasks" ]; then
-    IFS=";" read -ra words <<< "$gpusOfTasks"
+    split "$gpusOfTasks" ";"
     export CUDA_VISIBLE_DEVICES=@{words[task + 1]} SLURM_STEP_GPUS=@{words[task + 1]}
   fi
   file=$(name_of "$out" $task); errors=$(name_of "$err" $task)
@@ -160,7 +160,7 @@ run_task() { # TASK COMMAND...: becomes the command, with the task's files and v
   [ "@{only:-$task}" = "$task" ] || exec < /dev/null
   [ -z "$input" ] || exec < "$(name_of "$input" $task)" || exit 1
   [ -z "$multi" ] || { pick $task "$1"; set -- "@{words[@]}"; }
-  export -fn run_task name_of pick is_chosen ended 2>/dev/null
+  export -fn run_task name_of pick is_chosen ended split 2>/dev/null
   export -n $_ours _ours _caller _exported _prolog _epilog
   case $1 in */*) path=$1 ;; *) path=$(type -P "$1") ;; esac
   [ -e "$path" ] || { echo "srun: error: execve(): $1: No such file or directory" >&2; exit 2; }
@@ -169,7 +169,7 @@ run_task() { # TASK COMMAND...: becomes the command, with the task's files and v
     [[ $_ours == *" @{REPLY%%=*} "* ]] && is_chosen "@{REPLY%%=*}" || continue
     unset -v "@{REPLY%%=*}"; export "$REPLY"
   done < "/proc/$_caller/environ"
-  while IFS= read -r -d ,; do [[ $REPLY != *=* ]] || export "$REPLY"; done <<< "$_exported,"
+  while IFS= read -r -d ,; do [[ $REPLY != *=* ]] || export "$REPLY"; done < <(printf %s, "$_exported")
   [ -z "$_prolog" ] || while read -r word rest; do
     case $word in export) export "$rest" ;; unset) unset "$rest" ;; print) echo "$rest" ;; esac
   done < <("$_prolog")
@@ -230,7 +230,7 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
   codes=$(mktemp -d) || exit 1
   export out err input only label codes multi bad step gpusOfTasks _exported _caller _ours
   export _prolog _epilog
-  export -f run_task name_of pick is_chosen ended
+  export -f run_task name_of pick is_chosen ended split
   # All on this node: it must ask no Slurm, and start nothing elsewhere.
   export OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm OMPI_MCA_plm_rsh_agent=/bin/false
   export PRTE_MCA_ras=^slurm PRTE_MCA_plm=^slurm PRTE_MCA_plm_ssh_agent=/bin/false

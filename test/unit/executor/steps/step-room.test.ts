@@ -1,8 +1,9 @@
 // Steps of one function beside each other: which cores and GPUs each has, and when one waits.
 
-import { mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
+import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { stepScript } from "../../../../src/executor/steps/step-script.js";
 import { FunctionShell, sortedLines as lines } from "../../../support/executor/function-shell.js";
 
 const shell = new FunctionShell();
@@ -90,13 +91,35 @@ describe("steps beside each other", () => {
     expect(stdout).toBe(`${waits}\nsmall\nfirst ends\nsecond 4,5,6,7\n`);
   });
 
+  test("start all that fit once one leaves, without a look at the clock", async () => {
+    const timeless = join(home, "timeless");
+    writeFileSync(timeless, stepScript.replace(/ -t\S+ -u7/, " -u7"), { mode: 0o755 });
+    const { stdout } = await bash(`cd ${folderOfStep}; mkfifo up said go end
+      exec 4<> end 5<> said 6<> up
+      run() { ${timeless} -n1 "$@" 4>&- 5>&- 6>&-; }
+      run -G4 bash -c 'echo > up; read < go' & read -u6
+      run -c4 echo big 2> said & read -u5
+      for step in 2 3 4; do
+        run -G1 bash -c 'echo $SLURM_STEP_ID > up; read < end' 2> said & read -u5
+      done
+      for step in 5 6 7; do run true; done
+      echo > go
+      for step in 1 2 3; do read -u6; echo $REPLY; done | sort
+      for step in 2 3 4; do echo >&4; done; wait`);
+    expect(stdout).toBe("2\n3\n4\nbig\n");
+  });
+
+  test("read what runs without a file of their own, for which a full disk has no room", () =>
+    expect(stepScript).not.toContain("<<"));
+
   test("go on waiting after a notice, of which bash says nothing", async () => {
-    const noticed = `exec 5<> heard
-      command srun -n1 echo third 2>&5 & third=$!
-      read -u5
+    const noticed = `exec 5<> heard 6<> .next-step
+      flock 6; command srun -n1 echo third 2>&5 6>&- & third=$!
       until read -r child < /proc/$third/task/$third/children; grep -qs flock /proc/$child/comm
       do sleep 0.01; done
-      kill -USR1 $third $child; echo > go; wait $second $third; echo >&5; read -u5 line; echo "$line"`;
+      kill -USR1 $third $child; flock -u 6; read -u5
+      until [ -p .step-wait-*-$third ]; do sleep 0.01; done
+      kill -USR1 $third; echo > go; wait $second $third; echo >&5; read -u5 line; echo "$line"`;
     const { stdout } = await bash(waiting("-n1 -c4", "-n1 -c4", `mkfifo heard; ${noticed}`));
     expect(lines(stdout)).toEqual([
       ...["first ends", "second 4,5,6,7"],
@@ -125,7 +148,7 @@ describe("steps beside each other", () => {
     const { stdout, stderr } = await bash(`cd ${folderOfStep}; mkfifo begun go
       srun -n1 -c4 bash -c 'echo > begun; read < go' &
       read < begun; srun -Q -n1 echo second &
-      until [ -p .step-left ]; do sleep 0.01; done; echo > go; wait`);
+      until [ -p .step-wait-* ]; do sleep 0.01; done; echo > go; wait`);
     expect({ stdout, stderr }).toEqual({ stdout: "second\n", stderr: "" });
   });
 
@@ -138,10 +161,10 @@ describe("steps beside each other", () => {
   });
 
   test("are refused if they cannot wait, and a full disk leaves each its own number", async () => {
-    mkdirSync(join(folderOfStep, ".step-left"));
     const { stdout, stderr } = await bash(`cd ${folderOfStep}; mkfifo begun go
+      mkdir without; ln -s /bin/false without/mkfifo
       srun -n1 -c4 bash -c 'echo > begun; read < go' &
-      read < begun; srun -n1 echo second; echo $?
+      read < begun; PATH=$PWD/without:$PATH srun -n1 echo second; echo $?
       (trap "" XFSZ; ulimit -f 0; srun --overlap -n1 true 2> /dev/null; echo $?)
       echo > go; wait; srun -n1 bash -c 'echo $SLURM_STEP_ID'`);
     expect(stdout).toBe("1\n1\n2\n");
