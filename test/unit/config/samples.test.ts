@@ -238,7 +238,7 @@ describe("gleanerd.service", () => {
       bin: { gleanerd: string };
     };
     expect(value("ExecStart")).toBe(
-      `${programs.node} ${noDebugger} --max-semi-space-size=16 /opt/gleaner/${bin.gleanerd}`,
+      `${programs.node} ${noDebugger} --max-semi-space-size=4 /opt/gleaner/${bin.gleanerd}`,
     );
   });
 
