@@ -7,8 +7,8 @@ import type { Invocation, InvocationState } from "../model/invocation.js";
 import { userShape } from "../model/user.js";
 import type { Period } from "../sdk/index.js";
 import { ownStates, slurmState, slurmStates, stateOf } from "./formats/states.js";
+import { parseWhen } from "./parse-when.js";
 import { quoted } from "./values.js";
-import { parseWhen } from "./when.js";
 
 /** The members of a list with commas. As for Slurm, an empty one is none. */
 export const membersOf = (text: string): string[] => text.split(",").filter(Boolean);

@@ -9,8 +9,8 @@ import { briefFormat, fieldNames, longFormat, plainSacct, sacctTable } from "../
 import { timesOf } from "../formats/times.js";
 import { newestOf } from "../newest.js";
 import { bare, json, print } from "../output.js";
+import { midnightBefore } from "../parse-when.js";
 import { parseIds } from "../values.js";
-import { midnightBefore } from "../when.js";
 import { own } from "./site.js";
 import { asNamed, columnsFor } from "./submissions.js";
 import { asksForJson, readWords, type Words } from "./words.js";

@@ -5,8 +5,8 @@ import { GleanerError } from "../../model/errors.js";
 import { type Change, unlimitedMs } from "../../model/invocation.js";
 import type { GleanerClient } from "../../sdk/index.js";
 import { parseDependency } from "../batch/options/dependency.js";
+import { parseWhen } from "../parse-when.js";
 import { parseDuration, parseIds, parseTimeLimit, quoted } from "../values.js";
-import { parseWhen } from "../when.js";
 
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 

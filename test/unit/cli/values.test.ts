@@ -6,6 +6,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { exportedEnvironment } from "../../../src/cli/batch/exported.js";
 import { loginEnvironment } from "../../../src/cli/batch/login-environment.js";
+import { parseWhen } from "../../../src/cli/parse-when.js";
 import {
   formatNumbers,
   maxArrayTasks,
@@ -20,7 +21,7 @@ import {
   parseTasks,
   parseTimeLimit,
 } from "../../../src/cli/values.js";
-import { formatElapsed, formatSpan, formatWhen, parseWhen } from "../../../src/cli/when.js";
+import { formatElapsed, formatSpan, formatWhen } from "../../../src/cli/when.js";
 import { GleanerError } from "../../../src/model/errors.js";
 import { unlimitedMs } from "../../../src/model/invocation.js";
 
@@ -246,7 +247,7 @@ describe("moments", () => {
 
 test("in the hour that autumn repeats, now and what follows are moments, not times of day", () => {
   const script = `
-    import { parseWhen } from "${fileURLToPath(new URL("../../../src/cli/when.ts", import.meta.url))}";
+    import { parseWhen } from "${fileURLToPath(new URL("../../../src/cli/parse-when.ts", import.meta.url))}";
     const now = Date.parse("2026-10-25T00:55:00.250Z");
     for (const text of ["now+10minutes", "now", " now+70minutes ", "now+10minutes 04:00"])
       console.log(new Date(parseWhen(text, "--begin", now, "future")).toISOString());`;

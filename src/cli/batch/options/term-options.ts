@@ -6,8 +6,8 @@ import { GleanerError } from "../../../model/errors.js";
 import type { Mail, Submission } from "../../../model/invocation.js";
 import { parseConstraint } from "../../../model/slurm/constraint.js";
 import { mailAddresses } from "../../../model/user.js";
+import { parseWhen } from "../../parse-when.js";
 import { parseMemoryMb, quoted } from "../../values.js";
-import { parseWhen } from "../../when.js";
 import { parseDependency } from "./dependency.js";
 import { type BatchOption, type BatchSettings, flag, valued } from "./option.js";
 

@@ -10,9 +10,10 @@ import { hasFailed } from "../../formats/states.js";
 import { timesOf } from "../../formats/times.js";
 import { newestOf } from "../../newest.js";
 import { bare, type Column, complain, json, print, table } from "../../output.js";
+import { midnightBefore } from "../../parse-when.js";
 import { asNamed, columnsFor } from "../../slurm/submissions.js";
 import { parseIds } from "../../values.js";
-import { formatElapsed, formatWhen, midnightBefore } from "../../when.js";
+import { formatElapsed, formatWhen } from "../../when.js";
 
 interface Options {
   readonly jobs?: string;
