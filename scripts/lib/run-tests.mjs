@@ -32,9 +32,6 @@ const otherSlurms = ["24.11", "26.05"];
 
 const build = { title: "build", args: ["scripts/build.mjs", "--if-stale"] };
 
-/** Folders of test/ whose tests run the built programs. */
-const needBuild = ["slurm", "e2e"];
-
 const fast = {
   title: "tests",
   folders: ["unit", "property"],
@@ -44,14 +41,17 @@ const fast = {
     "--maxWorkers=2",
   ],
 };
-/**
- * Tests with a real Slurm or a browser share this machine's services, so they run one after the
- * other.
- */
+/** Tests with a real Slurm share this machine's services, so they run one after the other. */
 const onInstalled = {
   title: "tests with real Slurm",
-  folders: needBuild,
-  args: ["--testMatch=**/test/{slurm,e2e}/**/*.test.ts", "--runInBand"],
+  folders: ["slurm"],
+  args: ["--testMatch=**/test/slurm/**/*.test.ts", "--runInBand"],
+};
+/** With everything but Slurm. */
+const built = {
+  title: "tests of the built programs",
+  folders: ["e2e"],
+  args: ["--testMatch=**/test/e2e/**/*.test.ts", "--runInBand"],
 };
 /** Not about Slurm, so a run of everything includes them only once. */
 const sameOnAnySlurm =
@@ -60,11 +60,14 @@ const withoutThose = `--testPathIgnorePatterns=/test/slurm/(?:\\w+/)?(?:${sameOn
 
 const { which, patterns } = readArguments(process.argv.slice(2));
 const plans = {
-  installed: { checks: [build, ...checks], stages: [[fast], [onInstalled]] },
+  installed: { checks: [build, ...checks], stages: [[fast], [onInstalled, built]] },
   all: {
     checks: [build, ...checks],
     // Clusters in different folders share nothing, and their tests mostly wait.
-    stages: [[fast], [onInstalled, ...otherSlurms.map((version) => runOn(version, withoutThose))]],
+    stages: [
+      [fast],
+      [onInstalled, built, ...otherSlurms.map((version) => runOn(version, withoutThose))],
+    ],
   },
 };
 const plan = narrowed(plans[which] ?? { checks: [build], stages: [[runOn(which)]] });
@@ -120,7 +123,7 @@ function narrowed(whole) {
   const stages = whole.stages
     .map((runs) => runs.filter(({ folders }) => folders.some(hasMatch)))
     .filter((runs) => runs.length > 0);
-  const builds = stages.flat().some(({ folders }) => folders === needBuild);
+  const builds = stages.flat().some((run) => run !== fast);
   return { checks: builds ? [build] : [], stages };
 }
 
@@ -137,7 +140,7 @@ function hasMatch(folder) {
 
 function runOn(version, ...more) {
   return {
-    folders: needBuild,
+    folders: ["slurm"],
     title: `tests with Slurm ${version}, in a folder with a Debian that has it`,
     args: ["--testMatch=**/test/slurm/**/*.test.ts", "--runInBand", ...more],
     within: [join(root, "scripts/lib/debian-slurm.sh"), version],
