@@ -12,6 +12,20 @@ const start = (text: string, more = {}) =>
   loadedRuntime(pythonCommand, { "handler.py": text }, more);
 const order = { deadlineMs: 0, attempt: 1, contentType: "", name: "", input: Buffer.alloc(0) };
 
+test("a call gets the memory that the last one freed, and the kernel clears no page for it", async () => {
+  const runtime = await start(
+    `import resource
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def handler(event):
+    before = faults()
+    arrays = [bytearray(2**20) for _ in range(8)]
+    return faults() - before`,
+  );
+  const [first, second] = [await runtime.json(null), await runtime.json(null)];
+  expect(first).toBeGreaterThan(2_000);
+  expect(second).toBeLessThan(100);
+});
+
 describe("calls at once", () => {
   test.each([
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import select
 import socket
@@ -21,9 +20,6 @@ _PROVE_WITHIN_S = 5.0
 _READ_WITHIN_S = 30.0
 #: While more than this waits to be read by a client, nothing is read from it.
 _MAX_UNSENT_BYTES = 1024 * 1024
-#: What glibc keeps of itself is shorter.
-_KEPT_BYTES = 128 * 1024
-_FREED_ONCE_BYTES = 31 * 1024 * 1024
 
 #: Type, id, metadata, payload.
 Frame = tuple[int, int, bytes, bytes]
@@ -167,8 +163,6 @@ class _LargePayload:
     """Filled where it will stay: nothing of it is copied."""
 
     def __init__(self, head: tuple[int, int, bytes], payload_bytes: int, begun: bytes) -> None:
-        if payload_bytes > _KEPT_BYTES:
-            _keep_freed()
         self._head = head
         self._bytes = io.BytesIO(bytes(payload_bytes))
         self._filled = len(begun)
@@ -189,12 +183,3 @@ class _LargePayload:
     def frame(self) -> Frame:
         # BytesIO gives its own bytes if it has as many of them as it holds.
         return (*self._head, self._bytes.getvalue())
-
-
-@functools.lru_cache(maxsize=None)
-def _keep_freed() -> None:
-    """Keeps freed memory for the next long payload: above a limit of 128 KiB, glibc gives it back,
-    and the kernel clears each page of the next one. The limit becomes twice the size of a freed
-    block that had pages of its own, at most 64 MiB (mallopt(3), M_MMAP_THRESHOLD). Nobody writes
-    to this one, so that it takes no memory."""
-    bytes(_FREED_ONCE_BYTES)
