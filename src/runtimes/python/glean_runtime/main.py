@@ -18,7 +18,10 @@ from .worker import Settings
 #: Until `load` names one.
 _FIRST_LOG_LIMIT_BYTES = 1024 * 1024
 _BROKEN = 1
-_FREED_ONCE_BYTES = 31 * 1024 * 1024
+#: The longest block that glibc may keep, and the part of its memory that a worker may keep as one.
+_MOST_FREED_ONCE_BYTES = 31 * 1024 * 1024
+_FREED_ONCE_SHARE = 8
+_MEGABYTE = 1024 * 1024
 
 
 def main(arguments: list[str]) -> int:
@@ -57,7 +60,8 @@ def _keep_freed() -> None:
     back, and the kernel clears each page of the next call's arrays and payloads. The limit becomes
     twice the size of a freed block that had pages of its own, at most 64 MiB (mallopt(3),
     M_MMAP_THRESHOLD). Nobody writes to this one, so that it takes no memory."""
-    bytes(_FREED_ONCE_BYTES)
+    memory_mb = int(os.environ.get("GLEANER_MEMORY_MB", "1024"))
+    bytes(min(_MOST_FREED_ONCE_BYTES, memory_mb * _MEGABYTE // _FREED_ONCE_SHARE))
 
 
 def _log_to(connection: Connection):
