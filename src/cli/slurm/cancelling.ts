@@ -51,36 +51,48 @@ export async function cancelChosen(
   refuseEmpty(choice);
   const named = namedIn(choice);
   const states = state === undefined ? [undefined] : parseStates(state, "-t").own;
-  const filter = { ...(user !== undefined && { user }), ...(name !== undefined && { name }) };
   const isFiltered = [user, name, state, nodelist, account, partition].some(
     (each) => each !== undefined,
   );
   if (choice.ids.length === 0 && !isFiltered && !isForeign)
     throw new GleanerError("BAD_REQUEST", none);
-  if (isForeign) return { cancelled: 0, problems: [] };
-  const connected = await client();
   const answer = { cancelled: 0, problems: [] as string[] };
-  for (const { ids, signal } of named) {
-    const isLooked =
-      nodelist !== undefined ||
-      account !== undefined ||
-      (partition !== undefined && (ids.length === 0 || !isOurPartition(partition)));
-    const selected = isLooked ? await lookedFor(connected, choice, ids) : ids;
-    if (isLooked && selected.length === 0) continue;
-    for (const state of states)
-      for (const some of portionsOf(selected)) {
-        const request = {
-          ...{ ids: some, ...filter },
-          ...(state !== undefined && { state }),
-          ...(signal !== undefined && { signal }),
-          ...(choice.skipUnknown && signal === undefined && { skipUnknown: true }),
-        };
-        const { cancelled, problems } = await connected.cancel(request);
-        answer.cancelled += cancelled;
-        answer.problems.push(...problems);
-      }
+  if (isForeign) return answer;
+  const connected = await client();
+  for (const each of named) {
+    const ids = needsLook(choice, each) ? await lookedFor(connected, choice, each.ids) : each.ids;
+    if (needsLook(choice, each) && ids.length === 0) continue;
+    for (const request of requestsFor(choice, states, { ...each, ids })) {
+      const { cancelled, problems } = await connected.cancel(request);
+      answer.cancelled += cancelled;
+      answer.problems.push(...problems);
+    }
   }
   return answer;
+}
+
+/** Whether ids must be looked up first: a request has no node, account or partition. */
+function needsLook({ nodelist, account, partition }: Choice, { ids }: Named): boolean {
+  if (nodelist !== undefined || account !== undefined) return true;
+  return partition !== undefined && (ids.length === 0 || !isOurPartition(partition));
+}
+
+/** One for each state and portion of the ids. */
+function* requestsFor(
+  { user, name, skipUnknown }: Choice,
+  states: readonly CancelRequest["state"][],
+  { ids, signal }: Named,
+): Generator<CancelRequest> {
+  for (const state of states)
+    for (const some of portionsOf(ids))
+      yield {
+        ids: some,
+        ...(user !== undefined && { user }),
+        ...(name !== undefined && { name }),
+        ...(state !== undefined && { state }),
+        ...(signal !== undefined && { signal }),
+        ...(skipUnknown && signal === undefined && { skipUnknown: true }),
+      };
 }
 
 /** An empty value is a mistake, such as a shell's variable that is not set: it names nothing. */
