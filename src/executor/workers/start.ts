@@ -2,6 +2,7 @@
 // the runtimes, their parents, and how each is started.
 
 import { join } from "node:path";
+import { nothing } from "../../model/resources.js";
 import type { LaunchSpec } from "../../wire/launch.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
@@ -142,7 +143,7 @@ const standbysOf = ({ parents, spares }: WorkerPorts): Standbys => ({
   get all() {
     return [...(spares?.all ?? []), ...(parents?.all ?? [])];
   },
-  callEnded: (order, room) => spares?.want(order, room),
+  expect: (order, room) => spares?.want(order, room) ?? true,
 });
 
 function openWorkers(
@@ -157,9 +158,10 @@ function openWorkers(
   return (order, kind, free, { onGone, onReady }) => {
     // A spare is for a call that waits.
     const spare = onReady === undefined ? (spares?.reserve(order) ?? null) : null;
+    const room = spare === null ? free() : nothing;
     const opened =
-      spare?.opened ?? openGroupFor(containment, spec, `worker.${++number}`, order, free);
-    const origin = parents?.originFor(order, kind, free) ?? alone;
+      spare?.opened ?? openGroupFor(containment, spec, `worker.${++number}`, order, room);
+    const origin = parents?.originFor(order, kind, room) ?? alone;
     let isStarted = false;
     const id = sockets.expect({
       onProtocol: (socket) => worker.connected(socket),

@@ -17,6 +17,7 @@ import type { AttemptOrder, CallAttemptOrder } from "../../wire/messages.js";
 import { removeLater } from "../containment/group-removal.js";
 import type { Place } from "../runtimes/runtime.js";
 import { type Kept, kindOf, latestFirst, newKept, oldestFirst } from "./kept.js";
+import { giverOf } from "./standby/given-room.js";
 import { memoryOf, noStandbys, type Standbys } from "./standby/standby.js";
 import { Announcements } from "./work/announcements.js";
 import type { Worker } from "./worker.js";
@@ -34,11 +35,14 @@ const maxIdle = 256;
 /** One that was started ahead and is not ready by then ends: no call holds a core for it. */
 const aheadLimitMs = 30_000;
 
-/** Makes a new worker with a group of its own; throws if the node cannot create one. */
+/**
+ * Makes a new worker with a group of its own; throws if the node cannot create one. `free` makes
+ * room for it; one that begins with a spare has its room.
+ */
 export type OpenWorker = (
   order: CallAttemptOrder,
   kind: WorkerKind,
-  free: Resources,
+  free: () => Resources,
   events: WorkerEvents,
 ) => Worker;
 
@@ -55,7 +59,7 @@ export class Workers {
     announce: (workers: readonly WarmWorkers[]) => void,
     private readonly standbys: Standbys = noStandbys,
   ) {
-    this.announcements = new Announcements(() => this.warm, announce);
+    this.announcements = new Announcements(() => this.idle, announce);
   }
 
   /** The daemon on this connection knows of no worker yet. */
@@ -80,7 +84,7 @@ export class Workers {
     const free = subtract(room, { cores: 0, ...this.held });
     if (call.gpus > 0 || !fits(call, free)) return;
     try {
-      const kept = this.add(call, kindOf(call), free, true);
+      const kept = this.add(call, () => free, true);
       kept.timer = setTimeout(() => void this.stop(kept), aheadLimitMs);
       kept.worker.startAhead(call);
     } catch {
@@ -88,11 +92,15 @@ export class Workers {
     }
   }
 
-  private get warm(): readonly WarmWorkers[] {
-    const counts = new Map<string, WarmWorkers>();
-    for (const { key, kind } of this.idle)
-      counts.set(key, { ...kind, count: (counts.get(key)?.count ?? 0) + 1 });
-    return [...counts.values()];
+  /** Calls of this user are expected, of whatever function. `room`: what no attempt holds. */
+  expect(order: AttemptOrder, room: Resources): void {
+    const call = order as CallAttemptOrder;
+    const standBy = () => this.standbys.expect(call, subtract(room, { cores: 0, ...this.held }));
+    if (standBy()) return;
+    const giver = giverOf(this.idle, call, this.warmWanted);
+    if (giver === null) return;
+    void this.stop(giver);
+    standBy();
   }
 
   /** See Runtime. */
@@ -128,7 +136,7 @@ export class Workers {
         kept.calls--;
         if (isHung) this.kept.delete(kept);
         else if (kept.calls === 0) this.released(kept);
-        this.standbys.callEnded(call, subtract(room(), { cores: 0, ...this.held }));
+        this.expect(call, room());
       },
     };
   }
@@ -141,11 +149,10 @@ export class Workers {
   }
 
   private open(call: CallAttemptOrder, free: Resources): Kept {
-    const kind = kindOf(call);
-    const key = workerKey(kind);
+    const key = workerKey(kindOf(call));
     const [warm] = this.idle.filter((each) => each.key === key).sort(latestFirst);
     const begun = warm ?? this.ahead.find((each) => each.key === key);
-    const kept = begun ?? this.add(call, kind, this.roomFor(call, free), false);
+    const kept = begun ?? this.add(call, () => this.roomFor(call, free), false);
     if (warm !== undefined) this.changed();
     clearTimeout(kept.timer);
     kept.isAhead = false;
@@ -227,7 +234,8 @@ export class Workers {
     return [...ends(false), ...waiting.map((each) => () => this.stop(each)), ...ends(true)];
   }
 
-  private add(order: CallAttemptOrder, kind: WorkerKind, free: Resources, isAhead: boolean): Kept {
+  private add(order: CallAttemptOrder, free: () => Resources, isAhead: boolean): Kept {
+    const kind = kindOf(order);
     let settle = () => {};
     const gone = new Promise<void>((resolve) => {
       settle = resolve;
@@ -240,18 +248,15 @@ export class Workers {
       settle();
     };
     const onReady = () => {
-      if (kept.isAhead && worker.isReady) this.becameReady(kept);
+      if (!kept.isAhead || !worker.isReady) return;
+      clearTimeout(kept.timer);
+      kept.isAhead = false;
+      this.released(kept);
     };
     const worker = this.openWorker(order, kind, free, { onGone, ...(isAhead && { onReady }) });
     const kept = newKept(worker, kind, isAhead, gone);
     this.kept.add(kept);
     return kept;
-  }
-
-  private becameReady(kept: Kept): void {
-    clearTimeout(kept.timer);
-    kept.isAhead = false;
-    this.released(kept);
   }
 
   /** The last call in it has ended: it waits for the next one, frozen. */

@@ -61,3 +61,12 @@ export const isSharing = (text: string): text is Sharing =>
 /** The group that a function is shared with; null if it is shared with nobody or everybody. */
 export const groupOf = (sharing: Sharing): string | null =>
   sharing.startsWith("group:") ? sharing.slice("group:".length) : null;
+
+/**
+ * Whether a worker may begin with a spare process of its user. Python has parents, and the other
+ * runtimes start as fast.
+ */
+export const beginsWithSpare = (
+  { runtime, image }: Pick<FunctionSettings, "runtime" | "image">,
+  gpus: number,
+): boolean => runtime === "node" && image === null && gpus === 0;

@@ -45,6 +45,7 @@ export class Spare implements Standby {
   private output: Socket | null = null;
   private isReserved = false;
   private worker: ProcessEvents | null = null;
+  private taker: Taker | null = null;
 
   constructor(private readonly parts: SpareParts) {
     this.gone = new Promise((resolve) => {
@@ -80,24 +81,30 @@ export class Spare implements Standby {
 
   /** Called by the worker socket, once. */
   connected(socket: Socket): void {
+    if (this.taker !== null) {
+      this.taker.connected(socket);
+      return;
+    }
     this.protocol = socket;
     // It says hello once it has booted; the worker's channel reads it.
     socket.once("readable", () => this.settleIfBooted());
   }
 
   prints(socket: Socket): void {
-    this.output = socket;
+    if (this.taker !== null) this.taker.prints(socket);
+    else this.output = socket;
   }
 
   /** A worker is going to take it, and has its group from here on. */
   reserve(): void {
     this.isReserved = true;
     this.isOpen = false;
+    clearTimeout(this.bootTimer); // from here on the limits of a worker's start hold
   }
 
-  /** Whether a worker may take it. */
-  get isReady(): boolean {
-    return this.isOpen && !this.isBooting && this.lives;
+  /** Whether a worker may take it; one that is booting still has a head start. */
+  get isUsable(): boolean {
+    return this.isOpen && this.lives;
   }
 
   /** Its supervisor may not have reported its end yet. */
@@ -108,7 +115,7 @@ export class Spare implements Standby {
   /** null if it has ended meanwhile: the group is the worker's all the same. */
   take(events: ProcessEvents, taker: Taker): RunHandle | null {
     const { protocol, output, pid } = this;
-    if (this.end !== null || protocol === null || output === null || pid === null) return null;
+    if (this.end !== null || pid === null) return null;
     this.worker = events;
     if (!this.lives) {
       // Its supervisor kills what is in the group, so nothing else can start there now.
@@ -116,10 +123,11 @@ export class Spare implements Standby {
       setImmediate(() => events.onEnd({ kind: "vanished", message }));
       return this.process;
     }
-    this.parts.opened.group.freeze(false);
+    this.taker = taker;
+    if (!this.isBooting) this.parts.opened.group.freeze(false);
     events.onStarted(pid);
-    taker.prints(output);
-    taker.connected(protocol);
+    if (output !== null) taker.prints(output);
+    if (protocol !== null) taker.connected(protocol);
     return this.process;
   }
 

@@ -1,59 +1,99 @@
-// The spares on this node, one a user: which worker may begin with one, and when the next is made.
+// The spares on this node, a few for each user: which worker may begin with one, and when the next
+// are made.
 
+import { beginsWithSpare } from "../../../model/functions/settings.js";
 import type { Resources } from "../../../model/resources.js";
 import type { CallAttemptOrder } from "../../../wire/messages.js";
 import type { Spare } from "./spare.js";
 
-/** Users beyond that have none; the memory of the budget usually allows fewer. */
+/** On a node, and users that may have some; the memory of the budget usually allows fewer. */
 const maxSpares = 16;
+/** A user has one, and one more after each call that found none booted. */
+const maxOfUser = 4;
 /** What differs between functions that are otherwise started alike: told when code is loaded. */
 const namesOfFunction = ["GLEANER_FUNCTION", "GLEANER_VERSION"];
 
 /** Makes a spare with a group of its own; throws if the node cannot create one. */
 export type OpenSpare = (order: CallAttemptOrder, onGone: () => void) => Spare | null;
 
-interface Kept {
-  readonly spare: Spare;
-  /** Calls whose workers would be started exactly like this. */
+interface OfUser {
+  readonly spares: Set<Spare>;
+  /** Calls whose workers would be started exactly like these. */
   readonly likeness: string;
+  wanted: number;
 }
 
 export class Spares {
-  private readonly kept = new Map<number, Kept>();
+  private readonly ofUsers = new Map<number, OfUser>();
   private readonly leaving = new Set<Spare>();
 
   constructor(private readonly open: OpenSpare) {}
 
   get all(): readonly Spare[] {
-    return [...[...this.kept.values()].map(({ spare }) => spare), ...this.leaving];
+    return [...this.kept, ...this.leaving];
+  }
+
+  private get kept(): readonly Spare[] {
+    return [...this.ofUsers.values()].flatMap(({ spares }) => [...spares]);
   }
 
   /** The spare with which this call's worker begins; null if it needs a start of its own. */
   reserve(order: CallAttemptOrder): Spare | null {
-    const kept = this.kept.get(order.uid);
-    if (!canHave(order) || kept?.likeness !== likenessOf(order)) return null;
-    if (!kept.spare.isReady) return null;
-    this.kept.delete(order.uid);
-    kept.spare.reserve();
-    return kept.spare;
+    const ofUser = this.ofUsers.get(order.uid);
+    if (!canHave(order) || ofUser?.likeness !== likenessOf(order)) return null;
+    const usable = [...ofUser.spares].filter(({ isUsable }) => isUsable);
+    const booted = usable.find(({ isBooting }) => !isBooting);
+    if (booted === undefined) ofUser.wanted = Math.min(maxOfUser, ofUser.wanted + 1);
+    const spare = booted ?? usable[0];
+    if (spare === undefined) return null;
+    ofUser.spares.delete(spare);
+    spare.reserve();
+    return spare;
   }
 
-  /** A call has ended: the next one of its user may need a worker. `room`: what nobody holds. */
-  want(order: CallAttemptOrder, room: Resources): void {
-    if (!canHave(order) || room.cores < order.cores) return;
-    const likeness = likenessOf(order);
-    const kept = this.kept.get(order.uid);
-    if (kept?.likeness === likeness) return;
-    if (kept !== undefined) void this.stop(order.uid, kept.spare);
-    else if (room.memoryMb >= order.memoryMb && this.kept.size < maxSpares)
-      this.add(order, likeness);
+  /**
+   * Calls like this one are expected: it has just ended, or gleanerd says so. `room`: what nobody
+   * holds. false if the first spare lacks nothing but memory.
+   */
+  want(order: CallAttemptOrder, room: Resources): boolean {
+    if (!canHave(order)) return true;
+    const ofUser = this.ofUser(order);
+    if (ofUser === null) return true;
+    const { spares, wanted } = ofUser;
+    const booting = this.kept.filter(({ isBooting }) => isBooting).length;
+    const missing = Math.min(
+      wanted - spares.size,
+      maxSpares - this.kept.length,
+      Math.floor(room.cores / order.cores) - booting,
+    );
+    const fitting = Math.min(missing, Math.floor(room.memoryMb / order.memoryMb));
+    for (let added = 0; added < fitting; added++) this.add(order, spares);
+    return missing <= 0 || fitting > 0 || spares.size > 0;
   }
 
-  private add(order: CallAttemptOrder, likeness: string): void {
+  /** null if there are others that first have to go: the end of a later call brings these. */
+  private ofUser(order: CallAttemptOrder): OfUser | null {
     const { uid } = order;
+    const likeness = likenessOf(order);
+    const known = this.ofUsers.get(uid);
+    if (known?.likeness === likeness) return known;
+    this.ofUsers.delete(uid);
+    for (const spare of known?.spares ?? []) {
+      this.leaving.add(spare);
+      void spare.stop();
+    }
+    if (known !== undefined && known.spares.size > 0) return null;
+    for (const [other, { spares }] of this.ofUsers)
+      if (this.ofUsers.size >= maxSpares && spares.size === 0) this.ofUsers.delete(other);
+    const made = { spares: new Set<Spare>(), likeness, wanted: 1 };
+    if (this.ofUsers.size < maxSpares) this.ofUsers.set(uid, made);
+    return this.ofUsers.get(uid) ?? null;
+  }
+
+  private add(order: CallAttemptOrder, spares: Set<Spare>): void {
     const onGone = () => {
       this.leaving.delete(spare!);
-      if (this.kept.get(uid)?.spare === spare) this.kept.delete(uid);
+      spares.delete(spare!);
     };
     let spare: Spare | null = null;
     try {
@@ -61,14 +101,7 @@ export class Spares {
     } catch {
       // The next worker's own group cannot be created either, which is reported then.
     }
-    if (spare !== null) this.kept.set(uid, { spare, likeness });
-  }
-
-  /** Makes room for one of another kind, which the end of a later call brings. */
-  private stop(uid: number, spare: Spare): Promise<void> {
-    this.kept.delete(uid);
-    this.leaving.add(spare);
-    return spare.stop();
+    if (spare !== null) spares.add(spare);
   }
 }
 
@@ -82,9 +115,8 @@ export const environmentOfSpare = (order: CallAttemptOrder): Record<string, stri
 
 const isOfFunction = (name: string): boolean => namesOfFunction.includes(name);
 
-/** Python has parents, and the others start as fast. */
 const canHave = ({ command, gpus }: CallAttemptOrder): boolean =>
-  command.settings.runtime === "node" && command.settings.image === null && gpus === 0;
+  beginsWithSpare(command.settings, gpus);
 
 const likenessOf = (order: CallAttemptOrder): string => {
   const { uid, gid, user, cores, memoryMb, command } = order;

@@ -22,11 +22,14 @@ export interface Standby {
 /** All of them, in the order in which they go. */
 export interface Standbys {
   readonly all: readonly Standby[];
-  /** A call has ended, and its worker is idle or gone; `room` is what nobody holds. */
-  callEnded(order: CallAttemptOrder, room: Resources): void;
+  /**
+   * Calls like this one are expected; `room` is what nobody holds. false if nothing stands by for
+   * them, for want of memory only.
+   */
+  expect(order: CallAttemptOrder, room: Resources): boolean;
 }
 
-export const noStandbys: Standbys = { all: [], callEnded: () => {} };
+export const noStandbys: Standbys = { all: [], expect: () => true };
 
 export const memoryOf = (standbys: readonly Standby[]): number =>
   standbys.reduce((sum, { isOpen, memoryMb }) => sum + (isOpen ? memoryMb : 0), 0);

@@ -1,10 +1,17 @@
 // Tells gleanerd which workers are idle, once that has changed for a moment.
 
 import { setTimeout, type Timer } from "../../../clock.js";
+import type { WorkerKind } from "../../../model/call.js";
 import type { WarmWorkers } from "../../../wire/calls.js";
 
 /** A worker between two calls is soon busy again, which need not be told. */
 const settleMs = 20;
+
+interface Idle {
+  /** That of its kind. */
+  readonly key: string;
+  readonly kind: WorkerKind;
+}
 
 export class Announcements {
   private timer: Timer | undefined;
@@ -12,7 +19,7 @@ export class Announcements {
   private announced = "";
 
   constructor(
-    private readonly idle: () => readonly WarmWorkers[],
+    private readonly idle: () => readonly Idle[],
     private readonly announce: (workers: readonly WarmWorkers[]) => void,
   ) {}
 
@@ -26,11 +33,18 @@ export class Announcements {
   changed(): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      const idle = this.idle();
+      const idle = countedByKind(this.idle());
       const text = JSON.stringify(idle);
       if (text === this.announced) return;
       this.announced = text;
       this.announce(idle);
     }, settleMs);
   }
+}
+
+function countedByKind(idle: readonly Idle[]): readonly WarmWorkers[] {
+  const counts = new Map<string, WarmWorkers>();
+  for (const { key, kind } of idle)
+    counts.set(key, { ...kind, count: (counts.get(key)?.count ?? 0) + 1 });
+  return [...counts.values()];
 }

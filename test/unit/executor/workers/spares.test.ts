@@ -1,6 +1,9 @@
 // Booted spares of the runtime node on a real node: who gets one, what it knows, and that it is the
 // first to go.
 
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import type { AttemptReport } from "../../../../src/wire/messages.js";
 import { type CallChange, callingNode, resultOf } from "../../../support/executor/calling-node.js";
@@ -88,6 +91,37 @@ test("it goes first when others need its memory", async () => {
   await at.node.run(at.node.order(["sleep", "600"], { memoryMb: 7_900 }));
   await until(() => !pids().includes(spare));
   expect(pids()).toEqual([worker]);
+});
+
+test("it does not go for the worker that begins with it", async () => {
+  const spare = await spareAfter(await version(1));
+  await at.node.run(at.node.order(["sleep", "600"], { memoryMb: 7_800 }));
+  const [, pid] = told(await call(await version(2)));
+  expect(pid).toBe(spare);
+});
+
+test("where no memory is free, the oldest of eight idle workers gives its own", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "glean-spares-"));
+  try {
+    chmodSync(folder, 0o755); // functions are not root's
+    const gate = join(folder, "gate");
+    const code = await at.function({
+      "index.mjs": `import { existsSync } from "node:fs";
+export default async () => {
+  while (!existsSync(${JSON.stringify(gate)})) await new Promise((resolve) => setTimeout(resolve, 10));
+  return process.pid;
+};`,
+    });
+    await at.node.run(at.node.order(["sleep", "600"], { memoryMb: 7_200 }));
+    const calls = Array.from({ length: 8 }, () => call(code));
+    await until(() => pids().length === 8);
+    writeFileSync(gate, "");
+    const used = (await Promise.all(calls)).map(resultOf) as number[];
+    const isNew = (pid: number) => !used.includes(pid);
+    await until(() => pids().length === 8 && pids().some((pid) => isNew(pid) && isFrozen(pid)));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("it is gone when a job takes the node, whether it has booted or not", async () => {
