@@ -3,10 +3,14 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { Config } from "../config.js";
+import type { CallMade } from "../core/functions/pool/expected-calls.js";
 import { askedCheck } from "../core/submission/call.js";
+import type { NodeName } from "../model/ids.js";
+import type { AttemptOrder } from "../wire/messages.js";
 import { accept, type InvocationRoutes } from "./api/invocations.js";
 import type { Accounts } from "./auth/accounts.js";
 import { MinWarm } from "./functions/warm/min-warm.js";
+import { SparesAhead } from "./functions/warm/spares-ahead.js";
 import { StartsAhead } from "./functions/warm/starts-ahead.js";
 import { orderFor } from "./invocations/order.js";
 import type { Rounds } from "./records/rounds.js";
@@ -25,6 +29,7 @@ interface Common
 export const warmRounds = (config: Config, common: Common, log: Logger): readonly Rounds[] => [
   minWarmOf(config, common, log),
   startsAheadOf(common, log),
+  sparesAheadOf(common, log),
 ];
 
 const minWarmOf = (config: Config, common: Common, log: Logger): MinWarm =>
@@ -50,8 +55,22 @@ const startsAheadOf = (common: Common, log: Logger): StartsAhead =>
     ...common,
     log,
     isStopped: (uid, version) => common.stoppedFunctions.whyStopped(uid, version) !== null,
-    orderOf: ({ invocation, submission, keepMs }, node) => {
-      const input = { contentType: "", body: new Uint8Array() };
-      return orderFor(invocation, node, { submission, input }, null, keepMs);
-    },
+    orderOf: (expected, node) => orderLike(expected, node, expected.keepMs),
   });
+
+const sparesAheadOf = (common: Common, log: Logger): SparesAhead =>
+  new SparesAhead({
+    ...common,
+    log,
+    orderOf: (call, node) => orderLike(call, node),
+  });
+
+/** The order of a call that nobody has made yet. */
+const orderLike = (
+  { invocation, submission }: CallMade,
+  node: NodeName,
+  keepMs: number | null = null,
+): AttemptOrder => {
+  const input = { contentType: "", body: new Uint8Array() };
+  return orderFor(invocation, node, { submission, input }, null, keepMs);
+};

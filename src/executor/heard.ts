@@ -68,7 +68,8 @@ export function hear(message: Heard, listeners: Listeners): void {
       outside.workers?.keepWarm(message.workers);
       break;
     case "startAhead":
-      outside.workers?.startAhead(message.order, listeners.room());
+      if (message.isSpare) outside.workers?.expect(message.order, listeners.room());
+      else outside.workers?.startAhead(message.order, listeners.room());
       break;
     case "stop":
       void departure.leave(message.reason, message.graceMs);

@@ -274,7 +274,7 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   }),
   removeCheckpoint: object({ type: type("removeCheckpoint"), order: checkpoint }),
   keepWarm: object({ type: type("keepWarm"), workers: warmWorkers }),
-  startAhead: object({ type: type("startAhead"), order }),
+  startAhead: object({ type: type("startAhead"), order, isSpare: optional(truth) }),
   bundlePart: object({ type: type("bundlePart"), ...bundlePart }),
   bundleRefused: object({ type: type("bundleRefused"), version, reason, isLost: truth }),
   ...pieceMessages,

@@ -152,8 +152,15 @@ export type DaemonMessage =
   | MessageToWorkers
   /** The workers to keep warm, however long they are idle; all others leave in time. */
   | { readonly type: "keepWarm"; readonly workers: readonly WarmWorkers[] }
-  /** A call like this is expected: a worker is started for it, if nothing has to go for that. */
-  | { readonly type: "startAhead"; readonly order: AttemptOrder }
+  /**
+   * A call like this is expected: a worker is started for it, if nothing has to go for that; with
+   * `isSpare`, which older executors do not know, no code is loaded, for it may be of any function.
+   */
+  | {
+      readonly type: "startAhead";
+      readonly order: AttemptOrder;
+      readonly isSpare?: boolean | undefined;
+    }
   /**
    * Both sides send beats (connection.ts does it), so that each notices when the other's machine is
    * gone.

@@ -3,7 +3,9 @@
 
 import { nowMs } from "../../clock.js";
 import { Arrivals, historyKey } from "../../core/functions/pool/arrivals.js";
-import type { ExpectedCalls } from "../../core/functions/pool/expected-calls.js";
+import { Callers } from "../../core/functions/pool/callers.js";
+import type { CallMade, ExpectedCalls } from "../../core/functions/pool/expected-calls.js";
+import { beginsWithSpare } from "../../model/functions/settings.js";
 import type { InvocationId } from "../../model/ids.js";
 import type { Submission } from "../../model/invocation.js";
 import { remember } from "../../model/remember.js";
@@ -35,6 +37,8 @@ export class KeepAlive {
   private readonly running = new Map<InvocationId, string>();
   /** By function, in the order of these calls. */
   private readonly last = new Map<string, LastCall>();
+  /** Who called functions whose workers may begin with spares. */
+  readonly callers = new Callers<CallMade>();
 
   constructor(events: Events) {
     events.subscribe(["invocationEnded"], ({ invocation: { id } }) => {
@@ -57,8 +61,11 @@ export class KeepAlive {
     // A later attempt, after an eviction, is no further call.
     if (!this.running.has(id)) this.arrivals.callArrived(key, nowMs());
     this.running.set(id, key);
+    const isLease = command.lease !== undefined;
+    if (!isLease && beginsWithSpare(command.settings, live.invocation.gpus))
+      this.callers.called(owner.uid, { invocation: live.invocation, submission }, nowMs());
     if (command.settings.idleTimeoutMs !== null) return null;
-    if (command.lease === undefined) remember(this.last, key, { live, submission }, maxExpected);
+    if (!isLease) remember(this.last, key, { live, submission }, maxExpected);
     return this.learnedMs(key);
   }
 

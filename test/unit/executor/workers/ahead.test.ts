@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { callingNode, resultOf } from "../../../support/executor/calling-node.js";
 import { until } from "../../../support/executor/executor.js";
+import { isFrozen } from "../../../support/executor/frozen.js";
 import type { FunctionCode } from "../../../support/executor/function-code.js";
 
 const at = callingNode();
@@ -74,6 +75,14 @@ test("it is gone when a job comes before it has loaded, and never where nothing 
   startAhead(code, { cores: 16 });
   await at.call(code);
   expect(workers().length).toBeLessThanOrEqual(2); // its worker, and perhaps a spare
+});
+
+test("a spare is booted ahead without any code, and the first call of its user gets it", async () => {
+  const code = await at.function({ "index.mjs": "export default () => process.pid;" });
+  at.daemon.send({ type: "startAhead", order: at.order(code), isSpare: true });
+  await until(() => workers().length === 1 && isFrozen(workers()[0]!));
+  const [spare] = workers();
+  expect(resultOf(await at.call(code))).toBe(spare);
 });
 
 test("one whose code cannot be loaded ends without a word", async () => {
