@@ -73,7 +73,7 @@ test(
       };
     });
     const others = { submit: 0, lease: 0, deploy: 0, cancel: 0, changeLimit: 0 };
-    const often = { ...calm, ...others, submitJob: 60, call: 20, map: 20, nothing: 40 };
+    const often = { ...calm, ...others, submitJob: 60, call: 40, map: 40, nothing: 20 };
     await mustFind(/its part of its worker was/, run, { hearsLate: true }, often);
   },
   patienceMs,
