@@ -5,7 +5,7 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
-  copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -33,7 +33,7 @@ const counts = countsOf({ rounds: 20 });
 const bars = { node: 1.2, spare: 0.5, pythonFirst: 1.3, pythonNext: 0.1, nativeMs: 10 } as const;
 /** A worker beside which another one is started. */
 const busySeconds = 1;
-/** What stands by has booted by then. */
+/** What stands by has been made by then. */
 const settleMs = 400;
 /** A worker without calls goes at once, so that each round begins without one. */
 const idleTimeoutMs = 1;
@@ -149,6 +149,7 @@ class Site {
   async timedBeside(each: FunctionCode): Promise<number> {
     const busy = this.order(each, busySeconds);
     await this.node.run(busy);
+    await pause(settleMs);
     const ms = await this.timed(each, 0);
     await this.node.daemon.report(busy);
     return ms;
@@ -247,9 +248,11 @@ function written(name: string, text: string): string {
 
 try {
   await programs.make();
-  const runtime = "glean-runtime-native";
-  const built = resolve(import.meta.dirname, "../../dist", runtime);
-  copyFileSync(built, join(programs.folder, runtime));
+  // As they are installed: Python's is compiled.
+  for (const runtime of ["glean-runtime-native", "glean-runtime-python"]) {
+    const built = resolve(import.meta.dirname, "../../dist", runtime);
+    cpSync(built, join(programs.folder, runtime), { recursive: true });
+  }
   const result = { ...(await measure()), rounds: counts.rounds, bars };
   say(JSON.stringify(result));
 } finally {

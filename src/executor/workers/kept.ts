@@ -2,6 +2,7 @@
 
 import type { Timer } from "../../clock.js";
 import { type WorkerKind, workerKey } from "../../model/call.js";
+import type { Resources } from "../../model/resources.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
 import type { Worker } from "./worker.js";
 
@@ -40,6 +41,15 @@ export const kindOf = ({ uid, command, cores, memoryMb, gpus }: CallAttemptOrder
   memoryMb,
   gpus,
 });
+
+/** Memory and GPUs. */
+export function heldBy(
+  idle: readonly Kept[],
+  ahead: readonly Kept[],
+): Pick<Resources, "memoryMb" | "gpus"> {
+  const memoryMb = [...idle, ...ahead].reduce((sum, { kind }) => sum + kind.memoryMb, 0);
+  return { memoryMb, gpus: idle.flatMap(({ worker }) => worker.opened.gpus) };
+}
 
 export const oldestFirst = (one: Kept, other: Kept): number =>
   one.idleSinceMs! - other.idleSinceMs!;

@@ -1,5 +1,5 @@
-// Starts the parents of workers: each as its user in a group of its own, with a door at which the
-// workers that it forks connect.
+// Starts the parents of workers, each as its user in a group of its own, with a door at which the
+// workers that it forks connect; and the children that stand by.
 
 import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
@@ -11,15 +11,19 @@ import { loadOrderOf } from "../../workers/load-order.js";
 import { removeLater } from "../containment/group-removal.js";
 import { openGroupFor } from "../runtimes/group.js";
 import { makePublicFolder } from "./public-folder.js";
+import { ForkedStart } from "./standby/forked-start.js";
 import { Parent } from "./standby/parent.js";
-import type { OpenParent } from "./standby/parents.js";
+import type { ParentParts } from "./standby/parent-parts.js";
+import type { OpenFamily } from "./standby/parents.js";
+import { Spare } from "./standby/spare.js";
 import { type StartParts, workOf } from "./start-parts.js";
 
 /** As long as an idle worker, if a function names no time. */
 const keepMs = 600_000;
+const nothing = { cores: 0, memoryMb: 0, gpus: [] };
 
 export interface ParentSite {
-  readonly openParent: OpenParent;
+  readonly openFamily: OpenFamily;
   close(): void;
 }
 
@@ -42,11 +46,15 @@ export async function openParents(
     door = await ChildDoor.open(path);
   } catch (thrown) {
     explain(`workers cannot be forked: ${messageOf(thrown)}`);
-    return { openParent: () => null, close: () => {} };
+    const open = { parent: () => null, child: openChild(parts) };
+    return { openFamily: open, close: () => {} };
   }
   let number = 0;
   return {
-    openParent: (order, onGone) => open(parts, door, `parent.${++number}`, order, onGone),
+    openFamily: {
+      parent: (order, onGone) => open(parts, door, `parent.${++number}`, order, onGone),
+      child: openChild(parts),
+    },
     close: () => {
       door.close();
       rmSync(path, { force: true });
@@ -59,9 +67,8 @@ function open(
   door: ChildDoor,
   name: string,
   order: CallAttemptOrder,
-  onGone: Parameters<OpenParent>[1],
+  onGone: ParentParts["onGone"],
 ): Parent | null {
-  const nothing = { cores: 0, memoryMb: 0, gpus: [] };
   const opened = openGroupFor(containment, spec, name, order, nothing);
   const { group } = opened;
   // Only a cgroup can hold what its user forks, and freeze it.
@@ -97,3 +104,36 @@ function open(
   });
   return parent;
 }
+
+/** What the parent prints while it forks it belongs to no call. */
+const openChild = ({ spec, containment }: StartParts): OpenFamily["child"] => {
+  let number = 0;
+  return (order, parent, onGone) => {
+    const opened = openGroupFor(containment, spec, `child.${++number}`, order, nothing);
+    const { group } = opened;
+    const child: Spare = new Spare({
+      memoryMb: order.memoryMb,
+      version: order.command.version,
+      opened,
+      spawn: (events) => {
+        parent.enter();
+        return new ForkedStart({
+          ...{ parent, directory: parent.directory, group },
+          events: { ...events, onHolding: () => {} },
+          onProtocol: (socket) => child.connected(socket),
+          onOutput: (socket) => child.prints(socket),
+          print: () => {},
+          standsBy: () => child.standsBy,
+          retire: () => child.retire(),
+          startAlone: () => child.startAlone(),
+        });
+      },
+      onEnd: () => {},
+      onGone: () => {
+        removeLater(group);
+        onGone();
+      },
+    });
+    return child;
+  };
+};

@@ -24,6 +24,7 @@ export function openSpares(parts: StartParts): OpenSpare {
     });
     const spare: Spare = new Spare({
       memoryMb: order.memoryMb,
+      version: null,
       opened,
       spawn: (events) => {
         // It has no code yet, which only images would have to know.

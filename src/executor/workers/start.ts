@@ -2,9 +2,10 @@
 // the runtimes, their parents, and how each is started.
 
 import { join } from "node:path";
+import type { WorkerKind } from "../../model/call.js";
 import { nothing } from "../../model/resources.js";
 import type { LaunchSpec } from "../../wire/launch.js";
-import type { ExecutorMessage } from "../../wire/messages.js";
+import type { CallAttemptOrder, ExecutorMessage } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
 import { CodeReaders } from "../runtimes/code-readers.js";
 import { openGroupFor } from "../runtimes/group.js";
@@ -18,6 +19,7 @@ import { RuntimePrograms } from "./runtime-programs.js";
 import { FirstStart } from "./seats/first-start.js";
 import { ForkedStart, type StartEvents } from "./standby/forked-start.js";
 import { alone, type Origin, Parents } from "./standby/parents.js";
+import type { Spare, Taker } from "./standby/spare.js";
 import { environmentOfFunction, Spares } from "./standby/spares.js";
 import type { Standbys } from "./standby/standby.js";
 import { openParents } from "./start-parents.js";
@@ -99,8 +101,8 @@ export async function startWorkers(
   const readers = new CodeReaders(spec.spawnProgram, explain);
   const programs = new RuntimePrograms(paths.cache);
   const parts = { spec, spawner, containment, sockets, programs };
-  const { openParent, close } = await openParents(parts, paths, explain);
-  const parents = new Parents(openParent, () => workers.changed());
+  const { openFamily, close } = await openParents(parts, paths, explain);
+  const parents = new Parents(openFamily, () => workers.changed());
   const giveWay = (thrown: unknown) => code.giveWay(thrown, "return less");
   const openResults = () => {
     makePublicFolder(paths.cache);
@@ -143,6 +145,7 @@ const standbysOf = ({ parents, spares }: WorkerPorts): Standbys => ({
   get all() {
     return [...(spares?.all ?? []), ...(parents?.all ?? [])];
   },
+  callBegan: (order, kind, room) => parents?.callBegan(order, kind, room) ?? (() => {}),
   expect: (order, room) => spares?.want(order, room) ?? true,
 });
 
@@ -152,16 +155,16 @@ function openWorkers(
   spawner: Spawning,
   containment: Containment,
 ): OpenWorker {
-  const { sockets, code, readers, programs, payloads, leases, parents, spares } = ports;
+  const { sockets, code, readers, programs, payloads, leases, parents } = ports;
   const { explain = () => {}, onNodeFull = () => {} } = ports;
   let number = 0;
   return (order, kind, free, { onGone, onReady }) => {
-    // A spare is for a call that waits.
-    const spare = onReady === undefined ? (spares?.reserve(order) ?? null) : null;
+    // What stands by is for a call that waits.
+    const spare = onReady === undefined ? reserve(ports, order, kind) : null;
     const room = spare === null ? free() : nothing;
     const opened =
       spare?.opened ?? openGroupFor(containment, spec, `worker.${++number}`, order, room);
-    const origin = parents?.originFor(order, kind, room) ?? alone;
+    const origin = spare === null ? (parents?.originFor(order, kind, room) ?? alone) : alone;
     let isStarted = false;
     const id = sockets.expect({
       onProtocol: (socket) => worker.connected(socket),
@@ -186,23 +189,38 @@ function openWorkers(
       spawn: (directory, events) => {
         isStarted = true;
         const watched = watching(events, () => onNodeFull(order.memoryMb));
+        const taker = takerOf(worker, () => startAlone(directory, watched));
         return (
-          spare?.take(watched, worker) ??
+          spare?.take(watched, taker) ??
           startFrom(origin, { worker, first }, directory, watched, startAlone)
         );
       },
-      environment: spare === null ? undefined : environmentOfFunction(order),
+      environment: spare?.version === null ? environmentOfFunction(order) : undefined,
       onReady: onReady ?? (() => {}),
       onBroken: breachTeller(order.command.function, explain, (bytes) => worker.print(bytes)),
       onGone: () => {
         sockets.forget(id);
         if (!isStarted) void origin.parent?.leave(null);
-        onGone();
+        if (isStarted || spare === null) onGone();
+        else void spare.giveUp().then(onGone);
       },
     });
     return worker;
   };
 }
+
+const reserve = (
+  { spares, parents }: WorkerPorts,
+  order: CallAttemptOrder,
+  kind: WorkerKind,
+): Spare | null => spares?.reserve(order) ?? parents?.reserve(kind) ?? null;
+
+const takerOf = (worker: Worker, startAlone: () => RunHandle): Taker => ({
+  connected: (socket) => worker.connected(socket),
+  prints: (socket) => worker.prints(socket),
+  retire: () => worker.retire(),
+  startAlone,
+});
 
 /** Also an idle worker shows by its end that the node has no memory left. */
 const watching = (events: StartEvents, onNodeFull: () => void): StartEvents => ({
@@ -237,6 +255,7 @@ function startFrom(
       first.note(bytes, source);
       worker.print(bytes);
     },
+    standsBy: () => false,
     retire: () => worker.retire(),
     startAlone: () => {
       first.failed();

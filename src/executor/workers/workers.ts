@@ -16,17 +16,14 @@ import type { WarmWorkers } from "../../wire/calls.js";
 import type { AttemptOrder, CallAttemptOrder } from "../../wire/messages.js";
 import { removeLater } from "../containment/group-removal.js";
 import type { Place } from "../runtimes/runtime.js";
-import { type Kept, kindOf, latestFirst, newKept, oldestFirst } from "./kept.js";
+import { heldBy, type Kept, kindOf, latestFirst, newKept, oldestFirst } from "./kept.js";
 import { giverOf } from "./standby/given-room.js";
 import { memoryOf, noStandbys, type Standbys } from "./standby/standby.js";
 import { Announcements } from "./work/announcements.js";
 import type { Worker } from "./worker.js";
 import type { RunInWorker, WorkerEvents } from "./worker-parts.js";
 
-/**
- * Between two calls of a busy client. A worker that waits longer is frozen: it holds no core, and
- * must not use one.
- */
+/** Between two calls of a busy client. One that waits longer holds no core: it is frozen. */
 const freezeAfterMs = 20;
 /** If a function names no time; most functions that come back do so within minutes. */
 const keepMs = 600_000;
@@ -81,7 +78,7 @@ export class Workers {
   /** Starts a worker before it is called, if nothing has to go for it; it goes before others. */
   startAhead(order: AttemptOrder, room: Resources): void {
     const call = order as CallAttemptOrder;
-    const free = subtract(room, { cores: 0, ...this.held });
+    const free = this.spareOf(room);
     if (call.gpus > 0 || !fits(call, free)) return;
     try {
       const kept = this.add(call, () => free, true);
@@ -95,7 +92,7 @@ export class Workers {
   /** Calls of this user are expected, of whatever function. `room`: what no attempt holds. */
   expect(order: AttemptOrder, room: Resources): void {
     const call = order as CallAttemptOrder;
-    const standBy = () => this.standbys.expect(call, subtract(room, { cores: 0, ...this.held }));
+    const standBy = () => this.standbys.expect(call, this.spareOf(room));
     if (standBy()) return;
     const giver = giverOf(this.idle, call, this.warmWanted);
     if (giver === null) return;
@@ -120,19 +117,25 @@ export class Workers {
     kept.calls++;
     const { group, gpus } = kept.worker.opened;
     let run: RunInWorker | null = null;
+    let ended = () => {};
     return {
       group,
       gpus,
       start: (events) => {
         if (kept.isFrozen) group.freeze(false);
         kept.isFrozen = false;
-        run = kept.worker.run(call, events);
+        const onStarted = (pid: number) => {
+          events.onStarted(pid);
+          ended = this.standbys.callBegan(call, kept.kind, () => this.spareOf(room()));
+        };
+        run = kept.worker.run(call, { ...events, onStarted });
         return run;
       },
       log: () => run!.printed(),
       phases: () => run!.takePhases(),
       lease: () => run!.leaseUsage(),
       release: (isHung) => {
+        ended();
         kept.calls--;
         if (isHung) this.kept.delete(kept);
         else if (kept.calls === 0) this.released(kept);
@@ -171,27 +174,24 @@ export class Workers {
     return this.idle.length + this.ahead.length + this.standbys.all.length > 0;
   }
 
-  /**
-   * Memory and GPUs of idle workers, those started ahead and processes that stand by; they hold no
-   * cores.
-   */
+  /** What idle workers, those started ahead and processes that stand by hold: no cores. */
   get held(): Pick<Resources, "memoryMb" | "gpus"> {
-    const waiting = [...this.idle, ...this.ahead];
-    return {
-      memoryMb:
-        waiting.reduce((sum, { kind }) => sum + kind.memoryMb, 0) + memoryOf(this.standbys.all),
-      gpus: this.idle.flatMap(({ worker }) => worker.opened.gpus),
-    };
+    const { memoryMb, gpus } = heldBy(this.idle, this.ahead);
+    return { memoryMb: memoryMb + memoryOf(this.standbys.all), gpus };
+  }
+
+  /** What of it nobody holds. */
+  private spareOf(room: Resources): Resources {
+    return subtract(room, { cores: 0, ...this.held });
   }
 
   /** What is free for `need`, once the idle workers that are in its way have been told to end. */
   roomFor(need: ResourceRequest, free: Resources): Resources {
-    const left = () => subtract(free, { cores: 0, ...this.held });
     for (const end of this.ends()) {
-      if (fits(need, left())) break;
+      if (fits(need, this.spareOf(free))) break;
       void end();
     }
-    return left();
+    return this.spareOf(free);
   }
 
   /**

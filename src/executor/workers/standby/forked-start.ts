@@ -30,10 +30,12 @@ export interface ForkedParts {
   onProtocol(socket: Socket): void;
   onOutput(socket: Socket): void;
   print(bytes: Buffer, source: PrintSource): void;
+  /** Whether no call has wanted it yet. */
+  standsBy(): boolean;
   /** Ends the worker after its present call. */
   retire(): void;
-  /** Starts the worker by itself. Never throws. */
-  startAlone(): RunHandle;
+  /** Starts the worker by itself; null if no call waits for it. Never throws. */
+  startAlone(): RunHandle | null;
 }
 
 export class ForkedStart implements RunHandle {
@@ -67,13 +69,13 @@ export class ForkedStart implements RunHandle {
     }
     void parent.leave(null);
     if (forked === null) {
-      this.memoryKills.close();
-      this.alone = this.parts.startAlone();
+      this.startAlone();
       return;
     }
     this.forked = forked;
     this.startNs = machineMonotonicNs();
     parent.joined(forked.pid, {
+      standsBy: () => this.parts.standsBy(),
       retire: () => this.parts.retire(),
       abandon: () => {
         this.isAbandoned = true;
@@ -84,6 +86,16 @@ export class ForkedStart implements RunHandle {
     this.parts.onProtocol(forked.protocol);
     this.look();
     events.onStarted(forked.pid);
+  }
+
+  private startAlone(): void {
+    this.alone = this.parts.startAlone();
+    if (this.alone !== null) {
+      this.memoryKills.close();
+      return;
+    }
+    this.isKilled = true; // nothing of it is there
+    this.tell({ kind: "vanished", message: "its parent forked none" });
   }
 
   terminate(why: Termination): void {

@@ -52,6 +52,8 @@ export interface Forked {
 }
 
 export interface Member {
+  /** Whether no call has wanted it yet. */
+  standsBy(): boolean;
   /** It must end after its present call. */
   retire(): void;
   /** glean-spawn was killed: nobody supervises it any more. */

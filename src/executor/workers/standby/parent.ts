@@ -36,7 +36,8 @@ export class Parent implements Standby {
   private users = 0;
   private timer: Timer | undefined;
   private problem: Problem | null = null;
-  private directory = "";
+  /** That of the code. */
+  directory = "";
   private process: RunHandle | null = null;
   private pid: number | null = null;
   private channel: ParentChannel | null = null;
@@ -79,6 +80,11 @@ export class Parent implements Standby {
     return !this.isStopped;
   }
 
+  /** Whether it has forked and could fork again without anybody having to wait for that. */
+  get isResting(): boolean {
+    return this.isFrozen && this.users === 0 && !this.isStopped;
+  }
+
   /** A call waits for it, and pays for what it does until `leave`. */
   enter(): void {
     this.users++;
@@ -97,11 +103,18 @@ export class Parent implements Standby {
     else this.idleFromNow();
   }
 
-  /** While one of its workers lives, the next one may be wanted soon. */
   private idleFromNow(): void {
     clearTimeout(this.timer);
-    if (this.users > 0 || this.family.size > 0 || this.isStopped) return;
-    this.timer = setTimeout(() => void this.stop(), this.parts.keepMs);
+    if (this.isWanted || this.isStopped) return;
+    this.timer = setTimeout(() => {
+      // A call may have taken the child that stood by.
+      if (!this.isWanted) void this.stop();
+    }, this.parts.keepMs);
+  }
+
+  /** While one of its workers lives, the next one may be wanted soon. */
+  private get isWanted(): boolean {
+    return this.users > 0 || [...this.family.values()].some((member) => !member.standsBy());
   }
 
   /** Called by the worker socket, once. */
@@ -142,7 +155,7 @@ export class Parent implements Standby {
 
   joined(pid: number, member: Member): void {
     this.family.set(pid, member);
-    clearTimeout(this.timer);
+    this.idleFromNow();
   }
 
   /** What it has left in the memory that all share would be nobody's: then all of them must go. */

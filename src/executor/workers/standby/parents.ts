@@ -1,20 +1,29 @@
-// The parents on this node, one for each kind of worker that can be forked: which calls get one,
-// and which kinds are started without.
+// The parents on this node, one for each kind of worker that can be forked, and the child of each
+// that stands by: which calls get one, and which kinds are started without.
 
+import { clearTimeout, setTimeout } from "../../../clock.js";
 import { type WorkerKind, workerKey } from "../../../model/call.js";
 import { remember } from "../../../model/remember.js";
-import type { Resources } from "../../../model/resources.js";
+import { fits, type Resources } from "../../../model/resources.js";
 import type { CallAttemptOrder } from "../../../wire/messages.js";
 import type { Parent } from "./parent.js";
 import type { ParentParts, Problem } from "./parent-parts.js";
+import type { Spare } from "./spare.js";
+import type { Standby } from "./standby.js";
 
 /** A parent that fails so often fails always. */
 const maxFailures = 3;
+/** A call that runs for longer may still run when the next one comes. */
+const lastingMs = 20;
 /** The kinds that were tried longest ago are tried again. */
 const maxRemembered = 1_000;
 
-/** Makes a parent with a group of its own; throws if the node cannot create one. */
-export type OpenParent = (order: CallAttemptOrder, onGone: ParentParts["onGone"]) => Parent | null;
+/** Both make something with a group of its own; they throw if the node cannot create one. */
+export interface OpenFamily {
+  parent(order: CallAttemptOrder, onGone: ParentParts["onGone"]): Parent | null;
+  /** Has the parent fork a worker for no call yet. */
+  child(order: CallAttemptOrder, parent: Parent, onGone: () => void): Spare;
+}
 
 /** What a worker starts from: the parent, or why there is none, for its user to read. */
 export type Origin =
@@ -31,15 +40,61 @@ interface Failures {
 
 export class Parents {
   private readonly parents = new Map<string, Parent>();
+  private readonly children = new Map<string, Spare>();
   private readonly failures = new Map<string, Failures>();
 
   constructor(
-    private readonly open: OpenParent,
+    private readonly open: OpenFamily,
     private readonly changed: () => void,
   ) {}
 
-  get all(): readonly Parent[] {
-    return [...this.parents.values()];
+  /** A child goes before the parent that could fork another one. */
+  get all(): readonly Standby[] {
+    return [...this.children.values(), ...this.parents.values()];
+  }
+
+  /**
+   * The child with which a worker begins; null if that needs a fork or a start of its own. One that
+   * is just being forked comes sooner than another fork, which its parent would begin afterwards.
+   */
+  reserve(kind: WorkerKind): Spare | null {
+    const key = workerKey(kind);
+    const child = this.children.get(key);
+    if (child === undefined) return null;
+    if (child.isUsable || (child.isOpen && child.isBooting)) {
+      this.children.delete(key);
+      child.reserve();
+      return child;
+    }
+    void child.stop(); // it was killed
+    return null;
+  }
+
+  /**
+   * While a call lasts, the next one needs another worker, and what is free is enough for that: so
+   * the worker is forked now. It costs a millisecond of a core that nobody holds, and memory that
+   * nobody else wants yet. Calls that are over by now leave a warm worker to the next one.
+   */
+  callBegan(order: CallAttemptOrder, kind: WorkerKind, room: () => Resources): () => void {
+    if (this.parents.size === 0) return () => {};
+    const timer = setTimeout(() => this.tryChild(order, kind, room()), lastingMs);
+    return () => clearTimeout(timer);
+  }
+
+  private tryChild(order: CallAttemptOrder, kind: WorkerKind, room: Resources): void {
+    const key = workerKey(kind);
+    const parent = this.parents.get(key);
+    if (!parent?.isResting || this.children.has(key) || !fits(order, room)) return;
+    const onGone = () => {
+      if (this.children.get(key) === child) this.children.delete(key);
+    };
+    let child: Spare | null = null;
+    try {
+      child = this.open.child(order, parent, onGone);
+      this.children.set(key, child);
+    } catch {
+      // The next worker's own group cannot be created either, which is reported then.
+    }
   }
 
   /** `room`: what is free, with the worker's own memory. Whoever gets a parent has entered it. */
@@ -67,11 +122,12 @@ export class Parents {
     let parent: Parent | null = null;
     const onGone = (problem: Problem | null) => {
       this.parents.delete(key);
+      void this.children.get(key)?.stop();
       if (problem !== null) this.remember(key, problem);
       this.changed();
     };
     try {
-      parent = this.open(order, onGone);
+      parent = this.open.parent(order, onGone);
     } catch {
       return null; // the worker's own group cannot be created either, which is reported
     }

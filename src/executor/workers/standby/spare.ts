@@ -1,8 +1,9 @@
-// A booted process of a user that has loaded no code yet, frozen: the next worker of this user and
-// size begins with it instead of a start of its interpreter.
+// A process that waits, frozen, to become a worker: a booted one of a user that has loaded no code
+// yet, or one that was forked from the parent of a version's workers.
 
 import type { Socket } from "node:net";
 import { clearTimeout, pause, setImmediate, setTimeout, type Timer } from "../../../clock.js";
+import type { VersionId } from "../../../model/ids.js";
 import { emptyPollMs } from "../../containment/emptying.js";
 import type { OpenedGroup } from "../../runtimes/group.js";
 import type { ProcessEnd, ProcessEvents, RunHandle } from "../../runtimes/runtime.js";
@@ -14,6 +15,8 @@ const bootLimitMs = 10_000;
 
 export interface SpareParts {
   readonly memoryMb: number;
+  /** Whose code it has loaded; null if none. */
+  readonly version: VersionId | null;
   readonly opened: OpenedGroup;
   /** Starts its process in the group; `connected` and `prints` follow. Never throws. */
   spawn(events: ProcessEvents): RunHandle;
@@ -27,10 +30,13 @@ export interface SpareParts {
 export interface Taker {
   connected(socket: Socket): void;
   prints(socket: Socket): void;
+  /** Ends the worker after its present call. */
+  retire(): void;
+  /** There will be no such process. Never throws. */
+  startAlone(): RunHandle;
 }
 
 export class Spare implements Standby {
-  readonly version = null;
   readonly isBusy = false;
   isOpen = true;
   /** Whether it runs, though no call holds a core for it. */
@@ -55,7 +61,9 @@ export class Spare implements Standby {
     this.process = parts.spawn({
       onStarted: (pid) => {
         this.pid = pid;
-        this.settleIfBooted();
+        if (this.worker !== null && this.taker !== null)
+          this.handOver(pid, this.worker, this.taker);
+        else this.settleIfBooted();
       },
       onEnd: (end) => {
         this.end = end;
@@ -73,6 +81,15 @@ export class Spare implements Standby {
 
   get memoryMb(): number {
     return this.parts.memoryMb;
+  }
+
+  get version(): VersionId | null {
+    return this.parts.version;
+  }
+
+  /** Whether no worker has it, nor is going to. */
+  get standsBy(): boolean {
+    return !this.isReserved;
   }
 
   get opened(): OpenedGroup {
@@ -107,28 +124,56 @@ export class Spare implements Standby {
     return this.isOpen && this.lives;
   }
 
-  /** Its supervisor may not have reported its end yet. */
+  /** Its end may not be reported yet, and its number be that of another process by now. */
   private get lives(): boolean {
-    return this.pid !== null && lives(this.pid);
+    const { pid } = this;
+    return pid !== null && lives(pid) && this.parts.opened.group.processes().includes(pid);
   }
 
-  /** null if it has ended meanwhile: the group is the worker's all the same. */
+  /**
+   * null if it has ended meanwhile: the group is the worker's all the same. One that is just being
+   * forked is handed over as soon as it is there.
+   */
   take(events: ProcessEvents, taker: Taker): RunHandle | null {
-    const { protocol, output, pid } = this;
-    if (this.end !== null || pid === null) return null;
+    if (this.end !== null) return null;
     this.worker = events;
-    if (!this.lives) {
-      // Its supervisor kills what is in the group, so nothing else can start there now.
-      const message = "the process that stood by for it had been killed";
-      setImmediate(() => events.onEnd({ kind: "vanished", message }));
-      return this.process;
-    }
     this.taker = taker;
+    if (this.pid !== null) this.handOver(this.pid, events, taker);
+    return this.process;
+  }
+
+  private handOver(pid: number, events: ProcessEvents, taker: Taker): void {
+    const { protocol, output } = this;
+    if (!this.lives) {
+      // What supervises it kills what is in the group, so nothing else can start there now.
+      const message = "the process that stood by for it had been killed";
+      this.worker = null;
+      setImmediate(() => events.onEnd({ kind: "vanished", message }));
+      this.process.kill();
+      return;
+    }
     if (!this.isBooting) this.parts.opened.group.freeze(false);
     events.onStarted(pid);
     if (output !== null) taker.prints(output);
     if (protocol !== null) taker.connected(protocol);
-    return this.process;
+  }
+
+  /** The worker that was to have it ended before; resolves once its process is gone. */
+  async giveUp(): Promise<void> {
+    this.process.kill();
+    while (this.end === null) await pause(emptyPollMs);
+  }
+
+  /** Ends it, after the call that it may have. */
+  retire(): void {
+    if (this.taker !== null) this.taker.retire();
+    else if (this.isReserved) this.process.kill();
+    else void this.stop();
+  }
+
+  /** It could not be made; null if no worker waits for it. */
+  startAlone(): RunHandle | null {
+    return this.taker?.startAlone() ?? null;
   }
 
   stop(): Promise<void> {

@@ -1,6 +1,7 @@
 // Processes that run no call and only make workers start sooner: they hold memory of the budget and
 // no core, and are the first to go when anything else needs the room.
 
+import type { WorkerKind } from "../../../model/call.js";
 import type { VersionId } from "../../../model/ids.js";
 import type { Resources } from "../../../model/resources.js";
 import type { CallAttemptOrder } from "../../../wire/messages.js";
@@ -23,13 +24,18 @@ export interface Standby {
 export interface Standbys {
   readonly all: readonly Standby[];
   /**
+   * A call has begun in a worker of this kind; `room` is what nobody holds. What it returns is to
+   * be called when the call has ended.
+   */
+  callBegan(order: CallAttemptOrder, kind: WorkerKind, room: () => Resources): () => void;
+  /**
    * Calls like this one are expected; `room` is what nobody holds. false if nothing stands by for
    * them, for want of memory only.
    */
   expect(order: CallAttemptOrder, room: Resources): boolean;
 }
 
-export const noStandbys: Standbys = { all: [], expect: () => true };
+export const noStandbys: Standbys = { all: [], callBegan: () => () => {}, expect: () => true };
 
 export const memoryOf = (standbys: readonly Standby[]): number =>
   standbys.reduce((sum, { isOpen, memoryMb }) => sum + (isOpen ? memoryMb : 0), 0);

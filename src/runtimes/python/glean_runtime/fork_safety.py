@@ -39,15 +39,21 @@ def _threads() -> Optional[str]:
     if others:
         names = ", ".join(sorted(others)[:5])
         return f"the module started threads ({names}) while it was imported: start them in after_fork()"
+    if _native_threads() == 0:
+        return None
     # Libraries that know of forks, such as OpenBLAS, end their threads before one.
     _fork_once()
-    native = len(os.listdir("/proc/self/task")) - 1
+    native = _native_threads()
     if native == 0:
         return None
     return (
         f"the module's libraries started {native} threads while it was imported: use them in"
         " after_fork()"
     )
+
+
+def _native_threads() -> int:
+    return len(os.listdir("/proc/self/task")) - 1
 
 
 def _processes() -> Optional[str]:

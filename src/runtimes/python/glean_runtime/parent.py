@@ -70,8 +70,8 @@ class Parent:
             self._connection.send_fields(frames.LOAD_FAILED, 0, errors.describe(error))
             return
         self._handler = handler
-        # What is imported stays, so that collections in the children copy none of its pages.
-        gc.collect()
+        # What is imported stays, so that collections in the children copy none of its pages. To
+        # collect what is garbage already would take a tenth of the import.
         gc.freeze()
         self._prints.other.flush()
         self._connection.send_fields(frames.LOADED, 0, {"concurrency": settings.concurrency})
@@ -116,8 +116,9 @@ class Parent:
             os.dup2(output, STDERR)
             os.close(output)
         connection = Connection()
-        greet(connection)
         _differ_from_parent()
+        # The last step: a child that stands by is frozen after it.
+        greet(connection)
         return connection, self._handler
 
     def _report_ends(self) -> None:

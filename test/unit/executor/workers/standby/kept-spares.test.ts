@@ -32,12 +32,14 @@ beforeEach(() => {
     let events: ProcessEvents;
     const group = {
       isEmpty: () => true,
+      processes: () => [process.pid],
       freeze: (isOn: boolean) => {
         made.isFrozen = isOn;
       },
     };
     const spare = new Spare({
       memoryMb: order.memoryMb,
+      version: null,
       opened: { group } as unknown as OpenedGroup,
       spawn: (given) => {
         events = given;
@@ -178,6 +180,8 @@ test("a call takes one that boots if its process runs, and gets its connections"
   const taker = {
     connected: () => heard.push("protocol"),
     prints: () => heard.push("output"),
+    retire: () => {},
+    startAlone: () => ({ kill: () => {} }) as RunHandle,
   };
   spare.prints(new PassThrough() as unknown as Socket);
   expect(spare.take(events, taker)).not.toBeNull();
