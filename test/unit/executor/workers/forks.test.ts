@@ -10,7 +10,7 @@ import { family, type Member, PythonFamily } from "../../../support/executor/pyt
 
 const at = callingNode();
 
-const { python, pythons, standingBy } = new PythonFamily(at);
+const { python, pythons, children } = new PythonFamily(at);
 
 /** So large that the node has no memory for a child of its parent that stands by. */
 const noChild = { memoryMb: 3_000 };
@@ -22,9 +22,10 @@ describe("workers of one version", () => {
     const second = at.order(code, 600);
     await at.node.run(first);
     await at.node.run(second);
-    await standingBy();
     const all = pythons();
-    expect(new Set(all.map(groupOf)).size).toBe(4);
+    // Another one may be on its way to its group, or stand by.
+    const busy = () => children().filter((pid) => !isFrozen(pid));
+    await until(() => busy().length === 2 && new Set(pythons().map(groupOf)).size >= 3);
     const third = resultOf(await at.call(code)) as Member;
     expect(third.importedBy).toBe(third.parent);
     expect(all).toContain(third.parent);
@@ -37,7 +38,7 @@ describe("workers of one version", () => {
     await pause(100);
     const next = resultOf(await at.call(code)) as Member;
     expect(before).toContain(next.parent);
-    await until(() => pythons().length === 3);
+    await until(() => pythons().length <= 3); // one may stand by
   });
 
   test("take their place in every hierarchy: one that needs too much memory ends alone", async () => {
