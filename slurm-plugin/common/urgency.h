@@ -16,7 +16,8 @@ void urgency_drop(void);
 /* Keeps this process in memory: pages that must be read from a disk would arrive too late. */
 void urgency_stay_in_memory(void);
 
-/* Gives the same priority to another process, but not to its children; false if that is refused. */
+/* Gives the same priority to a process (0: this one), but not to its children; false if that is
+ * refused. */
 bool urgency_lend(pid_t pid);
 void urgency_take_back(pid_t pid);
 

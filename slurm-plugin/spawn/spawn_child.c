@@ -1,4 +1,4 @@
-/* The steps between fork and exec, in order: the command waits for its cgroups, becomes the user,
+/* The steps between fork and exec, in order: the command enters its cgroups, becomes the user,
  * opens its files. */
 #include "spawn_child.h"
 
@@ -20,6 +20,7 @@
 #include "spawn_exec.h"
 #include "spawn_files.h"
 #include "spawn_home.h"
+#include "spawn_join.h"
 #include "spawn_last_line.h"
 #include "spawn_limits.h"
 #include "spawn_pam.h"
@@ -49,14 +50,16 @@ static bool tie_to(pid_t supervisor, struct failure *failure)
 	return true;
 }
 
-/* The supervisor writes a byte once it has moved this process into its cgroups. */
-static bool wait_for_join(int joined, struct failure *failure)
+/* Tells the supervisor how many of its cgroups it has entered, and waits for the others. */
+static bool join(const struct spawn_request *request, const struct spawn_birth *birth, struct failure *failure)
 {
+	const uint8_t count = (uint8_t)spawn_join_self(request, birth->is_inside);
 	char byte;
-	ssize_t got;
-	do
-		got = read(joined, &byte, 1);
-	while (got < 0 && errno == EINTR);
+	ssize_t got = write(birth->joining, &count, 1);
+	if (got == 1 && count == request->join_count)
+		return true;
+	while (got == 1 && (got = read(birth->joining, &byte, 1)) < 0 && errno == EINTR)
+		got = 1;
 	return got == 1 || fail(failure, STAGE_START, ESRCH, "the supervisor is gone");
 }
 
@@ -146,16 +149,16 @@ static bool close_rest(bool keep_third, struct failure *failure)
 	return true;
 }
 
-static bool enter(struct spawn_request *request, pid_t supervisor, int joined, struct failure *failure)
+static bool enter(struct spawn_request *request, const struct spawn_birth *birth, struct failure *failure)
 {
 	if ((request->shared_session ? setpgid(0, 0) : setsid()) < 0)
 		return fail(failure, STAGE_START, errno, "cannot create a session or a process group: %s", strerror(errno));
 	/* PAM first: our own settings override those of its modules. */
-	bool entered = tie_to(supervisor, failure) && limit_start(request->start_ms, failure) &&
-	       wait_for_join(joined, failure) && spawn_pam_open(request, failure) && enter_limits(request, failure) &&
+	bool entered = tie_to(birth->supervisor, failure) && limit_start(request->start_ms, failure) &&
+	       join(request, birth, failure) && spawn_pam_open(request, failure) && enter_limits(request, failure) &&
 	       spawn_private_keyring(false, failure) && spawn_worker_connect(request, failure) &&
 	       spawn_private_memory(request, failure) && spawn_user_become(request, failure) && spawn_private_keyring(true, failure) &&
-	       tie_to(supervisor, failure);
+	       tie_to(birth->supervisor, failure);
 	if (entered) {
 		spawn_home_tell(request);
 		spawn_temporary_tell(request);
@@ -177,20 +180,20 @@ static bool execute(const struct spawn_request *request, int status, struct fail
 	       spawn_exec(request, failure);
 }
 
-void spawn_child_run(struct spawn_request *request, pid_t supervisor, int status, int joined)
+void spawn_child_run(struct spawn_request *request, const struct spawn_birth *birth)
 {
 	struct failure failure = {0};
 	(void)close(SPAWN_SOCKET_FD);
 	/* As every process of its user: it writes to files of its own in /proc. */
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-	if (enter(request, supervisor, joined, &failure)) {
+	if (enter(request, birth, &failure)) {
 		if (request->remove_path == NULL)
-			(void)execute(request, status, &failure);
+			(void)execute(request, birth->status, &failure);
 		else if (limit_start(0, &failure) && spawn_remove(request, &failure))
 			_exit(0);
 	}
 	/* A message is written completely or not at all; without it the supervisor still sees the
 	 * exit. */
-	ssize_t written = write(status, &failure, sizeof failure);
+	ssize_t written = write(birth->status, &failure, sizeof failure);
 	_exit(written == (ssize_t)sizeof failure ? 126 : 125);
 }

@@ -5,9 +5,15 @@
 
 #include "spawn_request.h"
 
-/* Never returns: calls exec, or writes a struct failure to `status` (close-on-exec) and exits.
- * `supervisor` is the parent's pid, which writes a byte to the pipe `joined` once the command is in
- * its cgroups. */
-_Noreturn void spawn_child_run(struct spawn_request *request, pid_t supervisor, int status, int joined);
+struct spawn_birth {
+	pid_t supervisor; /* the parent */
+	bool is_inside;	  /* see spawn_join_fork */
+	int status;	  /* close-on-exec */
+	/* It writes how many cgroups it has entered; if some are left, it waits for a byte. */
+	int joining;
+};
+
+/* Never returns: calls exec, or writes a struct failure to `status` and exits. */
+_Noreturn void spawn_child_run(struct spawn_request *request, const struct spawn_birth *birth);
 
 #endif

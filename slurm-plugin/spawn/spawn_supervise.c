@@ -28,7 +28,7 @@
 /* the command itself reports what it waited for, unless it hangs in the kernel */
 #define START_MARGIN_MS 1000
 
-enum { ON_SIGNAL, ON_STATUS, ON_COUNT };
+enum { ON_JOINING, ON_STATUS, ON_SIGNAL, ON_COUNT };
 
 struct supervisor {
 	const struct task *task;
@@ -37,7 +37,11 @@ struct supervisor {
 	uint64_t start_ticks, forked_ns;
 	struct failure failure;
 	struct last_line last_line;
-	bool failed, late, orphaned;
+	bool failed, refused, late, orphaned;
+	int status;	/* of the start; -1 once that is over */
+	bool is_inside; /* the command was born in its cgroup */
+	bool was_heard; /* it has said which cgroups it entered: from then on its status is watched */
+	bool condemned; /* it shall not live on */
 };
 
 /* The kernel tells us when the server is gone. False if it is gone already. */
@@ -55,49 +59,56 @@ static void step_back(const struct spawn_request *request)
 		cpu_weight_of_session(getpid(), SUPERVISOR_NICE);
 }
 
-/* Lets the command continue in its cgroups; if they refuse it, it ends here. */
-static bool release(const struct spawn_request *request, pid_t pid, int joined, struct failure *failure)
+static bool set_up(struct supervisor *self, const struct spawn_request *request)
 {
-	bool is_in = spawn_join(request, pid, failure);
-	if (is_in && write(joined, "", 1) != 1)
-		is_in = fail(failure, STAGE_START, errno, "the command cannot be released: %s", strerror(errno));
-	(void)close(joined);
-	if (is_in)
+	if ((request->shared_session || setsid() >= 0) && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 		return true;
-	(void)kill(pid, SIGKILL);
-	(void)waitpid(pid, NULL, 0);
-	return false;
+	return fail(&self->failure, STAGE_START, errno, "the supervisor cannot be set up: %s", strerror(errno));
 }
 
-static bool start(struct supervisor *self, struct spawn_request *request)
+static bool start(struct supervisor *self, struct spawn_request *request, bool may_be_inside)
 {
 	/* The socket keeps their descriptors above the script's. */
-	int status[2], joined[2];
-	pid_t own = getpid();
+	int status[2], joining[2];
+	struct spawn_birth birth = {.supervisor = getpid()};
 	struct proc_info info;
-	if ((!request->shared_session && setsid() < 0) || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, status) != 0 || pipe2(joined, O_CLOEXEC) != 0)
-		return fail(&self->failure, STAGE_START, errno, "the supervisor cannot be set up: %s",
-			    strerror(errno));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, status) != 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, joining) != 0)
+		return fail(&self->failure, STAGE_START, errno, "the supervisor cannot be set up: %s", strerror(errno));
 	self->forked_ns = clock_ns();
-	pid_t pid = fork();
+	pid_t pid = may_be_inside ? spawn_join_fork(request, &birth.is_inside) : fork();
 	if (pid < 0)
 		return fail(&self->failure, STAGE_START, errno, "cannot create a process: %s", strerror(errno));
 	if (pid == 0) {
-		(void)close(joined[1]);
-		spawn_child_run(request, own, status[1], joined[0]);
+		(void)close(joining[0]);
+		birth.status = status[1];
+		birth.joining = joining[1];
+		spawn_child_run(request, &birth);
 	}
 	(void)close(status[1]);
-	(void)close(joined[0]);
-	if (!release(request, pid, joined[1], &self->failure))
-		return false;
-	step_back(request);
+	(void)close(joining[1]);
+	self->status = status[0];
+	self->is_inside = birth.is_inside;
 	spawn_tree_init(&self->tree, request, pid);
 	if (proc_read(pid, &info)) /* not reaped yet, so it exists even if it has ended */
 		self->start_ticks = info.start_ticks;
+	self->watched[ON_JOINING] = (struct pollfd){.fd = joining[0], .events = POLLIN};
+	self->watched[ON_STATUS] = (struct pollfd){.fd = -1, .events = POLLIN};
 	self->watched[ON_SIGNAL] = (struct pollfd){.fd = self->task->signals, .events = POLLIN};
-	self->watched[ON_STATUS] = (struct pollfd){.fd = status[0], .events = POLLIN};
 	return true;
+}
+
+/* Kernels since 6.14, and others with their fixes, kill what is born in a cgroup that was ever
+ * killed. Who means this command tells us, too. */
+static bool is_stillborn(const struct supervisor *self)
+{
+	int status = self->tree.ending.status;
+	return self->is_inside && !self->was_heard && !self->condemned && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+static void condemn(struct supervisor *self)
+{
+	self->condemned = self->tree.killing = true;
 }
 
 /*
@@ -118,7 +129,8 @@ static void on_orphaned(struct supervisor *self)
 {
 	if (!self->tree.killing && self->tree.request->kill_path != NULL)
 		cpu_weight_raise(self->tree.request->kill_path);
-	self->orphaned = self->tree.killing = true;
+	self->orphaned = true;
+	condemn(self);
 }
 
 static void terminate(struct supervisor *self, const char *why)
@@ -146,7 +158,7 @@ static bool on_request(struct supervisor *self, const struct signalfd_siginfo *i
 	else if (is_server && signal == SIGNAL_NOTICE)
 		spawn_tree_notice(&self->tree);
 	/* Before the exec the command is still a part of us, which no user may signal. */
-	else if (is_server && self->watched[ON_STATUS].fd < 0)
+	else if (is_server && self->status < 0)
 		spawn_signal_send(&self->tree, info->ssi_int);
 	return true;
 }
@@ -160,8 +172,32 @@ static void on_signal(struct supervisor *self)
 		if (getppid() != self->task->server)
 			on_orphaned(self);
 		else
-			self->tree.killing = true;
+			condemn(self);
 	}
+}
+
+/* Moves the command into the cgroups that it has not entered by itself; if they refuse it, it ends.
+ * One that is being killed stays where it is. */
+static void on_joining(struct supervisor *self)
+{
+	const struct spawn_request *request = self->tree.request;
+	int joining = self->watched[ON_JOINING].fd;
+	uint8_t count;
+	/* Left open until our exit: one that waits and is being killed must not report its end. */
+	self->watched[ON_JOINING].fd = -1;
+	self->was_heard = read(joining, &count, 1) == 1;
+	if (self->was_heard)
+		self->watched[ON_STATUS].fd = self->status;
+	if (self->was_heard && count < request->join_count && !self->tree.killing) {
+		if (spawn_join_rest(request, count, self->tree.main, &self->failure)) {
+			ssize_t written = write(joining, "", 1);
+			(void)written; /* refused if it is gone, which its status shows */
+		} else {
+			self->refused = true;
+			condemn(self);
+		}
+	}
+	step_back(request);
 }
 
 /* If the status socket closes without a failure, the exec succeeded (or the child was killed before
@@ -169,12 +205,13 @@ static void on_signal(struct supervisor *self)
 static void on_status(struct supervisor *self)
 {
 	ssize_t got;
-	if (spawn_last_line_take(&self->last_line, self->watched[ON_STATUS].fd, &self->failure, sizeof self->failure,
-				 &got))
+	if (spawn_last_line_take(&self->last_line, self->status, &self->failure, sizeof self->failure, &got))
 		return;
-	(void)close(self->watched[ON_STATUS].fd);
-	self->watched[ON_STATUS].fd = -1;
-	self->failed = got != 0 || self->late;
+	(void)close(self->status);
+	self->status = self->watched[ON_STATUS].fd = -1;
+	self->failed = got != 0 || self->late || self->refused;
+	if (self->refused)
+		return; /* the failure is known */
 	if (self->late) {
 		(void)fail(&self->failure, STAGE_START, ETIMEDOUT, "the command did not start within %llu ms",
 			   (unsigned long long)self->tree.request->start_ms);
@@ -189,15 +226,29 @@ static void on_status(struct supervisor *self)
 static int check_start(struct supervisor *self)
 {
 	uint64_t start_ms = self->tree.request->start_ms;
-	if (start_ms == 0 || self->watched[ON_STATUS].fd < 0)
+	if (start_ms == 0 || self->status < 0)
 		return -1;
 	int left = ms_until(self->forked_ns + (start_ms + START_MARGIN_MS) * NS_PER_MS);
-	if (left == 0)
-		self->late = self->tree.killing = true;
+	if (left == 0) {
+		self->late = true;
+		condemn(self);
+	}
 	return left;
 }
 
-static void supervise(struct supervisor *self)
+/* False if no process could be made. */
+static bool start_again(struct supervisor *self, struct spawn_request *request)
+{
+	(void)close(self->status);
+	if (!start(self, request, false))
+		return false;
+	if (self->last_line.why != NULL)
+		spawn_tree_terminate(&self->tree);
+	return true;
+}
+
+/* Until no process of the tree is left. False if it must be started again. */
+static bool supervise(struct supervisor *self)
 {
 	uint64_t next_look = clock_ns() + LIMITS_POLL_MS * NS_PER_MS;
 	while (!spawn_tree_reap(&self->tree)) {
@@ -213,14 +264,21 @@ static void supervise(struct supervisor *self)
 		}
 		if (poll(self->watched, ON_COUNT, timeout) <= 0)
 			continue;
+		if (self->watched[ON_JOINING].revents != 0)
+			on_joining(self);
 		if (self->watched[ON_STATUS].revents != 0)
 			on_status(self);
 		if (self->watched[ON_SIGNAL].revents != 0)
 			on_signal(self);
 	}
-	while (self->watched[ON_STATUS].fd >= 0)
-		/* it ended before we checked; nobody holds the other end any more */
+	/* It ended before we checked; nobody holds the other ends any more. */
+	if (self->watched[ON_JOINING].fd >= 0)
+		on_joining(self);
+	if (is_stillborn(self))
+		return false;
+	while (self->status >= 0)
 		on_status(self);
+	return true;
 }
 
 void spawn_supervise(const struct task *task)
@@ -235,9 +293,10 @@ void spawn_supervise(const struct task *task)
 		report_failed(task->id, &self.failure);
 		_exit(0);
 	}
-	bool is_started = spawn_temporary_make(&request, &self.failure) && start(&self, &request);
-	if (is_started)
-		supervise(&self);
+	bool is_started = spawn_temporary_make(&request, &self.failure) && set_up(&self, &request) &&
+			  start(&self, &request, true);
+	if (is_started && !supervise(&self))
+		is_started = start_again(&self, &request) && supervise(&self);
 	if (!is_started || self.failed)
 		report_failed(task->id, &self.failure);
 	else if (!self.orphaned)
