@@ -103,7 +103,9 @@ test("a program in Python leases workers for its module and any function, also b
     ...{ array: true, asyncio: to(9).map((n) => n + 0.5) },
     ...{ map: [0, 1, 4, 9, 16], numpy: 199_998, elsewhere: true, error: ["'theirs'", true] },
     ...{ joblib: to(20).map((n) => n ** 2), "joblib error": true },
-    ...{ dask: 64, "dask client": [2, 4], parsl: 100 },
+    ...{ dask: 64, "dask client": [2, 4], "dask futures": { sum: 6 }, parsl: 100 },
+    "dask error": "ZeroDivisionError('integer division or modulo by zero')",
+    "dask values": [0, 1, 2],
   });
 });
 

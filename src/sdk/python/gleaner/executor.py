@@ -138,15 +138,15 @@ class Executor(concurrent.futures.Executor):
         try:
             value = self._invoke(input, timeout=timeout, cancellation=cancellation)
         except BaseException as error:
-            _settle(future, future.set_exception, error)
+            settle(future, future.set_exception, error)
         else:
-            _settle(future, future.set_result, value)
+            settle(future, future.set_result, value)
 
 
-def _settle(future: "Future[Any]", settle: Callable[[Any], None], outcome: object) -> None:
+def settle(future: "Future[Any]", end: Callable[[Any], None], outcome: object) -> None:
     """Until now its owner could cancel it."""
     if future.set_running_or_notify_cancel():
-        settle(outcome)
+        end(outcome)
 
 
 def _outcome_of(index: int, left: Deque["Future[Any]"], until: Optional[float]) -> MapResult:

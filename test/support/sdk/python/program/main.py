@@ -65,7 +65,15 @@ def from_dask(tasks):
         parts = [dask.delayed(sum)([n, n + 1]) for n in range(8)]
         said["dask"] = dask.delayed(sum)(parts).compute()
         two = client.submit(pow, 2, 1)
-        said["dask client"] = client.gather(client.map(pow, [two, two], [1, 2]))
+        powers = client.map(pow, [two, two], [1, 2])
+        said["dask client"] = client.gather(powers)
+        said["dask futures"] = client.gather({"sum": client.submit(sum, powers)})
+        fails = client.submit(divmod, 1, 0)
+        for _ in range(400):
+            fails = client.submit(abs, fails)
+        said["dask error"] = repr(fails.exception())
+        values = client.compute([dask.delayed(n) for n in range(3)])
+        said["dask values"] = [each.result() for each in values]
 
 
 def from_parsl():
