@@ -3,7 +3,7 @@
 import { nowMs } from "../../clock.js";
 import { computeUtilization } from "../../core/accounting/utilization.js";
 import { explainCall, explainStart } from "../../core/explain/calls.js";
-import { explainNoLink, explainState } from "../../core/explain/state.js";
+import { describeNoLink, explainNoLink, explainState } from "../../core/explain/state.js";
 import { describeUnkillable } from "../../core/explain/unkillable.js";
 import {
   describeEnd,
@@ -170,6 +170,7 @@ const executorInfo = (record: ExecutorRecord): ExecutorInfo => ({
   id: record.id,
   placement: record.placement,
   state: record.state,
+  disconnected: record.isDisconnected,
   budget: record.budget,
   usedCores: record.usedCores,
   running: record.attempts.size,
@@ -191,8 +192,9 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
     );
   const lines: string[] = [];
   if (node.executor !== null) {
-    const { id, state, running, usedCores, budget } = node.executor;
+    const { id, state, disconnected, running, usedCores, budget } = node.executor;
     lines.push(
+      ...(disconnected ? [`${describeNoLink(name)}: what follows was so before`] : []),
       `executor ${id} is ${state} and runs ${counted(running, "invocation")} on ${usedCores} of its ${counted(budget.cores, "core")}`,
     );
   }

@@ -146,6 +146,11 @@ export class ExecutorRecord implements Executor {
     return this.held.attempts;
   }
 
+  /** It was connected once: one that starts is not. */
+  get isDisconnected(): boolean {
+    return this.line === null && (this.state === "ready" || this.state === "draining");
+  }
+
   get line(): Line | null {
     return this.currentLine;
   }

@@ -38,6 +38,9 @@ test("shows a lease without its keys, as text and as JSON", async () => {
   expect(shown.stdout).toContain("Workers=1/3 Waiting=2");
   expect(shown.stdout).toContain("42.1 Node=n1 Port=40000 State=terminating HoleEnds=1.5s");
   expect(shown.stdout).toContain("CoreTime: Calls=2.5s Spinning=0.1s HeldIdle=7.4s");
+  const workers = lease.workers.map((each) => ({ ...each, disconnected: true }));
+  world.answers["GET /v1/leases/42"] = () => ({ body: { ...lease, workers } });
+  expect((await glean("lease", "show", "42")).stdout).toContain("State=disconnected HoleEnds=1.5s");
   const { stdout } = await glean("lease", "show", "42", "--json");
   expect(JSON.parse(stdout).workers[0]).toMatchObject({ worker: "42.1", key: null });
   expect(shown.stdout + stdout).not.toContain(key);

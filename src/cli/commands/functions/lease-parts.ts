@@ -77,7 +77,7 @@ function linesOf(lease: LeaseView): string[] {
       const inMs = worker.terminatingInMs;
       const ends = inMs === null ? "" : ` HoleEnds=${secondsOf(inMs)}`;
       return [
-        `   ${worker.worker} Node=${worker.node} Port=${worker.port} State=${worker.state}${ends}`,
+        `   ${worker.worker} Node=${worker.node} Port=${worker.port} State=${worker.disconnected ? "disconnected" : worker.state}${ends}`,
         `      as the worker says: Clients=${worker.clients} Calls=${worker.calls} InCalls=${secondsOf(worker.busyMs)} Spinning=${secondsOf(worker.spinMs)}`,
       ];
     }),

@@ -90,11 +90,16 @@ const columns: readonly Column<NodeInfo>[] = [
     right: true,
   },
   { title: "HOLE", text: ({ hole }) => (hole === null ? "-" : amount(hole.free)) },
-  { title: "EXECUTOR", text: ({ executor }) => executor?.state ?? "-" },
+  { title: "EXECUTOR", text: executorState },
   { title: "BUSY", text: busy, right: true },
   { title: "RUNNING", text: ({ executor }) => String(executor?.running ?? 0), right: true },
   { title: "WHY", text: whyUnused },
 ];
+
+function executorState({ executor }: NodeInfo): string {
+  if (executor === null) return "-";
+  return executor.disconnected ? "disconnected" : executor.state;
+}
 
 function whyUnused({ drainedBy, unusable, unkillable }: NodeInfo): string {
   const reason = unusable === null ? "" : label(unusable.reason);

@@ -235,6 +235,7 @@ function endpointOf(worker: ServingWorker, key: string | null, isEnding: boolean
     ...at,
     key,
     state: isEnding ? "terminating" : "serving",
+    disconnected: record.isDisconnected,
     terminatingInMs: toldEndAtMs == null ? null : Math.max(0, Math.ceil(toldEndAtMs - nowMs())),
     ...usage,
   };

@@ -68,6 +68,9 @@ export const leaseEndpoint = z.strictObject({
     .nullable()
     .describe("32 bytes in hexadecimal digits; null in lists, and unless the lease is one's own"),
   state: z.enum(["serving", "terminating"]),
+  disconnected: z
+    .boolean()
+    .describe("gleanerd has lost its connection to the node; clients may still reach the worker"),
   terminatingInMs: whole
     .nullable()
     .describe("When its hole is expected to close; null if nothing is expected"),

@@ -123,6 +123,9 @@ export const executorInfo = z.strictObject({
   id: executorId,
   placement: z.enum(["direct", "pilot"] satisfies Placement[]),
   state: z.enum(Object.keys(executorTransitions) as ExecutorState[]),
+  disconnected: z
+    .boolean()
+    .describe("gleanerd has lost its connection to it, and knows it as it was before"),
   budget: resources,
   usedCores: whole,
   running: whole.describe("Invocations"),

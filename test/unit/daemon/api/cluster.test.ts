@@ -181,6 +181,17 @@ describe("explain NODE", () => {
     ]);
   });
 
+  test("says that gleanerd has lost its executor's connection, as info does", async () => {
+    const record = ready();
+    record.line = null;
+    expect((await linesOf("n1")).slice(0, 2)).toEqual([
+      "gleanerd has no connection to n1: what follows was so before",
+      "executor x1 is ready and runs 0 invocations on 0 of its 8 cores",
+    ]);
+    const { body } = await ask("/v1/info");
+    expect(body.nodes[0].executor).toMatchObject({ state: "ready", disconnected: true });
+  });
+
   test("says why its executor drains, and calls no core unused that work still has", async () => {
     const record = ready();
     give(live.assignments, record.id, 7, { cores: 8, memoryMb: 10 });

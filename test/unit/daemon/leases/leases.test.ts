@@ -237,24 +237,25 @@ test("a request that is sent again before it is on record is the same lease", as
 test("nobody else gets keys, and nobody but an operator sees another's lease", async () => {
   const { id } = await granted();
   const listed = (await ask("GET", "/v1/leases")).body as { leases: LeaseView[] };
-  expect(listed.leases.flatMap(({ workers }) => workers.map(({ key }) => key))).toEqual([
-    null,
-    null,
-  ]);
+  const keys = listed.leases.flatMap(({ workers }) => workers.map(({ key }) => key));
+  expect(keys).toEqual([null, null]);
   expect((await ask("GET", "/v1/leases", undefined, bob)).body).toEqual({ leases: [] });
   expect((await ask("GET", `/v1/leases/${id}`, undefined, bob)).status).toBe(403);
   expect((await ask("POST", `/v1/leases/${id}/end`, {}, bob)).status).toBe(403);
 });
 
-test("an operator sees another's lease, but none of its keys", async () => {
+test("an operator sees another's lease, none of its keys, and whose node is disconnected", async () => {
   await deploy(bob);
   const answer = ask("POST", "/v1/leases", asked({ workers: 1 }), bob);
   const [order] = await node.ordered(1);
   serves(order!, 1_001);
   const { id, workers } = (await answer).body as LeaseView;
   expect(workers[0]!.key).toMatch(/^[0-9a-f]{64}$/);
-  const seen = (await ask("GET", `/v1/leases/${id}`)).body as LeaseView;
-  expect(seen.workers).toMatchObject([{ port: 1_001, key: null }]);
+  const seen = async () => ((await ask("GET", `/v1/leases/${id}`)).body as LeaseView).workers;
+  expect(await seen()).toMatchObject([{ port: 1_001, key: null, disconnected: false }]);
+  const record = site.parts.registry.get(node.spec.executor)!;
+  Object.defineProperty(record, "isDisconnected", { value: true });
+  expect(await seen()).toMatchObject([{ state: "serving", disconnected: true }]);
 });
 
 test("a lease that does not get enough workers in time ends, and says why", async () => {
