@@ -45,6 +45,9 @@ export class LeaseRun implements Work {
   private servingSinceMs = 0;
   /** The node ends it; null: it was told to, or goes on. */
   private reason: string | null = null;
+  private hadClients = false;
+  /** Its client waits for more workers of the lease, and knows of none before. */
+  private awaitsGrant = false;
   private isStopping = false;
   private isOver = false;
   private foreseen: Foreseen | null = null;
@@ -84,7 +87,7 @@ export class LeaseRun implements Work {
         onServing: (at) => {
           this.at = at;
           this.servingSinceMs = monotonicMs();
-          this.endIdle(this.lease.idleMs + this.lease.ttlMs);
+          this.endIdle(this.firstIdleMs);
           this.events.onServing(this);
         },
         onUsage: (usage) => this.onUsage(usage),
@@ -112,6 +115,17 @@ export class LeaseRun implements Work {
   extend(inMs: number): void {
     const why = "the lease was not renewed in time";
     this.wait("ttl", inMs, () => this.stopFor(why));
+    if (this.at === null || this.hadClients) return;
+    // Beyond its time to live, a lease is extended only for the time that a client waits for it.
+    const awaitsGrant = inMs > this.lease.ttlMs;
+    if (awaitsGrant) this.endIdle(inMs);
+    else if (this.awaitsGrant) this.endIdle(this.firstIdleMs);
+    this.awaitsGrant = awaitsGrant;
+  }
+
+  /** A new client may take as long to come as it may take to renew. */
+  private get firstIdleMs(): number {
+    return Math.max(this.lease.idleMs, this.lease.ttlMs);
   }
 
   /** null: the end is not expected any more. */
@@ -149,10 +163,11 @@ export class LeaseRun implements Work {
       busyMs: Math.min(busyMs, elapsedMs * concurrency),
       spinMs: Math.min(spinMs, elapsedMs),
     };
-    const hadClients = this.clients > 0;
+    const hasLost = this.clients > 0 && clients === 0;
     this.clients = Math.min(clients, defaultMaxClients);
+    this.hadClients ||= this.clients > 0;
     if (this.clients > 0) clearTimeout(this.timers.idle);
-    else if (hadClients) this.endIdle(this.lease.idleMs);
+    else if (hasLost) this.endIdle(this.lease.idleMs);
     this.events.onUsage(this);
   }
 
