@@ -1,5 +1,5 @@
 // Calls in Python that are cancelled while the library waits for gleanerd: they end at once, in
-// whatever pause it is.
+// whatever pause it is; and how soon a connection to gleanerd ends whose link is cut.
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
@@ -83,4 +83,25 @@ test("a cancelled call ends whatever state its connection is in", async () => {
   const options = { cwd: world.home, env, timeout: 30_000 };
   const { stdout } = await promisify(execFile)(python, ["-c", connections], options);
   expect(stdout).toBe("ended\n");
+});
+
+/** How long a connection to gleanerd outlives its link, idle and with a request on its way. */
+const links = `
+import socket
+from gleaner.api.http import Http
+from gleaner.api.settings import Address
+with socket.create_server(("127.0.0.1", 0)) as server:
+    link = Http(Address(*server.getsockname())).open().sock
+    after, every, count, unanswered = (
+        link.getsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_" + name))
+        for name in ("KEEPIDLE", "KEEPINTVL", "KEEPCNT", "USER_TIMEOUT")
+    )
+    watched = link.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    print(watched, after + every * count, unanswered)
+    link.close()`;
+
+test("a connection to gleanerd ends within seconds once its link is cut", async () => {
+  const env = { ...world.environment, PYTHONPATH: purePython.sdk, PYTHONDONTWRITEBYTECODE: "1" };
+  const { stdout } = await promisify(execFile)(python, ["-c", links], { cwd: world.home, env });
+  expect(stdout).toBe("True 6 5000\n");
 });

@@ -17,6 +17,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 from .. import forks
 from ..errors import BrokenOffError, GleanerError, RefusedForNowError
 from .cancellation import Cancellation, shut
+from .links import watch_link
 from .settings import Address
 
 #: A daemon that commits or draws a report may take seconds, but never half a minute.
@@ -73,7 +74,8 @@ class Http:
         except (OSError, http.client.HTTPException) as error:
             if request.cancellation is not None:
                 request.cancellation.check()
-            if isinstance(error, TimeoutError):
+            # One with a number is the kernel's: the link is cut.
+            if isinstance(error, TimeoutError) and error.errno is None:
                 error = TimeoutError(f"no answer within {request.timeout_s:.0f} s")
             raise BrokenOffError(
                 f"the connection to gleanerd on {self._where} broke ({_reason(error)}): try again"
@@ -99,7 +101,7 @@ class Http:
                 f"gleanerd does not answer on {self._where} ({_reason(error)}): check that it runs"
                 " there, or ask your administrator",
             ) from error
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        watch_link(connected)
         connection.sock = self._encrypted(connected)
         return connection
 

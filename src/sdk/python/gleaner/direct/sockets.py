@@ -7,15 +7,9 @@ import socket
 import struct
 from typing import Any, Dict, List, Optional
 
+from ..api.links import watch_link
 from .addresses import Addresses
 
-_KEEPALIVE = (
-    (socket.TCP_KEEPIDLE, 1),
-    (socket.TCP_KEEPINTVL, 1),
-    (socket.TCP_KEEPCNT, 5),
-    (socket.TCP_USER_TIMEOUT, 5_000),
-    (socket.TCP_NODELAY, 1),
-)
 _TIMEVAL = struct.Struct("ll")
 _addresses = Addresses()
 
@@ -50,9 +44,7 @@ def is_quiet(connected: socket.socket) -> bool:
 
 def _connect_there(host: str, port: int, limit_s: float) -> socket.socket:
     connected = _first_of(_addresses.of(host), port, limit_s)
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _KEEPALIVE:
-        connected.setsockopt(socket.IPPROTO_TCP, option, value)
+    watch_link(connected)
     return connected
 
 
