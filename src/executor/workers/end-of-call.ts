@@ -2,10 +2,13 @@
 // node: no room for its code, no tool for its image, or no image.
 
 import { constants } from "node:os";
+import { pause } from "../../clock.js";
 import { errnoOf, GleanerError, messageOf } from "../../model/errors.js";
 import { answerOfExit, beforeReady, type Progress } from "../../workers/answers.js";
 import { imageFailure } from "../../workers/image-command.js";
 import type { Sending } from "../../workers/outgoing.js";
+import type { AttemptGroup } from "../containment/containment.js";
+import { emptyPollMs } from "../containment/emptying.js";
 import type { RunEnd, WorkUsage } from "../runtimes/runtime.js";
 import type { Seat } from "./seats/seat.js";
 import type { WorkerMeter } from "./seats/worker-meter.js";
@@ -120,4 +123,13 @@ function failedStartOf(
   if (failure === null) return null;
   const heldMs = Number((endNs - startNs) / 1_000_000n);
   return { kind: "failed", stage: "exec", ...failure, heldMs };
+}
+
+/** A process that stood by for it may be in its group and dying: a job waits for that, too. */
+export async function endUnstarted(
+  group: Pick<AttemptGroup, "isEmpty">,
+  end: (how: RunEnd) => void,
+): Promise<void> {
+  while (!group.isEmpty()) await pause(emptyPollMs);
+  end({ kind: "withdrawn", message: "it was ended before its worker started" });
 }

@@ -10,7 +10,7 @@ import { WorkerChannel } from "../../workers/worker-channel.js";
 import type { WorkerFailure } from "../../workers/worker-failure.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
-import { endSeats, endWithoutCode } from "./end-of-call.js";
+import { endSeats, endUnstarted, endWithoutCode } from "./end-of-call.js";
 import { LastWords } from "./seats/last-words.js";
 import type { Seat } from "./seats/seat.js";
 import { Seats } from "./seats/seats.js";
@@ -130,7 +130,7 @@ export class Worker {
     this.wasKilled();
     this.opened.group.kill();
     if (this.process !== null) this.process.kill();
-    else this.end({ kind: "withdrawn", message: "it was ended before its worker started" });
+    else void endUnstarted(this.opened.group, (how) => this.end(how));
   }
 
   /** It gets no other call, and what it answers before its process is gone comes too late. */
@@ -173,7 +173,7 @@ export class Worker {
     this.times.begin();
     try {
       this.directory = await this.parts.code();
-      if (this.state !== "fetching") return; // killed meanwhile
+      if (this.state !== "fetching" || this.isKilled) return; // killed meanwhile
       this.times.next("startMs");
       this.state = "starting";
       this.process = this.parts.spawn(this.directory, {
@@ -182,7 +182,7 @@ export class Worker {
         onEnd: (end) => this.exited(end),
       });
     } catch (thrown) {
-      this.end(endWithoutCode(thrown));
+      if (!this.isKilled) this.end(endWithoutCode(thrown));
     }
   }
 

@@ -63,10 +63,10 @@ export const groupOf = (sharing: Sharing): string | null =>
   sharing.startsWith("group:") ? sharing.slice("group:".length) : null;
 
 /**
- * Whether a worker may begin with a spare process of its user. Python has parents, and the other
- * runtimes start as fast.
+ * Whether a worker may begin with a spare process of its user. Python has parents, the other
+ * runtimes start as fast, and a setup runs in the folder of the code, which a spare does not have.
  */
 export const beginsWithSpare = (
-  { runtime, image }: Pick<FunctionSettings, "runtime" | "image">,
+  { runtime, image, setup }: Pick<FunctionSettings, "runtime" | "image" | "setup">,
   gpus: number,
-): boolean => runtime === "node" && image === null && gpus === 0;
+): boolean => runtime === "node" && image === null && setup === null && gpus === 0;

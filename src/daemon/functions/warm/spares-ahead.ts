@@ -37,6 +37,8 @@ export class SparesAhead extends Rounds {
   /** The users for whom it was told. Afterwards the calls that end there bring spares. */
   private readonly told = new WeakMap<ExecutorRecord, Set<number>>();
 
+  private round: Promise<void> | null = null;
+
   constructor(private readonly deps: SparesAheadDependencies) {
     super(everyMs);
     deps.events.subscribe(["executorReady"], () => {
@@ -44,7 +46,15 @@ export class SparesAhead extends Rounds {
     });
   }
 
-  async run(): Promise<void> {
+  /** Nodes that become ready together share a round, or wait for the next one. */
+  run(): Promise<void> {
+    this.round ??= this.tellAll().finally(() => {
+      this.round = null;
+    });
+    return this.round;
+  }
+
+  private async tellAll(): Promise<void> {
     const { registry, keepAlive } = this.deps;
     const calls = keepAlive.callers.recent(nowMs());
     if (calls.length === 0) return;

@@ -1,5 +1,6 @@
 // The parent of workers of one kind: a process of the user that has imported a function's module
-// and forks workers that have it. It runs only while a call waits for it, and is frozen otherwise.
+// and forks workers that have it. It runs only while it makes one, for a call that waits or for the
+// next one, and is frozen otherwise.
 
 import type { Socket } from "node:net";
 import { clearTimeout, pause, setTimeout, type Timer } from "../../../clock.js";
@@ -23,7 +24,7 @@ import { sharedBytes } from "./shared-memory.js";
 import type { Standby } from "./standby.js";
 
 export class Parent implements Standby {
-  readonly isBooting = false; // a call waits for it
+  readonly isBooting = false; // a call waits for it, or a child whose end is its own
   readonly gone: Promise<void>;
   /** The workers that live, by their processes. */
   private readonly family = new Map<number, Member>();
@@ -32,7 +33,7 @@ export class Parent implements Standby {
   /** By their forks, for the workers that nobody has asked about yet. */
   private readonly ends = new Map<number, ChildEnd | null>();
   private readonly orders = new Set<ForkOrder>();
-  /** Calls that wait for it. */
+  /** Calls, and a child that is being made, which wait for it. */
   private users = 0;
   private timer: Timer | undefined;
   private problem: Problem | null = null;

@@ -61,7 +61,7 @@ export class Parents {
     const key = workerKey(kind);
     const child = this.children.get(key);
     if (child === undefined) return null;
-    if (child.isUsable || (child.isOpen && child.isBooting)) {
+    if (child.isUsable || child.isComing) {
       this.children.delete(key);
       child.reserve();
       return child;
@@ -76,7 +76,9 @@ export class Parents {
    * nobody else wants yet. Calls that are over by now leave a warm worker to the next one.
    */
   callBegan(order: CallAttemptOrder, kind: WorkerKind, room: () => Resources): () => void {
-    if (this.parents.size === 0) return () => {};
+    // Calls beside it share its worker, if that is what its function wants.
+    const isShared = order.command.settings.concurrency > 1;
+    if (this.parents.size === 0 || isShared) return () => {};
     const timer = setTimeout(() => this.tryChild(order, kind, room()), lastingMs);
     return () => clearTimeout(timer);
   }

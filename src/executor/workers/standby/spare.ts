@@ -41,6 +41,8 @@ export class Spare implements Standby {
   isOpen = true;
   /** Whether it runs, though no call holds a core for it. */
   isBooting = true;
+  /** It was late, or ended before it had booted: the next ones would, too. */
+  hasFailed = false;
   private readonly gone: Promise<void>;
   private settleGone: () => void = () => {};
   private readonly bootTimer: Timer;
@@ -57,7 +59,10 @@ export class Spare implements Standby {
     this.gone = new Promise((resolve) => {
       this.settleGone = resolve;
     });
-    this.bootTimer = setTimeout(() => void this.stop(), bootLimitMs);
+    this.bootTimer = setTimeout(() => {
+      this.hasFailed = true;
+      void this.stop();
+    }, bootLimitMs);
     this.process = parts.spawn({
       onStarted: (pid) => {
         this.pid = pid;
@@ -66,6 +71,7 @@ export class Spare implements Standby {
         else this.settleIfBooted();
       },
       onEnd: (end) => {
+        this.hasFailed ||= this.isOpen && this.isBooting;
         this.end = end;
         this.parts.onEnd();
         if (this.worker !== null) {
@@ -117,11 +123,18 @@ export class Spare implements Standby {
     this.isReserved = true;
     this.isOpen = false;
     clearTimeout(this.bootTimer); // from here on the limits of a worker's start hold
+    // The call holds its cores. A later freeze, for a job, must not be undone when its code comes.
+    if (!this.isBooting) this.parts.opened.group.freeze(false);
   }
 
   /** Whether a worker may take it; one that is booting still has a head start. */
   get isUsable(): boolean {
     return this.isOpen && this.lives;
+  }
+
+  /** Whether it is just being forked. */
+  get isComing(): boolean {
+    return this.isOpen && this.pid === null;
   }
 
   /** Its end may not be reported yet, and its number be that of another process by now. */
@@ -152,7 +165,6 @@ export class Spare implements Standby {
       this.process.kill();
       return;
     }
-    if (!this.isBooting) this.parts.opened.group.freeze(false);
     events.onStarted(pid);
     if (output !== null) taker.prints(output);
     if (protocol !== null) taker.connected(protocol);

@@ -8,7 +8,7 @@ import type { Spare } from "./spare.js";
 
 /** On a node, and users that may have some; the memory of the budget usually allows fewer. */
 const maxSpares = 16;
-/** A user has one, and one more after each call that found none booted. */
+/** A user has one, one more after each call that found none booted, and none after one failed. */
 const maxOfUser = 4;
 /** What differs between functions that are otherwise started alike: told when code is loaded. */
 const namesOfFunction = ["GLEANER_FUNCTION", "GLEANER_VERSION"];
@@ -43,7 +43,8 @@ export class Spares {
     if (!canHave(order) || ofUser?.likeness !== likenessOf(order)) return null;
     const usable = [...ofUser.spares].filter(({ isUsable }) => isUsable);
     const booted = usable.find(({ isBooting }) => !isBooting);
-    if (booted === undefined) ofUser.wanted = Math.min(maxOfUser, ofUser.wanted + 1);
+    const hasWanted = ofUser.wanted > 0;
+    if (booted === undefined && hasWanted) ofUser.wanted = Math.min(maxOfUser, ofUser.wanted + 1);
     const spare = booted ?? usable[0];
     if (spare === undefined) return null;
     ofUser.spares.delete(spare);
@@ -56,7 +57,7 @@ export class Spares {
    * holds. false if the first spare lacks nothing but memory.
    */
   want(order: CallAttemptOrder, room: Resources): boolean {
-    if (!canHave(order)) return true;
+    if (!canHave(order) || room.cores < order.cores) return true;
     const ofUser = this.ofUser(order);
     if (ofUser === null) return true;
     const { spares, wanted } = ofUser;
@@ -67,7 +68,7 @@ export class Spares {
       Math.floor(room.cores / order.cores) - booting,
     );
     const fitting = Math.min(missing, Math.floor(room.memoryMb / order.memoryMb));
-    for (let added = 0; added < fitting; added++) this.add(order, spares);
+    for (let added = 0; added < fitting; added++) this.add(order, ofUser);
     return missing <= 0 || fitting > 0 || spares.size > 0;
   }
 
@@ -90,10 +91,12 @@ export class Spares {
     return this.ofUsers.get(uid) ?? null;
   }
 
-  private add(order: CallAttemptOrder, spares: Set<Spare>): void {
+  private add(order: CallAttemptOrder, ofUser: OfUser): void {
+    const { spares } = ofUser;
     const onGone = () => {
       this.leaving.delete(spare!);
       spares.delete(spare!);
+      if (spare!.hasFailed) ofUser.wanted = 0;
     };
     let spare: Spare | null = null;
     try {
@@ -119,7 +122,7 @@ const canHave = ({ command, gpus }: CallAttemptOrder): boolean =>
   beginsWithSpare(command.settings, gpus);
 
 const likenessOf = (order: CallAttemptOrder): string => {
-  const { uid, gid, user, cores, memoryMb, command } = order;
+  const { uid, gid, user, cores, memoryMb } = order;
   const environment = Object.entries(environmentOfSpare(order)).sort();
-  return JSON.stringify([uid, gid, user, cores, memoryMb, command.settings.setup, environment]);
+  return JSON.stringify([uid, gid, user, cores, memoryMb, environment]);
 };

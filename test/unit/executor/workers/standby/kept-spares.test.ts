@@ -101,6 +101,21 @@ test("a user has one, and one more after each call that found none booted, up to
   expect(counts).toEqual([2, 3, 4, 4, 4]);
 });
 
+test("after one that ended before it had booted there is none", () => {
+  spares.want(order(), room);
+  end(booting[0]!);
+  expect(callAndEnd()).toBeNull();
+  expect(booting).toHaveLength(1);
+});
+
+test("those of another size stay as long as no core is free for the next one", async () => {
+  spares.want(order(), room);
+  await boot(booting[0]!);
+  spares.want(order(1_000, 200), { ...room, cores: 0 });
+  expect(spares.reserve(order())).toBe(booting[0]!.spare);
+  expect(booting[0]!.isFrozen).toBe(false);
+});
+
 test("there are no more than fit, with those that boot on cores that no call holds", () => {
   spares.want(order(), { ...room, cores: 0 });
   spares.want(order(), { ...room, memoryMb: 99 });
