@@ -4,6 +4,7 @@ import { EventEmitter, once } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { RunEnd, RunHandle } from "../../../../src/executor/runtimes/runtime.js";
+import { endUnstarted } from "../../../../src/executor/workers/end-of-call.js";
 import { Payloads } from "../../../../src/executor/workers/payloads/payloads.js";
 import { Leases } from "../../../../src/executor/workers/work/leases.js";
 import { Worker } from "../../../../src/executor/workers/worker.js";
@@ -29,6 +30,16 @@ beforeEach(async () => {
 });
 afterEach(() => {
   for (const each of ends) each.destroy();
+});
+
+test("one that was not started ends once what stood by for it is gone", async () => {
+  let isEmpty = false;
+  const told: string[] = [];
+  const over = endUnstarted({ isEmpty: () => isEmpty }, ({ kind }) => told.push(kind));
+  expect(told).toEqual([]);
+  isEmpty = true;
+  await over;
+  expect(told).toEqual(["withdrawn"]);
 });
 
 /** A worker that a call has started, and that was told to load its code. */
