@@ -59,5 +59,7 @@ bool urgency_lend(pid_t pid)
 void urgency_take_back(pid_t pid)
 {
 	const struct sched_param usual = {.sched_priority = 0};
-	(void)sched_setscheduler(pid, SCHED_OTHER, &usual);
+	/* Without CAP_SYS_NICE the mark stays, but never the priority. */
+	if (sched_setscheduler(pid, SCHED_OTHER, &usual) != 0)
+		(void)sched_setscheduler(pid, SCHED_OTHER | SCHED_RESET_ON_FORK, &usual);
 }

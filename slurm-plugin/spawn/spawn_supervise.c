@@ -197,7 +197,9 @@ static void on_joining(struct supervisor *self)
 			condemn(self);
 		}
 	}
-	step_back(request);
+	/* One that was not heard may be started again, and would inherit it. */
+	if (self->was_heard)
+		step_back(request);
 }
 
 /* If the status socket closes without a failure, the exec succeeded (or the child was killed before

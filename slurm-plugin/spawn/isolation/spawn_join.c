@@ -59,6 +59,12 @@ static int open_group_of_kill(const struct spawn_request *request)
 	return -1;
 }
 
+/* Only root gets rid of what comes with that priority: others would keep it, or its mark. */
+static bool hurry(void)
+{
+	return geteuid() == 0 && urgency_lend(0);
+}
+
 pid_t spawn_join_fork(const struct spawn_request *request, bool *is_born_inside)
 {
 	int group = open_group_of_kill(request);
@@ -67,11 +73,12 @@ pid_t spawn_join_fork(const struct spawn_request *request, bool *is_born_inside)
 		return fork();
 	const struct into_cgroup into = {.flags = INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)group};
 	*is_born_inside = true;
-	(void)urgency_lend(0);
+	bool hurries = hurry();
 	pid_t pid = (pid_t)syscall(SYS_clone3, &into, sizeof into);
 	if (pid == 0)
 		return 0;
-	urgency_take_back(0);
+	if (hurries)
+		urgency_take_back(0);
 	(void)close(group);
 	if (pid > 0)
 		return pid;
@@ -89,7 +96,7 @@ static bool enter(const char *join)
 size_t spawn_join_self(const struct spawn_request *request, bool is_born_inside)
 {
 	size_t at = 0;
-	if (!urgency_lend(0))
+	if (request->join_count == 0 || !hurry())
 		return 0;
 	while (at < request->join_count &&
 	       ((is_born_inside && is_group_of_kill(request, request->joins[at])) || enter(request->joins[at])))

@@ -85,7 +85,7 @@ test("a cancelled call ends whatever state its connection is in", async () => {
   expect(stdout).toBe("ended\n");
 });
 
-/** How long a connection to gleanerd outlives its link, idle and with a request on its way. */
+/** How long a connection to gleanerd outlives its link: while it waits, and with what was sent. */
 const links = `
 import socket
 from gleaner.api.http import Http
@@ -103,5 +103,6 @@ with socket.create_server(("127.0.0.1", 0)) as server:
 test("a connection to gleanerd ends within seconds once its link is cut", async () => {
   const env = { ...world.environment, PYTHONPATH: purePython.sdk, PYTHONDONTWRITEBYTECODE: "1" };
   const { stdout } = await promisify(execFile)(python, ["-c", links], { cwd: world.home, env });
-  expect(stdout).toBe("True 6 5000\n");
+  // A daemon with a busy disk may leave an input unread for long.
+  expect(stdout).toBe("True 6 0\n");
 });

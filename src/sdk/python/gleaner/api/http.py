@@ -101,7 +101,7 @@ class Http:
                 f"gleanerd does not answer on {self._where} ({_reason(error)}): check that it runs"
                 " there, or ask your administrator",
             ) from error
-        watch_link(connected)
+        watch_link(connected, always_reads=False)
         connection.sock = self._encrypted(connected)
         return connection
 

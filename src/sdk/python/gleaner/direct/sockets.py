@@ -44,7 +44,7 @@ def is_quiet(connected: socket.socket) -> bool:
 
 def _connect_there(host: str, port: int, limit_s: float) -> socket.socket:
     connected = _first_of(_addresses.of(host), port, limit_s)
-    watch_link(connected)
+    watch_link(connected, always_reads=True)
     return connected
 
 
