@@ -36,7 +36,6 @@ interface Site {
 export class SparesAhead extends Rounds {
   /** The users for whom it was told. Afterwards the calls that end there bring spares. */
   private readonly told = new WeakMap<ExecutorRecord, Set<number>>();
-
   private round: Promise<void> | null = null;
 
   constructor(private readonly deps: SparesAheadDependencies) {
@@ -78,7 +77,6 @@ export class SparesAhead extends Rounds {
     try {
       await access.require(owner);
       for (const { record } of open) {
-        if (isTold(record)) continue; // by another round meanwhile
         const order = orderOf(call, record.node);
         if (!record.line?.send({ type: "startAhead", order, isSpare: true })) continue;
         this.told.set(record, (this.told.get(record) ?? new Set()).add(uid));

@@ -116,7 +116,7 @@ export class LeaseRun implements Work {
     const why = "the lease was not renewed in time";
     this.wait("ttl", inMs, () => this.stopFor(why));
     if (this.at === null || this.hadClients) return;
-    // Beyond its time to live, a lease is extended only for the time that a client waits for it.
+    // The libraries renew a lease for its time to live, so a longer time is a wait for its grant.
     const awaitsGrant = inMs > this.lease.ttlMs;
     if (awaitsGrant) this.endIdle(inMs);
     else if (this.awaitsGrant) this.endIdle(this.firstIdleMs);
