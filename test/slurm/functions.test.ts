@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { suspend } from "../../scripts/cluster/processes/suspend.js";
 import { closedGate } from "../support/site/gate.js";
 import { otherUser, type TestSite, testSite, user } from "../support/site/site.js";
 
@@ -300,7 +301,7 @@ test("an executor that is disconnected during drain --now is evicted as soon as 
   const id = await at.submit(["-o", "/dev/null", `--wrap=${gate.wait}`]);
   await at.runs(id);
   const pid = at.executorPid("n1");
-  process.kill(pid, "SIGSTOP");
+  await suspend(pid);
   await at.site.endDaemon("SIGKILL");
   await at.site.startDaemon();
   await at.until("the node", async () => (await at.info()).nodes.length > 0 || undefined);

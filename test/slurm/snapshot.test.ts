@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { type Cluster, ensureSlurmInstalled, startCluster } from "../../scripts/cluster/cluster.js";
+import { suspend } from "../../scripts/cluster/processes/suspend.js";
 import { until } from "../../scripts/cluster/until.js";
 import { nowMs } from "../../src/clock.js";
 import type { Cluster as ClusterPort } from "../../src/core/ports/cluster.js";
@@ -174,7 +175,7 @@ describe("the load on slurmctld", () => {
 describe("a slurmctld that does not answer", () => {
   test("leads to a command killed at its time limit, and later reads succeed", async () => {
     const pid = slurm.pids().slurmctld!;
-    process.kill(pid, "SIGSTOP");
+    await suspend(pid);
     try {
       await expect(portWith(1_000).readSnapshot()).rejects.toMatchObject({
         code: "SLURM",

@@ -4,6 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { suspend } from "../../cluster/processes/suspend.js";
 import { until } from "../../cluster/until.js";
 import type { Site } from "../../site/site.js";
 import { Api } from "../lib/api.js";
@@ -89,7 +90,7 @@ async function freeOnce(site: Site, host: string, kind: Kind, isStopped: boolean
   await functions.reachTheirHeight();
   const busy = new Load(load);
   await busy.spread();
-  if (isStopped) process.kill(executor, "SIGSTOP");
+  if (isStopped) await suspend(executor);
   await functions.goOn();
   const prolog = [site.files.program("glean-prolog"), "left", group];
   const answer = execFileSync(host, prolog, { env: environment("prolog"), encoding: "utf8" });

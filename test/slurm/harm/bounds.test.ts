@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { suspend } from "../../../scripts/cluster/processes/suspend.js";
 import { type Random, seeded } from "../../../src/sim/random.js";
 import { type TestSite, testSite, user } from "../../support/site/site.js";
 
@@ -84,7 +85,7 @@ async function check(request: readonly string[], name: string): Promise<boolean>
   await filled();
   const executors = await Promise.all(nodes.map(async (each) => (await at.node(each)).executor));
   expect(executors.map((each) => each?.state)).toEqual(["ready", "ready"]);
-  process.kill(at.site.daemonPid, "SIGSTOP");
+  await suspend(at.site.daemonPid);
   let id: number | null = null;
   try {
     id = await startJob(request, name);

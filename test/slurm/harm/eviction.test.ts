@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { suspend } from "../../../scripts/cluster/processes/suspend.js";
 import type { Utilization } from "../../../src/model/records/utilization.js";
 import { closedGate } from "../../support/site/gate.js";
 import { type TestSite, testSite } from "../../support/site/site.js";
@@ -97,7 +98,7 @@ test("no process of Gleaner remains on a node without a hole; an executor return
 test("an executor stopped with SIGSTOP does not delay the job beyond the deadline, and no invocation is lost", async () => {
   const { array, openGate } = await fill("stopped.gate");
   const pid = at.executorPid("n2");
-  process.kill(pid, "SIGSTOP");
+  await suspend(pid);
   const seen = await look(["--nodelist=n2", "--exclusive"]);
   await openGate();
   expect(seen.functionCores).toBe(0);

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, jest, test } from "@jest/globals";
+import { suspend } from "../../../scripts/cluster/processes/suspend.js";
 import type { Utilization } from "../../../src/model/records/utilization.js";
 import { type TestSite, testSite, user } from "../../support/site/site.js";
 
@@ -72,7 +73,7 @@ const cases = (Object.keys(functions) as Kind[]).flatMap((kind) =>
 );
 test.each(cases)("functions that $kind are gone, the executor $executor", async (given) => {
   const { executor, work } = await fill(given.kind);
-  if (given.executor === "stopped") process.kill(executor, "SIGSTOP");
+  if (given.executor === "stopped") await suspend(executor);
   const seen = await seenByJob(work, `${given.kind} ${given.executor}`.replaceAll(" ", "-"));
   expect(["gone", "populated 0"]).toContain(seen);
   const report = await at.json<Utilization>(["report", "utilization"]);

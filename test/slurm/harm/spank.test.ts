@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { suspend } from "../../../scripts/cluster/processes/suspend.js";
 import { type TestSite, testSite } from "../../support/site/site.js";
 
 jest.setTimeout(180_000);
@@ -108,7 +109,7 @@ test("functions keep no GPU of a job that has GPUs of several types, although it
       outputs.filter((name) => statSync(join(at.work, name)).size > 0).length === 8 || undefined
     );
   });
-  process.kill(at.site.daemonPid, "SIGSTOP");
+  await suspend(at.site.daemonPid);
   try {
     const seen = await look(["-n", "1", "--gpus=a100:1,k80:1"]);
     expect(seen).toMatchObject({ functionCores: 0, jobCores: 1, marks: [`${seen.id}.1.2`] });
@@ -123,7 +124,7 @@ test("functions keep no GPU of a job that has GPUs of several types, although it
 test("a stopped executor is killed by the plugin, and the node stays in service", async () => {
   const array = await fill();
   const pid = at.executorPid("n1");
-  process.kill(pid, "SIGSTOP");
+  await suspend(pid);
   const seen = await look(["--exclusive"]);
   expect(seen.functionCores).toBe(0);
   expect(existsSync(`/proc/${pid}`)).toBe(false);

@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { suspend } from "../../../scripts/cluster/processes/suspend.js";
 import type { Attempt } from "../../../src/model/invocation.js";
 import { makeKey } from "../../support/launch/sshd.js";
 import { closedGate, type Gate } from "../../support/site/gate.js";
@@ -176,7 +177,7 @@ test("stale results of a host that froze without network and returns late are re
   const there = [...at].filter(([, node]) => node === "n2").map(([id]) => id);
   const host = all.hosts.n2!;
   const executor = running("n2", "glean-executor")[0]!.pid;
-  process.kill(executor, "SIGSTOP");
+  await suspend(executor);
   host.setLink("down");
   await all.at.until("the loss of its functions", async () => {
     const attempts = await attemptsOf(there);

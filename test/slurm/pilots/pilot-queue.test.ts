@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { suspend } from "../../../scripts/cluster/processes/suspend.js";
 import { closedGate } from "../../support/site/gate.js";
 import {
   livePilots,
@@ -65,7 +66,7 @@ test("Slurm evicts the functions of a disconnected pilot whose node is drained w
   const node = (await at.info()).nodes.find(({ executor }) => executor?.usedCores === 1)!.node;
   const pilot = (await livePilots(at)).find((each) => each.node === node)!;
   // It neither connects again nor hears of anything.
-  process.kill(pilotPid(at, node), "SIGSTOP");
+  await suspend(pilotPid(at, node));
   await at.site.endDaemon("SIGKILL");
   await at.site.startDaemon();
   await at.until("the nodes", async () => (await at.info()).nodes.length > 0 || undefined);

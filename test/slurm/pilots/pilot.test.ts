@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { suspend } from "../../../scripts/cluster/processes/suspend.js";
 import { Secrets } from "../../../src/daemon/auth/tokens.js";
 import { executorId } from "../../../src/model/ids.js";
 import type { Invocation } from "../../../src/model/invocation.js";
@@ -191,7 +192,7 @@ test("a pilot that Slurm has to kill counts as an eviction", async () => {
   const first = await at.invocations(array);
   const busy = (await at.info()).nodes.find((node) => node.executor?.usedCores === 8)!.node;
   // It cannot say anything any more: what Slurm has on record decides.
-  process.kill(pilotPid(at, busy), "SIGSTOP");
+  await suspend(pilotPid(at, busy));
   const job = await at.sbatch([
     "--output=/dev/null",
     `--nodelist=${busy}`,

@@ -6,6 +6,7 @@ import * as fs from "node:fs";
 import type * as net from "node:net";
 import * as path from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { suspend } from "../../../scripts/cluster/processes/suspend.js";
 import { groupNamesOf } from "../../../src/executor/node/group-names.js";
 import { alive, HookedNode, prolog, silent, startTicks } from "../../support/executor/hook.js";
 import { makePlugin } from "../../support/executor/plugin.js";
@@ -59,7 +60,7 @@ describe("without an answer the prolog kills the executor and all its processes"
     at.writePid([`pid=${pid}`, `startTicks=${startTicks(pid)}`]);
     expect(await at.run(prolog)).toEqual(silent);
     expect(executor.exitCode).toBe(null); // it answers, so it lives
-    executor.kill("SIGSTOP");
+    await suspend(pid);
     const exit = once(executor, "exit");
     expect(await at.run(prolog)).toEqual(silent);
     expect(await exit).toEqual([null, "SIGKILL"]);

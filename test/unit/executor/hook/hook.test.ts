@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { suspend } from "../../../../scripts/cluster/processes/suspend.js";
 import { isRunning, parseProcessMark } from "../../../../src/launch/process-mark.js";
 import { executorId, jobId } from "../../../../src/model/ids.js";
 import type { LaunchSpec } from "../../../../src/wire/launch.js";
@@ -123,7 +124,7 @@ describeAsRoot("an executor and the node's hook", () => {
         node.shell("setsid sleep 1000 & trap '' TERM; echo up; sleep 1000", { cores: 2 }),
       );
       await node.prints(order, "up");
-      node.signal("SIGSTOP");
+      await suspend(node.pid);
       expect(await node.hook("prolog", 5, 1)).toBe(0);
       expect(commands("sleep")).toEqual([]);
       expect(await node.exited()).toBeNull();
