@@ -4,43 +4,31 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpu_weight.h"
 #include "proc_tree.h"
-#include "spawn_child.h"
-#include "spawn_join.h"
 #include "spawn_last_line.h"
 #include "spawn_signal.h"
+#include "spawn_start.h"
 #include "spawn_temporary.h"
 #include "spawn_tree.h"
 #include "util.h"
 
 #define SUPERVISOR_NICE 5
 #define LIMITS_POLL_MS 200
-/* the command itself reports what it waited for, unless it hangs in the kernel */
-#define START_MARGIN_MS 1000
-
-enum { ON_JOINING, ON_STATUS, ON_SIGNAL, ON_COUNT };
 
 struct supervisor {
 	const struct task *task;
-	struct pollfd watched[ON_COUNT]; /* fd -1: no longer watched */
+	struct spawn_start start;
 	struct spawn_tree tree;
-	uint64_t start_ticks, forked_ns;
 	struct failure failure;
 	struct last_line last_line;
-	bool failed, refused, late, orphaned;
-	int status;	/* of the start; -1 once that is over */
-	bool is_inside; /* the command was born in its cgroup */
-	bool was_heard; /* it has said which cgroups it entered: from then on its status is watched */
+	bool orphaned;
 	bool condemned; /* it shall not live on */
 };
 
@@ -64,46 +52,6 @@ static bool set_up(struct supervisor *self, const struct spawn_request *request)
 	if ((request->shared_session || setsid() >= 0) && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 		return true;
 	return fail(&self->failure, STAGE_START, errno, "the supervisor cannot be set up: %s", strerror(errno));
-}
-
-static bool start(struct supervisor *self, struct spawn_request *request, bool may_be_inside)
-{
-	/* The socket keeps their descriptors above the script's. */
-	int status[2], joining[2];
-	struct spawn_birth birth = {.supervisor = getpid()};
-	struct proc_info info;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, status) != 0 ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, joining) != 0)
-		return fail(&self->failure, STAGE_START, errno, "the supervisor cannot be set up: %s", strerror(errno));
-	self->forked_ns = clock_ns();
-	pid_t pid = may_be_inside ? spawn_join_fork(request, &birth.is_inside) : fork();
-	if (pid < 0)
-		return fail(&self->failure, STAGE_START, errno, "cannot create a process: %s", strerror(errno));
-	if (pid == 0) {
-		(void)close(joining[0]);
-		birth.status = status[1];
-		birth.joining = joining[1];
-		spawn_child_run(request, &birth);
-	}
-	(void)close(status[1]);
-	(void)close(joining[1]);
-	self->status = status[0];
-	self->is_inside = birth.is_inside;
-	spawn_tree_init(&self->tree, request, pid);
-	if (proc_read(pid, &info)) /* not reaped yet, so it exists even if it has ended */
-		self->start_ticks = info.start_ticks;
-	self->watched[ON_JOINING] = (struct pollfd){.fd = joining[0], .events = POLLIN};
-	self->watched[ON_STATUS] = (struct pollfd){.fd = -1, .events = POLLIN};
-	self->watched[ON_SIGNAL] = (struct pollfd){.fd = self->task->signals, .events = POLLIN};
-	return true;
-}
-
-/* Kernels since 6.14, and others with their fixes, kill what is born in a cgroup that was ever
- * killed. Who means this command tells us, too. */
-static bool is_stillborn(const struct supervisor *self)
-{
-	int status = self->tree.ending.status;
-	return self->is_inside && !self->was_heard && !self->condemned && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
 static void condemn(struct supervisor *self)
@@ -158,7 +106,7 @@ static bool on_request(struct supervisor *self, const struct signalfd_siginfo *i
 	else if (is_server && signal == SIGNAL_NOTICE)
 		spawn_tree_notice(&self->tree);
 	/* Before the exec the command is still a part of us, which no user may signal. */
-	else if (is_server && self->status < 0)
+	else if (is_server && self->start.status < 0)
 		spawn_signal_send(&self->tree, info->ssi_int);
 	return true;
 }
@@ -166,7 +114,7 @@ static bool on_request(struct supervisor *self, const struct signalfd_siginfo *i
 static void on_signal(struct supervisor *self)
 {
 	struct signalfd_siginfo info;
-	while (read(self->watched[ON_SIGNAL].fd, &info, sizeof info) == (ssize_t)sizeof info) {
+	while (read(self->task->signals, &info, sizeof info) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGCHLD || on_request(self, &info))
 			continue;
 		if (getppid() != self->task->server)
@@ -176,77 +124,51 @@ static void on_signal(struct supervisor *self)
 	}
 }
 
-/* Moves the command into the cgroups that it has not entered by itself; if they refuse it, it ends.
- * One that is being killed stays where it is. */
 static void on_joining(struct supervisor *self)
 {
-	const struct spawn_request *request = self->tree.request;
-	int joining = self->watched[ON_JOINING].fd;
-	uint8_t count;
-	/* Left open until our exit: one that waits and is being killed must not report its end. */
-	self->watched[ON_JOINING].fd = -1;
-	self->was_heard = read(joining, &count, 1) == 1;
-	if (self->was_heard)
-		self->watched[ON_STATUS].fd = self->status;
-	if (self->was_heard && count < request->join_count && !self->tree.killing) {
-		if (spawn_join_rest(request, count, self->tree.main, &self->failure)) {
-			ssize_t written = write(joining, "", 1);
-			(void)written; /* refused if it is gone, which its status shows */
-		} else {
-			self->refused = true;
-			condemn(self);
-		}
-	}
+	spawn_start_on_joining(&self->start, &self->tree, &self->failure);
+	if (self->start.state == START_REFUSED)
+		condemn(self);
 	/* One that was not heard may be started again, and would inherit it. */
-	if (self->was_heard)
-		step_back(request);
+	if (self->start.state != START_UNHEARD)
+		step_back(self->tree.request);
 }
 
-/* If the status socket closes without a failure, the exec succeeded (or the child was killed before
- * it). Otherwise it brings the failure. */
 static void on_status(struct supervisor *self)
 {
-	ssize_t got;
-	if (spawn_last_line_take(&self->last_line, self->status, &self->failure, sizeof self->failure, &got))
+	spawn_start_on_status(&self->start, &self->last_line, &self->failure);
+	if (self->start.state != START_DONE)
 		return;
-	(void)close(self->status);
-	self->status = self->watched[ON_STATUS].fd = -1;
-	self->failed = got != 0 || self->late || self->refused;
-	if (self->refused)
-		return; /* the failure is known */
-	if (self->late) {
-		(void)fail(&self->failure, STAGE_START, ETIMEDOUT, "the command did not start within %llu ms",
-			   (unsigned long long)self->tree.request->start_ms);
-	} else if (got == 0) {
-		hold_namespace(self->tree.main);
-		report_started(self->task->id, self->tree.main, self->start_ticks, self->forked_ns);
-	} else if (got != (ssize_t)sizeof self->failure || self->failure.stage >= STAGE_COUNT)
-		(void)fail(&self->failure, STAGE_START, EIO, "the command's start was cut off");
+	hold_namespace(self->tree.main);
+	report_started(self->task->id, self->tree.main, self->start.start_ticks, self->start.forked_ns);
 }
 
-/* The milliseconds left for the start; -1 if it has no limit, or is over. */
 static int check_start(struct supervisor *self)
 {
-	uint64_t start_ms = self->tree.request->start_ms;
-	if (start_ms == 0 || self->status < 0)
-		return -1;
-	int left = ms_until(self->forked_ns + (start_ms + START_MARGIN_MS) * NS_PER_MS);
-	if (left == 0) {
-		self->late = true;
+	int left = spawn_start_check(&self->start, self->tree.request, &self->failure);
+	if (self->start.state == START_LATE)
 		condemn(self);
-	}
 	return left;
 }
 
-/* False if no process could be made. */
-static bool start_again(struct supervisor *self, struct spawn_request *request)
+/* Waits until somebody says something, at most for `timeout` ms, and does what follows. */
+static void listen_for(struct supervisor *self, int timeout)
 {
-	(void)close(self->status);
-	if (!start(self, request, false))
-		return false;
-	if (self->last_line.why != NULL)
-		spawn_tree_terminate(&self->tree);
-	return true;
+	/* While it may be stillborn, the end of its status does not tell of an exec. */
+	int status = self->start.state == START_UNHEARD ? -1 : self->start.status;
+	struct pollfd watched[] = {
+		{.fd = self->start.joining, .events = POLLIN},
+		{.fd = status, .events = POLLIN},
+		{.fd = self->task->signals, .events = POLLIN},
+	};
+	if (poll(watched, sizeof watched / sizeof *watched, timeout) <= 0)
+		return;
+	if (watched[0].revents != 0)
+		on_joining(self);
+	if (watched[1].revents != 0)
+		on_status(self);
+	if (watched[2].revents != 0)
+		on_signal(self);
 }
 
 /* Until no process of the tree is left. False if it must be started again. */
@@ -264,22 +186,26 @@ static bool supervise(struct supervisor *self)
 			}
 			timeout = self->tree.killing ? 0 : ms_until(next_look);
 		}
-		if (poll(self->watched, ON_COUNT, timeout) <= 0)
-			continue;
-		if (self->watched[ON_JOINING].revents != 0)
-			on_joining(self);
-		if (self->watched[ON_STATUS].revents != 0)
-			on_status(self);
-		if (self->watched[ON_SIGNAL].revents != 0)
-			on_signal(self);
+		listen_for(self, timeout);
 	}
 	/* It ended before we checked; nobody holds the other ends any more. */
-	if (self->watched[ON_JOINING].fd >= 0)
+	if (self->start.joining >= 0)
 		on_joining(self);
-	if (is_stillborn(self))
+	if (spawn_start_was_stillborn(&self->start, &self->tree) && !self->condemned)
 		return false;
-	while (self->status >= 0)
+	while (self->start.status >= 0)
 		on_status(self);
+	return true;
+}
+
+/* False if no process could be made. */
+static bool start_again(struct supervisor *self, struct spawn_request *request)
+{
+	(void)close(self->start.status);
+	if (!spawn_start_fork(&self->start, request, false, &self->tree, &self->failure))
+		return false;
+	if (self->last_line.why != NULL)
+		spawn_tree_terminate(&self->tree);
 	return true;
 }
 
@@ -296,14 +222,15 @@ void spawn_supervise(const struct task *task)
 		_exit(0);
 	}
 	bool is_started = spawn_temporary_make(&request, &self.failure) && set_up(&self, &request) &&
-			  start(&self, &request, true);
+			  spawn_start_fork(&self.start, &request, true, &self.tree, &self.failure);
 	if (is_started && !supervise(&self))
 		is_started = start_again(&self, &request) && supervise(&self);
-	if (!is_started || self.failed)
+	bool has_run = is_started && !spawn_start_has_failed(&self.start);
+	if (!has_run)
 		report_failed(task->id, &self.failure);
 	else if (!self.orphaned)
 		report_ended(task->id, &self.tree.ending);
-	if (is_started && !self.failed && !self.orphaned)
+	if (has_run && !self.orphaned)
 		spawn_last_line_write(&self.last_line, &request, task);
 	spawn_temporary_remove(&request, task);
 	_exit(0);
