@@ -106,6 +106,7 @@ test("a program in Python leases workers for its module and any function, also b
     ...{ dask: 64, "dask client": [2, 4], "dask futures": { sum: 6 }, parsl: 100 },
     "dask error": "ZeroDivisionError('integer division or modulo by zero')",
     "dask values": [0, 1, 2],
+    "dask cancelled": [],
   });
 });
 

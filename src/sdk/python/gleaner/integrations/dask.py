@@ -93,6 +93,9 @@ class Client(Closing):
                 settle(future, future.set_exception, error)
 
         def begin() -> None:
+            if future.cancelled():
+                future.set_running_or_notify_cancel()
+                return
             try:
                 call = start()
             except BaseException as error:

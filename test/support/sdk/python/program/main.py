@@ -2,10 +2,12 @@
 the packages that know executors."""
 
 import asyncio
+import concurrent.futures
 import json
 import os
 import sys
 import tempfile
+import types
 
 import dask
 import gleaner
@@ -74,6 +76,20 @@ def from_dask(tasks):
         said["dask error"] = repr(fails.exception())
         values = client.compute([dask.delayed(n) for n in range(3)])
         said["dask values"] = [each.result() for each in values]
+    said["dask cancelled"] = cancelled_before_it_begins(tasks)
+
+
+def cancelled_before_it_begins(tasks):
+    """What dask's client has then submitted."""
+    submitted = []
+    watched = types.SimpleNamespace(submit=lambda *call: submitted.append(repr(call)))
+    with Client(watched) as client:
+        awaited = concurrent.futures.Future()
+        call = client.submit(pow, awaited, 2)
+        call.cancel()
+        awaited.set_result(3)
+        concurrent.futures.wait([call], 60)
+    return submitted
 
 
 def from_parsl():
