@@ -39,13 +39,15 @@ bool proc_read(pid_t pid, struct proc_info *info)
 	       read_text(AT_FDCWD, path, text, sizeof text) && proc_parse(text, info);
 }
 
+bool proc_has_ended(const struct proc_info *info)
+{
+	return (info->state == 'Z' || info->state == 'X') && info->threads <= 1;
+}
+
 bool proc_is_alive(const struct proc *proc)
 {
 	struct proc_info info;
-	if (!proc_read(proc->pid, &info) || info.start_ticks != proc->start_ticks)
-		return false;
-	/* The first thread may be a zombie while other threads of the process still run. */
-	return (info.state != 'Z' && info.state != 'X') || info.threads > 1;
+	return proc_read(proc->pid, &info) && info.start_ticks == proc->start_ticks && !proc_has_ended(&info);
 }
 
 bool proc_signal(const struct proc *proc, int signal)

@@ -34,6 +34,9 @@ bool proc_read(pid_t pid, struct proc_info *info);
 /* Parses /proc/PID/stat; the process chose its own name in it. */
 bool proc_parse(const char *text, struct proc_info *info);
 
+/* The first thread may be a zombie while other threads of the process still run. */
+bool proc_has_ended(const struct proc_info *info);
+
 /* Whether it is still the same process and not yet a zombie (a zombie holds nothing but its pid).
  */
 bool proc_is_alive(const struct proc *proc);

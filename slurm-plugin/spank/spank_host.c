@@ -26,6 +26,7 @@
 
 #include <slurm/spank.h>
 
+#include "proc_tree.h"
 #include "util.h"
 
 typedef int callback(spank_t, int, char **);
@@ -111,13 +112,13 @@ static int time_program(char *path, uint64_t times)
 static bool is_left(const char *pid, const char *prefix)
 {
 	char path[64], text[4096];
+	struct proc_info info;
 	if (!format(path, sizeof path, "/proc/%.20s/cgroup", pid) || !read_text(AT_FDCWD, path, text, sizeof text) ||
 	    strstr(text, prefix) == NULL)
 		return false;
 	if (!format(path, sizeof path, "/proc/%.20s/stat", pid) || !read_text(AT_FDCWD, path, text, sizeof text))
 		return false;
-	const char *rest = strrchr(text, ')');
-	return rest != NULL && rest[2] != 'Z' && rest[2] != 'X';
+	return proc_parse(text, &info) && !proc_has_ended(&info);
 }
 
 static int count_left(const char *group)

@@ -2,7 +2,7 @@
 // for each node, a row for each of what ran there at once.
 
 import { displayId } from "../model/invocation.js";
-import { type Span, timelineOf } from "../model/timeline.js";
+import { type Span, timelineOf } from "../model/records/timeline.js";
 import type { InvocationDetail } from "../sdk/index.js";
 
 /** Times are microseconds. */

@@ -1,6 +1,7 @@
 // Reads the file in which an executor identifies its process, and that process's stat in /proc.
 
 import type { ExecutorId, NodeName } from "../model/ids.js";
+import { hasEnded, parseProcessStat } from "../model/process-stat.js";
 
 /** Pids are reused; the start time makes the identity unique. */
 export interface ProcessMark {
@@ -38,14 +39,8 @@ export function parseProcessMark(text: string): ProcessMark | null {
  * Reads a process's start time from its stat; null if it is dead, a zombie, or the text invalid.
  */
 export function startTicksOf(stat: string): string | null {
-  // The program's name comes second, in parentheses, and may contain spaces and parentheses.
-  const fields = stat
-    .slice(stat.lastIndexOf(")") + 1)
-    .trim()
-    .split(" ");
-  const startTicks = fields[19];
-  if (fields[0] === "Z" || fields[0] === "X" || startTicks === undefined) return null;
-  return /^\d{1,20}$/.test(startTicks) ? startTicks : null;
+  const parsed = parseProcessStat(stat);
+  return parsed === null || hasEnded(parsed) ? null : parsed.startTicks;
 }
 
 /** Whether the mark belongs to this executor and to the process whose stat was read. */

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { errorCodeOf, GleanerError } from "../../../src/model/errors.js";
+import { hasEnded, parseProcessStat } from "../../../src/model/process-stat.js";
 import type { ClusterFolder } from "../folder.js";
 import { until } from "../until.js";
 
@@ -68,6 +69,8 @@ export function findProcesses(folder: ClusterFolder): ClusterProcess[] {
 
 /**
  * Ends every process of the cluster and waits until they are gone; does nothing if there are none.
+ * A process of the lowest priority that dies on a busy machine holds its folders for long, and who
+ * removes them meanwhile would keep a processor busy in the kernel until it is gone.
  * They are stopped first and killed only when no new ones turn up: killing one by one would orphan
  * what a job just started. None is asked to exit by itself, because everything that they could save
  * is in the folder, which is removed with them.
@@ -87,8 +90,9 @@ export async function stopProcesses(folder: ClusterFolder): Promise<void> {
   await until(
     KILL_DEADLINE_MS,
     () => {
-      left = findProcesses(folder);
-      for (const found of left) signal(found, "SIGKILL");
+      const fresh = findProcesses(folder).filter((found) => !frozen.has(identity(found)));
+      for (const found of fresh) signal(found, "SIGKILL");
+      left = [...[...frozen.values()].filter(isThere), ...fresh];
       return left.length === 0 ? true : undefined;
     },
     () =>
@@ -125,13 +129,12 @@ function belongs(candidate: ClusterProcess, folder: ClusterFolder): boolean {
 /** One process, or undefined if it has ended (like a zombie). */
 export function readProcess(pid: number): ClusterProcess | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (fields[0] === "Z" || fields[0] === "X") return undefined;
+    const stat = parseProcessStat(readFileSync(`/proc/${pid}/stat`, "latin1"));
+    if (stat === null || hasEnded(stat)) return undefined;
     return {
       pid,
-      parentPid: Number(fields[1]),
-      startTicks: fields[19] ?? "",
+      parentPid: stat.parentPid,
+      startTicks: stat.startTicks,
       program: readProgram(pid),
       args: readWords(pid, "cmdline"),
     };
@@ -175,9 +178,13 @@ function identity(found: ClusterProcess): string {
   return `${found.pid}:${found.startTicks}`;
 }
 
+/** Also while it is dying, when it has neither arguments nor environment any more. */
+const isThere = ({ pid, startTicks }: ClusterProcess): boolean =>
+  readProcess(pid)?.startTicks === startTicks;
+
 /** Signals the process if it is still the same. */
 function signal(found: ClusterProcess, name: "SIGSTOP" | "SIGKILL"): void {
-  if (readProcess(found.pid)?.startTicks !== found.startTicks) return;
+  if (!isThere(found)) return;
   try {
     process.kill(found.pid, name);
   } catch (thrown) {

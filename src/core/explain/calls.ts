@@ -2,7 +2,7 @@
 // each phase took.
 
 import type { Attempt, Invocation } from "../../model/invocation.js";
-import { type SpanKind, timelineOf } from "../../model/timeline.js";
+import { type SpanKind, timelineOf } from "../../model/records/timeline.js";
 
 /** Sentences without a full stop, in the order of what happened; none before its first attempt. */
 export function explainCall(

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { errorCodeOf } from "../../model/errors.js";
+import { hasEnded, type ProcessStat, parseProcessStat } from "../../model/process-stat.js";
 
 /** The kernel may reuse a pid; together with the start time it is unique. */
 export interface ProcessName {
@@ -10,17 +11,19 @@ export interface ProcessName {
   readonly startTicks: string;
 }
 
-/** null if there is no such process, or only its zombie. */
-export function startTicksOf(pid: number): string | null {
-  let stat: string;
+/** null if there is no such process. */
+export function readProcessStat(pid: number): ProcessStat | null {
   try {
-    stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return parseProcessStat(readFileSync(`/proc/${pid}/stat`, "latin1"));
   } catch {
     return null;
   }
-  // The program's name, in parentheses, may contain anything.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? null : (fields[19] ?? null);
+}
+
+/** null if there is no such process, or only its zombie. */
+export function startTicksOf(pid: number): string | null {
+  const stat = readProcessStat(pid);
+  return stat === null || hasEnded(stat) ? null : stat.startTicks;
 }
 
 export const isAlive = (name: ProcessName): boolean => startTicksOf(name.pid) === name.startTicks;

@@ -5,7 +5,7 @@ import { isRunning, parseProcessMark, startTicksOf } from "../../../src/launch/p
 import { executorId } from "../../../src/model/ids.js";
 
 const stat = (name: string, state: string, startTicks: string) =>
-  `12 (${name}) ${state} ${Array.from({ length: 18 }, (_, index) => index).join(" ")} ${startTicks} 0 0\n`;
+  `12 (${name}) ${state} ${Array(18).fill(1).join(" ")} ${startTicks} 0 0\n`;
 
 describe("process mark", () => {
   test("is read from its lines in any order, ignoring unknown ones", () => {

@@ -4,28 +4,21 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
+import { hasEnded } from "../../../model/process-stat.js";
 import type { ChildEnd } from "../../../wire/worker/messages.js";
 import type { AttemptGroup } from "../../containment/containment.js";
+import { readProcessStat } from "../../node/processes.js";
 
-/** Counted from the field after the name. */
-const stateField = 0;
-const exitField = 49;
 const signalMask = 0x7f;
 const killBit = 1n << BigInt(constants.signals.SIGKILL - 1);
 const usPerMs = 1_000;
 
 /** null while it runs; "gone" if nothing is left that could tell. */
 export function endOf(pid: number): ChildEnd | "gone" | null {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  } catch {
-    return "gone";
-  }
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (fields[stateField] !== "Z") return fields[stateField] === "X" ? "gone" : null;
-  const status = Number(fields[exitField]);
-  return { exitCode: status >> 8, signal: status & signalMask };
+  const stat = readProcessStat(pid);
+  if (stat === null || stat.state === "X") return "gone";
+  if (!hasEnded(stat)) return null;
+  return { exitCode: stat.exitStatus >> 8, signal: stat.exitStatus & signalMask };
 }
 
 /** false as soon as it was killed: on a busy node it may be a while until it is gone. */

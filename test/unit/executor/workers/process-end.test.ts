@@ -1,12 +1,16 @@
-// What a cgroup says of the processes that were in it.
+// What the kernel says of processes: of one whose first thread has ended, and of those that were in
+// a cgroup.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import type { AttemptGroup } from "../../../../src/executor/containment/containment.js";
+import { readProcessStat, startTicksOf } from "../../../../src/executor/node/processes.js";
 import { MemoryKills } from "../../../../src/executor/workers/standby/memory-kills.js";
-import { cpuMsOfGroup } from "../../../../src/executor/workers/standby/process-end.js";
+import { cpuMsOfGroup, endOf } from "../../../../src/executor/workers/standby/process-end.js";
 
 const folder = mkdtempSync(join(tmpdir(), "gleaner-group-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -18,6 +22,32 @@ function groupWith(files: Readonly<Record<string, string>>): AttemptGroup {
   const group = { killFile: join(at, "cgroup.kill"), joinFiles: [join(at, "cgroup.procs")] };
   return group as unknown as AttemptGroup;
 }
+
+/** Its first thread ends when its second one has printed a line, and that one with its input. */
+const withoutItsFirstThread = `
+import ctypes, os, threading
+main = threading.main_thread().native_id
+def second():
+    while b"State:\tZ" not in open(f"/proc/self/task/{main}/status", "rb").read(): pass
+    os.write(1, b"alone")
+    os.read(0, 1)
+    os._exit(3)
+threading.Thread(target=second).start()
+ctypes.CDLL(None).pthread_exit(None)
+`;
+
+test("a process runs until its last thread has ended", async () => {
+  const child = spawn("python3", ["-c", withoutItsFirstThread], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  await once(child.stdout, "data");
+  expect(readProcessStat(child.pid!)).toMatchObject({ state: "Z", threads: 2 });
+  expect(endOf(child.pid!)).toBeNull();
+  expect(startTicksOf(child.pid!)).toMatch(/^\d+$/);
+  child.stdin.end();
+  expect(await once(child, "exit")).toEqual([3, null]);
+  expect(endOf(child.pid!)).toBe("gone");
+});
 
 test("its processor time is in units of ours", () => {
   const group = groupWith({

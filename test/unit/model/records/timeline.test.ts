@@ -2,10 +2,10 @@
 // disagree.
 
 import { describe, expect, test } from "@jest/globals";
-import { explainCall } from "../../../src/core/explain/calls.js";
-import { invocationId } from "../../../src/model/ids.js";
-import { timelineOf } from "../../../src/model/timeline.js";
-import { sampleAttempt } from "../../support/store/samples.js";
+import { explainCall } from "../../../../src/core/explain/calls.js";
+import { invocationId } from "../../../../src/model/ids.js";
+import { timelineOf } from "../../../../src/model/records/timeline.js";
+import { sampleAttempt } from "../../../support/store/samples.js";
 
 const made = (number: number, change: object = {}) => ({
   ...sampleAttempt(invocationId(1), number),

@@ -1,7 +1,7 @@
 // What an invocation did when: its waits, and the phases of its attempts, from what is recorded of
 // them.
 
-import type { Attempt, Invocation } from "./invocation.js";
+import type { Attempt, Invocation } from "../invocation.js";
 
 export type SpanKind =
   /** It waited for its first attempt, or for another one. */
