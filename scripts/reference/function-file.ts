@@ -11,7 +11,7 @@ import { wrap } from "./wrap.js";
 const origin = regenerate("src/cli/functions/options.ts");
 
 const introduction =
-  "A `function.yaml` beside the code has the settings of a function. Its keys are the long options of `glean function deploy`, which override it; an unknown key is refused. The file itself is not part of the function's version: the settings are.";
+  "A `function.yaml` beside the code has the settings of a function. Its keys are the long options of `glean function deploy`, which override it (`fork: false` is `--no-fork`); an unknown key is refused. The file itself is not part of the function's version: the settings are.";
 
 const sample = `runtime: python
 handler: tile.py:tile

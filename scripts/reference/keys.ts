@@ -81,15 +81,18 @@ function listed(words: readonly string[]): string {
     : `${words.slice(0, -1).join(", ")} or ${words[words.length - 1]}`;
 }
 
+const counted = (count: number, unit: string): string =>
+  `${count} ${unit === "day" && count !== 1 ? "days" : unit}`;
+
 /** `5000` as `5 s`; null if the key holds no duration or nobody would write it otherwise. */
 export function durationOf({ name, fallback }: Key): string | null {
   if (!name.endsWith("Ms") || typeof fallback !== "number" || fallback < 1_000) return null;
   const units = [
-    ["days", 86_400_000],
+    ["day", 86_400_000],
     ["h", 3_600_000],
     ["min", 60_000],
     ["s", 1_000],
   ] as const;
   const unit = units.find(([, ms]) => fallback % ms === 0);
-  return unit === undefined ? null : `${fallback / unit[1]} ${unit[0]}`;
+  return unit === undefined ? null : counted(fallback / unit[1], unit[0]);
 }

@@ -47,7 +47,8 @@ export function callEnvironment(
   { function: called, version, settings }: CalledCode,
   node: NodeName,
 ): Readonly<Record<string, string>> {
-  const kept = Object.entries(settings.environment).filter(([key]) => !isOurs(key));
+  // No job's variables reach a worker, so Slurm's names are left to the function.
+  const kept = Object.entries(settings.environment).filter(([key]) => !isGleaners(key));
   return {
     ...defaults,
     ...Object.fromEntries(kept),
@@ -84,12 +85,14 @@ function gleanerNames(
  * its own.
  */
 const isOurs = (key: string): boolean =>
-  !shared.includes(key) &&
-  (key.startsWith("GLEANER_") || key.startsWith("SLURM_") || key.startsWith("SLURMD_"));
+  isGleaners(key) ||
+  ((key.startsWith("SLURM_") || key.startsWith("SLURMD_")) && !shared.includes(key));
+
+const isGleaners = (key: string): boolean => key.startsWith("GLEANER_") && !shared.includes(key);
 
 /** For a shell outside of jobs; as under sbatch, its other SLURM_ names reach the function. */
 const isOfJob = (key: string): boolean =>
   isOurs(key) && !/^SLURM_(?!JOB|STEP|ARRAY|HET|PACK|RESTART)/.test(key);
 
-/** Where the clusters' commands find their configuration, in a function as in a shell. */
-const shared = ["SLURM_CONF", "GLEANER_CONF"];
+/** Tell programs where their configuration is and how to run, in a function as in a shell. */
+const shared = ["SLURM_CONF", "GLEANER_CONF", "GLEANER_PURE_PYTHON"];

@@ -60,7 +60,7 @@ export const batchOptions: readonly BatchOption[] = [
     "job-name",
     "J",
     "NAME",
-    "name in listings (default: the script's name)",
+    "name in listings (default: the script's or program's name)",
     (to, value, at) => {
       to.name = value === "" ? null : filled(value, at);
     },
@@ -87,7 +87,7 @@ export const batchOptions: readonly BatchOption[] = [
     "mem",
     null,
     "SIZE",
-    "memory for each task: 512M, 2G, 0 for all of a node (default: set by the site)",
+    "memory of the function: 512M, 2G, 0 for all of a node (default: set by the site)",
     (to, value, at) => {
       to.memoryMb = asksForAllMemory(value) ? 0 : parseMemoryMb(value, at);
     },
@@ -104,7 +104,7 @@ export const batchOptions: readonly BatchOption[] = [
     "gpus",
     "G",
     "N",
-    "GPUs for each task, as in 2 or a100:2 (default: none)",
+    "GPUs of the function, as in 2 or a100:2 (default: none)",
     (to, value, at) => {
       setGpus(to, parseGpus(value, at));
     },

@@ -18,9 +18,9 @@ import { complain, json, print } from "../../output.js";
 import { quoted } from "../../values.js";
 
 const examples = `
-A function.yaml beside the code may have all options, by their long names; the command line
-overrides it. Files such as .git, __pycache__ and .venv stay out, and those that .gleanerignore
-lists, in the notation of .gitignore.
+A function.yaml beside the code may have all options but --json, by their long names (fork: false
+for --no-fork); the command line overrides it. Files such as .git, __pycache__ and .venv stay out,
+and those that .gleanerignore lists, in the notation of .gitignore.
 The same code with the same settings is the same version.
 
 First a worker loads the code in a hole, so that what cannot be loaded is not deployed; the time

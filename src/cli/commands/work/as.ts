@@ -28,13 +28,25 @@ export const define: Define = (command, run) => {
     .argument("[arguments...]", "its own options and arguments")
     .passThroughOptions()
     .allowUnknownOption()
-    .helpOption("--help-as", "show this help")
+    .helpOption("--help-as", "show this help, as glean as --help does")
     .addHelpText(
       "after",
       "\nWith GLEAN_FALLBACK=slurm, what Gleaner cannot do goes to Slurm's own command.",
     )
-    .action(run(actAs));
+    .action(
+      run(async (context, name: string, words: string[]) =>
+        asksHelp(name) ? showHelp(command) : actAs(context, name, words),
+      ),
+    );
 };
+
+/** In front of the name: behind it, --help is an option of that command. */
+const asksHelp = (word: string): boolean => word === "--help" || word === "-h";
+
+function showHelp(command: Command): number {
+  command.outputHelp();
+  return 0;
+}
 
 /** Not when it is loaded: programs that read the commands have no version. */
 const version = (): string => `slurm 24.05.0 (Gleaner ${GLEANER_VERSION})\n`;

@@ -11,9 +11,9 @@ import { addOptions, start } from "../../run/start.js";
 
 const examples = `
 Output and errors come as they are printed, and standard input goes to the command. The first Ctrl-C
-shows which tasks run; a second one within a second ends them. SIGTERM, SIGUSR1 and SIGUSR2 go to
-the tasks. Where a firewall is between nodes and this machine, run.ports of the configuration sets
-the ports, and $GLEAN_RUN_HOST the address that nodes connect to.
+shows which tasks run; a second one within a second ends them. SIGTERM, SIGUSR1, SIGUSR2 and SIGALRM
+go to the tasks. Where a firewall is between nodes and this machine, run.ports of the configuration
+sets the ports, and $GLEAN_RUN_HOST the address that nodes connect to.
 
 Exit status: the highest of the tasks (128 and the number of a signal); 75 if it was evicted after
 it had printed or read something. If it had not, it starts again by itself.

@@ -26,6 +26,16 @@ const waits = (task: number) => ({
   }),
   mostRunning: 2,
 });
+test("glean as --help shows its own help, and behind a name that of the command", async () => {
+  for (const word of ["--help", "-h"]) {
+    const { status, stdout } = await as(word);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Usage: glean as NAME /);
+  }
+  expect((await as("squeue", "--help")).stdout).toMatch(/^Usage: squeue /);
+  expect((await as("squeu", "--help")).status).toBe(2);
+});
+
 const cancelled = invocation({ id: 67_108_920, state: "CANCELLED", name: "a-long-name-of-a-job" });
 
 /** A command of Slurm's, in a folder of PATH. */
