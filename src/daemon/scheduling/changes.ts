@@ -14,7 +14,7 @@ import type { Change, Schedule, TimeLimits } from "../../model/invocation.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { LiveSubmission } from "../state/live-invocation.js";
 import { openOf, submissionOf } from "./open.js";
-import { withTask } from "./releasing.js";
+import { withoutTask, withTask } from "./releasing.js";
 import type { Scheduler } from "./scheduler.js";
 
 export interface ChangesDependencies {
@@ -41,11 +41,15 @@ export class Changes {
     });
   }
 
-  /** The same for one task of an array, by its number. */
+  /** The same for one task of an array, by its number; of an array that is held, others stay so. */
   async setTaskHeld(id: InvocationId, number: number, held: boolean): Promise<void> {
-    await this.change(id, async ({ schedule }) => ({
-      schedule: withTask(schedule ?? {}, number, held),
-    }));
+    await this.change(id, async ({ schedule }) => {
+      if (held || schedule?.held !== true)
+        return { schedule: withTask(schedule ?? {}, number, held) };
+      const { singles, ids } = openOf(this.deps.live, id);
+      const runs = [...this.deps.live.room.runs(ids)];
+      return { schedule: withoutTask(schedule, number, { singles, runs }) };
+    });
   }
 
   /**

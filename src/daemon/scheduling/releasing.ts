@@ -44,3 +44,28 @@ export function withTask(
     );
   return tasks.length === 0 ? others : { ...others, heldTasks: tasks };
 }
+
+/**
+ * The schedule of an array that is held, with one task released: each of the others is held by
+ * itself. Throws LIMIT_REACHED if they are too many for that.
+ */
+export function withoutTask(
+  { held: _, heldTasks: _tasks, ...schedule }: Schedule,
+  number: number,
+  { singles, runs }: { readonly singles: readonly Live[]; readonly runs: readonly LiveRun[] },
+): Schedule {
+  const count = runs.reduce((sum, run) => sum + run.count, singles.length);
+  if (count > maxHeldTasks + 1)
+    throw new GleanerError(
+      "LIMIT_REACHED",
+      `the array has ${count} tasks that have not ended, and one of them is released alone only beside at most ${maxHeldTasks} others: release the array`,
+    );
+  const open = [...singles, ...runs.flatMap((run) => tasksOf(run))];
+  const others = open
+    .map(({ arrayTaskId }) => arrayTaskId)
+    .filter((each) => each !== null && each !== number) as number[];
+  return others.length === 0 ? schedule : { ...schedule, heldTasks: others };
+}
+
+const tasksOf = (run: LiveRun): Live[] =>
+  Array.from({ length: run.count }, (_, at) => run.at((run.fromId + at) as InvocationId));

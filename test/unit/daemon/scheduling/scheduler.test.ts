@@ -224,6 +224,33 @@ test("one task of an array is held, and the others start; both outlive a restart
   await until(() => isReady(id(2)));
 });
 
+test("one task of an array that is held is released, and the others stay held", async () => {
+  const array = await submit({ held: true }, { tasks: [0, 1, 2, 3] });
+  const id = (task: number) => invocationId(array + task);
+  const ready = () => [0, 1, 2, 3].filter((task) => isReady(id(task)));
+  await until(() => reasonOf(id(2)) === "JobHeldUser");
+  await changes.setTaskHeld(array, 2, false);
+  await until(() => ready().length > 0);
+  expect([ready(), reasonOf(id(0))]).toEqual([[2], "JobHeldUser"]);
+  await restart();
+  await until(() => ready().length > 0);
+  expect([ready(), reasonOf(id(3))]).toEqual([[2], "JobHeldUser"]);
+  await changes.setHeld(array, false);
+  await until(() => ready().length === 4);
+});
+
+test("no task of a held array of more than 1,001 is released alone", async () => {
+  const tasks = Array.from({ length: 1_002 }, (_, task) => task);
+  const array = await submit({ held: true }, { tasks });
+  await expect(changes.setTaskHeld(array, 2, false)).rejects.toMatchObject({
+    code: "LIMIT_REACHED",
+    message: expect.stringContaining("has 1002 tasks") as unknown,
+  });
+  await until(() => reasonOf(invocationId(array + 2)) === "JobHeldUser");
+  await changes.setHeld(array, false);
+  await until(() => isReady(invocationId(array + 2)));
+});
+
 test("it begins at its time, and is cancelled when it could not end before its deadline", async () => {
   const later = await submit({ beginAtMs: nowMs() + 80 });
   await until(() => reasonOf(later) === "BeginTime");
