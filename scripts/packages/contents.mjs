@@ -118,6 +118,8 @@ function fillNode(tree, build) {
 
 function fillClient(tree, build) {
   addCli(tree, build, clientFolder);
+  // `glean function test`, `glean replay` and `--check local` run functions on the login node.
+  addRuntimes(tree, build, clientFolder);
 }
 
 /** The command glean, its manual pages, and what puts both in the user's way. */
@@ -155,8 +157,12 @@ function addCli(tree, { root }, folder) {
       tree.copyCompressed(join(root, "man", section, name), `${folder}/man/${section}/${name}.gz`);
 }
 
-function addExecutor(tree, { root }, folder) {
-  tree.copy(join(root, "dist/glean-executor.cjs"), `${folder}/glean-executor.cjs`);
+function addExecutor(tree, build, folder) {
+  tree.copy(join(build.root, "dist/glean-executor.cjs"), `${folder}/glean-executor.cjs`);
+  addRuntimes(tree, build, folder);
+}
+
+function addRuntimes(tree, { root }, folder) {
   for (const name of readdirSync(join(root, "dist")).filter((each) =>
     each.startsWith("glean-runtime-"),
   )) {
