@@ -73,6 +73,8 @@ gleaner_error check_call(const gleaner_lease *lease, const void *input, size_t i
 {
 	if (lease == NULL)
 		return invalid("the lease is NULL: open one first");
+	if (lease->is_closing)
+		return invalid("the lease is being closed: its callbacks begin no call");
 	if (input == NULL && input_bytes > 0)
 		return invalid("the input is NULL, and has %zu bytes", input_bytes);
 	if (output == NULL && output_capacity > 0)

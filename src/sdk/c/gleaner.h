@@ -101,7 +101,8 @@ gleaner_error gleaner_lease_open(const gleaner_options *options, gleaner_lease *
 /* The same for workers that are already leased; what is no longer there is not replaced. */
 gleaner_error gleaner_connect_endpoint(const gleaner_endpoint *endpoints, size_t count,
 				       const gleaner_options *options, gleaner_lease **lease);
-/* Ends the lease. Calls that still run end with GLEANER_LEASE_LOST. */
+/* Ends the lease. Calls that still run end with GLEANER_LEASE_LOST; their callbacks run within it,
+ * and can begin no other call. */
 void gleaner_lease_close(gleaner_lease *lease);
 size_t gleaner_lease_workers(const gleaner_lease *lease);
 
@@ -119,8 +120,8 @@ gleaner_error gleaner_map(gleaner_lease *lease, size_t count, const void *inputs
 gleaner_call *gleaner_submit(gleaner_lease *lease, const void *input, size_t input_bytes, void *output,
 			     size_t output_capacity);
 typedef void gleaner_callback(gleaner_call *call, gleaner_error error, size_t output_bytes, void *argument);
-/* The same, and runs `callback` once when it has ended, within gleaner_poll, gleaner_wait or
- * gleaner_flush; the callback may free the call and submit others. */
+/* The same, and runs `callback` once when it has ended, within gleaner_poll, gleaner_wait,
+ * gleaner_flush or gleaner_lease_close; the callback may free the call, submit others and flush. */
 gleaner_call *gleaner_submit_callback(gleaner_lease *lease, const void *input, size_t input_bytes, void *output,
 				      size_t output_capacity, gleaner_callback *callback, void *argument);
 /* Sends and receives what can be without waiting; returns the call's error, or GLEANER_RUNNING. */

@@ -143,6 +143,8 @@ struct gleaner_lease {
 	gleaner_options asked;
 	long hold_at_ms, hold_pause_ms;
 	long no_worker_since_ms, next_check_ms;
+	/* Callbacks begin no call any more. */
+	bool is_closing;
 	/* How many lease_pump are under way: callbacks may begin another one. */
 	unsigned pumps;
 	char message[MAX_MESSAGE];
@@ -176,6 +178,11 @@ HIDDEN bool connection_is_stuck(const struct connection *connection);
 HIDDEN bool connection_add(struct connection *connection, gleaner_call *call);
 /* Nobody waits for a call any more: asks for its end, if there is room to. */
 HIDDEN void connection_abandon(struct connection *connection, uint64_t id);
+/* Whether the input of a call is still to be read from where it lies. */
+HIDDEN bool connection_sends_from(const struct connection *connection, const gleaner_call *call);
+/* Whether an answer comes too early: then it waits, since the input is its caller's again once the
+ * call has ended. */
+HIDDEN bool connection_is_early(const struct connection *connection, const struct frame_header *header);
 /* Sends what it can, or waits for as long as the socket may; false if the connection is broken. */
 HIDDEN bool connection_send(struct connection *connection, bool may_wait);
 HIDDEN bool connection_has_unsent(const struct connection *connection);
@@ -230,6 +237,8 @@ HIDDEN void lease_keep(gleaner_lease *lease, long now);
 /* pump.c: sends and receives what can be for all calls of a lease; may wait until there is
  * something. */
 HIDDEN void lease_pump(gleaner_lease *lease, bool may_wait);
+/* Takes it out of those that wait; there must be one. */
+HIDDEN gleaner_call *lease_take_first(gleaner_lease *lease);
 HIDDEN struct connection *lease_least_busy(const gleaner_lease *lease);
 /* calls.c: begins a call, which stays the caller's until it is queued. */
 HIDDEN gleaner_call *call_make(gleaner_lease *lease, size_t input_bytes);

@@ -294,17 +294,17 @@ void gleaner_lease_close(gleaner_lease *lease)
 	if (lease == NULL)
 		return;
 	lease->retry = GLEANER_RETRY_NEVER;
-	for (size_t at = 0; at < lease->count; at++) {
+	/* Callbacks may pump, but nothing connects. */
+	lease->is_closing = true;
+	lease->pumps++;
+	for (size_t at = 0; at < lease->count; at++)
 		lease_give_up(lease, lease->connections[at]);
-		connection_free(lease->connections[at]);
-	}
-	lease->count = 0;
 	if (lease->hold != NULL)
 		lease_end_hold(lease, END_MS);
-	for (gleaner_call *call = lease->first; call != NULL; call = lease->first) {
-		lease->first = call->next;
-		call_end(call, GLEANER_LEASE_LOST);
-	}
+	while (lease->first != NULL)
+		call_end(lease_take_first(lease), GLEANER_LEASE_LOST);
+	for (size_t at = 0; at < lease->count; at++)
+		connection_free(lease->connections[at]);
 	free((char *)lease->asked.function);
 	free((char *)lease->asked.glean);
 	free(lease->connections);

@@ -45,7 +45,7 @@ static bool waits_for_worker(const gleaner_lease *lease)
 	return lease->no_worker_since_ms == 0 || lease->now_ms - lease->no_worker_since_ms < REPLACEMENT_MS;
 }
 
-static gleaner_call *take_first(gleaner_lease *lease)
+gleaner_call *lease_take_first(gleaner_lease *lease)
 {
 	gleaner_call *call = lease->first;
 	lease->first = call->next;
@@ -70,6 +70,7 @@ static void dispatch(gleaner_lease *lease)
 {
 	struct connection *connection;
 	while (lease->first != NULL && (connection = next_for(lease, lease->first)) != NULL) {
+		const gleaner_call *first = lease->first;
 		if (!connection_lives(lease, connection)) {
 			/* lease_keep, which finds it broken then, ends its program, too. */
 			if (connection->is_hold) {
@@ -79,7 +80,10 @@ static void dispatch(gleaner_lease *lease)
 			lease_give_up(lease, connection);
 			continue;
 		}
-		gleaner_call *call = take_first(lease);
+		/* The callback of a call that has ended meanwhile may have sent it, or closed this. */
+		if (lease->first != first || !connection_takes(connection, lease->now_ms))
+			continue;
+		gleaner_call *call = lease_take_first(lease);
 		if (connection->memory != NULL &&
 		    !ring_can_hold(&connection->memory->rings.out, CALL_HEAD_BYTES, call->input_bytes)) {
 			lease_say(lease, "the input does not fit into the shared memory: pass a larger ring_bytes");
@@ -187,6 +191,23 @@ static gleaner_call *late_of(gleaner_call **list, long now)
 	return NULL;
 }
 
+/* The same of those that wait for a worker: callbacks may put others behind them. */
+static gleaner_call *late_of_waiting(gleaner_lease *lease, long now)
+{
+	gleaner_call *before = NULL, *call = lease->first;
+	for (; call != NULL && call->deadline_ms > now; call = call->next)
+		before = call;
+	if (call == NULL)
+		return NULL;
+	if (before == NULL)
+		lease->first = call->next;
+	else
+		before->next = call->next;
+	if (lease->last == call)
+		lease->last = before;
+	return call;
+}
+
 static void end_late(gleaner_lease *lease, gleaner_call *call)
 {
 	lease_say(lease, "no answer came by the deadline; the call may have run");
@@ -199,13 +220,9 @@ static void end_late_of(gleaner_lease *lease, struct connection *connection, lon
 	for (size_t bucket = 0; bucket < BUCKETS; bucket++)
 		while ((call = late_of(&connection->buckets[bucket], now)) != NULL) {
 			connection->in_flight--;
-			const uint8_t *input = call->input;
 			const uint64_t id = call->id;
 			/* Its input must not be read any more. */
-			bool is_lent = connection->ofi != NULL
-					       ? ofi_sends_from(connection->ofi, input, call->input_bytes)
-					       : connection->lent != NULL && connection->lent >= input &&
-							 connection->lent < input + call->input_bytes;
+			const bool is_lent = connection_sends_from(connection, call);
 			if (is_lent && connection->is_hold)
 				hold_breaks_off(lease->hold);
 			else if (is_lent)
@@ -241,7 +258,7 @@ static void end_without_worker(gleaner_lease *lease, long now)
 	if (gleaner_lease_workers(lease) > 0)
 		return;
 	while (lease->first != NULL) {
-		gleaner_call *call = take_first(lease);
+		gleaner_call *call = lease_take_first(lease);
 		lease_say(lease, "no worker of the lease is left, and none came in its place");
 		call_end(call, GLEANER_NO_WORKER);
 	}
@@ -257,11 +274,8 @@ static void look_after(gleaner_lease *lease, long now)
 		end_late_of(lease, lease->connections[at], now);
 	if (lease->hold != NULL)
 		end_late_of(lease, hold_line(lease->hold), now);
-	while ((call = late_of(&lease->first, now)) != NULL)
+	while ((call = late_of_waiting(lease, now)) != NULL)
 		end_late(lease, call);
-	lease->last = lease->first;
-	while (lease->last != NULL && lease->last->next != NULL)
-		lease->last = lease->last->next;
 	end_without_worker(lease, now);
 }
 

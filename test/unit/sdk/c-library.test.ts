@@ -75,6 +75,14 @@ test.each([
   60_000,
 );
 
+test.each(["late", "closing", "nested", "early"])(
+  "is safe if a callback submits, flushes and looks: %s",
+  async (what) => {
+    expect(await runClient([makeClient("callbacks"), what], [])).toBe("ok\n");
+  },
+  60_000,
+);
+
 test("the bench times each transport, and says which one programs use", async () => {
   const bench = makeBench();
   const folder = bundleOf({});

@@ -64,6 +64,26 @@ bool connection_knows(const struct connection *connection, const struct frame_he
 	return header->id <= connection->last_id;
 }
 
+bool connection_sends_from(const struct connection *connection, const gleaner_call *call)
+{
+	const uint8_t *input = call->input;
+	if (call->input_bytes == 0)
+		return false;
+	if (connection->ofi != NULL)
+		return ofi_sends_from(connection->ofi, input, call->input_bytes);
+	return connection->lent != NULL && connection->lent >= input && connection->lent < input + call->input_bytes;
+}
+
+bool connection_is_early(const struct connection *connection, const struct frame_header *header)
+{
+	if (connection->ofi == NULL ? connection->lent == NULL : !ofi_sends_from(connection->ofi, NULL, 0))
+		return false;
+	const gleaner_call *call = connection->buckets[header->id % BUCKETS];
+	while (call != NULL && call->id != header->id)
+		call = call->next;
+	return call != NULL && connection_sends_from(connection, call);
+}
+
 static void put(uint8_t *data, uint64_t value, int bytes)
 {
 	for (int at = 0; at < bytes; at++, value >>= 8)

@@ -137,16 +137,37 @@ static bool end_large(gleaner_lease *lease, struct connection *connection)
 	return goes_on;
 }
 
+/* A copy: a callback may look at the frames that follow. */
+static bool take_fields(gleaner_lease *lease, struct connection *connection, const struct ofi_frame *frame)
+{
+	const struct frame_header header = frame->header;
+	uint8_t *fields = malloc((size_t)header.payload_bytes + 1);
+	if (fields == NULL)
+		return false;
+	memcpy(fields, frame->payload, header.payload_bytes);
+	bool goes_on = ofi_take(connection->ofi) && connection_takes_frame(lease, connection, &header, fields);
+	free(fields);
+	return goes_on;
+}
+
 static bool take_small(gleaner_lease *lease, struct connection *connection, const struct ofi_frame *frame)
 {
 	if (frame->header.type != FRAME_RESULT)
-		return connection_takes_frame(lease, connection, &frame->header, frame->payload) &&
-		       (connection->ofi == NULL || ofi_take(connection->ofi));
+		return take_fields(lease, connection, frame);
 	gleaner_call *call = connection_begin_output(connection, &frame->header);
 	copy_output(call, frame->payload, frame->header.payload_bytes);
 	bool is_taken = ofi_take(connection->ofi);
 	end_output(call, frame->header.payload_bytes);
 	return is_taken;
+}
+
+/* Its input may have left a moment ago. */
+static bool is_early(struct connection *connection, const struct frame_header *header)
+{
+	if (!connection_is_early(connection, header))
+		return false;
+	ofi_go_on(connection->ofi);
+	return connection_is_early(connection, header);
 }
 
 /* All that have come; -1 if the connection is broken. */
@@ -156,7 +177,7 @@ static int take_all(gleaner_lease *lease, struct connection *connection)
 	int taken = 0;
 	do {
 		enum ofi_look look = ofi_look(connection->ofi, &frame);
-		if (look == OFI_EMPTY)
+		if (look == OFI_EMPTY || (look == OFI_FRAME && is_early(connection, &frame.header)))
 			break;
 		bool goes_on = look == OFI_PAYLOAD ? end_large(lease, connection)
 			       : look != OFI_FRAME || !connection_knows(connection, &frame.header) ? false

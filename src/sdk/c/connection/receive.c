@@ -93,7 +93,8 @@ static bool take_frames(gleaner_lease *lease, struct connection *connection)
 			if (!(connection->is_hold ? frame_decode_hold : frame_decode_direct)(head, &connection->header) ||
 			    !connection_knows(connection, &connection->header))
 				return false;
-			if (there < (size_t)FRAME_HEADER_BYTES + connection->header.metadata_bytes)
+			if (there < (size_t)FRAME_HEADER_BYTES + connection->header.metadata_bytes ||
+			    connection_is_early(connection, &connection->header))
 				return true;
 			if (!begin_frame(connection))
 				return false;

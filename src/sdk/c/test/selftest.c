@@ -87,6 +87,24 @@ static void check_callbacks(gleaner_lease *lease)
 	CHECK(ended == 32 && memcmp(outputs[7], "abcd", 4) == 0);
 }
 
+static void call_another(gleaner_call *call, gleaner_error error, size_t bytes, void *argument)
+{
+	gleaner_lease *lease = argument;
+	char output[4];
+	(void)bytes;
+	CHECK(error == GLEANER_FUNCTION_FAILED);
+	gleaner_call_free(call);
+	CHECK(gleaner_invoke(lease, "abcd", 4, output, 4, NULL) == GLEANER_OK && memcmp(output, "abcd", 4) == 0);
+}
+
+/* A callback waits for other calls, while its own frame is being handled. */
+static void check_nested(gleaner_lease *lease)
+{
+	char output[4];
+	CHECK(gleaner_submit_callback(lease, "fail", 4, NULL, 0, call_another, lease) != NULL);
+	CHECK(gleaner_invoke(lease, "efgh", 4, output, 4, NULL) == GLEANER_OK && memcmp(output, "efgh", 4) == 0);
+}
+
 /* Short inputs with long outputs: the worker reads both at once, and sends one after the other. */
 static void check_wide(gleaner_lease *lease)
 {
@@ -209,6 +227,7 @@ int main(int argc, char **argv)
 	check_many(lease, 100);
 	check_many(lease, 30000);
 	check_callbacks(lease);
+	check_nested(lease);
 	check_wide(lease);
 	check_in_place(lease);
 	gleaner_lease_close(lease);
