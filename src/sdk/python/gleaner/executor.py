@@ -134,6 +134,8 @@ class Executor(concurrent.futures.Executor):
         cancellation: Cancellation,
     ) -> None:
         if future.cancelled():
+            # Whoever waits for several of them is told only now.
+            future.set_running_or_notify_cancel()
             return
         try:
             value = self._invoke(input, timeout=timeout, cancellation=cancellation)
