@@ -166,7 +166,9 @@ static bool handle_frames(struct server *self)
 	}
 	memmove(buffer, buffer + at, self->used - at);
 	if (self->used > BUFFER_KEPT && self->used - at <= BUFFER_KEPT)
-		(void)madvise(buffer + BUFFER_KEPT, sizeof buffer - BUFFER_KEPT, MADV_DONTNEED);
+		/* Whole pages: what lies behind the buffer in its last one would be zeroed, too. */
+		(void)madvise(buffer + BUFFER_KEPT, (sizeof buffer - BUFFER_KEPT) / BUFFER_KEPT * BUFFER_KEPT,
+			      MADV_DONTNEED);
 	self->used -= at;
 	return true;
 }

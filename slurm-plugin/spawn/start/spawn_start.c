@@ -56,7 +56,8 @@ void spawn_start_on_joining(struct spawn_start *start, const struct spawn_tree *
 		return;
 	if (start->state == START_UNHEARD)
 		start->state = START_PLACED;
-	if (count >= request->join_count || tree->killing)
+	/* The pid of one that was reaped may be another process's by now. */
+	if (count >= request->join_count || tree->killing || tree->main_ended)
 		return;
 	if (spawn_join_rest(request, count, tree->main, failure)) {
 		ssize_t written = write(joining, "", 1);

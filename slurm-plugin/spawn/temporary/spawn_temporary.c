@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,6 +32,9 @@ static int open_base(const char *path, size_t length)
 {
 	char base[PATH_LENGTH];
 	struct stat is;
+	/* With a slash behind it, a link would be followed. */
+	while (length > 1 && path[length - 1] == '/')
+		length--;
 	(void)format(base, sizeof base, "%.*s", (int)length, path);
 	int fd = open(base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 && (fstat(fd, &is) != 0 || is.st_uid != geteuid() || (is.st_mode & 022) != 0)) {
@@ -157,6 +161,17 @@ static _Noreturn void empty_as(uid_t uid, gid_t gid, int base, const char *name,
 	_exit(spawn_empty(folder, NULL) == 0 ? 0 : 1);
 }
 
+/* Waits for the process. Its owner may stop it, which must not keep the sweep from what others have
+ * left. */
+static void wait_for_emptying(pid_t pid)
+{
+	int status;
+	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
+		return;
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+}
+
 static pid_t start_emptying(uid_t uid, gid_t gid, int base, const char *name)
 {
 	pid_t own = getpid(), pid = fork();
@@ -199,7 +214,7 @@ int spawn_temporary_sweep(const char *path)
 			continue;
 		pid_t pid = start_emptying(is.st_uid, is.st_gid, base, name);
 		if (pid > 0)
-			(void)waitpid(pid, NULL, 0);
+			wait_for_emptying(pid);
 		(void)unlinkat(base, name, AT_REMOVEDIR);
 	}
 	(void)closedir(entries);

@@ -3,15 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdtempSync,
-  readdirSync,
-  rmdirSync,
-  statSync,
-} from "node:fs";
+import { chmodSync, lstatSync, mkdtempSync, readdirSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { LaunchSpec } from "../../wire/launch.js";
@@ -63,9 +55,12 @@ export class TemporaryFolder {
     }
   }
 
-  /** A path for the next command. What cleans /tmp may have removed the folder, which was empty. */
+  /**
+   * A path for the next command. What cleans /tmp may have removed the folder, which was empty, and
+   * another user may have put something in its place.
+   */
   next(): string {
-    if (!existsSync(this.path)) this.renew();
+    if (!isOurs(this.path)) this.renew();
     return join(this.path, String(++this.count));
   }
 
@@ -81,6 +76,7 @@ export class TemporaryFolder {
   close(): void {
     this.isClosed = true;
     this.sweeping?.kill("SIGKILL");
+    if (!isOurs(this.path)) return;
     try {
       rmdirSync(this.path);
     } catch (thrown) {
@@ -122,8 +118,8 @@ function makeFolder(prefix: string): string {
 }
 
 function isOurs(path: string): boolean {
-  const is = lstatSync(path);
-  return is.isDirectory() && is.uid === process.geteuid!() && (is.mode & 0o022) === 0;
+  const is = lstatSync(path, { throwIfNoEntry: false });
+  return is?.isDirectory() === true && is.uid === process.geteuid!() && (is.mode & 0o022) === 0;
 }
 
 /** Otherwise another user could put a folder of theirs in place of ours. */

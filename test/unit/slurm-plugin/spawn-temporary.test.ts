@@ -1,9 +1,11 @@
 // The folder for temporary files that glean-spawn makes for a command, and what is left of it:
 // after its end, after the end of the executor, and after a sweep.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { makePlugin, pluginFolder } from "../../support/executor/plugin.js";
 import { type Field, SpawnFolder } from "../../support/executor/spawn.js";
@@ -128,6 +130,40 @@ describe("a command's own folder", () => {
     expect(said.slice(0, 2)).toEqual(["failed", "temporary"]);
     expect(fs.readdirSync(base)).toEqual([]);
   });
+
+  // Whoever puts a link in place of a folder that was removed would have one made elsewhere.
+  test("is not made behind a link, and nothing is swept there", async () => {
+    const behind = at.file("behind");
+    fs.renameSync(base, behind);
+    fs.symlinkSync(behind, base);
+    fs.mkdirSync(path.join(behind, "2"));
+    const said = await at.finish(command("true"));
+    expect(said.slice(0, 2)).toEqual(["failed", "temporary"]);
+    for (const link of [base, `${base}/`])
+      expect(spawnSync(program, ["--sweep", link]).status).toBe(1);
+    expect(fs.readdirSync(behind)).toEqual(["2"]);
+  });
+});
+
+const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+// The kernel lets them: the process that empties a folder is its owner's.
+asRoot("a sweep goes on if a user stops the removal of theirs", async () => {
+  for (const theirs of [own, path.join(base, "2")]) {
+    fs.mkdirSync(theirs);
+    for (let file = 0; file < 5_000; file++) fs.writeFileSync(path.join(theirs, `${file}`), "");
+    fs.chownSync(theirs, 65534, 65534);
+  }
+  const sweep = spawn(program, ["--sweep", base]);
+  const ended = once(sweep, "close");
+  const read = (file: string) => fs.readFileSync(`/proc/${sweep.pid}/${file}`, "utf8");
+  let emptying = "";
+  while (emptying === "" && !read("stat").includes(") Z "))
+    emptying = read(`task/${sweep.pid}/children`).trim();
+  process.kill(Number(emptying), "SIGSTOP");
+  const [status] = await Promise.race([ended, pause(5_000, ["it waits"], { ref: false })]);
+  sweep.kill("SIGKILL");
+  expect([status, fs.readdirSync(base).length]).toEqual([1, 1]);
 });
 
 test("a sweep removes what is left after glean-spawn was killed with its supervisors", async () => {

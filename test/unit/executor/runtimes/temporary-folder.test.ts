@@ -11,6 +11,7 @@ import {
   rmdirSync,
   rmSync,
   statSync,
+  symlinkSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,6 +82,29 @@ test("is made again after something else has removed it", () => {
   rmdirSync(join(folder.next(), ".."));
   folder.close();
   expect(readdirSync(above)).toEqual([]);
+});
+
+// Whatever has its name then is not ours: a folder of another user, or a link to one of root.
+test.each([
+  [
+    "folder",
+    (path: string) => {
+      mkdirSync(path);
+      chmodSync(path, 0o777);
+    },
+  ],
+  ["link", (path: string) => symlinkSync("/etc", path)],
+])("is made again after a %s was put in its place", (_what, put) => {
+  const folder = open()!;
+  const first = join(folder.next(), "..");
+  rmdirSync(first);
+  put(first);
+  const again = join(folder.next(), "..");
+  expect(again).not.toBe(first);
+  rmdirSync(again);
+  put(again);
+  folder.close();
+  expect(readdirSync(above)).toHaveLength(2);
 });
 
 test("there is none where functions have the directory for themselves", () => {
