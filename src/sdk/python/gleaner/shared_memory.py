@@ -10,6 +10,7 @@ from collections import deque
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_void_p
 from typing import Any, Deque, Dict, Optional
 
+from . import forks
 from .blocks import Closing
 from .checks import check_count, check_lease
 from .errors import DeadlineError, FunctionError, GleanerError, LeaseLostError
@@ -95,6 +96,8 @@ class SharedLease(Closing):
         #: Outputs in place that something refers to, with how much was taken before each.
         self._kept: Dict[int, int] = {}
         self._taken_bytes = 0
+        #: False: what its calls hold ends with this process.
+        self._is_of_use = True
         self._lease: Optional[c_void_p] = c_void_p()
         options = _Options(
             function=function.encode(),
@@ -112,6 +115,15 @@ class SharedLease(Closing):
         if error != _OK:
             self._lease = None
             raise self._error(error, self._library.gleaner_error_message(error))
+        forks.watch(self)
+
+    def begin_anew(self) -> None:
+        """In a forked process, which may only end it: the lease stays its parent's."""
+        if self._lock.locked():
+            # Another thread of the parent was in the library, whose state here is of no use.
+            self._lease = None
+            self._is_of_use = False
+        self._lock = threading.Lock()
 
     @property
     def workers(self) -> int:
@@ -180,7 +192,8 @@ class SharedLease(Closing):
         while self._unused:
             call = self._unused.popleft()
             self._kept.pop(call, None)
-            self._library.gleaner_call_free(call)
+            if self._is_of_use:
+                self._library.gleaner_call_free(call)
 
     def _opened(self) -> c_void_p:
         if self._lease is None:

@@ -1,8 +1,11 @@
 """Calls a function that doubles numbers through libgleaner: shared_memory.py GLEAN."""
 
 import ctypes
+import os
 import re
+import signal
 import sys
+import threading
 from array import array
 
 import gleaner
@@ -26,6 +29,12 @@ def fails(call):
     except (gleaner.GleanerError, gleaner.CallError) as error:
         return error.code
     return None
+
+
+def hold(lock, begun, may_end):
+    with lock:
+        begun.set()
+        may_end.wait()
 
 
 with SharedLease("double", glean=sys.argv[1], timeout=20) as lease:
@@ -56,6 +65,22 @@ with SharedLease("double", glean=sys.argv[1], timeout=20) as lease:
     call = lease.prepare(len(output))
     call.input[:] = output
     kept = call.invoke()
+    # As if another thread were in the library.
+    begun, may_end = threading.Event(), threading.Event()
+    other = threading.Thread(target=hold, args=(lease._lock, begun, may_end))
+    other.start()
+    begun.wait()
+    child = os.fork()
+    may_end.set()
+    if child == 0:
+        signal.alarm(30)
+        assert fails(lambda: lease.prepare(1)) == "LEASE_LOST"
+        kept = None
+        lease.end()
+        os._exit(0)
+    other.join()
+    assert os.waitpid(child, 0)[1] == 0
+    assert lease.invoke(b"") == b""
 assert kept.cast("d")[2] == 8
 assert fails(lambda: lease.invoke(b"")) == "LEASE_LOST"
 assert fails(lambda: SharedLease("double", glean="/bin/false")) == "LEASE_NOT_GRANTED"

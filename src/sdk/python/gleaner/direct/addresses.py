@@ -28,8 +28,10 @@ class Addresses:
         with self._lock:
             asked = self._asked.get(host)
             if asked is None:
-                asked = self._asked[host] = Future()
+                asked = Future()
                 threading.Thread(target=self._ask, args=(host, asked), daemon=True).start()
+                # It is there only now: where there is no thread, the next one asks again.
+                self._asked[host] = asked
         try:
             return asked.result(_PATIENCE_S)
         except LateError:

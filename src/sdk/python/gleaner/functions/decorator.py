@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, Iterable, Optional, Tuple, TypeVar
 from typing import overload
 
+from .. import forks
 from ..checks import check_options
 from ..errors import GleanerError
 from .bundle import folder_files
@@ -27,8 +28,21 @@ else:
     P = TypeVar("P")
 R = TypeVar("R")
 
-_lock = threading.Lock()
-_shared: Dict[int, "Connection"] = {}
+
+class _Shared:
+    """The connection that this process shares."""
+
+    def __init__(self) -> None:
+        self.begin_anew()
+        forks.watch(self)
+
+    def begin_anew(self) -> None:
+        #: Also held while a function is deployed.
+        self.lock = threading.Lock()
+        self.connection: "Optional[Connection]" = None
+
+
+_shared = _Shared()
 
 
 class Function(Generic[P, R]):
@@ -65,7 +79,7 @@ class Function(Generic[P, R]):
     def deploy(self, site: "Optional[Connection]" = None) -> str:
         """Deploys the module once and returns what to call: NAME@VERSION."""
         api = (site or shared_connection()).api
-        with _lock:
+        with _shared.lock:
             if api not in self._deployed:
                 handler, files = _code_of(self.local)
                 settings = settings_of(handler, **self._settings)
@@ -112,12 +126,10 @@ def shared_connection() -> "Connection":
     """The one that this process shares; it is opened when it is first needed."""
     from ..connection import connect
 
-    with _lock:
-        pid = os.getpid()
-        if pid not in _shared:
-            _shared.clear()
-            _shared[pid] = connect()
-        return _shared[pid]
+    with _shared.lock:
+        if _shared.connection is None:
+            _shared.connection = connect()
+        return _shared.connection
 
 
 def _code_of(local: Callable[..., Any]) -> Tuple[str, Dict[str, bytes]]:
