@@ -5,6 +5,8 @@
 
 #include "internal.h"
 
+#define ROUNDED(bytes) (((bytes) + RING_ALIGNMENT - 1) / RING_ALIGNMENT * RING_ALIGNMENT)
+
 void *memory_of_its_own(size_t bytes)
 {
 	void *found = NULL;
@@ -52,7 +54,9 @@ bool call_moves_input(gleaner_call *call)
 	if (memory == NULL)
 		return true;
 	const struct ring *out = &memory->rings.out;
-	bool is_there = out->position - call->input_start < out->bytes;
+	/* A worker that has given its room back need not have answered. */
+	bool is_there = out->position - call->input_start < out->bytes &&
+			memory->reserved_end - call->input_start < out->bytes;
 	call->own_input = is_there ? memory_of_its_own(call->input_bytes) : NULL;
 	if (call->own_input == NULL)
 		return false;
@@ -71,6 +75,15 @@ void call_release(gleaner_call *call)
 	free(call);
 }
 
+/* One that was prepared there before, and not sent, may have been longer. */
+static void note_reserved(struct memory *memory, uint32_t bytes)
+{
+	const struct ring *out = &memory->rings.out;
+	const uint32_t before = memory->reserved_end - out->position;
+	if (before > out->bytes || before < bytes)
+		memory->reserved_end = out->position + bytes;
+}
+
 /* Room for the input in the shared memory of a worker; NULL if there is none now. */
 static void *reserve(gleaner_call *call)
 {
@@ -85,6 +98,7 @@ static void *reserve(gleaner_call *call)
 	call->input_memory = memory;
 	call->input_start = out->position;
 	memory->prepared = call;
+	note_reserved(memory, ROUNDED(FRAME_HEADER_BYTES + CALL_HEAD_BYTES) + ROUNDED((uint32_t)call->input_bytes));
 	memory->users++;
 	return where;
 }

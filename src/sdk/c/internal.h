@@ -53,6 +53,8 @@ struct memory {
 	unsigned users;
 	/* The call whose input is being written: no other frame is put before it. */
 	gleaner_call *prepared;
+	/* Up to where inputs were written so. */
+	uint32_t reserved_end;
 	/* Calls whose outputs lie here, oldest first. */
 	gleaner_call *kept;
 	/* Once there was a call whose output may stay. */

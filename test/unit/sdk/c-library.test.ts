@@ -75,8 +75,8 @@ test.each([
   60_000,
 );
 
-test.each(["late", "closing", "nested", "early"])(
-  "is safe if a callback submits, flushes and looks: %s",
+test.each(["late", "closing", "nested", "early", "overwritten"])(
+  "is safe against callbacks that call it, and odd workers: %s",
   async (what) => {
     expect(await runClient([makeClient("callbacks"), what], [])).toBe("ok\n");
   },

@@ -1,5 +1,5 @@
 /* Whether the library is safe against what programs do in callbacks, and against a worker that
- * answers what it has not read: callbacks CASE. The peer is the other end of a socket. */
+ * answers what it has not read, or is gone after it has: callbacks CASE. The peer is the other end of a socket. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +166,54 @@ static void check_early(void)
 	gleaner_lease_close(lease);
 }
 
+static struct rings open_rings(struct connection *connection)
+{
+	struct memory *memory = calloc(1, sizeof *memory);
+	struct rings worker;
+	int memfd = rings_create(MIN_RING_BYTES);
+	CHECK(memory != NULL && rings_map(&memory->rings, memfd, MIN_RING_BYTES, false) &&
+	      rings_map(&worker, memfd, MIN_RING_BYTES, true));
+	close(memfd);
+	memory->users = 1;
+	memory->connection = connection;
+	connection->memory = memory;
+	connection->max_in_flight = 2;
+	return worker;
+}
+
+static gleaner_call *prepare(gleaner_lease *lease, size_t bytes, int filling)
+{
+	void *input;
+	gleaner_call *call = gleaner_prepare(lease, bytes, &input);
+	CHECK(call != NULL && call->input_memory != NULL);
+	memset(input, filling, bytes);
+	return call;
+}
+
+/* A worker gives the room of an input back and is gone without an answer, while the next input is
+ * written there: the first one cannot be sent to another worker. */
+static void check_overwritten(void)
+{
+	gleaner_lease *lease = make_lease(1, 20000);
+	struct rings worker = open_rings(lease->connections[0]);
+	struct ring_frame frame;
+	gleaner_call *one = prepare(lease, MIN_RING_BYTES / 2, 'a');
+	gleaner_send(one);
+	CHECK(ring_look(&worker.in, &frame) == RING_FRAME);
+	(void)ring_take(&worker.in, &frame);
+	gleaner_call *unsent = prepare(lease, MIN_RING_BYTES / 4 * 3, 'b');
+	gleaner_call_free(unsent);
+	gleaner_call *two = prepare(lease, LEAST_IN_PLACE_BYTES, 'b');
+	lease_give_up(lease, lease->connections[0]);
+	CHECK(one->error == GLEANER_LEASE_LOST);
+	gleaner_send(two);
+	CHECK(two->error == GLEANER_RUNNING && ((const char *)two->input)[0] == 'b');
+	gleaner_lease_close(lease);
+	gleaner_call_free(one);
+	gleaner_call_free(two);
+	rings_unmap(&worker);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -173,6 +221,7 @@ int main(int argc, char **argv)
 		void (*check)(void);
 	} cases[] = {
 		{ "late", check_late }, { "closing", check_closing }, { "nested", check_nested }, { "early", check_early },
+		{ "overwritten", check_overwritten },
 	};
 	alarm(HANG_S);
 	for (size_t at = 0; at < sizeof cases / sizeof *cases; at++)
