@@ -5,6 +5,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { expect, jest, test } from "@jest/globals";
+import { encodeDirectHead } from "../../../../src/wire/direct/frame.js";
 import { encodeContentType } from "../../../../src/wire/worker/messages.js";
 import { startServing } from "../../../support/runtimes/serving.js";
 import {
@@ -216,6 +217,25 @@ with gleaner.connect() as site, site.lease("work") as lease:
     print(json.dumps(said))`);
     expect(found).toEqual(["9.1", "DEADLINE"]);
     silent.stop();
+  });
+
+  test("ends a call at its deadline although its worker stops in the middle of the answer", async () => {
+    const head = encodeDirectHead("result", 1, encodeContentType("application/octet-stream"), 1e6);
+    const worker = await ScriptedWorker.start((_id, { socket }) => {
+      socket.write(Buffer.concat([head, Buffer.alloc(1_000)]));
+      setTimeout(() => socket.write(Buffer.alloc(1_000)), 2_000);
+    }, "9.1");
+    grant(worker);
+    const found = await run(`
+import json, time, gleaner
+with gleaner.connect() as site, site.lease("work") as lease:
+    began = time.monotonic()
+    try:
+        lease.invoke(0, timeout=3)
+    except gleaner.DeadlineError as error:
+        print(json.dumps([error.code, time.monotonic() - began < 4.5]))`);
+    expect(found).toEqual(["DEADLINE", true]);
+    worker.stop();
   });
 
   test("waits behind its own calls for a worker that runs one at a time", async () => {

@@ -16,14 +16,12 @@ from ..payloads import Buffer, Content
 from . import frames
 from .extension import exchange
 from .reader import Interrupted, Reader, check, left_ms, wait_for
-from .sockets import connect, is_quiet, limit_waits
+from .sockets import SHORTEST_S, connect, is_quiet, limit_waits
 
 #: Copying a short payload is cheaper than to send it in parts.
 _COPIED_BYTES = 16 * 1024
 #: A worker that runs no call of this program proves itself in this time.
 _HANDSHAKE_S = 5.0
-#: No limit at all is spelled 0.
-_SHORTEST_S = 0.001
 _COUNT = re.compile(r"0*[1-9][0-9]{0,14}", re.ASCII)
 
 
@@ -46,7 +44,7 @@ class Channel:
         """`is_busy`: its worker runs a call of this program, and may prove itself behind that.
         `cancellation`: that of the call that waits for it."""
         now = time.monotonic()
-        limit_s = max(_SHORTEST_S, min(until - now, _HANDSHAKE_S))
+        limit_s = max(SHORTEST_S, min(until - now, _HANDSHAKE_S))
         stopping = (
             contextlib.nullcontext()
             if cancellation is None
@@ -100,11 +98,12 @@ class Channel:
     def _call(
         self, content: Content, metadata: bytes, limit_s: Optional[float], until: Optional[float]
     ) -> Answer:
-        if limit_s != self._limit_s:
-            self._limit_s = limit_s
+        reader = self._reader
+        if limit_s != self._limit_s or reader.has_limited:
+            self._limit_s = reader.limit_s = limit_s
+            reader.has_limited = False
             limit_waits(self._socket, limit_s)
         self._last_id = id = self._last_id + 1
-        reader = self._reader
         if exchange is not None and content.size <= _COPIED_BYTES and reader.is_ready:
             data = content.joined()
             bell = reader.bell
@@ -191,7 +190,7 @@ class Channel:
     def _ask(
         self, type: int, fields: Dict[str, str], expected: int, until: float
     ) -> Dict[str, str]:
-        limit_waits(self._socket, max(_SHORTEST_S, until - time.monotonic()))
+        limit_waits(self._socket, max(SHORTEST_S, until - time.monotonic()))
         self._send(type, 0, Content("", frames.encode_fields(fields)), b"", until)
         answer, _, _, payload = self._reader.frame(until)
         answered = frames.decode_fields(payload)

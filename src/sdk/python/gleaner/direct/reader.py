@@ -11,12 +11,16 @@ import time
 from typing import List, Optional, Tuple
 
 from . import frames
+from .sockets import SHORTEST_S, limit_waits
 
 #: Room for what is read at once: every frame without a long payload.
 _ROOM_BYTES = 8 * 1024
 
 #: poll(2) takes an int; the longest time limit of a function, and what a client adds, is more.
 _LONGEST_POLL_MS = 2**31 - 1
+
+#: A call may take so much longer if its worker stops in the middle of the answer.
+_UNLIMITED_S = 1.0
 
 #: What glibc keeps of itself is shorter.
 _KEPT_BYTES = 128 * 1024
@@ -43,6 +47,10 @@ class Reader:
         self._filled = 0
         #: No payload is read into the room while the last one was long: it would be copied.
         self._ask_bytes = _ROOM_BYTES
+        #: The socket's own limit for each wait.
+        self.limit_s: Optional[float] = None
+        #: It is what was left of a call's time: the next one has another.
+        self.has_limited = False
         #: Nothing is in the room, and what comes next is likely short.
         self.is_ready = True
 
@@ -98,6 +106,16 @@ class Reader:
         if any(descriptor == self.bell for descriptor, _ in found):
             raise Interrupted
 
+    def _limit(self, until: Optional[float]) -> None:
+        """The wait for all of a payload may begin late in a call's time."""
+        if until is None or self.limit_s is None:
+            return
+        left_s = until - time.monotonic()
+        # That takes longer than the other steps of a short call.
+        if left_s < self.limit_s - _UNLIMITED_S:
+            limit_waits(self._socket, max(SHORTEST_S, left_s))
+            self.has_limited = True
+
     def _keep(self, begin: int) -> None:
         """What arrived of the next frames."""
         rest = self._filled - begin
@@ -113,6 +131,7 @@ class Reader:
         if not begun or self.bell >= 0:
             self._wait(until)
         if not begun:
+            self._limit(until)
             whole = self._socket.recv(count, socket.MSG_WAITALL)
             if len(whole) == count:
                 return whole
@@ -125,6 +144,7 @@ class Reader:
             room[:filled] = begun
             while filled < count:
                 self._wait(until)
+                self._limit(until)
                 got = self._socket.recv_into(room[filled:], 0, socket.MSG_WAITALL)
                 if got == 0:
                     raise EOFError("the worker is gone")

@@ -10,6 +10,8 @@ from typing import Any, Dict, List, Optional
 from ..api.links import watch_link
 from .addresses import Addresses
 
+#: No limit at all is spelled 0.
+SHORTEST_S = 0.001
 _TIMEVAL = struct.Struct("ll")
 _addresses = Addresses()
 
