@@ -72,7 +72,8 @@ export class SpawnReport {
       // An unknown stage comes from a newer glean-spawn.
       const stage = startStages.find((each) => each === failed[1]) ?? "start";
       const heldMs = Number((machineMonotonicNs() - this.requestedNs) / 1_000_000n);
-      return { kind: "failed", stage, errno: Number(failed[2]), message: failed[3]!, heldMs };
+      const message = messageIn(failed[3]!);
+      return { kind: "failed", stage, errno: Number(failed[2]), message, heldMs };
     }
     const ended = /^ended (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) ([01]) ([01])$/.exec(line);
     if (!ended || this.started === null) return null;
@@ -90,6 +91,15 @@ export class SpawnReport {
     };
   }
 }
+
+/**
+ * Lines are read as latin1: a message names files, whose names may be in UTF-8, or cut within a
+ * character, or have the control characters of a terminal.
+ */
+const messageIn = (text: string): string =>
+  Buffer.from(text, "latin1")
+    .toString()
+    .replace(/[\u0080-\u009f]/g, "?");
 
 /** What is left of a server that is gone is killed, which may still be reported as an end. */
 const isKill = (end: ProcessEnd): boolean =>

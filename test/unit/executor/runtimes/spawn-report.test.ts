@@ -32,3 +32,14 @@ test.each([
 ])("an end by its own %s counts, although it is read late", (_, line) =>
   expect(endAfter(line)).toMatchObject({ kind: "ended" }),
 );
+
+test("a failure names files as they are called, and controls no terminal", () => {
+  const path = `/home/müller/${Buffer.from([0xc2, 0x9b]).toString()}31m`;
+  const line = Buffer.from(`failed chdir 2 ${path} cannot be the working directory`);
+  // As it is cut if it is too long.
+  const cut = Buffer.concat([line, Buffer.from(" é").subarray(0, 2)]);
+  expect(endAfter(cut.toString("latin1"))).toMatchObject({
+    kind: "failed",
+    message: "/home/müller/?31m cannot be the working directory \ufffd",
+  });
+});
