@@ -80,7 +80,8 @@ static void dispatch(gleaner_lease *lease)
 			lease_give_up(lease, connection);
 			continue;
 		}
-		/* The callback of a call that has ended meanwhile may have sent it, or closed this. */
+		/* The callback of a call that has ended meanwhile may have sent it, or closed
+		 * this. */
 		if (lease->first != first || !connection_takes(connection, lease->now_ms))
 			continue;
 		gleaner_call *call = lease_take_first(lease);

@@ -1,5 +1,6 @@
 /* Whether the library is safe against what programs do in callbacks, and against a worker that
- * answers what it has not read, or is gone after it has: callbacks CASE. The peer is the other end of a socket. */
+ * answers what it has not read, or is gone after it has: callbacks CASE. The peer is the other end
+ * of a socket. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 /* A socket takes it at once. */
 #define OUTPUT_BYTES 60000
 #define WORKERS 2
-/* Whoever waits for a call that is lost waits for ever. */
+/* A call that is lost is waited for without an end. */
 #define HANG_S 60
 #define CHECK(condition) \
 	do { \
@@ -82,7 +83,7 @@ static void submit_again(gleaner_call *call, gleaner_error error, size_t bytes, 
 	CHECK(gleaner_lease_workers(again->lease) <= WORKERS);
 }
 
-/* A call that waited in vain is made again, while it is taken out of the queue. */
+/* A call that no worker took is made again, while it is taken out of the queue. */
 static void check_late(void)
 {
 	gleaner_lease *lease = make_lease(1, 20);
