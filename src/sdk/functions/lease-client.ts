@@ -7,6 +7,7 @@ import type {
   LeaseView,
   RenewAnswer,
 } from "../../wire/api/types.js";
+import { BrokenOffError } from "../http/answer.js";
 import type { Exchange } from "../http/request.js";
 import { repeated } from "../repeat.js";
 
@@ -58,8 +59,18 @@ export class LeaseClient {
     return this.ask({ method: "GET", path: `/v1/leases/${id}` });
   }
 
-  end(id: number): Promise<EndLeaseAnswer> {
-    return this.ask({ method: "POST", path: `/v1/leases/${id}/end`, body: {} });
+  /** Leaves its connection to the next lease. */
+  async end(id: number): Promise<EndLeaseAnswer> {
+    const path = `/v1/leases/${id}/end`;
+    const ask = () =>
+      this.ask<EndLeaseAnswer>({ method: "POST", path, body: {}, keepsConnection: true });
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof BrokenOffError)) throw error;
+      // gleanerd may have closed a connection that was kept; to end a lease twice changes nothing.
+      return ask();
+    }
   }
 
   private async ask<Answer>(what: Exchange): Promise<Answer> {

@@ -14,6 +14,8 @@ const defaultWaitMs = 10_000;
 const renewalsPerTtl = 3;
 const followMs = 30_000;
 const pauseMs = 500;
+/** The handshakes with the first workers have gleanerd's and this program's time to themselves. */
+const handshakesMs = 20;
 /** Between two requests for a lease in the place of one that has ended: twice as long each time. */
 const firstReplaceMs = 250;
 const longestReplaceMs = 8_000;
@@ -119,6 +121,7 @@ export class LeaseKeeper {
 
   private async follow(): Promise<void> {
     const { signal } = this.over;
+    await pause(handshakesMs, undefined, { signal }).catch(() => {});
     await this.untilOver(async () => {
       const { id, revision } = this.lease;
       const lease = await this.client.follow(id, revision, followMs, signal).catch((error) => {

@@ -2,6 +2,9 @@
 
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { CallError, FunctionError } from "../../../../src/sdk/calls/errors.js";
+import { LeaseClient } from "../../../../src/sdk/functions/lease-client.js";
+import { BrokenOffError } from "../../../../src/sdk/http/answer.js";
+import type { Exchange } from "../../../../src/sdk/http/request.js";
 import type { Lease } from "../../../../src/sdk/leases/lease.js";
 import {
   type ServedWorker,
@@ -158,4 +161,20 @@ test("end() ends what has not ended", async () => {
   await lost;
   expect(leasing.asked).toContain("POST /v1/leases/7/end");
   await expect(lease.invoke(1)).resolves.toBe("by gleanerd");
+});
+
+test("a lease is ended although gleanerd closed the connection that was kept for it", async () => {
+  const asked: Exchange[] = [];
+  const client = new LeaseClient(async (what) => {
+    asked.push(what);
+    if (asked.length === 1) throw new BrokenOffError("it was closed", null);
+    return { state: "TERMINATING" };
+  });
+  await expect(client.end(7)).resolves.toEqual({ state: "TERMINATING" });
+  expect(asked.map(({ path }) => path)).toEqual(["/v1/leases/7/end", "/v1/leases/7/end"]);
+  expect(asked[0]!.keepsConnection).toBe(true);
+  const away = new LeaseClient(async () => {
+    throw new BrokenOffError("it was closed", null);
+  });
+  await expect(away.end(7)).rejects.toMatchObject({ code: "UNREACHABLE" });
 });
