@@ -39,7 +39,7 @@ export const leases = z
       .regex(/^(0|[1-9]\d{3,4}-[1-9]\d{3,4})$/, "expected 0, or a range such as 50000-50999")
       .default("0")
       .describe(
-        "The TCP ports on which workers of leases listen on their nodes, for sites with a firewall there: `50000-50999`. `0`: any free port.",
+        "The TCP ports on which workers of leases listen on their nodes, for sites with a firewall there: `50000-50999`. `0`: any free port, at which a native worker also listens while it waits for its next lease.",
       ),
     ofiProvider: z
       .string()

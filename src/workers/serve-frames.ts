@@ -1,5 +1,5 @@
 // What a worker says while it serves the clients of a lease: checks that each message has its
-// place, and that they leave the executor time for its own work.
+// place, and that they leave the executor time for its own work. Keeps where it listens afterwards.
 
 import { monotonicMs } from "../clock.js";
 import type { FrameHead } from "../wire/worker/frame.js";
@@ -52,5 +52,25 @@ export class ServeFrames {
         "USAGE_FLOOD",
         `the worker sent more than ${maxUsagesInWindow} messages of its usage in a second`,
       );
+  }
+}
+
+/** Where a worker listens between two leases: the next one's clients are told before it serves. */
+export class KeptPlace {
+  private kept: { readonly ports: string; readonly at: Serving } | null = null;
+
+  /** It serves, and was told to choose one of these ports. */
+  serves(ports: string, at: Serving): void {
+    this.kept = at.keeps ? { ports, at } : null;
+  }
+
+  /** Where it will serve if it is told these ports; null if that is unknown. */
+  for(ports: string): Serving | null {
+    return this.kept?.ports === ports ? this.kept.at : null;
+  }
+
+  /** A function runs in it, which may close whatever is open. */
+  forget(): void {
+    this.kept = null;
   }
 }

@@ -21,7 +21,7 @@ import {
 import { LogAllowance } from "./log-allowance.js";
 import { type Input, inputBytes, type Sending } from "./outgoing.js";
 import { SentCalls } from "./sent-calls.js";
-import { type ServeEvents, ServeFrames } from "./serve-frames.js";
+import { KeptPlace, type ServeEvents, ServeFrames } from "./serve-frames.js";
 import { type OutputSink, SinkStream } from "./sink-stream.js";
 import { WorkerFailure } from "./worker-failure.js";
 import {
@@ -97,6 +97,7 @@ export class WorkerChannel {
   private readonly link: WorkerLink;
   private readonly pending = new Map<number, Pending>();
   private readonly sent: SentCalls;
+  readonly place = new KeptPlace();
   private surplus = 0;
   private outputLimitBytes = maxPayloadBytes;
   private logLimitBytes = defaultLogLimitBytes;
@@ -142,6 +143,7 @@ export class WorkerChannel {
     const head = encodeCallHead(order);
     const { sink } = order;
     const { outputLimitBytes } = this;
+    this.place.forget();
     return this.begin(order.name, { sink, outputLimitBytes, serve: null }, (id, tell) =>
       this.link.send("call", id, head, order.input, tell),
     );

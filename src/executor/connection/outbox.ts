@@ -27,7 +27,7 @@ interface Voucher {
   readonly orderer: Send | null;
 }
 
-/** `isAwaited`: a client waits for the answer to a call. */
+/** `isAwaited`: a client waits for it. */
 export type Send = (message: ExecutorMessage, isAwaited?: boolean) => boolean;
 
 interface Item {
@@ -70,8 +70,8 @@ export class Outbox {
   }
 
   /** For state that a later `ready` repeats: sent now or never. */
-  sayNow(message: ExecutorMessage): void {
-    this.send?.(message);
+  sayNow(message: ExecutorMessage, isAwaited = false): void {
+    this.send?.(message, isAwaited);
   }
 
   event(telling: Telling): void {

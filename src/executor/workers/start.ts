@@ -62,7 +62,7 @@ export interface WorkerPorts {
 /** Who is told what workers find out. */
 export interface WorkerEvents {
   /** gleanerd. */
-  readonly say: (message: ExecutorMessage) => void;
+  readonly say: (message: ExecutorMessage, isAwaited?: boolean) => void;
   /** The log. */
   readonly explain: (why: string) => void;
   readonly onNodeFull: (memoryMb: number) => void;
@@ -71,12 +71,12 @@ export interface WorkerEvents {
 /** The executor is made after its workers. */
 export const eventsFor = (
   executor: () => {
-    readonly outbox: { sayNow(message: ExecutorMessage): void };
+    readonly outbox: { sayNow(message: ExecutorMessage, isAwaited?: boolean): void };
     readonly departure: { killedWithin(memoryMb: number): void };
   },
   explain: (why: string) => void,
 ): WorkerEvents => ({
-  say: (message) => executor().outbox.sayNow(message),
+  say: (message, isAwaited) => executor().outbox.sayNow(message, isAwaited),
   explain,
   onNodeFull: (memoryMb) => executor().departure.killedWithin(memoryMb),
 });

@@ -24,6 +24,8 @@ export interface Serving {
   readonly port: number;
   /** An abstract unix socket's name without the NUL before it. */
   readonly socket: string;
+  /** It goes on to listen there afterwards, for the clients of its next lease. */
+  readonly keeps?: true | undefined;
 }
 
 /** What a worker says of itself while it serves; all but `clients` are sums from its beginning. */
@@ -65,12 +67,14 @@ export function decodeServe(payload: Uint8Array): Serve {
   };
 }
 
-export const encodeServing = (serving: Serving): Buffer => encodeFields({ ...serving });
+export const encodeServing = ({ port, socket, keeps }: Serving): Buffer =>
+  encodeFields({ port, socket, keeps: keeps && 1 });
 export function decodeServing(payload: Uint8Array): Serving {
   const fields = decodeFields(payload);
   const port = requiredNumber(fields, "port");
   if (port < 1 || port > maxPort) throw invalid("port");
-  return { port, socket: matching(fields, "socket", socketPattern) };
+  const socket = matching(fields, "socket", socketPattern);
+  return { port, socket, ...(fields.keeps === "1" && { keeps: true }) };
 }
 
 export const encodeUsage = (usage: ServeUsage): Buffer => encodeFields({ ...usage });

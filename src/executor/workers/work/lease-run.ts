@@ -6,7 +6,7 @@ import type { LeaseUsage, ServingAt } from "../../../model/functions/lease.js";
 import { attemptName } from "../../../wire/attempt-key.js";
 import type { LeaseCommand } from "../../../wire/calls.js";
 import type { AttemptKey, CallAttemptOrder } from "../../../wire/messages.js";
-import { defaultMaxClients, type ServeUsage } from "../../../wire/worker/serving.js";
+import { defaultMaxClients, type ServeUsage, type Serving } from "../../../wire/worker/serving.js";
 import { answerOf } from "../../../workers/answers.js";
 import type { CallEnd, WorkerChannel } from "../../../workers/worker-channel.js";
 import { WorkerFailure } from "../../../workers/worker-failure.js";
@@ -74,6 +74,9 @@ export class LeaseRun implements Work {
   async begin(channel: WorkerChannel): Promise<WorkEnd | null> {
     if (this.isStopping) return { kind: "served", reason: this.reason };
     const { hotMs, ports, ofiProvider, key } = this.lease;
+    // Its clients may be on their way while it thaws: the kernel lets them wait for it.
+    const kept = channel.place.for(ports);
+    if (kept !== null) this.servesAt(kept);
     const { id, end } = channel.serve(
       {
         worker: attemptName(this.key),
@@ -85,10 +88,8 @@ export class LeaseRun implements Work {
       },
       {
         onServing: (at) => {
-          this.at = at;
-          this.servingSinceMs = monotonicMs();
-          this.endIdle(this.firstIdleMs);
-          this.events.onServing(this);
+          channel.place.serves(ports, at);
+          this.servesAt(at);
         },
         onUsage: (usage) => this.onUsage(usage),
       },
@@ -126,6 +127,19 @@ export class LeaseRun implements Work {
   /** A new client may take as long to come as it may take to renew. */
   private get firstIdleMs(): number {
     return Math.max(this.lease.idleMs, this.lease.ttlMs);
+  }
+
+  private servesAt({ port, socket }: Serving): void {
+    if (this.at !== null) {
+      if (this.at.port === port && this.at.socket === socket) return;
+      const message = "the worker does not serve where it went on to listen after an earlier lease";
+      this.events.onLate(new WorkerFailure("OUT_OF_TURN", message));
+      return;
+    }
+    this.at = { port, socket };
+    this.servingSinceMs = monotonicMs();
+    this.endIdle(this.firstIdleMs);
+    this.events.onServing(this);
   }
 
   /** null: the end is not expected any more. */

@@ -26,7 +26,7 @@ export class Leases {
   private foreseen: Foreseen | null = null;
 
   constructor(
-    private readonly say: (message: ExecutorMessage) => void,
+    private readonly say: (message: ExecutorMessage, isAwaited?: boolean) => void,
     private readonly hostId: string = bootId(),
   ) {}
 
@@ -73,8 +73,9 @@ export class Leases {
     this.told.delete(text);
   }
 
+  /** A client waits for it. */
   private sayServing({ key, at }: LeaseRun): void {
-    this.say({ type: "serving", key, ...at!, hostId: this.hostId });
+    this.say({ type: "serving", key, ...at!, hostId: this.hostId }, true);
   }
 
   private used(run: LeaseRun): void {

@@ -16,6 +16,8 @@ void executor_hears_serving(struct server *server)
 	struct fields fields = { NULL, 0 };
 	fields_add_number(&fields, "port", server->port);
 	fields_add(&fields, "socket", server->socket, sizeof server->socket);
+	if (server->keeps_listeners)
+		fields_add_number(&fields, "keeps", 1);
 	send_fields(server, FRAME_SERVING, &fields);
 }
 

@@ -17,6 +17,15 @@
 /* More than there are unproven clients. */
 #define ORIGINS 512
 
+static const char any_port[] = "0";
+
+/* The listeners of the last lease; there are none while `port` is 0. */
+static struct {
+	int tcp, local;
+	uint16_t port;
+	char socket[SOCKET_NAME_BYTES];
+} kept;
+
 static int bound(int family, uint16_t port)
 {
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
@@ -48,7 +57,7 @@ static int bound_within(const char *ports)
 {
 	unsigned first, last;
 	uint32_t start;
-	if (strcmp(ports, "0") == 0)
+	if (strcmp(ports, any_port) == 0)
 		return bound_to(0);
 	if (sscanf(ports, "%5u-%5u", &first, &last) != 2 || first < 1 || last < first || last > UINT16_MAX ||
 	    getrandom(&start, sizeof start, 0) != (ssize_t)sizeof start)
@@ -85,18 +94,61 @@ static bool watch(const struct server *server, const int *listener)
 	return epoll_ctl(server->epoll, EPOLL_CTL_ADD, *listener, &event) == 0;
 }
 
-bool serve_listen(struct server *server, const char *ports)
+/* Where a descriptor listens; false if it does not. */
+static bool listens(int fd, struct sockaddr_storage *address, socklen_t *size)
+{
+	int is_listening = 0;
+	socklen_t length = sizeof is_listening;
+	*size = sizeof *address;
+	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &length) == 0 && is_listening != 0 &&
+	       getsockname(fd, (struct sockaddr *)address, size) == 0;
+}
+
+/* The port at which a descriptor listens, which stands at the same place in both families; 0 if it
+ * does not. */
+static uint16_t port_of(int fd)
 {
 	struct sockaddr_storage address;
-	socklen_t size = sizeof address;
-	server->tcp = bound_within(ports);
-	server->local = bound_here(server->socket);
-	if (server->tcp < 0 || server->local < 0 ||
-	    getsockname(server->tcp, (struct sockaddr *)&address, &size) != 0)
-		return false;
-	/* The port stands at the same place in both families. */
-	server->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
-	return watch(server, &server->tcp) && watch(server, &server->local);
+	socklen_t size;
+	bool is_internet = listens(fd, &address, &size) &&
+			   (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+	return is_internet ? ntohs(((struct sockaddr_in *)&address)->sin_port) : 0;
+}
+
+static bool has_name(int fd, const char *name)
+{
+	struct sockaddr_storage address;
+	socklen_t size;
+	return listens(fd, &address, &size) && address.ss_family == AF_UNIX && size == sizeof(struct sockaddr_un) &&
+	       memcmp(((struct sockaddr_un *)&address)->sun_path + 1, name, SOCKET_NAME_BYTES - 1) == 0;
+}
+
+/* What the last lease has left, less what a function has closed: its number may be another file's
+ * by now. */
+static void take_kept(struct server *server)
+{
+	if (kept.port != 0 && port_of(kept.tcp) == kept.port)
+		server->tcp = kept.tcp;
+	if (kept.port != 0 && has_name(kept.local, kept.socket)) {
+		server->local = kept.local;
+		memcpy(server->socket, kept.socket, sizeof server->socket);
+	}
+	kept.port = 0;
+}
+
+bool serve_listen(struct server *server, const char *ports)
+{
+	take_kept(server);
+	/* A range has too few for workers that wait. */
+	server->keeps_listeners = strcmp(ports, any_port) == 0;
+	if (!server->keeps_listeners)
+		serve_close_listeners(server);
+	if (server->tcp < 0)
+		server->tcp = bound_within(ports);
+	if (server->local < 0)
+		server->local = bound_here(server->socket);
+	server->port = port_of(server->tcp);
+	return server->port != 0 && server->local >= 0 && watch(server, &server->tcp) && watch(server, &server->local);
 }
 
 void serve_close_listeners(struct server *server)
@@ -105,6 +157,31 @@ void serve_close_listeners(struct server *server)
 		close(server->tcp);
 	if (server->local >= 0)
 		close(server->local);
+	server->tcp = server->local = -1;
+}
+
+/* Those who came too late must not wait for the next lease. */
+static void refuse_waiting(int listener)
+{
+	for (int count = 0, fd; count < BACKLOG && (fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0; count++)
+		close(fd);
+}
+
+void serve_leave_listeners(struct server *server)
+{
+	bool is_left = server->keeps_listeners && !server->is_broken &&
+		       epoll_ctl(server->epoll, EPOLL_CTL_DEL, server->tcp, NULL) == 0 &&
+		       epoll_ctl(server->epoll, EPOLL_CTL_DEL, server->local, NULL) == 0;
+	if (!is_left) {
+		serve_close_listeners(server);
+		return;
+	}
+	refuse_waiting(server->tcp);
+	refuse_waiting(server->local);
+	kept.tcp = server->tcp;
+	kept.local = server->local;
+	kept.port = server->port;
+	memcpy(kept.socket, server->socket, sizeof kept.socket);
 	server->tcp = server->local = -1;
 }
 
@@ -170,7 +247,7 @@ void serve_pause(struct server *server, bool is_full)
 	server->is_full_of_files = is_full;
 	for (size_t at = 0; at < 2; at++) {
 		struct epoll_event event = { .events = is_full ? 0 : EPOLLIN, .data.ptr = listeners[at] };
-		if (epoll_ctl(server->epoll, EPOLL_CTL_MOD, *listeners[at], &event) != 0)
+		if (*listeners[at] >= 0 && epoll_ctl(server->epoll, EPOLL_CTL_MOD, *listeners[at], &event) != 0)
 			server->is_broken = true;
 	}
 }

@@ -210,7 +210,7 @@ static void serve_once(struct server *server)
 static void end(struct server *server)
 {
 	const long until = now_ms() + TICK_MS;
-	serve_close_listeners(server);
+	serve_leave_listeners(server);
 	for (struct client *each = server->clients; each != NULL; each = each->next) {
 		resume(server, each);
 		if (each->state == PROVEN) {

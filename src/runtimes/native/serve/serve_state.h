@@ -86,6 +86,8 @@ struct server {
 	bool is_ticking;
 	uint16_t port;
 	char socket[SOCKET_NAME_BYTES];
+	/* They stay for the next lease. */
+	bool keeps_listeners;
 	bool is_full_of_files;
 
 	struct client *clients;
@@ -126,6 +128,9 @@ void serve_accept(struct server *server, int listener);
 /* Takes no connection while there is no file for one. */
 void serve_pause(struct server *server, bool is_full);
 void serve_close_listeners(struct server *server);
+/* Accepts no more clients. Listeners on any port stay: clients of the next lease find them before
+ * this worker is told to serve. */
+void serve_leave_listeners(struct server *server);
 
 /* serve_client.c */
 void client_ready(struct server *server, struct client *client, uint32_t events);

@@ -69,7 +69,7 @@ export function serve(worker: ServingWorker, id: number, serves: () => boolean):
     });
   const sayClients = (clients: number) => worker.say(says.usage(id, { clients, calls: clients }));
   later(chance.ms(0.5, 20), () => {
-    worker.say(says.serving(id, endpoint));
+    worker.say(says.serving(id, id % 2 === 0 ? { ...endpoint, keeps: true } : endpoint));
     if (chance.happens(0.9)) later(chance.ms(0.5, 100), () => sayClients(1));
     if (chance.happens(0.3)) later(chance.ms(200, 20_000), () => sayClients(0));
   });

@@ -158,6 +158,93 @@ describe("a worker that serves", () => {
   });
 });
 
+describe("a worker that goes on to listen after a lease", () => {
+  const kept = { port: 4711, socket: "gleaner-7" };
+  /** Its first lease, which has ended. */
+  async function serveOnce(keeps: true | undefined): Promise<void> {
+    const run = open();
+    const end = run.begin(channel);
+    const { id } = await worker.next();
+    worker.send("serving", id, encodeServing({ ...kept, keeps }));
+    await until(() => run.at !== null);
+    run.stop();
+    await obey(id);
+    await end;
+    run.close();
+    said = [];
+  }
+
+  test("is said to serve the next lease before it does, and once", async () => {
+    await serveOnce(true);
+    const run = open();
+    const end = run.begin(channel);
+    const word = { type: "serving", key: run.key, ...kept, hostId };
+    expect(said).toEqual([word]);
+    for (const message of said) expect(checkExecutorMessage(message)).toEqual(message);
+    const { id } = await worker.next();
+    worker.send("serving", id, encodeServing({ ...kept, keeps: true }));
+    tellUsage(id, { clients: 1 });
+    await until(() => run.clients === 1);
+    expect(heard("serving")).toEqual([word]);
+    run.stop();
+    await obey(id);
+    expect(await end).toEqual({ kind: "served", reason: null });
+  });
+
+  test("has to be killed if it serves elsewhere: clients know no other place of one worker", async () => {
+    await serveOnce(true);
+    const run = open();
+    void run.begin(channel);
+    const { id } = await worker.next();
+    worker.send("serving", id, encodeServing({ ...kept, port: 4712 }));
+    await until(() => late.length > 0);
+    expect(late).toMatchObject([{ code: "OUT_OF_TURN", message: /does not serve where/ }]);
+    expect(heard("serving")).toMatchObject([kept]);
+  });
+
+  test("is waited for if it keeps nothing, has had a call since, or is told other ports", async () => {
+    await serveOnce(undefined);
+    const run = open();
+    void run.begin(channel);
+    const { id } = await worker.next();
+    expect([run.at, said]).toEqual([null, []]);
+    run.stop();
+    await obey(id);
+    await serveOnce(true);
+    const input = Buffer.from("in");
+    const call = channel.call({ deadlineMs: 0, attempt: 1, contentType: "", name: "8", input });
+    await worker.next();
+    worker.result(call.id, "out");
+    await call.end;
+    const another = open();
+    const begun = another.begin(channel);
+    const { id: next } = await worker.next();
+    expect(said).toEqual([]);
+    another.stop();
+    await obey(next);
+    await begun;
+    await serveOnce(true);
+    void open({ ports: "50000-50100" }).begin(channel);
+    await worker.next();
+    expect(said).toEqual([]);
+  });
+
+  test("ends the lease with its own process, although its clients may be on their way", async () => {
+    await serveOnce(true);
+    const end = open().begin(channel);
+    worker.socket.destroy();
+    expect(await end).toBeNull();
+  });
+
+  test("ends a lease whose client never comes, if it does not say that it serves", async () => {
+    await serveOnce(true);
+    const end = open({ ttlMs: 60, idleMs: 30 }).begin(channel);
+    const { id } = await worker.next();
+    await obey(id);
+    expect(await end).toMatchObject({ kind: "served", reason: expect.any(String) });
+  });
+});
+
 describe("a lease ends", () => {
   test("if it is not renewed, counted from the last renewal", async () => {
     const run = open({ ttlMs: 60_000 });
