@@ -34,6 +34,7 @@ const containment: Containment = {
   killAll: () => true,
   isEmpty: () => true,
   hurry: () => {},
+  rehearseMove: async () => {},
   limit: () => {},
   confine: () => {},
   close: async () => {},

@@ -2,6 +2,7 @@
 // in process groups.
 
 import { existsSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs } from "../../clock.js";
@@ -80,6 +81,10 @@ class CgroupContainment implements Containment {
   readonly killFile: string;
   private readonly trees: readonly Tree[];
   private readonly pool = new GroupPool((path) => void this.removeSlot(path));
+  /** This process's own group. */
+  private readonly ownProcs: string;
+  private rehearsal = Promise.resolve();
+  private isClosed = false;
   private slots = 0;
 
   constructor(private readonly found: Trees) {
@@ -88,12 +93,13 @@ class CgroupContainment implements Containment {
     this.kind = kind;
     this.trees = trees;
     this.killFile = join(killTree.nodeGroup, "cgroup.kill");
+    this.ownProcs = join(killTree.nodeGroup, "self", "cgroup.procs");
     try {
       for (const tree of trees) tree.make("work");
       found.cpus.open();
       killTree.make("self");
       if (!existsSync(this.killFile)) throw new Error(`${this.killFile} needs Linux 5.14`);
-      writeFileSync(join(killTree.nodeGroup, "self", "cgroup.procs"), String(process.pid));
+      writeFileSync(this.ownProcs, String(process.pid));
       this.hurry(false); // an executor killed during an eviction left it urgent
     } catch (thrown) {
       void this.close();
@@ -188,8 +194,15 @@ class CgroupContainment implements Containment {
       for (const path of ["..", "", "work"]) attempt(() => tree.hurry(path, isUrgent));
   }
 
+  rehearseMove(): Promise<void> {
+    if (!this.isClosed) this.rehearsal = writeFile(this.ownProcs, String(process.pid));
+    return this.rehearsal;
+  }
+
   async close(): Promise<void> {
     const { cpus } = this.found;
+    this.isClosed = true;
+    await this.rehearsal.catch(() => {}); // whoever asked for it hears of that
     // A group above must take us back before ours can be removed; the root always may.
     for (const { kills, rootProcs } of this.trees)
       if (kills) attempt(() => writeFileSync(rootProcs, String(process.pid)));

@@ -58,6 +58,11 @@ export interface Containment {
    * nothing.
    */
   hurry(isUrgent: boolean): void;
+  /**
+   * Moves this process into the group in which it is; see move-window.ts. Rejects if the kernel
+   * refuses.
+   */
+  rehearseMove(): Promise<void>;
   /** Limits all attempts together to the budget. Throws if the kernel refuses. */
   limit(budget: Need): void;
   /**

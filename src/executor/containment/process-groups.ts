@@ -30,5 +30,6 @@ export const processGroups: Containment = {
   killAll: () => false,
   isEmpty: () => false,
   hurry: () => {},
+  rehearseMove: async () => {},
   close: async () => {},
 };

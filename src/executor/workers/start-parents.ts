@@ -9,6 +9,7 @@ import type { CallAttemptOrder } from "../../wire/messages.js";
 import { ChildDoor } from "../../workers/child-door.js";
 import { loadOrderOf } from "../../workers/load-order.js";
 import { removeLater } from "../containment/group-removal.js";
+import { MoveWindow } from "../containment/move-window.js";
 import { openGroupFor } from "../runtimes/group.js";
 import { makePublicFolder } from "./public-folder.js";
 import { ForkedStart } from "./standby/forked-start.js";
@@ -49,10 +50,12 @@ export async function openParents(
     const open = { parent: () => null, child: openChild(parts) };
     return { openFamily: open, close: () => {} };
   }
+  const window = new MoveWindow(() => parts.containment.rehearseMove());
   let number = 0;
   return {
     openFamily: {
-      parent: (order, onGone) => open(parts, door, `parent.${++number}`, order, onGone),
+      parent: (order, onGone) =>
+        open(parts, { door, expectMove: () => window.open() }, `parent.${++number}`, order, onGone),
       child: openChild(parts),
     },
     close: () => {
@@ -64,7 +67,7 @@ export async function openParents(
 
 function open(
   { spec, spawner, containment, sockets, programs }: StartParts,
-  door: ChildDoor,
+  means: Pick<ParentParts, "door" | "expectMove">,
   name: string,
   order: CallAttemptOrder,
   onGone: ParentParts["onGone"],
@@ -87,7 +90,7 @@ function open(
     version,
     group,
     privateDirectories: spec.isolation.privateDirectories,
-    door,
+    ...means,
     keepMs: settings.idleTimeoutMs ?? keepMs,
     load: (directory) => loadOrderOf(settings, directory),
     spawn: (directory, events) => {

@@ -218,6 +218,7 @@ export class ExecutorProcess {
       },
       isEmpty: () => !this.mine.some((each) => each.isAlive),
       hurry: () => {},
+      rehearseMove: async () => {},
       limit: () => {},
       confine: () => {},
       close: async () => {},

@@ -20,6 +20,8 @@ export interface ParentParts {
   /** Starts its process in the group. Never throws. */
   spawn(directory: string, events: ProcessEvents): RunHandle;
   load(directory: string): LoadOrder;
+  /** A worker will be moved into the group of its call; returns what to call after that. */
+  expectMove(): () => void;
   /** Called once, when none of its own processes is left; `problem`: why it was of no use. */
   onGone(problem: Problem | null): void;
 }

@@ -51,6 +51,7 @@ export class Parent implements Standby {
   /** The fork that is being made. */
   private forking: ForkOrder | null = null;
   private turn: Promise<unknown> = Promise.resolve();
+  private closeWindow: () => void = () => {};
   private settleStart: (isReady: boolean) => void = () => {};
   private settleGone: () => void = () => {};
 
@@ -176,6 +177,7 @@ export class Parent implements Standby {
     this.isStopped = true;
     clearTimeout(this.timer);
     this.settleStart(false);
+    this.closeWindow();
     this.channel?.close();
     // Its tree includes its workers, which live on; but while it starts, it has none.
     if (this.isStarting) this.process?.kill();
@@ -205,8 +207,9 @@ export class Parent implements Standby {
         onStarted: (pid) => {
           this.isStarting = false;
           this.pid = pid;
-          if (this.isStopped) this.parts.group.kill();
-          else this.settleIfReady();
+          if (this.isStopped) return this.parts.group.kill();
+          this.closeWindow = this.parts.expectMove();
+          this.settleIfReady();
         },
         onEnd: (end) => {
           this.isStarting = false;
@@ -263,6 +266,7 @@ export class Parent implements Standby {
       return { pid, protocol, output, takeEnd: () => this.takeEnd(id) };
     } finally {
       this.forking = null;
+      this.closeWindow();
       for (const each of connections) each.giveUp();
     }
   }

@@ -1,6 +1,7 @@
 // Python workers forked from a parent on a real node: what they share, how they end, and that a
 // parent which dies, hangs or lies costs nothing but time.
 
+import { existsSync, readFileSync, watch } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import { callingNode, logOf, resultOf } from "../../../support/executor/calling-node.js";
@@ -49,6 +50,24 @@ def handler(event):
     const parent = resultOf(await at.call(code));
     expect(await at.call(code, 1)).toMatchObject({ end: "OUT_OF_MEMORY" });
     expect(resultOf(await at.call(code))).toBe(parent);
+  });
+
+  test("find the kernel ready to move them: the executor moves to where it is, until they are there", async () => {
+    const code = await python("import time\ntime.sleep(0.2)\ndef handler(event): time.sleep(event)");
+    const own = at.node.groups().find((group) => existsSync(`${group}/self/cgroup.procs`))!;
+    const before = readFileSync(`${own}/self/cgroup.procs`, "utf8");
+    let moves = 0;
+    const watcher = watch(`${own}/self/cgroup.procs`, () => moves++);
+    const order = await at.node.run(at.order(code, 600));
+    expect(moves).toBeGreaterThan(1);
+    await pause(100); // one may still be on its way
+    const all = moves;
+    await pause(100);
+    expect(moves).toBe(all);
+    watcher.close();
+    expect(readFileSync(`${own}/self/cgroup.procs`, "utf8")).toContain(before);
+    at.daemon.send({ type: "cancel", key: order });
+    await at.daemon.report(order);
   });
 
   test("are used warm, and their parent is frozen meanwhile", async () => {
