@@ -8,7 +8,6 @@ import threading
 
 # The module socket takes as long to import as everything else of this runtime.
 from _socket import AF_UNIX, CMSG_LEN, MSG_DONTWAIT, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket
-from typing import Optional
 
 from . import frames
 
@@ -29,7 +28,7 @@ class Connection:
         #: Descriptors that came with frames and that nobody has taken yet.
         self.received: list[int] = []
 
-    def read(self, with_descriptors: bool = False) -> Optional[frames.Frame]:
+    def read(self, with_descriptors: bool = False) -> frames.Frame | None:
         """The next frame; None once the executor is gone."""
         data = self._read_exactly(frames.HEADER.size, with_descriptors)
         if data is None:
@@ -73,7 +72,7 @@ class Connection:
     def close(self) -> None:
         self.socket.close()
 
-    def _read_exactly(self, count: int, with_descriptors: bool = False) -> Optional[memoryview]:
+    def _read_exactly(self, count: int, with_descriptors: bool = False) -> memoryview | None:
         buffer = memoryview(bytearray(count))
         filled = 0
         while filled < count:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING
 
 from . import frames
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import traceback
 

@@ -12,8 +12,8 @@ import threading
 # The module signal takes longer to import, for names that nobody needs here.
 import _signal
 from _signal import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, SIGINT, getitimer, setitimer
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Callable, Optional
 
 from .prints import Prints
 
@@ -24,7 +24,7 @@ class Exits:
     def __init__(self, prints: Prints) -> None:
         self._prints = prints
         #: Takes a reason and the id of a call; None in a process that a handler forked.
-        self.tell: Optional[Callable[[str, int], None]] = None
+        self.tell: Callable[[str, int], None] | None = None
 
     def watch(self) -> None:
         """From now on, also for modules that take the name _exit for themselves."""
@@ -60,7 +60,7 @@ class Exits:
         act = getattr(module, name)
 
         @functools.wraps(act)
-        def watched(*arguments: Any) -> None:
+        def watched(*arguments: object) -> None:
             of_thread = getattr(threading.current_thread(), _CALL, 0)
             running = self._prints.only
             is_own = of_thread == 0 or running is not None and running.id == of_thread
@@ -100,7 +100,7 @@ def _watch_timer(module: ModuleType, name: str) -> None:
     act = getattr(module, name)
 
     @functools.wraps(act)
-    def watched(*arguments: Any) -> Any:
+    def watched(*arguments: object) -> object:
         Alarms.were_set = True
         return act(*arguments)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import Optional
 
 #: Files whose position nobody shares.
 _HARMLESS = ("/dev/null", "/dev/urandom", "/dev/random")
@@ -18,12 +17,12 @@ def open_descriptors() -> set[int]:
     return {number for number in numbers if _target_of(number) is not None}
 
 
-def find_hazard(descriptors_before: set[int]) -> Optional[str]:
+def find_hazard(descriptors_before: set[int]) -> str | None:
     """Says what forked workers would share or lack, and what to do, or returns None."""
     return _cuda() or _threads() or _processes() or _descriptors(descriptors_before)
 
 
-def _cuda() -> Optional[str]:
+def _cuda() -> str | None:
     torch = sys.modules.get("torch")
     try:
         initialised = torch is not None and torch.cuda.is_initialized()
@@ -34,7 +33,7 @@ def _cuda() -> Optional[str]:
     return "the module initialised CUDA while it was imported: do that in after_fork()"
 
 
-def _threads() -> Optional[str]:
+def _threads() -> str | None:
     others = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
     if others:
         names = ", ".join(sorted(others)[:5])
@@ -56,7 +55,7 @@ def _native_threads() -> int:
     return len(os.listdir("/proc/self/task")) - 1
 
 
-def _processes() -> Optional[str]:
+def _processes() -> str | None:
     names = [name for name in map(_name_of, _children()) if name is not None]
     if not names:
         return None
@@ -74,7 +73,7 @@ def _children() -> list[str]:
         return []
 
 
-def _name_of(pid: str) -> Optional[str]:
+def _name_of(pid: str) -> str | None:
     """None if the process has ended."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
@@ -91,7 +90,7 @@ def _fork_once() -> None:
     os.waitpid(pid, 0)
 
 
-def _descriptors(before: set[int]) -> Optional[str]:
+def _descriptors(before: set[int]) -> str | None:
     for number in sorted(open_descriptors() - before):
         target = _target_of(number)
         if target is not None and target not in _HARMLESS:
@@ -102,7 +101,7 @@ def _descriptors(before: set[int]) -> Optional[str]:
     return None
 
 
-def _target_of(number: int) -> Optional[str]:
+def _target_of(number: int) -> str | None:
     try:
         return os.readlink(f"/proc/self/fd/{number}")
     except OSError:

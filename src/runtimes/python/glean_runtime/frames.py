@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from collections import namedtuple
 
 PROTOCOL_VERSION = 1
 
@@ -33,12 +33,8 @@ CALL_HEAD = struct.Struct("<IHH")
 
 
 
-class Rule(NamedTuple):
-    """What the frames of a type may have; `has_id` is None if both are fine."""
-
-    has_id: bool | None
-    metadata_bytes: int
-    payload_bytes: int
+#: What the frames of a type may have; `has_id` is None if both are fine.
+Rule = namedtuple("Rule", ("has_id", "metadata_bytes", "payload_bytes"))
 
 
 def _fields(has_id: bool | None, limit: int = MAX_FIELDS_BYTES) -> Rule:
@@ -75,18 +71,8 @@ class ProtocolError(Exception):
     """The peer sent what is no frame, or one over its limit."""
 
 
-class Header(NamedTuple):
-    type: int
-    id: int
-    metadata_bytes: int
-    payload_bytes: int
-
-
-class Frame(NamedTuple):
-    type: int
-    id: int
-    metadata: bytes
-    payload: bytes
+Header = namedtuple("Header", ("type", "id", "metadata_bytes", "payload_bytes"))
+Frame = namedtuple("Frame", ("type", "id", "metadata", "payload"))
 
 
 #: Milliseconds left (0: there is no limit), attempt, content type, name. This and what

@@ -10,11 +10,12 @@ import os
 import re
 import sys
 import types
-from typing import TYPE_CHECKING, Callable, Optional
+from collections.abc import Callable
 
 from .errors import UserError
 from .payloads.values import BYTES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .worker import Call
 
@@ -56,7 +57,7 @@ class Handler:
         return self.function(call.input(), call.context())
 
 
-def load(directory: str, named: Optional[str]) -> Handler:
+def load(directory: str, named: str | None) -> Handler:
     """Raises what the user's module raises, or UserError where there is no handler."""
     file, symbol = _parts_of(named or "")
     shown = file or _default_file(directory)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from typing import Optional
 
 from . import errors, frames
 from .connection import Connection
@@ -57,12 +55,14 @@ class _Threads:
     def __init__(
         self, connection: Connection, handler: Handler, settings: Settings, prints: Prints
     ) -> None:
+        from queue import SimpleQueue  # workers with one call at a time never need it
+
         self._connection = connection
         self._handler = handler
         self._settings = settings
         self._prints = prints
         #: With the server of a lease whose call it is, if it is one.
-        self._waiting: queue.SimpleQueue[tuple] = queue.SimpleQueue()
+        self._waiting = SimpleQueue()
         self._lease = None
         #: Calls that have not begun; whoever removes one answers it.
         self._not_begun: dict[int, Call] = {}
@@ -170,7 +170,7 @@ class _AsyncLoop:
         del self._leased[call]
         server.finished(call, answer, time.monotonic() - begun)
 
-    async def _read(self, reader) -> Optional[frames.Frame]:
+    async def _read(self, reader) -> frames.Frame | None:
         try:
             header = frames.decode_header(await reader.readexactly(frames.HEADER.size))
             metadata = await reader.readexactly(header.metadata_bytes)

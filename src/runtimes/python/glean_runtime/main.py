@@ -5,7 +5,6 @@ from __future__ import annotations
 import faulthandler
 import os
 import threading
-from typing import Optional
 
 from . import errors, frames, loops
 from .connection import Connection
@@ -33,7 +32,7 @@ def main(arguments: list[str]) -> int:
     prints.capture()
     exits = Exits(prints)
     exits.watch()
-    handler: Optional[Handler] = None
+    handler: Handler | None = None
     if arguments == ["--parent"]:
         from .parent import Parent  # workers that start by themselves never need it
 
@@ -69,7 +68,7 @@ def _log_to(connection: Connection):
 
 
 def _work(
-    connection: Connection, prints: Prints, handler: Optional[Handler], is_debugged: bool
+    connection: Connection, prints: Prints, handler: Handler | None, is_debugged: bool
 ) -> None:
     """`handler` is one that was loaded before this process was forked."""
     if handler is None:

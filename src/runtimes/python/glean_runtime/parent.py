@@ -6,9 +6,10 @@ from __future__ import annotations
 import gc
 import os
 import select
-import signal
 import sys
-from typing import Optional
+
+# As in exits.
+import _signal as signal
 
 from . import errors, frames
 from .connection import EXECUTOR_DESCRIPTOR, Connection, connect
@@ -25,7 +26,7 @@ class Parent:
     def __init__(self, connection: Connection, prints: Prints) -> None:
         self._connection = connection
         self._prints = prints
-        self._handler: Optional[Handler] = None
+        self._handler: Handler | None = None
         #: The id of the fork that made each child.
         self._children: dict[int, int] = {}
         # A byte arrives when a child ends.
@@ -36,7 +37,7 @@ class Parent:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
-    def serve(self) -> Optional[Child]:
+    def serve(self) -> Child | None:
         """Returns in each child what it works with, and None at the parent's own end."""
         greet(self._connection)
         while True:
@@ -76,7 +77,7 @@ class Parent:
         self._prints.other.flush()
         self._connection.send_fields(frames.LOADED, 0, {"concurrency": settings.concurrency})
 
-    def _fork(self, frame: frames.Frame) -> Optional[Child]:
+    def _fork(self, frame: frames.Frame) -> Child | None:
         received, self._connection.received = self._connection.received, []
         opened = list(received)
         try:
@@ -101,7 +102,7 @@ class Parent:
         self._connection.send_fields(frames.FORKED, frame.id, {"pid": pid})
         return None
 
-    def _become_child(self, peer: int, output: Optional[int] = None) -> Child:
+    def _become_child(self, peer: int, output: int | None = None) -> Child:
         # Signals that it sends to its own group must not reach its parent and its siblings.
         os.setsid()
         signal.set_wakeup_fd(-1)

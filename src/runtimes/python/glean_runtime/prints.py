@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import threading
-from typing import Callable, Optional
+from collections.abc import Callable
 
 from . import frames
 
@@ -69,11 +69,11 @@ class Prints:
     def __init__(self, send: Send, limit_bytes: int) -> None:
         self.send = send
         self.limit_bytes = limit_bytes
-        self.current: contextvars.ContextVar[Optional[CallLog]] = contextvars.ContextVar(
+        self.current: contextvars.ContextVar[CallLog | None] = contextvars.ContextVar(
             "glean_call_log", default=None
         )
         #: Threads that a handler started have no context: what they print is of the only call.
-        self.only: Optional[CallLog] = None
+        self.only: CallLog | None = None
         self.other = CallLog(self, 0)
 
     def capture(self) -> None:

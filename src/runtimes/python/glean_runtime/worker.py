@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Optional
 
 from . import errors, frames
 from .handler import Handler
@@ -21,7 +20,7 @@ class Context:
         self._log = log
         self._started = time.monotonic()
 
-    def remaining_ms(self) -> Optional[int]:
+    def remaining_ms(self) -> int | None:
         if self.deadline_ms is None:
             return None
         return max(0, self.deadline_ms - int((time.monotonic() - self._started) * 1000))
@@ -35,7 +34,7 @@ class Context:
     def aws_request_id(self) -> str:
         return self.call_id
 
-    def get_remaining_time_in_millis(self) -> Optional[int]:
+    def get_remaining_time_in_millis(self) -> int | None:
         return self.remaining_ms()
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import TYPE_CHECKING
 
 from ..errors import UserError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import numpy
 
