@@ -53,7 +53,9 @@ def handler(event):
   });
 
   test("find the kernel ready to move them: the executor moves to where it is, until they are there", async () => {
-    const code = await python("import time\ntime.sleep(0.2)\ndef handler(event): time.sleep(event)");
+    const code = await python(
+      "import time\ntime.sleep(0.2)\ndef handler(event): time.sleep(event)",
+    );
     const own = at.node.groups().find((group) => existsSync(`${group}/self/cgroup.procs`))!;
     const before = readFileSync(`${own}/self/cgroup.procs`, "utf8");
     let moves = 0;
