@@ -13,8 +13,8 @@ export interface Family {
   readonly group: AttemptGroup;
 }
 
-/** Processes that sleep freeze in less than a millisecond. */
-const hastyMs = 5;
+/** Processes that sleep freeze in less; one that was just forked may need this processor for that. */
+const hastyMs = 1;
 /** On a node whose processors are all busy. */
 const freezeLimitMs = 2_000;
 
