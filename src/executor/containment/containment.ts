@@ -59,8 +59,8 @@ export interface Containment {
    */
   hurry(isUrgent: boolean): void;
   /**
-   * Moves this process into the group in which it is; see move-window.ts. Rejects if the kernel
-   * refuses.
+   * Moves this process into the group in which it is; see workers/standby/move-window.ts. Rejects
+   * if the kernel refuses.
    */
   rehearseMove(): Promise<void>;
   /** Limits all attempts together to the budget. Throws if the kernel refuses. */

@@ -13,7 +13,7 @@ export interface Family {
   readonly group: AttemptGroup;
 }
 
-/** Processes that sleep freeze in less; one that was just forked may need this processor for that. */
+/** Processes that sleep freeze in less; one that was just forked may need this processor. */
 const hastyMs = 1;
 /** On a node whose processors are all busy. */
 const freezeLimitMs = 2_000;

@@ -1,7 +1,7 @@
 // When the executor moves itself so that another move need not wait, and when it stops.
 
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { MoveWindow } from "../../../../src/executor/containment/move-window.js";
+import { MoveWindow } from "../../../../../src/executor/workers/standby/move-window.js";
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());

@@ -2,7 +2,7 @@
 // milliseconds before: the kernel waits for all processors before it moves a process, unless it has
 // just moved another one.
 
-import { clearTimeout, pause, setTimeout } from "../../clock.js";
+import { clearTimeout, pause, setTimeout } from "../../../clock.js";
 
 /** With 10 ms, one move in ten waits. Each takes 20 µs of the kernel. */
 const everyMs = 5;
