@@ -7,6 +7,7 @@ import os
 
 from . import frames
 
+#: As in the module typing, which takes longer to import than this one.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import traceback

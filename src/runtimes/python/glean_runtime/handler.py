@@ -15,6 +15,7 @@ from collections.abc import Callable
 from .errors import UserError
 from .payloads.values import BYTES
 
+#: As in the module typing, which takes longer to import than this one.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .worker import Call

@@ -1,8 +1,9 @@
 // The process of a worker for Python: calls at once, what handlers print, and what they do to the
 // process that runs them.
 
+import { execFileSync } from "node:child_process";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { pythonCommand } from "../../../support/runtimes/python-runtime.js";
+import { python, pythonCommand } from "../../../support/runtimes/python-runtime.js";
 import { loadedRuntime, stopRuntimes } from "../../../support/runtimes/runtime-process.js";
 import { describeWorkerEnd } from "../../../support/runtimes/worker-end.js";
 
@@ -23,6 +24,17 @@ def handler(event):
   );
   const [first, second] = [await runtime.json(null), await runtime.json(null)];
   expect(second).toBeLessThan(Number(first) / 10);
+});
+
+test("a worker imports no module that is slow and that only few workers need", async () => {
+  // What the interpreter of this machine has imported by itself is none of ours.
+  const loaded = "__import__('sys').modules";
+  const own = execFileSync(python, ["-c", `print(*${loaded})`], { encoding: "utf8" });
+  const runtime = await start(`def handler(event): return list(${loaded})`);
+  const all = (await runtime.json(null)) as string[];
+  expect(all).toContain("glean_runtime.loops");
+  for (const name of ["typing", "queue", "signal", "socket", "asyncio", "traceback", "platform"])
+    if (!own.trim().split(" ").includes(name)) expect(all).not.toContain(name);
 });
 
 describe("calls at once", () => {

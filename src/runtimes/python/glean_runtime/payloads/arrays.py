@@ -7,6 +7,7 @@ import struct
 
 from ..errors import UserError
 
+#: As in the module typing, which takes longer to import than this one.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import numpy
