@@ -1,8 +1,12 @@
 // Finds the known word nearest to a mistyped one, for messages that ask "did you mean".
 
-/** The known word nearest to a mistyped one; `known` must not be empty. */
+/**
+ * The known word nearest to a mistyped one: of those that begin with it, if any do. `known` must
+ * not be empty.
+ */
 export function nearest(word: string, known: readonly string[]): string {
-  const distances = known.map((candidate) => ({
+  const begun = known.filter((each) => each.toLowerCase().startsWith(word.toLowerCase()));
+  const distances = (begun.length > 0 ? begun : known).map((candidate) => ({
     candidate,
     distance: editDistance(word, candidate),
   }));

@@ -13,10 +13,12 @@ declare const GLEANER_VERSION: string;
 
 /** Always returns an exit status; a failure prints one sentence on standard error. */
 async function main(
-  words: readonly string[],
+  typed: readonly string[],
   entries: readonly Entry[],
   ask: Ask | undefined,
 ): Promise<number> {
+  // As in git: `glean help function deploy`.
+  const words = typed[0] === "help" ? [...typed.slice(1), "--help"] : typed;
   let status: number = exitStatus.done;
   const program = newProgram(GLEANER_VERSION);
   const run: Run =

@@ -335,6 +335,8 @@ describe("exit statuses", () => {
 
   test.each<[string[], RegExp]>([
     [["bacth"], /unknown command bacth; did you mean batch\?/],
+    [["que"], /unknown command que; did you mean queue\?/],
+    [["help", "bacth"], /unknown command bacth; did you mean batch\?/],
     [["queue", "--jsno"], /unknown option '--jsno'.*--json/],
     [["queue", "-t", "SLEEPING"], /-t: invalid state "SLEEPING"/],
     [["queue", "extra"], /too many arguments/],
@@ -359,6 +361,8 @@ describe("exit statuses", () => {
     for (const name of ["batch", "queue", "doctor", "Examples:"])
       expect(help.stdout).toContain(name);
     expect((await glean("batch", "--help")).stdout).toContain("--cpus-per-task");
+    expect(await glean("help")).toEqual(help);
+    expect(await glean("help", "batch")).toEqual(await glean("batch", "--help"));
   });
 
   test.each([["--version"], ["--help"], ["batch", "--help"], ["as", "sbatch", "--help"]])(

@@ -42,7 +42,8 @@ class Handler:
         ]
 
     def after_fork(self) -> None:
-        """What the module must do in each process: open files, start threads, use a GPU."""
+        """What the module must do in each process, forked or not: open files, start threads, use a
+        GPU."""
         hook = getattr(self.module, "after_fork", None)
         if callable(hook):
             hook()

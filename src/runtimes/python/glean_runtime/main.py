@@ -81,8 +81,7 @@ def _work(
     try:
         if handler is None:
             handler = load(settings.directory, settings.handler)
-        else:
-            handler.after_fork()
+        handler.after_fork()
         if is_debugged:
             from .debugger import stop_in  # loads pdb, which workers on nodes never need
 

@@ -57,6 +57,13 @@ describe("a handler is found", () => {
     expect(await runtime.json(21)).toBe(handler === "operator:neg" ? -21 : 42);
   });
 
+  test("and what its module has to do in each process is done, though it is not forked", async () => {
+    const runtime = await start(
+      "state = []\ndef after_fork(): state.append(1)\ndef handler(event): return state",
+    );
+    expect([await runtime.json(1), await runtime.json(2)]).toEqual([[1], [1]]);
+  });
+
   test.each([
     ["no file", { "a.txt": "" }, undefined, "HandlerNotFound", /has 0 Python files/],
     [
