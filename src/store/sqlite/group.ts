@@ -6,6 +6,22 @@ import type { Call, Failure, Outcome } from "./messages.js";
 
 type Operation = (...args: never[]) => unknown;
 
+/** What the calls of a group change together, which is written once: kept in memory until then. */
+export interface GroupWrite {
+  /** A transaction begins: nothing is kept. */
+  begin(): void;
+  /** A call begins. */
+  mark(): void;
+  /** It failed: keeps what was kept before it. */
+  undo(): void;
+  flush(): void;
+}
+
+/** These neither read nor change what is kept, but by it; before others it is written. */
+const keeping: ReadonlySet<string> = new Set([
+  ...["endAttempt", "recordCall", "beginAttempt", "beginTasks"],
+]);
+
 /**
  * Returns a function that runs a group and returns an outcome for each call, in order, once all are
  * committed. It throws if the commit (or the disk during a call) failed; then nothing of the group
@@ -14,12 +30,19 @@ type Operation = (...args: never[]) => unknown;
 export function groupRunner(
   database: Connection,
   operations: Readonly<Record<string, Operation>>,
+  kept: readonly GroupWrite[] = [],
 ): (calls: readonly Call[]) => readonly Outcome[] {
   const savepoint = database.prepare("SAVEPOINT one_call");
   const release = database.prepare("RELEASE one_call");
   const undo = database.prepare("ROLLBACK TO one_call");
 
+  const flush = () => {
+    for (const each of kept) each.flush();
+  };
+
   function runCall({ name, args }: Call): Outcome {
+    if (!keeping.has(name)) flush();
+    for (const each of kept) each.mark();
     savepoint.run();
     try {
       const value = operations[name]!(...(args as never[]));
@@ -31,6 +54,7 @@ export function groupRunner(
       if (!database.inTransaction) throw cause;
       undo.run();
       release.run();
+      for (const each of kept) each.undo();
       return { kind: "refused", failure: failureOf(cause, `the database refused ${name}`) };
     }
   }
@@ -41,8 +65,10 @@ export function groupRunner(
   const commit = database.prepare("COMMIT");
   return (calls) => {
     begin.run();
+    for (const each of kept) each.begin();
     try {
       const outcomes = calls.map(runCall);
+      flush();
       commit.run();
       return outcomes;
     } catch (cause) {

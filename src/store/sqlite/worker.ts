@@ -22,9 +22,11 @@ function serve({ file, access, migrationsDirectory, ledgerKey }: ThreadData): vo
   if (access === "write") migrate(database, migrationsDirectory);
   else yieldToOtherThreads();
   const seal = new LedgerSeal(ledgerKey);
-  const operations =
-    access === "write" ? writeOperations(database, seal) : readOperations(database, seal);
-  const runGroup = groupRunner(database, operations);
+  const { operations, kept } =
+    access === "write"
+      ? writeOperations(database, seal)
+      : { operations: readOperations(database, seal), kept: [] };
+  const runGroup = groupRunner(database, operations, kept);
   port.on("message", (request: Request) => {
     if (request.kind === "close") {
       database.close();

@@ -49,10 +49,12 @@ interface Waiting {
 export class Disk {
   private readonly database = openDatabase();
   readonly reads = readOperations(this.database, seal);
-  private readonly runGroup = groupRunner(this.database, {
-    ...writeOperations(this.database, seal),
-    ...this.reads,
-  });
+  private readonly writes = writeOperations(this.database, seal);
+  private readonly runGroup = groupRunner(
+    this.database,
+    { ...this.writes.operations, ...this.reads },
+    this.writes.kept,
+  );
 
   constructor(private readonly world: World) {}
 

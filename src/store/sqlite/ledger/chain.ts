@@ -7,6 +7,7 @@
 
 import type { LedgerHead, Posting, PostingKind } from "../../../model/records/account.js";
 import type { Connection } from "../database.js";
+import type { GroupWrite } from "../group.js";
 import { SequenceCheck } from "./removed.js";
 import { type LedgerSeal, type SealedHead, type SealedPosting, sealsAgree } from "./seal.js";
 
@@ -38,32 +39,86 @@ export function prepareChain(database: Connection, seal: LedgerSeal): void {
     .run(mac);
 }
 
-/** Writes one posting; the primary key rejects a second one of a kind for the same attempt. */
-export function postingInsert(database: Connection, seal: LedgerSeal): (posting: Posting) => void {
+/** The head as it is in memory; it was sound if all before it was. */
+interface Head extends SealedHead {
+  readonly isSound: boolean;
+  readonly isSaved: boolean;
+}
+
+/**
+ * Writes postings; the primary key rejects a second one of a kind for the same attempt. The head is
+ * read, checked and saved once for all of a group.
+ */
+export class ChainWriter implements GroupWrite {
+  /** null: as it is in the database. */
+  private head: Head | null = null;
+  private marked: Head | null = null;
+  private readonly read: () => Head;
+  private readonly insert: (posting: PostingRow) => void;
+  private readonly save: (head: HeadRow) => void;
+
+  constructor(
+    database: Connection,
+    private readonly seal: LedgerSeal,
+  ) {
+    this.read = headFinder(database, seal);
+    const saveHead = database.prepare<HeadRow>(
+      `INSERT INTO ledger_head (id, sequence, seal, mac) VALUES (1, @sequence, @seal, @mac)
+       ON CONFLICT (id) DO UPDATE SET sequence = @sequence, seal = @seal, mac = @mac`,
+    );
+    const insert = database.prepare<PostingRow>(
+      `INSERT INTO posting (sequence, previous_seal, invocation, attempt, kind, owner_uid, owner_user, core_ms, memory_mb_ms,
+         amount_micro_credits, micro_credits_per_core_second, micro_credits_per_gb_second, posted_at_ms, seal)
+       VALUES (@sequence, @previous, @invocation, @attempt, @kind, @uid, @user, @coreMs, @memoryMbMs,
+         @amountMicroCredits, @microCreditsPerCoreSecond, @microCreditsPerGbSecond, @postedAtMs, @seal)`,
+    );
+    this.save = (head) => void saveHead.run(head);
+    this.insert = (posting) => void insert.run(posting);
+  }
+
+  add({ rate, ...posting }: Posting): void {
+    this.head ??= this.read();
+    const { sequence: last, seal: previous, isSound } = this.head;
+    const unsealed = { ...posting, ...rate, sequence: last + 1, previous };
+    const sealed = this.seal.posting(unsealed);
+    this.insert({ ...unsealed, seal: sealed });
+    this.head = { sequence: last + 1, seal: sealed, isSound, isSaved: false };
+  }
+
+  begin(): void {
+    this.head = null;
+  }
+
+  mark(): void {
+    this.marked = this.head;
+  }
+
+  undo(): void {
+    this.head = this.marked;
+  }
+
+  flush(): void {
+    const { head } = this;
+    // Others may change the ledger now.
+    this.head = null;
+    if (head === null || head.isSaved) return;
+    const { sequence, seal, isSound } = head;
+    this.save({ sequence, seal, mac: isSound ? this.seal.head({ sequence, seal }) : "" });
+  }
+}
+
+/** Work continues under a forged head, but gets no valid seal. */
+function headFinder(database: Connection, seal: LedgerSeal): () => Head {
   const selectHead = database.prepare<[], HeadRow>("SELECT sequence, seal, mac FROM ledger_head");
   const selectLast = database
     .prepare<[], number>("SELECT coalesce(max(sequence), 0) FROM posting")
     .pluck();
-  const saveHead = database.prepare<HeadRow>(
-    `INSERT INTO ledger_head (id, sequence, seal, mac) VALUES (1, @sequence, @seal, @mac)
-     ON CONFLICT (id) DO UPDATE SET sequence = @sequence, seal = @seal, mac = @mac`,
-  );
-  const insert = database.prepare<PostingRow>(
-    `INSERT INTO posting (sequence, previous_seal, invocation, attempt, kind, owner_uid, owner_user, core_ms, memory_mb_ms,
-       amount_micro_credits, micro_credits_per_core_second, micro_credits_per_gb_second, posted_at_ms, seal)
-     VALUES (@sequence, @previous, @invocation, @attempt, @kind, @uid, @user, @coreMs, @memoryMbMs,
-       @amountMicroCredits, @microCreditsPerCoreSecond, @microCreditsPerGbSecond, @postedAtMs, @seal)`,
-  );
-  return ({ rate, ...posting }) => {
+  return () => {
     const head = selectHead.get() ?? { sequence: 0, seal: "", mac: "" };
     const last = selectLast.get()!;
     const isSound = last <= head.sequence && sealsAgree(head.mac, seal.head(head));
-    // Work continues under a forged head, but gets no valid seal.
-    const sequence = Math.max(last, head.sequence) + 1;
-    const unsealed = { ...posting, ...rate, sequence, previous: head.seal };
-    const next = { sequence, seal: seal.posting(unsealed) };
-    insert.run({ ...unsealed, seal: next.seal });
-    saveHead.run({ ...next, mac: isSound ? seal.head(next) : "" });
+    const sequence = Math.max(last, head.sequence);
+    return { sequence, seal: head.seal, isSound, isSaved: true };
   };
 }
 

@@ -14,11 +14,10 @@ import {
 } from "../../../model/invocation.js";
 import { step } from "../../../model/machine.js";
 import type { Connection } from "../database.js";
-import { postingInsert } from "../ledger/chain.js";
-import type { LedgerSeal } from "../ledger/seal.js";
+import type { ChainWriter } from "../ledger/chain.js";
 import type { Operations } from "../signatures.js";
 import { callKeeper } from "./calls.js";
-import { endNoter } from "./rows/maps.js";
+import type { EndNoter } from "./rows/maps.js";
 import { taskSeparator } from "./rows/task-runs.js";
 
 interface AttemptRow {
@@ -72,14 +71,20 @@ const phasesOf = ({ fetch_ms, start_ms, load_ms, run_ms }: AttemptRow): CallPhas
     ? null
     : { fetchMs: fetch_ms, startMs: start_ms!, loadMs: load_ms!, runMs: run_ms! };
 
+/** What ends write once for a group. */
+export interface EndWrites {
+  readonly chain: Pick<ChainWriter, "add">;
+  readonly ends: Pick<EndNoter, "note">;
+}
+
 export function attemptWrites(
   database: Connection,
-  seal: LedgerSeal,
+  writes: EndWrites,
 ): Operations<"beginAttempt" | "beginTasks" | "endAttempt"> {
   return {
     beginAttempt: beginAttempt(database),
     beginTasks: beginTasks(database),
-    endAttempt: endAttempt(database, seal),
+    endAttempt: endAttempt(database, writes),
   };
 }
 
@@ -157,7 +162,10 @@ function rangesOf(ids: readonly InvocationId[]): IdRange[] {
 
 const noPhases = { fetchMs: null, startMs: null, loadMs: null, runMs: null };
 
-function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptResult) => boolean {
+function endAttempt(
+  database: Connection,
+  { chain, ends }: EndWrites,
+): (result: AttemptResult) => boolean {
   const invocationState = findInvocation(database);
   const finishAttempt = database.prepare(
     `UPDATE attempt SET state = @end, ended_at_ms = @endedAtMs, wall_ms = @wallMs, share_ms = @shareMs, cpu_ms = @cpuMs,
@@ -173,9 +181,7 @@ function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptRes
     `UPDATE invocation SET state = 'PENDING', started_at_ms = NULL, node = NULL, reason = @reason
      WHERE id = @invocation`,
   );
-  const insertPosting = postingInsert(database, seal);
   const keepCall = callKeeper(database);
-  const noteEnd = endNoter(database);
   return (result: AttemptResult) => {
     const { invocation: id, attempt, next, postings, answer, log, phases, ...facts } = result;
     const invocation = invocationState.get(id);
@@ -195,10 +201,10 @@ function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptRes
     assert(changes === 1, `${what} is RUNNING as its invocation is`);
     if (isFinal(next)) finishInvocation.run(row);
     else requeueInvocation.run(row);
-    for (const posting of postings) insertPosting(posting);
+    for (const posting of postings) chain.add(posting);
     if (isFinal(next)) {
       keepCall(result);
-      noteEnd(id);
+      ends.note(id);
     }
     return true;
   };

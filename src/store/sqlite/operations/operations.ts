@@ -2,7 +2,8 @@
 
 import type { NamesOf } from "../create-store.js";
 import type { Connection } from "../database.js";
-import { prepareChain } from "../ledger/chain.js";
+import type { GroupWrite } from "../group.js";
+import { ChainWriter, prepareChain } from "../ledger/chain.js";
 import { ledgerReads } from "../ledger/ledger.js";
 import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
@@ -22,20 +23,26 @@ import { learnedReads, learnedWrites } from "./learned.js";
 import { nodeReads, nodeWrites } from "./nodes.js";
 import { refusalReads, refusalWrites } from "./refusals.js";
 import { retentionWrites } from "./retention.js";
-import { mapReads, mapWrites } from "./rows/maps.js";
+import { EndNoter, mapReads, mapWrites } from "./rows/maps.js";
 import { utilizationReads, utilizationWrites } from "./utilization.js";
 
-export function writeOperations(
-  database: Connection,
-  seal: LedgerSeal,
-): Operations<NamesOf<"write">> {
+export interface WriteOperations {
+  readonly operations: Operations<NamesOf<"write">>;
+  /** What they leave for the end of a group. */
+  readonly kept: readonly GroupWrite[];
+}
+
+export function writeOperations(database: Connection, seal: LedgerSeal): WriteOperations {
   prepareChain(database, seal);
-  return {
+  const chain = new ChainWriter(database, seal);
+  const ends = new EndNoter(database);
+  const attempts = attemptWrites(database, { chain, ends });
+  const operations = {
     ...invocationWrites(database),
-    ...attemptWrites(database, seal),
+    ...attempts,
     ...callWrites(database),
     ...mapWrites(database),
-    ...callRecordWrites(database, seal),
+    ...callRecordWrites(database, attempts),
     ...checkpointWrites(database),
     ...executorWrites(database),
     ...nodeWrites(database),
@@ -48,6 +55,7 @@ export function writeOperations(
     ...functionWrites(database),
     ...retentionWrites(database, seal),
   };
+  return { operations, kept: [chain, ends] };
 }
 
 export function readOperations(

@@ -2,20 +2,18 @@
 
 import type { CallRecord } from "../../../../core/ports/store.js";
 import type { Connection } from "../../database.js";
-import type { LedgerSeal } from "../../ledger/seal.js";
 import type { Operations } from "../../signatures.js";
-import { attemptWrites } from "../attempts.js";
+import type { attemptWrites } from "../attempts.js";
 import { idFinder, idReserver, requestFinder, submissionInsert } from "../invocations.js";
 
 export function callRecordWrites(
   database: Connection,
-  seal: LedgerSeal,
+  { beginAttempt, endAttempt }: ReturnType<typeof attemptWrites>,
 ): Operations<"reserveIds" | "recordCall"> {
   const nextId = idFinder(database);
   const useIds = idReserver(database);
   const findRequest = requestFinder(database);
   const insert = submissionInsert(database);
-  const { beginAttempt, endAttempt } = attemptWrites(database, seal);
   return {
     reserveIds(count) {
       const first = nextId();

@@ -4,6 +4,7 @@
 import type { MapEnds } from "../../../../core/ports/maps.js";
 import type { BlobHash, InvocationId } from "../../../../model/ids.js";
 import type { Connection } from "../../database.js";
+import type { GroupWrite } from "../../group.js";
 import type { Operations } from "../../signatures.js";
 
 /** A map is an array of calls. */
@@ -12,17 +13,59 @@ const isMap = "i.array_task_id IS NOT NULL AND s.version IS NOT NULL";
 const nextNumber = `1 + coalesce((SELECT number + last_id - first_id FROM map_end
   WHERE map = s.id ORDER BY number DESC LIMIT 1), 0)`;
 
-/** Returns a function that notes that a task ended; it does nothing for other invocations. */
-export function endNoter(database: Connection): (id: InvocationId) => void {
-  const insert = database.prepare<{ id: number }>(
-    `INSERT INTO map_end (map, number, first_id, last_id)
-     SELECT s.id, ${nextNumber}, i.id, i.id FROM invocation AS i
-       JOIN submission AS s ON s.id = i.submission WHERE i.id = @id AND ${isMap}`,
-  );
-  return (id) => void insert.run({ id });
+interface EndedTasks {
+  readonly map: number;
+  /** The last task of the map. */
+  readonly lastOfMap: number;
+  readonly first: number;
+  readonly last: number;
 }
 
-/** As endNoter(), for the waiting tasks with rows of their own from one id to another. */
+/** Notes that a task ended, and nothing for other invocations; one row for consecutive tasks. */
+export class EndNoter implements GroupWrite {
+  private ended: EndedTasks | null = null;
+  private marked: EndedTasks | null = null;
+  private readonly mapOf;
+  private readonly insert;
+
+  constructor(database: Connection) {
+    this.mapOf = database.prepare<[number], Pick<EndedTasks, "map" | "lastOfMap">>(
+      `SELECT s.id AS map, s.id + s.tasks - 1 AS lastOfMap FROM invocation AS i
+         JOIN submission AS s ON s.id = i.submission WHERE i.id = ? AND ${isMap}`,
+    );
+    this.insert = endInsertion(database);
+  }
+
+  note(id: InvocationId): void {
+    const { ended } = this;
+    if (ended?.last === id - 1 && id <= ended.lastOfMap) {
+      this.ended = { ...ended, last: id };
+      return;
+    }
+    this.flush();
+    const map = this.mapOf.get(id);
+    if (map !== undefined) this.ended = { ...map, first: id, last: id };
+  }
+
+  begin(): void {
+    this.ended = null;
+  }
+
+  mark(): void {
+    this.marked = this.ended;
+  }
+
+  undo(): void {
+    this.ended = this.marked;
+  }
+
+  flush(): void {
+    if (this.ended !== null) this.insert(this.ended);
+    this.ended = null;
+  }
+}
+
+/** Notes the ends of the waiting tasks with rows of their own from one id to another. */
 export function pendingEndNoter(database: Connection): (first: number, last: number) => void {
   const select = database
     .prepare<[number, number], InvocationId>(
@@ -30,32 +73,47 @@ export function pendingEndNoter(database: Connection): (first: number, last: num
        WHERE i.id BETWEEN ? AND ? AND i.state = 'PENDING' AND ${isMap}`,
     )
     .pluck();
-  const note = endNoter(database);
+  const noter = new EndNoter(database);
   return (first, last) => {
-    for (const id of select.all(first, last)) note(id);
+    for (const id of select.all(first, last)) noter.note(id);
+    noter.flush();
   };
 }
 
-/** As endNoter(), for tasks of one array that waited as a run. */
+/** Notes the ends of tasks of one array that waited as a run. */
 export function runEndNoter(
   database: Connection,
 ): (map: number, first: number, last: number) => void {
+  const insert = endInsertion(database);
+  return (map, first, last) => insert({ map, first, last });
+}
+
+/** It does nothing for an array of commands. */
+function endInsertion(
+  database: Connection,
+): (ended: Pick<EndedTasks, "map" | "first" | "last">) => void {
   const insert = database.prepare<{ map: number; first: number; last: number }>(
     `INSERT INTO map_end (map, number, first_id, last_id)
      SELECT s.id, ${nextNumber}, @first, @last FROM submission AS s
      WHERE s.id = @map AND s.version IS NOT NULL`,
   );
-  return (map, first, last) => void insert.run({ map, first, last });
+  return ({ map, first, last }) => void insert.run({ map, first, last });
 }
 
 /** Returns a function that removes the first of a map's ends, or all of them. */
 export function endPruner(database: Connection): (map: number, which: "first" | "all") => void {
   const removeAll = database.prepare<[number]>("DELETE FROM map_end WHERE map = ?");
-  const removeFirst = database.prepare<{ map: number }>(
-    `DELETE FROM map_end WHERE map = @map
-       AND number = (SELECT min(number) FROM map_end WHERE map = @map)`,
+  const first = "map = @map AND number = (SELECT min(number) FROM map_end WHERE map = @map)";
+  const removeRow = database.prepare<{ map: number }>(
+    `DELETE FROM map_end WHERE ${first} AND first_id = last_id`,
   );
-  return (map, which) => void (which === "all" ? removeAll.run(map) : removeFirst.run({ map }));
+  const shortenRow = database.prepare<{ map: number }>(
+    `UPDATE map_end SET number = number + 1, first_id = first_id + 1 WHERE ${first}`,
+  );
+  return (map, which) => {
+    if (which === "all") removeAll.run(map);
+    else if (removeRow.run({ map }).changes === 0) shortenRow.run({ map });
+  };
 }
 
 /**
