@@ -12,7 +12,7 @@ import type { Accounts } from "./auth/accounts.js";
 import { MinWarm } from "./functions/warm/min-warm.js";
 import { SparesAhead } from "./functions/warm/spares-ahead.js";
 import { StartsAhead } from "./functions/warm/starts-ahead.js";
-import { orderFor } from "./invocations/order.js";
+import { orderFor } from "./invocations/orders/order.js";
 import type { Rounds } from "./records/rounds.js";
 import type { Parts } from "./startup/assemble.js";
 

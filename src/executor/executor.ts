@@ -129,6 +129,7 @@ export class Executor implements HookHandlers {
       answersFor: [...this.attempts.keys, ...this.orders.waiting, ...this.outbox.unrecorded],
       markedJobs: this.allowance.jobs,
       hookSequence: this.allowance.sequence,
+      takesRuns: true,
     });
     this.outside.workers?.connected();
     this.outbox.attach(send); // stays even without a budget: marks may be stale

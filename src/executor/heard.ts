@@ -3,6 +3,7 @@
 import type { JobId } from "../model/ids.js";
 import type { Resources } from "../model/resources.js";
 import type { BudgetOrder, DaemonMessage } from "../wire/messages.js";
+import { ordersOfRun } from "../wire/orders.js";
 import type { Attempts } from "./attempts/attempts.js";
 import type { CheckpointRemover } from "./attempts/checkpoints.js";
 import type { Departure } from "./departure.js";
@@ -35,6 +36,9 @@ export function hear(message: Heard, listeners: Listeners): void {
       break;
     case "start":
       orders.take(message.order);
+      break;
+    case "startRun":
+      for (const order of ordersOfRun(message.order, message.rest)) orders.take(order);
       break;
     case "cancel":
       orders.cancel(message.key, message.isRequeue);

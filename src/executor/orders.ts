@@ -1,6 +1,7 @@
 // Takes gleanerd's orders: refuses what does not fit, starts the rest, and keeps those that follow
 // another attempt until that has ended.
 
+import { machineMonotonicNs } from "../clock.js";
 import type { Resources } from "../model/resources.js";
 import type { AttemptKey, AttemptOrder } from "../wire/messages.js";
 import { keyText } from "./attempts/attempt.js";
@@ -22,8 +23,8 @@ export class Orders {
   private readonly followers = new Followers((orders) => this.giveLateBack(orders));
   /** Those that waited too long, until that is recorded: orders behind them may be under way. */
   private readonly late = new Set<string>();
-  /** Those that began after another, until they end. */
-  private readonly following = new Set<string>();
+  /** Those that began after another, until they end, and when that had ended. */
+  private readonly following = new Map<string, bigint>();
 
   constructor(
     private readonly attempts: Pick<Attempts, "has" | "start" | "cancel" | "limit">,
@@ -66,8 +67,11 @@ export class Orders {
 
   /** Reports the end. The next one begins later in this turn, once the place is free. */
   ended(key: AttemptKey, outcome: Outcome): void {
+    const endedAtNs = machineMonotonicNs();
+    const sinceNs = this.following.get(keyText(key));
     this.following.delete(keyText(key));
-    const report = { ...key, ...outcome };
+    const pace = sinceNs === undefined ? {} : { paceUs: Number((endedAtNs - sinceNs) / 1_000n) };
+    const report = { ...key, ...outcome, ...pace };
     const next = this.followers.next(key);
     this.outbox.report(
       key,
@@ -75,7 +79,7 @@ export class Orders {
       next !== null,
     );
     if (next === null) return;
-    this.following.add(keyText(next));
+    this.following.set(keyText(next), endedAtNs);
     void Promise.resolve().then(() => this.begin(next));
   }
 

@@ -77,7 +77,7 @@ const payloadOf =
     typeof value === "object" && value !== null && isStored(value as Payload)
       ? storedPayload(value, at)
       : inline(value, at);
-const input = payloadOf(inlinePayload(maxOrderedBytes));
+export const callInput = payloadOf(inlinePayload(maxOrderedBytes));
 const result = payloadOf(inlinePayload(maxInlineBytes));
 
 const settings = object<WorkerSettings>({
@@ -114,7 +114,7 @@ export const callCommand = object<CallCommand>({
   bundleBytes: integer(0, maxBundleBytes),
   settings,
   isCheck: truth,
-  input,
+  input: callInput,
   lease: optional(lease),
 });
 

@@ -11,6 +11,7 @@ import {
   answer,
   bundlePart,
   callCommand,
+  callInput,
   extendLease,
   leaseMessages,
   leaseUsage,
@@ -21,14 +22,15 @@ import {
   version,
   warmWorkers,
 } from "./call-checks.js";
-
 import { shellFields } from "./isolation.js";
 import type {
   AttemptOrder,
   AttemptReport,
+  CallAttemptOrder,
   CheckpointOrder,
   DaemonMessage,
   ExecutorMessage,
+  RunTask,
   SiteFacts,
 } from "./messages.js";
 import { attachedCommand } from "./run/attached-checks.js";
@@ -56,6 +58,8 @@ const maxGresNames = 256;
 /** Linux's limit. */
 const maxErrno = 4_095;
 const [maxAttempts, maxJobs] = [65_536, 65_536];
+/** gleanerd orders at most 128 tasks together (core/placement/task-runs.ts). */
+const maxRunTasks = 1_024;
 /** Executors describe 8 processes (executor/containment/unkillable.ts, describe-process.ts). */
 const maxUnkillable = 64;
 const maxShownLength = 512;
@@ -111,6 +115,7 @@ const report = object<AttemptReport>({
   exitCode: orNull(integer(0, 255)),
   signal: orNull(signalNumber),
   wallMs: milliseconds,
+  paceUs: optional(integer(0)),
   shareMs: optional(milliseconds),
   cpuMs: milliseconds,
   maxRssMb: integer(0),
@@ -133,7 +138,7 @@ const command: Check<AttemptOrder["command"]> = tagged<AttemptOrder["command"]>(
   call: callCommand,
 });
 
-const order = object<AttemptOrder>({
+const orderFields = {
   ...attemptKeyFields,
   uid: integer(0, maxId),
   gid: integer(0, maxId),
@@ -148,7 +153,6 @@ const order = object<AttemptOrder>({
   stderrPath: text(maxPathLength),
   ...shellFields,
   environment: record(word, maxWords),
-  command,
   notice: orNull(
     object<Notice>({ signal: signalNumber, leadMs: integer(0, maxTimerMs), mainOnly: truth }),
   ),
@@ -156,10 +160,14 @@ const order = object<AttemptOrder>({
   after: optional(attemptKey),
   beside: optional(attemptKey),
   voucher: optional(bytes(maxVoucherBytes)),
-});
+};
+const order = object<AttemptOrder>({ ...orderFields, command });
+const callOrder = object<CallAttemptOrder>({ ...orderFields, command: callCommand });
+const { invocation } = attemptKeyFields;
+const runTasks = list(object<RunTask>({ invocation, input: callInput }), maxRunTasks);
 
 const checkpoint = object<CheckpointOrder>({
-  invocation: attemptKeyFields.invocation,
+  invocation,
   uid: integer(0, maxId),
   gid: integer(0, maxId),
   user: text(256),
@@ -172,7 +180,7 @@ const unkillable = object<UnkillableReport>({
   processes: list(
     object<UnkillableProcess>({
       pid: integer(1, maxId),
-      invocation: orNull(attemptKeyFields.invocation),
+      invocation: orNull(invocation),
       name: shown,
       user: orNull(shown),
       waitsIn: orNull(shown),
@@ -205,6 +213,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     hookSequence: integer(0),
     leaving: optional(reason),
     nodeIsFull: optional(truth),
+    takesRuns: optional(truth),
   }),
   budget: object({ type: type("budget"), budget: resources }),
   started: object({ type: type("started"), key: attemptKey, agoMs: milliseconds }),
@@ -230,7 +239,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
   }),
   checkpointRemoved: object({
     type: type("checkpointRemoved"),
-    invocation: attemptKeyFields.invocation,
+    invocation,
     problem: orNull(reason),
   }),
   fetchBundle: object({ type: type("fetchBundle"), version }),
@@ -255,6 +264,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
 const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   budget: object({ type: type("budget"), ...budgetFields }),
   start: object({ type: type("start"), order }),
+  startRun: object({ type: type("startRun"), order: callOrder, rest: runTasks }),
   cancel: object({ type: type("cancel"), key: attemptKey, isRequeue: optional(truth) }),
   limit: object({ type: type("limit"), key: attemptKey, timeLimitMs: integer(1, maxTimerMs) }),
   signal: object({

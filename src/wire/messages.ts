@@ -11,7 +11,7 @@ import type { StartFailure } from "../model/records/start-failure.js";
 import type { Resources } from "../model/resources.js";
 import type { AttemptKey } from "./attempt-key.js";
 import type { MessageOfWorkers, MessageToWorkers, WarmWorkers } from "./calls.js";
-import type { AttemptOrder, CheckpointOrder } from "./orders.js";
+import type { AttemptOrder, CallAttemptOrder, CheckpointOrder, RunTask } from "./orders.js";
 
 export type { AttemptKey } from "./attempt-key.js";
 export type {
@@ -20,6 +20,7 @@ export type {
   CallAttemptOrder,
   CheckpointOrder,
   RunClient,
+  RunTask,
 } from "./orders.js";
 
 /**
@@ -45,6 +46,11 @@ export interface AttemptReport extends AttemptKey {
   readonly signal: number | null;
   /** From the start of the command to its end; 0 if it never started. */
   readonly wallMs: number;
+  /**
+   * From the end of the task in whose place it began, in microseconds: learned from, never billed.
+   * Omitted if it followed none.
+   */
+  readonly paceUs?: number | undefined;
   /**
    * Its part of that time, for which it pays, if other calls ran in its worker meanwhile; omitted
    * if it ran alone.
@@ -120,9 +126,20 @@ export interface SignalOrder {
   readonly to: "steps" | "script" | "all";
 }
 
+/**
+ * Calls of one map for one place, one after another: `order` is that of the first, and the others
+ * differ from it in their ids and inputs. Only for an executor that has said `takesRuns`.
+ */
+export interface StartRunMessage {
+  readonly type: "startRun";
+  readonly order: CallAttemptOrder;
+  readonly rest: readonly RunTask[];
+}
+
 export type DaemonMessage =
   | ({ readonly type: "budget" } & BudgetOrder)
   | { readonly type: "start"; readonly order: AttemptOrder }
+  | StartRunMessage
   /** Ends an attempt; with `isRequeue` because its invocation is to run again. */
   | { readonly type: "cancel"; readonly key: AttemptKey; readonly isRequeue?: boolean | undefined }
   /**
@@ -185,6 +202,8 @@ export type ExecutorMessage =
       readonly leaving?: string | undefined;
       /** It leaves because its node has no memory left; omitted if not. */
       readonly nodeIsFull?: boolean | undefined;
+      /** It knows `startRun`; omitted by older ones. */
+      readonly takesRuns?: boolean | undefined;
     }
   /** The effective budget changed (after a budget order, or because a job came). */
   | { readonly type: "budget"; readonly budget: Resources }

@@ -1,5 +1,6 @@
 // What gleanerd orders an executor to do for an attempt: to run it, and to remove what it kept.
 
+import type { Payload } from "../model/call.js";
 import type { InvocationId } from "../model/ids.js";
 import type { Notice } from "../model/invocation.js";
 import type { PlaceRequest } from "../model/resources.js";
@@ -74,6 +75,27 @@ export interface RunClient {
 
 /** An order for a worker. */
 export type CallAttemptOrder = AttemptOrder & { readonly command: CallCommand };
+
+/** A call that is ordered with the one before it; its attempt has the same number. */
+export interface RunTask {
+  readonly invocation: InvocationId;
+  readonly input: Payload;
+}
+
+/** The orders of a run, each for the place of the one before it. */
+export function ordersOfRun(
+  order: CallAttemptOrder,
+  rest: readonly RunTask[],
+): readonly CallAttemptOrder[] {
+  const { attempt } = order;
+  let { invocation: before } = order;
+  const others = rest.map(({ invocation, input }) => {
+    const after = { invocation: before, attempt };
+    before = invocation;
+    return { ...order, invocation, after, command: { ...order.command, input } };
+  });
+  return [order, ...others];
+}
 
 /** The folder of an ended invocation, to be removed as its owner. */
 export interface CheckpointOrder {

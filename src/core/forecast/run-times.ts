@@ -25,6 +25,8 @@ const minimumSiteRuns = 30;
 /** At this many runs the counts are halved, so that a changed function is learned again. */
 const maxRuns = 200;
 const maxSiteRuns = 10_000;
+/** The last hundred calls decide: those of a run or two, and thus the load of the moment. */
+const paceWeight = 0.02;
 /** For an unknown function, a long run is assumed. */
 const siteQuantile = 0.9;
 /** How much of a script is hashed: 4 µs for each of an array's thousands of tasks. */
@@ -70,7 +72,7 @@ interface Asked {
  */
 const longestAssumedMs = 3_600_000;
 
-/** The length of many runs together follows from their mean. */
+/** The length of many runs together follows from their mean, also below a millisecond. */
 export interface OwnRuns {
   readonly count: number;
   readonly meanMs: number;
@@ -87,11 +89,15 @@ export class RuntimeModel {
     return this.functions.size;
   }
 
-  /** Learns from a run that ended by itself; evicted and cancelled runs say too little. */
-  record(key: string, wallMs: number): void {
+  /**
+   * Learns from a run that ended by itself; evicted and cancelled runs say too little. `paceMs`:
+   * from the end of another one in its place; null if unknown.
+   */
+  record(key: string, wallMs: number, paceMs: number | null = null): void {
     const known = this.functions.get(key) ?? new Histogram(new Map());
     remember(this.functions, key, known, maxFunctions);
     known.add(wallMs, maxRuns);
+    if (paceMs !== null && lengthBin(wallMs) === 0) known.followed(paceMs);
     this.site.add(wallMs, maxSiteRuns);
   }
 
@@ -166,6 +172,8 @@ const upperEdgeMs = (bin: number): number => Math.ceil(2 ** (bin / binsPerOctave
 /** Counts run times in bins of equal ratio. */
 class Histogram {
   total = 0;
+  /** Runs in the first bin, one after another: what they took with all that was between them. */
+  private paceMs: number | null = null;
   /**
    * Cached answers since the last change, by the reached bin and the request: placement asks in
    * every round.
@@ -185,6 +193,11 @@ class Histogram {
     this.counts.set(bin, (this.counts.get(bin) ?? 0) + 1);
     this.total += 1;
     if (this.total > maxTotal) this.halve();
+  }
+
+  followed(paceMs: number): void {
+    this.paceMs ??= paceMs;
+    this.paceMs += (paceMs - this.paceMs) * paceWeight;
   }
 
   /**
@@ -222,7 +235,8 @@ class Histogram {
 
   private computeMeanMs(): number {
     let sumMs = 0;
-    for (const [bin, count] of this.counts) sumMs += count * upperEdgeMs(bin);
+    for (const [bin, count] of this.counts)
+      sumMs += count * (bin === 0 ? (this.paceMs ?? upperEdgeMs(0)) : upperEdgeMs(bin));
     return sumMs / this.total;
   }
 

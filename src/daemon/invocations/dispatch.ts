@@ -9,22 +9,16 @@ import type { Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import type { Payload } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
-import type { Attempt, AttemptEnd, Submission } from "../../model/invocation.js";
-import type { AttemptKey } from "../../wire/messages.js";
-import type { Assignment } from "../state/assignments.js";
+import type { Attempt } from "../../model/invocation.js";
 import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
-import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { Registry } from "../state/registry.js";
 import type { SharedPlace } from "../state/shared-place.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { Documents } from "./documents.js";
-import { type EndFacts, lostFacts } from "./ends/end-facts.js";
-import type { KeepAlive } from "./keep-alive.js";
-import { type OrderDocuments, orderFor } from "./order.js";
+import { type Ordered, Ordering, type OrderingParts } from "./orders/ordering.js";
 import { placeFor, taskOf } from "./places.js";
-import type { Settler } from "./settle.js";
 import type { Vouchers } from "./vouchers.js";
 
 /** A script of the largest size takes a second on a slow network. */
@@ -39,22 +33,15 @@ const placementPolicy: PlacementPolicy = {
   maxAssignments: 500,
 };
 
-export interface DispatcherDependencies {
-  readonly live: LiveInvocations;
+export interface DispatcherDependencies extends Omit<OrderingParts, "kick" | "checkpoints"> {
+  readonly checkpoints: Pick<Checkpoints, "keep" | "pathFor">;
   readonly registry: Registry;
   readonly store: Store;
   readonly events: Events;
-  readonly settler: Settler;
   readonly log: Logger;
-  readonly checkpoints: Checkpoints;
   readonly documents: Documents;
-  readonly keepAlive?: Pick<KeepAlive, "keepMs">;
   /** If omitted, the end of a call that is not on record is lost with this gleanerd. */
   readonly vouchers?: Pick<Vouchers, "write">;
-  /** If omitted, no attached command can be ordered. */
-  readonly runKey?: OrderDocuments["runKey"];
-  readonly leases?: OrderDocuments["leases"];
-  readonly clusterName?: () => string | null;
   readonly prediction?: Prediction;
   /** placement.policy of the configuration; if omitted, `prediction`. */
   readonly placesBy?: "prediction" | "none";
@@ -63,10 +50,8 @@ export interface DispatcherDependencies {
 }
 
 /** An attempt that has begun in memory. */
-interface Begun {
-  readonly live: Live;
+interface Begun extends Ordered {
   readonly attempt: Attempt;
-  readonly assignment: Assignment;
 }
 
 interface Recorded extends Begun {
@@ -95,10 +80,12 @@ export function policyOf({
 export class Dispatcher {
   private readonly policy: PlacementPolicy;
   private readonly unrecorded = new LogRateLimit();
+  private readonly ordering: Ordering;
   private scheduled = false;
 
   constructor(private readonly deps: DispatcherDependencies) {
     this.policy = policyOf(deps);
+    this.ordering = new Ordering({ ...deps, kick: () => this.kick() });
   }
 
   /** Something changed; many calls in one turn cause one round. */
@@ -147,7 +134,7 @@ export class Dispatcher {
       call.attempts.push({ attempt, result: null });
       const voucher = this.deps.vouchers?.write(call, attempt);
       const isReading = (record.line?.unsentBytes ?? 0) < maxUnsentBytes;
-      this.order(first, record, { ...call.documents(isReading), voucher });
+      this.ordering.order(first, record, { ...call.documents(isReading), voucher });
       return;
     }
     try {
@@ -157,7 +144,7 @@ export class Dispatcher {
           begun.length === 1
             ? [await this.record(first, record)]
             : await this.recordTogether(begun);
-        this.orderInTurn(recorded, record, submission);
+        this.ordering.inTurn(recorded, record, submission);
         // Limits the orders in progress; a node that reads nothing delays the others no longer.
         await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
       });
@@ -224,69 +211,4 @@ export class Dispatcher {
     );
     this.deps.live.requeue(live, "the store refused the attempt", attempt.number - 1);
   }
-
-  /** Each follows the one before it. */
-  private orderInTurn(
-    recorded: readonly (Recorded | null)[],
-    record: ExecutorRecord,
-    submission: Submission,
-  ): void {
-    let after: AttemptKey | undefined;
-    for (const each of recorded) {
-      if (each === null) continue;
-      const isSent = this.order(each, record, { submission, input: each.input, after });
-      if (isSent) after = keyOf(each.assignment);
-    }
-  }
-
-  /** Returns whether its order was sent. */
-  private order(
-    { live, assignment }: Begun,
-    record: ExecutorRecord,
-    documents: OrderDocuments,
-  ): boolean {
-    if (assignment.state !== "begun") {
-      // The connection broke before anything was recorded, so nobody else could record the loss.
-      this.end(lostFacts(assignment, "its executor was lost before the order was sent"));
-      return false;
-    }
-    if (live.endReason !== null) {
-      this.withdraw(assignment, "cancelled before it ran", "CANCELLED");
-      return false;
-    }
-    try {
-      const checkpointDirectory = this.deps.checkpoints.pathFor(live);
-      const keepMs = this.deps.keepAlive?.keepMs(live, documents.submission) ?? null;
-      const { invocation } = live;
-      const { runKey, leases, clusterName } = this.deps;
-      const beside = assignment.follows ? assignment.place?.worker?.openedFor : undefined;
-      const told = { ...documents, beside, runKey, leases, clusterName: clusterName?.() };
-      const order = orderFor(invocation, record.node, told, checkpointDirectory, keepMs);
-      const isAwaited = order.voucher !== undefined;
-      const line = record.awaitsReady ? null : record.line;
-      const isSent = line?.send({ type: "start", order }, isAwaited) ?? false;
-      const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
-      if (isSent) this.deps.live.assignments.order(assignment, ordered);
-      // What follows another, or shares its worker, takes no idle one.
-      if (live.workerKey !== null && !assignment.follows)
-        record.idleWorkers.take(live.id, live.workerKey);
-      return isSent;
-    } catch (cause) {
-      const reason = `gleanerd could not send its order: ${messageOf(cause)}`;
-      this.withdraw(assignment, reason, "FAILED");
-      return false;
-    }
-  }
-
-  /** An attempt that was recorded and never ran. */
-  private withdraw(assignment: Assignment, reason: string, end: AttemptEnd): void {
-    this.deps.live.assignments.return(assignment);
-    this.end(lostFacts(assignment, reason, end));
-  }
-
-  private end(facts: EndFacts): void {
-    void this.deps.settler.settleSurely(facts).then(() => this.kick());
-  }
 }
-
-const keyOf = ({ invocation, attempt }: AttemptKey): AttemptKey => ({ invocation, attempt });

@@ -103,7 +103,7 @@ export class Settler {
       await record(this.store, this.live.unrecorded, call);
       return this.record(facts, content);
     }
-    const { startFailure: _, lease: _said, isInterrupted: _own, ...result } = facts;
+    const { startFailure: _, lease: _said, isInterrupted: _own, paceUs: _pace, ...result } = facts;
     const { answer = null, log = null, phases = null, shareMs = null } = facts;
     const kept = isFinal(next) ? { answer, log } : { answer: null, log: null };
     const ended = { ...result, ...heat, reason, next, postings, phases, shareMs, ...kept };
@@ -132,7 +132,7 @@ export class Settler {
    * of its own. Rejects if the store failed.
    */
   async settleVouched({ request, attempt }: Voucher, facts: EndFacts): Promise<void> {
-    const { startFailure: _, lease: _said, isInterrupted = false, ...rest } = facts;
+    const { startFailure: _, lease: _said, isInterrupted = false, paceUs: _pace, ...rest } = facts;
     const { answer = null, log = null, phases = null, shareMs = null } = facts;
     const { command } = request.submission;
     const terms = command.kind === "call" ? command.lease : undefined;
@@ -257,8 +257,9 @@ export class Settler {
     }
     startFailures?.forget(facts.invocation);
     // A FAILED that the daemon set after lost executors is not a run, nor is one without a start.
+    const paceMs = facts.paceUs === undefined ? null : facts.paceUs / 1_000;
     if (hasRun && (facts.end === "COMPLETED" || facts.end === "FAILED"))
-      this.events.publish({ type: "functionRan", functionKey, wallMs: facts.wallMs });
+      this.events.publish({ type: "functionRan", functionKey, wallMs: facts.wallMs, paceMs });
     const { exitCode, signal, endedAtMs, wallMs, cpuMs, maxRssMb } = facts;
     const measured = { wallMs, cpuMs, maxRssMb };
     const end = { state: next, reason, exitCode, signal, endedAtMs, ...measured };

@@ -58,8 +58,8 @@ export class Learning implements Prediction {
     private readonly policy: LearningPolicy,
     private readonly log: Logger,
   ) {
-    events.subscribe(["functionRan"], ({ functionKey, wallMs }) =>
-      this.runtimes.record(functionKey, wallMs),
+    events.subscribe(["functionRan"], ({ functionKey, wallMs, paceMs }) =>
+      this.runtimes.record(functionKey, wallMs, paceMs),
     );
     events.subscribe(["hookReported"], ({ report }) => this.hookReported(report));
     this.runtimes = new RuntimeModel(policy.runtime);

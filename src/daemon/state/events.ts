@@ -62,7 +62,13 @@ export type DaemonEvent =
   /** An executor has other idle workers. */
   | { readonly type: "idleWorkersChanged"; readonly executor: ExecutorRecord }
   /** A run ended by itself. */
-  | { readonly type: "functionRan"; readonly functionKey: string; readonly wallMs: number }
+  | {
+      readonly type: "functionRan";
+      readonly functionKey: string;
+      readonly wallMs: number;
+      /** From the end of the task in whose place it began; null if it followed none. */
+      readonly paceMs: number | null;
+    }
   /** A round of the dispatcher could not place everything. */
   | { readonly type: "workLeftWaiting" }
   /** Work waits that a new pilot would run. */

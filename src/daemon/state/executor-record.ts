@@ -69,6 +69,8 @@ export class ExecutorRecord implements Executor {
    * would be taken for lost.
    */
   awaitsReady = false;
+  /** It takes the calls of a run in one order. */
+  takesRuns = false;
   /** The resources that its executor reports as usable. */
   claimed: Resources = nothing;
   /** An earlier daemon launched it, so its orders so far are unknown. */
@@ -170,6 +172,7 @@ export class ExecutorRecord implements Executor {
     this.markedJobs = new Map(said.markedJobs.map((job) => [job, said.hookSequence]));
     this.hookProblem = said.hookProblem;
     this.containment = said.containment;
+    this.takesRuns = said.takesRuns ?? false;
   }
 
   /** Records that it is sent this budget, or that its pilot has it according to Slurm. */
@@ -259,13 +262,10 @@ export class ExecutorRecord implements Executor {
 
   /** Its record in the store; `gone` is null while it lives. */
   toRow(gone: { readonly atMs: number; readonly reason: string } | null): ExecutorRow {
+    const { id, node, address, placement, startedAtMs } = this;
     return {
-      id: this.id,
-      node: this.node,
-      address: this.address,
-      placement: this.placement,
+      ...{ id, node, address, placement, startedAtMs },
       state: gone === null ? "live" : "gone",
-      startedAtMs: this.startedAtMs,
       goneAtMs: gone?.atMs ?? null,
       goneReason: gone?.reason ?? null,
     };

@@ -41,4 +41,4 @@ export class Inbox {
 }
 
 const follows = (message: Said | undefined): boolean =>
-  message?.type === "start" && message.order.after !== undefined;
+  (message?.type === "start" || message?.type === "startRun") && message.order.after !== undefined;

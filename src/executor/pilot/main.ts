@@ -27,6 +27,9 @@ import { pilotGroups, pilotWorkers } from "./workers.js";
 /** A pilot has no hook, so there are no marks. */
 const noMarks: JobMarks = { readMarks: () => [], removeMarks: () => {}, takeKillNotes: () => [] };
 
+/** What says that it has work. */
+const workTypes: ReadonlySet<string> = new Set(["start", "startRun", "recorded"]);
+
 /** Throws LAUNCH if this process is not a job. */
 export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promise<void> {
   const job = readPilotJob(process.env);
@@ -61,7 +64,7 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
       executor.onConnected((...said) => connection.send(...said));
     },
     onMessage: (message) => {
-      if (message.type === "start" || message.type === "recorded") idle.worked();
+      if (workTypes.has(message.type)) idle.worked();
       if (message.type !== "budget") executor.onMessage(message);
     },
     onLost: () => executor.onLost(),

@@ -11,6 +11,9 @@ const pace: Pace = { burst: 5_000, perSecond: 200, bytes: 4_096 };
 /** An attempt starts, ends, and changes the budget. */
 const messages = 4;
 
+/** The answer of a call, and what it printed. */
+const callBytes = maxInlineBytes + maxLogBytes;
+
 /** A piece of this many bytes earns the request of the next one. */
 const pieceBytes = maxPieceBytes / 8;
 
@@ -20,7 +23,11 @@ const nothing: Earned = { messages: 0, bytes: 0 };
 function earnedBy(message: DaemonMessage): Earned {
   switch (message.type) {
     case "start":
-      return { messages, bytes: isCall(message) ? maxInlineBytes + maxLogBytes : 0 };
+      return { messages, bytes: isCall(message) ? callBytes : 0 };
+    case "startRun": {
+      const calls = 1 + message.rest.length;
+      return { messages: calls * messages, bytes: calls * callBytes };
+    }
     case "fetchPiece":
       return { messages, bytes: message.wantedBytes };
     case "fetchLog":

@@ -14,6 +14,7 @@ export type EndFacts = Omit<
   "next" | "postings" | "answer" | "log" | "phases" | "shareMs" | "hotMs" | "spinMs"
 > & {
   readonly shareMs?: number | undefined;
+  readonly paceUs?: number | undefined;
   readonly startFailure?: StartFailure | undefined;
   readonly isInterrupted?: boolean | undefined;
   readonly answer?: CallAnswer | undefined;

@@ -101,3 +101,30 @@ describe("expected run times", () => {
     );
   });
 });
+
+describe("calls of less than a millisecond", () => {
+  test("count as one until the time from one to the next is known", () => {
+    const model = new RuntimeModel(policy);
+    ran(model, "f", 0, 0, 0, 1);
+    expect(model.ownRuns("f")).toEqual({ count: 4, meanMs: 1 });
+    for (let run = 0; run < 4; run++) model.record("f", 0, 0.25);
+    expect(model.ownRuns("f")).toEqual({ count: 8, meanMs: 0.25 });
+  });
+
+  test("are learned anew within some hundred calls when their node is busier", () => {
+    const model = new RuntimeModel(policy);
+    for (let run = 0; run < 150; run++) model.record("f", 0, 0.2);
+    for (let run = 0; run < 200; run++) model.record("f", 0, 2);
+    expect(model.ownRuns("f")!.meanMs).toBeGreaterThan(1.9);
+  });
+
+  test("do not make longer ones shorter", () => {
+    const model = new RuntimeModel(policy);
+    for (let run = 0; run < 3; run++) model.record("f", 8, 0.2);
+    expect(model.ownRuns("f")).toEqual({ count: 3, meanMs: 8 });
+    // A restarted gleanerd remembers the lengths, and learns the rest again.
+    for (let run = 0; run < 3; run++) model.record("g", 0, 0.5);
+    const known = RuntimeModel.fromJson(model.toJson(), policy)!;
+    expect(known.ownRuns("g")).toEqual({ count: 3, meanMs: 1 });
+  });
+});

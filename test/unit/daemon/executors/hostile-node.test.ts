@@ -112,9 +112,11 @@ const ofWorkers = {
   lease: { calls: 0, busyMs: 0, spinMs: 0 },
 };
 
+const amounts = { wallMs: 0, paceUs: 0, shareMs: 0, cpuMs: 0, maxRssMb: 0, agoMs: 0 };
+const usage = { ...amounts, isInterrupted: false };
+
 /** All that an executor may say, true but for who says it. */
 function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
-  const usage = { wallMs: 0, shareMs: 0, cpuMs: 0, maxRssMb: 0, agoMs: 0, isInterrupted: false };
   const startFailure = { stage: "exec", errno: 2 } as const;
   const ended = {
     exitCode: 0,
@@ -141,7 +143,8 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
       hookProblem: null,
       budget,
       answersFor: [others],
-      ...{ markedJobs: [job], hookSequence: 1, leaving: "drained", nodeIsFull: false },
+      ...{ markedJobs: [job], hookSequence: 1 },
+      ...{ leaving: "drained", nodeIsFull: false, takesRuns: true },
     },
     budget: { type: "budget", budget },
     started: { type: "started", key: others, agoMs: 0 },

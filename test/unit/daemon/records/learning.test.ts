@@ -84,7 +84,7 @@ test("learned data survives a restart, and unreadable parts are learned again", 
   const { events, learning } = known;
   for (let round = 0; round < 200; round++) holeOf(known, (round + 1) * 60_000, 5_000);
   for (let run = 0; run < 5; run++)
-    events.publish({ type: "functionRan", functionKey: "f", wallMs: 70 });
+    events.publish({ type: "functionRan", functionKey: "f", wallMs: 70, paceMs: null });
   await learning.save();
   const next = newLearning().learning;
   await next.load();

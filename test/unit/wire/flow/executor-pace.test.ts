@@ -4,7 +4,11 @@ import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { invocationId, versionId } from "../../../../src/model/ids.js";
 import { maxLogBytes, maxPieceBytes } from "../../../../src/wire/call-checks.js";
 import { type ExecutorInflow, executorInflow } from "../../../../src/wire/flow/executor-pace.js";
-import type { AttemptOrder, DaemonMessage } from "../../../../src/wire/messages.js";
+import type {
+  AttemptOrder,
+  CallAttemptOrder,
+  DaemonMessage,
+} from "../../../../src/wire/messages.js";
 
 const key = { invocation: invocationId(1), attempt: 1 };
 const version = versionId("0".repeat(64));
@@ -63,4 +67,15 @@ test("what it is asked for costs it nothing, and each piece earns the next", () 
   inflow.sent({ type: "piece", key, offset: 0, bytes: new Uint8Array(maxPieceBytes) });
   inflow.took(0);
   expect(inflow.waitMs()).toBe(5);
+});
+
+test("each call of a run entitles an executor to answer as one that is ordered by itself", () => {
+  const byThemselves = executorInflow();
+  byThemselves.took(0, 5_000);
+  for (let call = 0; call < 3; call++) byThemselves.sent(start("call"));
+  const task = { invocation: invocationId(2), input: { contentType: "", body: new Uint8Array() } };
+  const order = { command: { kind: "call" } } as CallAttemptOrder;
+  inflow.sent({ type: "startRun", order, rest: [task, task] });
+  for (const each of [byThemselves, inflow]) each.took(3 * 130_000, 12);
+  expect(inflow.waitMs()).toBe(byThemselves.waitMs());
 });

@@ -3,10 +3,10 @@
 
 import { beforeEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import type { AttemptResult, Store } from "../../../../src/core/ports/store.js";
-import { type InvocationId, invocationId } from "../../../../src/model/ids.js";
-import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
-import { storeForEachTest } from "../../../support/store/store.js";
+import type { AttemptResult, Store } from "../../../../../src/core/ports/store.js";
+import { type InvocationId, invocationId } from "../../../../../src/model/ids.js";
+import { sampleAttempt, sampleRequest, sampleResult } from "../../../../support/store/samples.js";
+import { storeForEachTest } from "../../../../support/store/store.js";
 
 const version = "5e".repeat(32);
 const tasks = 12;

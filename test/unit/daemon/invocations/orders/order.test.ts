@@ -1,10 +1,10 @@
 // The order for an attempt: files and limits as a batch job gets them of its submitter.
 
 import { expect, test } from "@jest/globals";
-import { orderFor } from "../../../../src/daemon/invocations/order.js";
-import { invocationId, nodeName } from "../../../../src/model/ids.js";
-import type { Submission } from "../../../../src/model/invocation.js";
-import * as made from "../../../support/nouns.js";
+import { orderFor } from "../../../../../src/daemon/invocations/orders/order.js";
+import { invocationId, nodeName } from "../../../../../src/model/ids.js";
+import type { Submission } from "../../../../../src/model/invocation.js";
+import * as made from "../../../../support/nouns.js";
 
 const task = made.invocation({
   id: invocationId(45),

@@ -1,17 +1,17 @@
 // Builds the order for one attempt from what its user submitted.
 
-import { callEnvironment, environmentFor } from "../../core/submission/environment.js";
-import { noticeWithin } from "../../core/submission/time-limit.js";
-import type { Payload } from "../../model/call.js";
-import { assert } from "../../model/errors.js";
-import type { LeaseTerms } from "../../model/functions/lease.js";
-import { type InvocationId, invocationId, type NodeName, versionId } from "../../model/ids.js";
-import type { Invocation, Submission } from "../../model/invocation.js";
-import { outputPath } from "../../model/records/output-paths.js";
-import { gresField } from "../../model/slurm/gres-counts.js";
-import { attemptName } from "../../wire/attempt-key.js";
-import type { CallCommand } from "../../wire/calls.js";
-import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
+import { callEnvironment, environmentFor } from "../../../core/submission/environment.js";
+import { noticeWithin } from "../../../core/submission/time-limit.js";
+import type { Payload } from "../../../model/call.js";
+import { assert } from "../../../model/errors.js";
+import type { LeaseTerms } from "../../../model/functions/lease.js";
+import { type InvocationId, invocationId, type NodeName, versionId } from "../../../model/ids.js";
+import type { Invocation, Submission } from "../../../model/invocation.js";
+import { outputPath } from "../../../model/records/output-paths.js";
+import { gresField } from "../../../model/slurm/gres-counts.js";
+import { attemptName } from "../../../wire/attempt-key.js";
+import type { CallCommand } from "../../../wire/calls.js";
+import type { AttemptKey, AttemptOrder } from "../../../wire/messages.js";
 
 export interface OrderDocuments {
   readonly submission: Submission;
