@@ -45,7 +45,6 @@ export type OpenWorker = (
 
 export class Workers {
   private readonly kept = new Set<Kept>();
-
   private readonly announcements: Announcements;
   /** How many of a kind stay, whatever their idle time. */
   private warmWanted: ReadonlyMap<string, number> = new Map();
@@ -138,8 +137,7 @@ export class Workers {
         ended();
         kept.calls--;
         if (isHung) this.kept.delete(kept);
-        else if (kept.calls === 0) this.released(kept);
-        this.expect(call, room());
+        this.released(kept, () => this.expect(call, room()));
       },
     };
   }
@@ -259,18 +257,21 @@ export class Workers {
     return kept;
   }
 
-  /** The last call in it has ended: it waits for the next one, frozen. */
-  private released(kept: Kept): void {
-    if (!this.kept.has(kept)) return;
-    kept.idleSinceMs = monotonicMs();
-    this.changed();
-    if (!kept.worker.isReady) void this.stop(kept);
-    else if (this.idle.length > maxIdle) void this.stop(this.idle.sort(oldestFirst)[0]!);
-    else kept.timer = setTimeout(() => this.freeze(kept), freezeAfterMs);
+  /** It waits for the next call, frozen, if it has no other; `then`: if none follows at once. */
+  private released(kept: Kept, then = () => {}): void {
+    const isIdle = this.kept.has(kept) && kept.calls === 0;
+    if (isIdle) kept.idleSinceMs = monotonicMs();
+    if (isIdle) this.changed();
+    if (isIdle && !kept.worker.isReady) void this.stop(kept);
+    if (this.idle.length > maxIdle) void this.stop(this.idle.sort(oldestFirst)[0]!);
+    const waits = () => this.freeze(kept, then);
+    if (isIdle && kept.worker.isReady) kept.timer = setTimeout(waits, freezeAfterMs);
+    else then();
   }
 
-  private freeze(kept: Kept): void {
+  private freeze(kept: Kept, then = () => {}): void {
     clearTimeout(kept.timer);
+    then();
     try {
       kept.worker.opened.group.freeze(true);
       kept.isFrozen = true;

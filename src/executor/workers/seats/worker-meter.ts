@@ -24,6 +24,9 @@ export const unmetered = (isLease: boolean): Metered => ({
   cpu: null,
 });
 
+/** What a worker uses within this time between two calls is neither's, and hardly measurable. */
+const sameNs = 1_000_000n;
+
 const unused = { cpuMs: 0, maxRssMb: 0, oomKills: 0 };
 
 export class WorkerMeter {
@@ -31,6 +34,8 @@ export class WorkerMeter {
   private readonly cpu = new EqualParts();
   private readonly zeroNs = machineMonotonicNs();
   private usage: WorkerUsage | null = null;
+  /** What was read last; null for a lease. */
+  private lastRead: { readonly atNs: bigint; readonly cpuMs: number } | null = null;
 
   constructor(private readonly group: AttemptGroup) {}
 
@@ -52,7 +57,7 @@ export class WorkerMeter {
 
   /** It was sent to the worker. */
   begins(call: Metered): void {
-    const cpuMs = this.usage?.cpuMs(call.isLease) ?? 0;
+    const cpuMs = this.cpuMsOf(call);
     if (call.cpu !== null) this.cpu.leave(call.cpu, cpuMs);
     call.cpu = this.cpu.enter(cpuMs);
   }
@@ -61,7 +66,15 @@ export class WorkerMeter {
   leaves(call: Metered): WorkUsage {
     const endNs = machineMonotonicNs();
     const used = this.usage?.all(call.isLease) ?? unused;
+    this.lastRead = call.isLease ? null : { atNs: endNs, cpuMs: used.cpuMs };
     return this.usedBy(call, { startNs: endNs, endNs, ...used });
+  }
+
+  /** The one before it may have ended this very moment, which was read then. */
+  private cpuMsOf({ isLease }: Metered): number {
+    const last = isLease ? null : this.lastRead;
+    if (last !== null && machineMonotonicNs() - last.atNs < sameNs) return last.cpuMs;
+    return this.usage?.cpuMs(isLease) ?? 0;
   }
 
   /** It ended with the worker's process, of which `last` was measured. */
