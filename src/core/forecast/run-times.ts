@@ -25,8 +25,12 @@ const minimumSiteRuns = 30;
 /** At this many runs the counts are halved, so that a changed function is learned again. */
 const maxRuns = 200;
 const maxSiteRuns = 10_000;
-/** The last hundred calls decide: those of a run or two, and thus the load of the moment. */
-const paceWeight = 0.02;
+/**
+ * A node that has become slow is believed within a run, one that has become quick after some
+ * hundred calls: what does not fit goes back to the queue. A single long call counts as 10 ms.
+ */
+const paceWeight = { slower: 0.02, quicker: 0.005 };
+const longestPaceMs = 10;
 /** For an unknown function, a long run is assumed. */
 const siteQuantile = 0.9;
 /** How much of a script is hashed: 4 µs for each of an array's thousands of tasks. */
@@ -97,7 +101,7 @@ export class RuntimeModel {
     const known = this.functions.get(key) ?? new Histogram(new Map());
     remember(this.functions, key, known, maxFunctions);
     known.add(wallMs, maxRuns);
-    if (paceMs !== null && lengthBin(wallMs) === 0) known.followed(paceMs);
+    if (paceMs !== null) known.followed(Math.min(paceMs, longestPaceMs));
     this.site.add(wallMs, maxSiteRuns);
   }
 
@@ -172,7 +176,7 @@ const upperEdgeMs = (bin: number): number => Math.ceil(2 ** (bin / binsPerOctave
 /** Counts run times in bins of equal ratio. */
 class Histogram {
   total = 0;
-  /** Runs in the first bin, one after another: what they took with all that was between them. */
+  /** What runs one after another took, with all that was between them: counts in the first bin. */
   private paceMs: number | null = null;
   /**
    * Cached answers since the last change, by the reached bin and the request: placement asks in
@@ -197,7 +201,8 @@ class Histogram {
 
   followed(paceMs: number): void {
     this.paceMs ??= paceMs;
-    this.paceMs += (paceMs - this.paceMs) * paceWeight;
+    const { slower, quicker } = paceWeight;
+    this.paceMs += (paceMs - this.paceMs) * (paceMs > this.paceMs ? slower : quicker);
   }
 
   /**

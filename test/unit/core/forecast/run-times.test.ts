@@ -111,11 +111,18 @@ describe("calls of less than a millisecond", () => {
     expect(model.ownRuns("f")).toEqual({ count: 8, meanMs: 0.25 });
   });
 
-  test("are learned anew within some hundred calls when their node is busier", () => {
+  test("are learned anew when their node is busier, later when it is quicker", () => {
     const model = new RuntimeModel(policy);
-    for (let run = 0; run < 150; run++) model.record("f", 0, 0.2);
-    for (let run = 0; run < 200; run++) model.record("f", 0, 2);
-    expect(model.ownRuns("f")!.meanMs).toBeGreaterThan(1.9);
+    const meanAfter = (calls: number, paceMs: number) => {
+      for (let run = 0; run < calls; run++) model.record("f", 0, paceMs);
+      return model.ownRuns("f")!.meanMs;
+    };
+    expect(meanAfter(150, 0.2)).toBeCloseTo(0.2);
+    expect(meanAfter(100, 2)).toBeGreaterThan(1.5);
+    expect(meanAfter(100, 0.2)).toBeGreaterThan(1);
+    expect(meanAfter(900, 0.2)).toBeLessThan(0.25);
+    // One that stood still says little about the next ones.
+    expect(meanAfter(1, 500)).toBeLessThan(0.5);
   });
 
   test("do not make longer ones shorter", () => {
