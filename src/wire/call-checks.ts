@@ -18,6 +18,7 @@ import { type FunctionRuntime, runtimes } from "../model/functions/settings.js";
 import type { BlobHash, VersionId } from "../model/ids.js";
 import { attemptKey } from "./attempt-key.js";
 import type {
+  AheadEndedMessage,
   CallCommand,
   ExtendLeaseMessage,
   LeaseCommand,
@@ -162,17 +163,24 @@ export const answer: Check<CallAnswer> = tagged<CallAnswer>("kind", {
 const maxWarmKinds = 256;
 const maxCount = 65_536;
 
+const workerKind = {
+  uid: integer(0, 4_294_967_295),
+  version,
+  cores: integer(1, maxCount),
+  memoryMb: integer(1),
+  gpus: integer(0, maxCount),
+};
+
 export const warmWorkers = list(
-  object<WarmWorkers>({
-    uid: integer(0, 4_294_967_295),
-    version,
-    cores: integer(1, maxCount),
-    memoryMb: integer(1),
-    gpus: integer(0, maxCount),
-    count: integer(1, maxCount),
-  }),
+  object<WarmWorkers>({ ...workerKind, count: integer(1, maxCount) }),
   maxWarmKinds,
 );
+
+export const aheadEnded = object<AheadEndedMessage>({
+  type: oneOf("aheadEnded"),
+  worker: object(workerKind),
+  why: oneOf("noRoom", "failed"),
+});
 
 /** `bundlePart`, less its type. */
 export const bundlePart = {

@@ -113,6 +113,17 @@ export interface WarmWorkers extends WorkerKind {
   readonly count: number;
 }
 
+/** A worker that was to be started ahead will not be ready. */
+export interface AheadEndedMessage {
+  readonly type: "aheadEnded";
+  readonly worker: WorkerKind;
+  /**
+   * `noRoom`: it was not started, or ended because something else needs its room; `failed`: its
+   * code could not be had or loaded.
+   */
+  readonly why: "noRoom" | "failed";
+}
+
 /** What gleanerd sends to executors about their workers, beside orders. */
 export type MessageToWorkers = BundleMessage | PieceMessage | FetchLogMessage | ExtendLeaseMessage;
 /** What executors send about their workers, beside reports. */

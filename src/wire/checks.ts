@@ -8,6 +8,7 @@ import { type StartFailure, type StartStage, startStages } from "../model/record
 import { maxGpus, type Resources } from "../model/resources.js";
 import { attemptKey, attemptKeyFields } from "./attempt-key.js";
 import {
+  aheadEnded,
   answer,
   bundlePart,
   callCommand,
@@ -247,6 +248,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
   ...leaseMessages,
   logSoFar: object({ type: type("logSoFar"), key: attemptKey, bytes: bytes(maxLogBytes) }),
   warm: object({ type: type("warm"), workers: warmWorkers }),
+  aheadEnded,
   gpusUnused: object({ type: type("gpusUnused"), reason }),
   pressure: object({ type: type("pressure"), report: pressure }),
   unkillable: object({ type: type("unkillable"), report: unkillable }),

@@ -10,7 +10,12 @@ import type { AttemptEnd } from "../model/invocation.js";
 import type { StartFailure } from "../model/records/start-failure.js";
 import type { Resources } from "../model/resources.js";
 import type { AttemptKey } from "./attempt-key.js";
-import type { MessageOfWorkers, MessageToWorkers, WarmWorkers } from "./calls.js";
+import type {
+  AheadEndedMessage,
+  MessageOfWorkers,
+  MessageToWorkers,
+  WarmWorkers,
+} from "./calls.js";
 import type { AttemptOrder, CallAttemptOrder, CheckpointOrder, RunTask } from "./orders.js";
 
 export type { AttemptKey } from "./attempt-key.js";
@@ -261,6 +266,7 @@ export type ExecutorMessage =
   | MessageOfWorkers
   /** The idle workers, whenever they change and after each `ready`: all of them. */
   | { readonly type: "warm"; readonly workers: readonly WarmWorkers[] }
+  | AheadEndedMessage
   /** Functions get none of the node's GPUs, because the device file of each GPU is unknown. */
   | { readonly type: "gpusUnused"; readonly reason: string }
   /**

@@ -19,7 +19,7 @@ const seat = fc.record({
     fc.constant(0),
     fc.integer({ min: 0, max: 100_000 }),
   ),
-  isLearned: fc.boolean(),
+  mayStart: fc.boolean(),
 });
 const outlook = fc.record({
   seats: fc
@@ -126,7 +126,7 @@ describe("a decision on the pool", () => {
     holds((state, { start }) => {
       for (const { key, node } of start) {
         const { outlook, minWarm, busyWorkers } = functionOf(state, key);
-        const uses = outlook.seats.filter(({ isLearned }) => isLearned);
+        const uses = outlook.seats.filter(({ mayStart }) => mayStart);
         const soonest = Math.min(...uses.map(({ nextUseMs }) => nextUseMs));
         const endsAtMs = state.nodes.find((each) => each.node === node)!.endsAtMs;
         const leftMs = (endsAtMs ?? Number.POSITIVE_INFINITY) - nowMs;

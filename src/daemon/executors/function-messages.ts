@@ -1,5 +1,6 @@
 // What executors say of functions: which workers are warm, and which code they need.
 
+import { workerKey } from "../../model/call.js";
 import type { VersionId } from "../../model/ids.js";
 import type { MessageOfWorkers, WantedPiece, WarmWorkers } from "../../wire/calls.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
@@ -34,7 +35,7 @@ const possible = (workers: readonly WarmWorkers[], most: ExecutorRecord["most"])
     })
     .filter(({ count }) => count > 0);
 
-type OfFunctions = "warm" | "fetchBundle" | MessageOfWorkers["type"];
+type OfFunctions = "warm" | "aheadEnded" | "fetchBundle" | MessageOfWorkers["type"];
 
 export function noteFunctions(
   record: ExecutorRecord,
@@ -62,5 +63,12 @@ export function noteFunctions(
     case "warm":
       record.idleWorkers.says(possible(message.workers, record.most));
       events.publish({ type: "idleWorkersChanged", executor: record });
+      break;
+    case "aheadEnded": {
+      const key = workerKey(message.worker);
+      const ended = { executor: record, workerKey: key, why: message.why };
+      if (record.idleWorkers.aheadEnded(key)) events.publish({ type: "aheadEnded", ...ended });
+      break;
+    }
   }
 }

@@ -26,9 +26,17 @@ const maxExpected = 500;
 
 type Called = Pick<Live, "id" | "owner" | "workerKey" | "invocation">;
 
+/**
+ * As often a worker may be started between two calls of its function: each start is work that
+ * nobody pays.
+ */
+const mostStarts = 8;
+
 interface LastCall {
   readonly live: Called;
   readonly submission: Submission;
+  /** Of workers ahead, since. */
+  starts: number;
 }
 
 export class KeepAlive {
@@ -65,7 +73,7 @@ export class KeepAlive {
     if (!isLease && beginsWithSpare(command.settings, live.invocation.gpus))
       this.callers.called(owner.uid, { invocation: live.invocation, submission }, nowMs());
     if (command.settings.idleTimeoutMs !== null) return null;
-    if (!isLease) remember(this.last, key, { live, submission }, maxExpected);
+    if (!isLease) remember(this.last, key, { live, submission, starts: 0 }, maxExpected);
     return this.learnedMs(key);
   }
 
@@ -91,6 +99,11 @@ export class KeepAlive {
     for (const [key, { live }] of this.last)
       if (live.workerKey === workerKey) return this.learnedMs(key);
     return null;
+  }
+
+  startedAhead(workerKey: string): void {
+    for (const [key, last] of this.last)
+      if (last.live.workerKey === workerKey && ++last.starts >= mostStarts) this.last.delete(key);
   }
 
   /** No worker of this kind is expected until its function is called again. */

@@ -8,6 +8,7 @@ import type { InvocationId } from "../../model/ids.js";
 import type { Invocation, Mail } from "../../model/invocation.js";
 import type { Eviction, HookEvent } from "../../model/records/utilization.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
+import type { AheadEndedMessage } from "../../wire/calls.js";
 import type { ExecutorRecord, Retirement } from "./executor-record.js";
 
 export type DaemonEvent =
@@ -61,6 +62,13 @@ export type DaemonEvent =
   | { readonly type: "leaseFailed"; readonly lease: InvocationId; readonly reason: string }
   /** An executor has other idle workers. */
   | { readonly type: "idleWorkersChanged"; readonly executor: ExecutorRecord }
+  /** A worker that an executor was told to start ahead will not be ready. */
+  | {
+      readonly type: "aheadEnded";
+      readonly executor: ExecutorRecord;
+      readonly workerKey: string;
+      readonly why: AheadEndedMessage["why"];
+    }
   /** A run ended by itself. */
   | {
       readonly type: "functionRan";

@@ -6,6 +6,7 @@ import type { InvocationId, VersionId } from "../../model/ids.js";
 
 interface Ahead {
   readonly version: VersionId;
+  readonly uid: number;
   readonly atMs: number;
 }
 
@@ -30,7 +31,9 @@ export class IdleWorkers {
     }
   }
 
+  /** The call gets an idle worker, or else the one that starts. */
   take(call: InvocationId, key: string): void {
+    if ((this.left.get(key) ?? 0) === 0) this.ahead.delete(key);
     if (this.said.has(key)) this.taken.set(call, key);
     this.readyAhead.delete(key);
   }
@@ -52,8 +55,8 @@ export class IdleWorkers {
   }
 
   /** It was told to start one of this kind before it is called. */
-  startAhead(key: string, version: VersionId, atMs: number): void {
-    this.ahead.set(key, { version, atMs });
+  startAhead(key: string, version: VersionId, uid: number, atMs: number): void {
+    this.ahead.set(key, { version, uid, atMs });
   }
 
   /** The one that was started ahead and that no call has taken; null if there is none. */
@@ -64,12 +67,18 @@ export class IdleWorkers {
     return sinceMs === undefined ? null : { sinceMs, isReady: true };
   }
 
-  get startingAhead(): ReadonlySet<string> {
-    return new Set(this.ahead.keys());
+  /** The users of those that have not become ready yet, by kind. */
+  get startingAhead(): ReadonlyMap<string, number> {
+    return new Map([...this.ahead].map(([key, { uid }]) => [key, uid]));
   }
 
   startsAhead(version: VersionId): boolean {
     return [...this.ahead.values()].some((each) => each.version === version);
+  }
+
+  /** Its executor has said so; false if nobody knows of one. */
+  aheadEnded(key: string): boolean {
+    return this.ahead.delete(key);
   }
 
   /** Those that were not idle since this time: nothing is expected of them any more. */

@@ -3,8 +3,23 @@
 import type { Timer } from "../../clock.js";
 import { type WorkerKind, workerKey } from "../../model/call.js";
 import type { Resources } from "../../model/resources.js";
-import type { CallAttemptOrder } from "../../wire/messages.js";
+import type { CallAttemptOrder, ExecutorMessage } from "../../wire/messages.js";
 import type { Worker } from "./worker.js";
+import type { WorkerEvents } from "./worker-parts.js";
+
+/**
+ * Makes a new worker with a group of its own; throws if the node cannot create one. `free` makes
+ * room for it; one that begins with a spare has its room.
+ */
+export type OpenWorker = (
+  order: CallAttemptOrder,
+  kind: WorkerKind,
+  free: () => Resources,
+  events: WorkerEvents,
+) => Worker;
+
+/** Tells gleanerd: all idle workers after they changed, and what became of those started ahead. */
+export type TellWorkers = (message: ExecutorMessage & { type: "warm" | "aheadEnded" }) => void;
 
 export interface Kept {
   readonly worker: Worker;
@@ -18,6 +33,8 @@ export interface Kept {
   isFrozen: boolean;
   /** No call has wanted it yet, and it is not ready. */
   isAhead: boolean;
+  /** Something else needs its room, or it was idle for long enough. */
+  isStopped: boolean;
   idleSinceMs: number | null;
   timer: Timer | undefined;
   readonly gone: Promise<void>;
@@ -30,7 +47,7 @@ export const newKept = (
   gone: Promise<void>,
 ): Kept => ({
   ...{ worker, kind, key: workerKey(kind), gone },
-  ...{ openedFor: null, calls: 0, isFrozen: false, isAhead },
+  ...{ openedFor: null, calls: 0, isFrozen: false, isAhead, isStopped: false },
   ...{ idleSinceMs: null, timer: undefined },
 });
 
@@ -41,6 +58,15 @@ export const kindOf = ({ uid, command, cores, memoryMb, gpus }: CallAttemptOrder
   memoryMb,
   gpus,
 });
+
+export const endedAhead = ({ kind, isStopped }: Kept): Parameters<TellWorkers>[0] => ({
+  type: "aheadEnded",
+  worker: kind,
+  why: isStopped ? "noRoom" : "failed",
+});
+
+export const isIdle = ({ idleSinceMs, worker }: Kept): boolean =>
+  idleSinceMs !== null && worker.isReady;
 
 /** Memory and GPUs. */
 export function heldBy(

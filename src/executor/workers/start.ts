@@ -12,6 +12,7 @@ import { openGroupFor } from "../runtimes/group.js";
 import type { RunHandle } from "../runtimes/runtime.js";
 import type { Spawning } from "../runtimes/spawner.js";
 import { BundleCache } from "./bundle-cache.js";
+import type { OpenWorker } from "./kept.js";
 import { Payloads } from "./payloads/payloads.js";
 import { unnamedFilesIn } from "./payloads/unnamed-files.js";
 import { makePublicFolder } from "./public-folder.js";
@@ -29,7 +30,7 @@ import { breachTeller } from "./work/breach.js";
 import { Leases } from "./work/leases.js";
 import { Worker } from "./worker.js";
 import { WorkerSocket } from "./worker-socket.js";
-import { type OpenWorker, Workers } from "./workers.js";
+import { Workers } from "./workers.js";
 
 export interface WorkerSite {
   readonly workers: Workers;
@@ -134,11 +135,7 @@ export function workersOver(
   containment: Containment,
   say: (message: ExecutorMessage) => void,
 ): Workers {
-  return new Workers(
-    openWorkers(ports, spec, spawner, containment),
-    (workers) => say({ type: "warm", workers }),
-    standbysOf(ports),
-  );
+  return new Workers(openWorkers(ports, spec, spawner, containment), say, standbysOf(ports));
 }
 
 const standbysOf = ({ parents, spares }: WorkerPorts): Standbys => ({

@@ -2,7 +2,7 @@
 // and ends idle ones whose memory or GPUs others need.
 
 import { clearTimeout, monotonicMs, setTimeout } from "../../clock.js";
-import { type WorkerKind, workerKey } from "../../model/call.js";
+import { workerKey } from "../../model/call.js";
 import type { VersionId } from "../../model/ids.js";
 import {
   fits,
@@ -16,12 +16,22 @@ import type { WarmWorkers } from "../../wire/calls.js";
 import type { AttemptOrder, CallAttemptOrder } from "../../wire/messages.js";
 import { removeLater } from "../containment/group-removal.js";
 import type { Place } from "../runtimes/runtime.js";
-import { heldBy, type Kept, kindOf, latestFirst, newKept, oldestFirst } from "./kept.js";
+import {
+  endedAhead,
+  heldBy,
+  isIdle,
+  type Kept,
+  kindOf,
+  latestFirst,
+  newKept,
+  type OpenWorker,
+  oldestFirst,
+  type TellWorkers,
+} from "./kept.js";
 import { giverOf } from "./standby/given-room.js";
 import { memoryOf, noStandbys, type Standbys } from "./standby/standby.js";
 import { Announcements } from "./work/announcements.js";
-import type { Worker } from "./worker.js";
-import type { RunInWorker, WorkerEvents } from "./worker-parts.js";
+import type { RunInWorker } from "./worker-parts.js";
 
 /** Between two calls of a busy client. One that waits longer holds no core: it is frozen. */
 const freezeAfterMs = 20;
@@ -32,30 +42,18 @@ const maxIdle = 256;
 /** One that was started ahead and is not ready by then ends: no call holds a core for it. */
 const aheadLimitMs = 30_000;
 
-/**
- * Makes a new worker with a group of its own; throws if the node cannot create one. `free` makes
- * room for it; one that begins with a spare has its room.
- */
-export type OpenWorker = (
-  order: CallAttemptOrder,
-  kind: WorkerKind,
-  free: () => Resources,
-  events: WorkerEvents,
-) => Worker;
-
 export class Workers {
   private readonly kept = new Set<Kept>();
   private readonly announcements: Announcements;
   /** How many of a kind stay, whatever their idle time. */
   private warmWanted: ReadonlyMap<string, number> = new Map();
 
-  /** `announce` is called with all idle workers after they changed. */
   constructor(
     private readonly openWorker: OpenWorker,
-    announce: (workers: readonly WarmWorkers[]) => void,
+    private readonly tell: TellWorkers,
     private readonly standbys: Standbys = noStandbys,
   ) {
-    this.announcements = new Announcements(() => this.idle, announce);
+    this.announcements = new Announcements(() => this.idle, tell);
   }
 
   /** The daemon on this connection knows of no worker yet. */
@@ -78,13 +76,16 @@ export class Workers {
   startAhead(order: AttemptOrder, room: Resources): void {
     const call = order as CallAttemptOrder;
     const free = this.spareOf(room);
-    if (call.gpus > 0 || !fits(call, free)) return;
+    const worker = kindOf(call);
+    if (call.gpus > 0 || !fits(call, free))
+      return void this.tell({ type: "aheadEnded", worker, why: "noRoom" });
     try {
       const kept = this.add(call, () => free, true);
-      kept.timer = setTimeout(() => void this.stop(kept), aheadLimitMs);
+      kept.timer = setTimeout(() => kept.worker.kill(), aheadLimitMs);
       kept.worker.startAhead(call);
     } catch {
       // A call's own group cannot be created either, which is reported then.
+      this.tell({ type: "aheadEnded", worker, why: "failed" });
     }
   }
 
@@ -214,9 +215,7 @@ export class Workers {
   }
 
   private get idle(): Kept[] {
-    return [...this.kept].filter(
-      ({ idleSinceMs, worker }) => idleSinceMs !== null && worker.isReady,
-    );
+    return [...this.kept].filter(isIdle);
   }
 
   private get ahead(): Kept[] {
@@ -242,6 +241,7 @@ export class Workers {
       clearTimeout(kept.timer);
       this.kept.delete(kept);
       this.changed();
+      if (kept.isAhead) this.tell(endedAhead(kept));
       removeLater(worker.opened.group);
       settle();
     };
@@ -293,6 +293,7 @@ export class Workers {
 
   private stop(kept: Kept): Promise<void> {
     clearTimeout(kept.timer);
+    kept.isStopped = true;
     kept.worker.kill();
     this.changed();
     return kept.gone;

@@ -12,6 +12,7 @@ import { keepFor, type Windows, warmWindows } from "./windows.js";
  */
 const maxRanks = 256;
 const classes = 9;
+const never = Number.POSITIVE_INFINITY;
 /** Small changes change little: the windows are computed again after such a part. */
 const recomputedPart = 1 / 16;
 
@@ -25,8 +26,11 @@ export interface Seat {
    * within the range of what is learned.
    */
   readonly nextUseMs: number;
-  /** Whether the history is good enough to start this worker ahead. */
-  readonly isLearned: boolean;
+  /**
+   * Whether a worker is started for it if none is there: the history is good enough, or the worker
+   * was lost, and its next use is expected before it would have ended anyway.
+   */
+  readonly mayStart: boolean;
 }
 
 /** The idle workers that a function should have at a moment, soonest use first. */
@@ -108,7 +112,10 @@ export class FunctionHistory {
       if (next === undefined) continue;
       const opensAtMs = sinceMs + Math.max(0, next.fromMs - leadMs);
       const isOpen = nowMs >= opensAtMs;
-      if (isOpen) seats.push(this.seatOf(rank, nowMs - sinceMs, isLearned));
+      if (isOpen) {
+        const keptMs = fixed === null ? next.toMs : -never;
+        seats.push(this.seatOf(rank, nowMs - sinceMs, isLearned ? never : keptMs));
+      }
       changesAtMs = Math.min(changesAtMs, isOpen ? sinceMs + next.toMs : opensAtMs);
     }
     seats.sort((a, b) => a.nextUseMs - b.nextUseMs || a.rank - b.rank);
@@ -133,11 +140,12 @@ export class FunctionHistory {
     learned.times.add(idleMs, isIndependent);
   }
 
-  private seatOf(rank: number, idleMs: number, isLearned: boolean): Seat {
+  /** `replacedMs`: a worker is started only for a use that is expected by this idle time. */
+  private seatOf(rank: number, idleMs: number, replacedMs: number): Seat {
     const medianMs = this.learned.get(classOf(rank))?.times.medianBeyondMs(idleMs) ?? null;
     // Without history: what has been unused for long stays unused for as long again.
     const nextUseMs = medianMs === null ? Math.max(1, idleMs) : Math.max(0, medianMs - idleMs);
-    return { rank, idleMs, nextUseMs, isLearned };
+    return { rank, idleMs, nextUseMs, mayStart: idleMs + nextUseMs <= replacedMs };
   }
 
   private windowsOf(rank: number): Windows {

@@ -84,14 +84,19 @@ function promote(unfilled: readonly Use[], rooms: readonly Room[]): Use[] {
 /** The hole that lasts longest, then the one with most room. */
 function roomFor(use: Use, rooms: readonly Room[]): Room | null {
   const lasting = rooms.filter(({ leftMs }) => leftMs >= neededMs(use));
-  const best = (of: (room: Room) => number): Room | null =>
-    lasting
-      .filter((room) => of(room) >= use.memoryMb)
-      .sort((a, b) => compare(b.leftMs, a.leftMs) || of(b) - of(a) || byName(a.node, b.node))[0] ??
-    null;
+  // Rooms are in the order of their names: of equal ones the first is taken.
+  const best = (of: (room: Room) => number): Room | null => {
+    let found: Room | null = null;
+    for (const room of lasting)
+      if (of(room) >= use.memoryMb && (found === null || isBetter(room, found, of))) found = room;
+    return found;
+  };
   const empty = best(({ freeMb }) => freeMb);
   if (empty !== null || !use.isFloor) return empty;
   return best(({ freeMb, spare }) =>
     spare.reduce((sum, { worker }) => sum + worker.memoryMb, freeMb),
   );
 }
+
+const isBetter = (room: Room, found: Room, of: (room: Room) => number): boolean =>
+  (compare(room.leftMs, found.leftMs) || of(room) - of(found)) > 0;

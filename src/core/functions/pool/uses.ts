@@ -36,12 +36,12 @@ export const neededMs = ({ isFloor, nextUseMs }: Use): number =>
 
 export function usesOf({ key, memoryMb, minWarm, busyWorkers, outlook }: PoolFunction): Use[] {
   const floor = Math.max(0, minWarm - busyWorkers);
-  const uses: Use[] = outlook.seats.map(({ nextUseMs, isLearned }, index) => ({
+  const uses: Use[] = outlook.seats.map(({ nextUseMs, mayStart }, index) => ({
     key,
     memoryMb,
     nextUseMs,
     isFloor: index < floor,
-    mayStart: index < floor || isLearned,
+    mayStart: index < floor || mayStart,
   }));
   const unforeseen = { key, memoryMb, nextUseMs: Number.POSITIVE_INFINITY };
   while (uses.length < floor) uses.push({ ...unforeseen, isFloor: true, mayStart: true });

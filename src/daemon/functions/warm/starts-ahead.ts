@@ -1,11 +1,12 @@
 // Has workers started before they are called: those whose calls are expected soon, and those that
-// were lost with their node although their calls are expected.
+// were lost with their node although their function had not kept them for its time yet.
 
 import type { Logger } from "pino";
-import { nowMs } from "../../../clock.js";
+import { clearTimeout, nowMs, setTimeout, type Timer } from "../../../clock.js";
 import { decidePool } from "../../../core/functions/pool/decide.js";
 import type { ExpectedCalls } from "../../../core/functions/pool/expected-calls.js";
-import type { IdleWorker } from "../../../core/functions/pool/state.js";
+import { nextStarts, type WantedStart } from "../../../core/functions/pool/next-starts.js";
+import type { IdleWorker, PoolFunction } from "../../../core/functions/pool/state.js";
 import { messageOf } from "../../../model/errors.js";
 import { type NodeName, type VersionId, versionId } from "../../../model/ids.js";
 import type { AttemptOrder } from "../../../wire/messages.js";
@@ -18,8 +19,12 @@ import type { Registry } from "../../state/registry.js";
 const everyMs = 1_000;
 /** Executors end a worker that is not ready after 30 s. */
 const readyMs = 35_000;
-/** One of them starts one at a time: cores and file systems are there for calls that wait. */
-const nodesOfOneStart = 4;
+/** A node that had no room is not asked again before: gleanerd does not know of its spares. */
+const fullMs = 1_000;
+/** What happens in this time is answered by one round, which looks at all nodes. */
+const soonMs = 20;
+/** An executor says this soon which workers are idle: later, one whose call has ended is lost. */
+const announcedMs = 500;
 
 export interface StartsAheadDependencies {
   readonly registry: Pick<Registry, "all">;
@@ -27,6 +32,7 @@ export interface StartsAheadDependencies {
   readonly access: Pick<Access, "require">;
   readonly keepAlive: {
     expected(): readonly ExpectedCalls[];
+    startedAhead(workerKey: string): void;
     forget(workerKey: string): void;
   };
   /** Whether no worker can load it. */
@@ -40,12 +46,34 @@ export class StartsAhead extends Rounds {
   private round: Promise<void> | null = null;
   /** Others are to be started once one is ready. */
   private hasMore = false;
+  private soonTimer: Timer | undefined;
+  private readonly fullSinceMs = new WeakMap<ExecutorRecord, number>();
 
   constructor(private readonly deps: StartsAheadDependencies) {
     super(everyMs);
-    deps.events.subscribe(["idleWorkersChanged"], () => {
-      if (this.hasMore && !this.isStopped) void this.run();
+    const { events, keepAlive } = deps;
+    events.subscribe(["executorReady", "executorGone"], () => this.soon());
+    events.subscribe(["idleWorkersChanged"], () => {
+      if (this.hasMore) this.soon();
     });
+    events.subscribe(["aheadEnded"], ({ executor, workerKey, why }) => {
+      if (why === "failed") keepAlive.forget(workerKey);
+      else this.fullSinceMs.set(executor, nowMs());
+      this.soon();
+    });
+  }
+
+  private soon(): void {
+    if (this.isStopped) return;
+    this.soonTimer ??= setTimeout(() => {
+      this.soonTimer = undefined;
+      void this.run();
+    }, soonMs);
+  }
+
+  override stop(): Promise<void> {
+    clearTimeout(this.soonTimer);
+    return super.stop();
   }
 
   run(): Promise<void> {
@@ -61,12 +89,14 @@ export class StartsAhead extends Rounds {
     for (const record of records)
       for (const key of record.idleWorkers.giveUp(nowMs() - readyMs)) keepAlive.forget(key);
     const expected = new Map(keepAlive.expected().map((each) => [each.workerKey, each]));
-    const missing = missingOf(records, expected);
-    const starting = records.reduce((sum, each) => sum + each.idleWorkers.startingAhead.size, 0);
-    const most = Math.max(1, Math.floor(records.length / nodesOfOneStart)) - starting;
-    this.hasMore = missing.length > most;
-    for (const { record, expected } of missing.slice(0, Math.max(0, most)))
-      await this.startOne(record, expected);
+    const missing = missingOf(records, expected, (record) => this.isFull(record));
+    const next = nextStarts(missing, underWayOn(records), records.length);
+    this.hasMore = missing.length > next.length;
+    for (const { record, expected } of next) await this.startOne(record, expected);
+  }
+
+  private isFull(record: ExecutorRecord): boolean {
+    return nowMs() - (this.fullSinceMs.get(record) ?? Number.NEGATIVE_INFINITY) < fullMs;
   }
 
   private async startOne(record: ExecutorRecord, expected: ExpectedCalls): Promise<void> {
@@ -79,8 +109,10 @@ export class StartsAhead extends Rounds {
     try {
       await access.require(owner);
       if (isStopped(owner.uid, version)) keepAlive.forget(workerKey);
-      else if (record.line?.send({ type: "startAhead", order: orderOf(expected, record.node) }))
-        record.idleWorkers.startAhead(workerKey, version, nowMs());
+      else if (record.line?.send({ type: "startAhead", order: orderOf(expected, record.node) })) {
+        record.idleWorkers.startAhead(workerKey, version, owner.uid, nowMs());
+        keepAlive.startedAhead(workerKey);
+      }
     } catch (thrown) {
       keepAlive.forget(workerKey);
       const problem = { function: command.function, cause: messageOf(thrown) };
@@ -89,7 +121,7 @@ export class StartsAhead extends Rounds {
   }
 }
 
-interface Missing {
+interface Missing extends WantedStart {
   readonly record: ExecutorRecord;
   readonly expected: ExpectedCalls;
 }
@@ -98,27 +130,42 @@ interface Missing {
 function missingOf(
   records: readonly ExecutorRecord[],
   expected: ReadonlyMap<string, ExpectedCalls>,
+  isFull: (record: ExecutorRecord) => boolean,
 ): readonly Missing[] {
   const byNode = new Map(records.map((record) => [record.node, record]));
   const idle = new Map(records.map((record) => [record.node, idleOn(record, expected)]));
   const decision = decidePool({
     nowMs: nowMs(),
-    functions: [...expected.values()].map(({ workerKey, invocation, outlook }) => {
-      const { memoryMb } = invocation;
-      return { key: workerKey, memoryMb, minWarm: 0, busyWorkers: 0, outlook };
-    }),
+    functions: [...expected.values()].map(poolFunction),
     workers: [...idle.values()].flat(),
-    nodes: records.map(({ node, free, outlook: { endsAtMs } }) => {
+    nodes: records.map((record) => {
+      const { node, free, outlook } = record;
       // Loading takes a core, which what runs must not miss.
+      const hasRoom = free.cores > 0 && !isFull(record);
       const heldMb = idle.get(node)!.reduce((sum, { memoryMb }) => sum + memoryMb, 0);
-      return { node, endsAtMs, idleMemoryMb: free.cores > 0 ? free.memoryMb : heldMb };
+      return { node, endsAtMs: outlook.endsAtMs, idleMemoryMb: hasRoom ? free.memoryMb : heldMb };
     }),
   });
-  return decision.start.map(({ key, node }) => ({
-    record: byNode.get(node)!,
-    expected: expected.get(key)!,
-  }));
+  return decision.start.map(({ key, node }) => {
+    const of = expected.get(key)!;
+    return { uid: of.invocation.owner.uid, node, record: byNode.get(node)!, expected: of };
+  });
 }
+
+function poolFunction({ workerKey, invocation, outlook }: ExpectedCalls): PoolFunction {
+  const { memoryMb } = invocation;
+  const seats = outlook.seats.map((seat) => ({
+    ...seat,
+    mayStart: seat.mayStart && seat.idleMs >= announcedMs,
+  }));
+  const known = { ...outlook, seats };
+  return { key: workerKey, memoryMb, minWarm: 0, busyWorkers: 0, outlook: known };
+}
+
+const underWayOn = (records: readonly ExecutorRecord[]): readonly WantedStart[] =>
+  records.flatMap(({ node, idleWorkers }) =>
+    [...idleWorkers.startingAhead.values()].map((uid) => ({ uid, node })),
+  );
 
 /** Also those that start; any of a kind stands for any other. */
 function idleOn(
@@ -127,7 +174,7 @@ function idleOn(
 ): IdleWorker[] {
   const { left, startingAhead } = record.idleWorkers;
   const counts = new Map(left);
-  for (const key of startingAhead) counts.set(key, (counts.get(key) ?? 0) + 1);
+  for (const key of startingAhead.keys()) counts.set(key, (counts.get(key) ?? 0) + 1);
   return [...counts].flatMap(([key, count]) => {
     const memoryMb = expected.get(key)?.invocation.memoryMb;
     if (memoryMb === undefined) return [];

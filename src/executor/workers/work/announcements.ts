@@ -3,6 +3,7 @@
 import { setTimeout, type Timer } from "../../../clock.js";
 import type { WorkerKind } from "../../../model/call.js";
 import type { WarmWorkers } from "../../../wire/calls.js";
+import type { TellWorkers } from "../kept.js";
 
 /** A worker between two calls is soon busy again, which need not be told. */
 const settleMs = 20;
@@ -20,7 +21,7 @@ export class Announcements {
 
   constructor(
     private readonly idle: () => readonly Idle[],
-    private readonly announce: (workers: readonly WarmWorkers[]) => void,
+    private readonly tell: TellWorkers,
   ) {}
 
   /** The daemon on this connection knows of no worker yet. */
@@ -37,7 +38,7 @@ export class Announcements {
       const text = JSON.stringify(idle);
       if (text === this.announced) return;
       this.announced = text;
-      this.announce(idle);
+      this.tell({ type: "warm", workers: idle });
     }, settleMs);
   }
 }

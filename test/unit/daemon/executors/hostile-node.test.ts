@@ -99,6 +99,11 @@ const ofFunctions = (key: AttemptKey) =>
       type: "warm",
       workers: [{ uid: 7, version, cores: 1, memoryMb: 1, gpus: 0, count: 1 }],
     },
+    aheadEnded: {
+      type: "aheadEnded",
+      worker: { uid: 7, version, cores: 1, memoryMb: 1, gpus: 0 },
+      why: "failed",
+    },
     fetchPiece: { type: "fetchPiece", key, offset: 0, wantedBytes: 1 },
     piece: { type: "piece", key, offset: 0, bytes: new Uint8Array(1) },
     noPiece: { type: "noPiece", key, reason: "none" },

@@ -57,10 +57,31 @@ test("a call is expected after some at even intervals, until nobody expects it a
       clock.forward(30_000);
     }
     expect(keepAlive.expected()).toMatchObject([
-      { workerKey: "kind", outlook: { seats: [{ isLearned: true }] } },
+      { workerKey: "kind", outlook: { seats: [{ mayStart: true }] } },
     ]);
     keepAlive.forget("kind");
     expect(keepAlive.expected()).toEqual([]);
+  } finally {
+    clock.restore();
+  }
+});
+
+test("a worker that is lost is wanted again until half of its time is over, and eight times at most", () => {
+  const clock = shiftedClock();
+  try {
+    keepAlive.keepMs(live(call(1)), called(null));
+    events.publish({ type: "invocationEnded", invocation: call(1) });
+    const mayStart = () => keepAlive.expected()[0]!.outlook.seats.map((seat) => seat.mayStart);
+    clock.forward(400_000);
+    expect(mayStart()).toEqual([true]);
+    clock.forward(100_000);
+    expect(mayStart()).toEqual([false]);
+    for (let start = 1; start < 8; start++) keepAlive.startedAhead("kind");
+    expect(keepAlive.expected()).toHaveLength(1);
+    keepAlive.startedAhead("kind");
+    expect(keepAlive.expected()).toEqual([]);
+    keepAlive.keepMs(live(call(2)), called(null));
+    expect(keepAlive.expected()).toHaveLength(1);
   } finally {
     clock.restore();
   }

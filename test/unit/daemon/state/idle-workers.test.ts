@@ -26,7 +26,7 @@ test("a call takes one until it ends, and the executor's word counts again", () 
 
 test("one that was started ahead is known until a call takes it, or it is gone", () => {
   const workers = new IdleWorkers();
-  const start = () => workers.startAhead(key, kind.version, 5);
+  const start = () => workers.startAhead(key, kind.version, kind.uid, 5);
   start();
   expect(workers.aheadOf(key)).toEqual({ sinceMs: 5, isReady: false });
   workers.says([{ ...kind, count: 1 }]);
@@ -37,6 +37,19 @@ test("one that was started ahead is known until a call takes it, or it is gone",
   workers.says([{ ...kind, count: 1 }]);
   workers.says([]);
   expect(workers.aheadOf(key)).toBeNull();
+});
+
+test("a call takes an idle one, or else the one that starts, which may also end", () => {
+  const workers = new IdleWorkers();
+  workers.says([{ ...kind, count: 1 }]);
+  workers.startAhead(key, kind.version, kind.uid, 5);
+  workers.take(invocationId(1), key);
+  expect([...workers.startingAhead]).toEqual([[key, kind.uid]]);
+  workers.take(invocationId(2), key);
+  expect(workers.startingAhead.size).toBe(0);
+  workers.startAhead(key, kind.version, kind.uid, 6);
+  expect(workers.aheadEnded(key)).toBe(true);
+  expect(workers.aheadEnded(key)).toBe(false);
 });
 
 test("a call of another kind takes none", () => {

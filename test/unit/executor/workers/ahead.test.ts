@@ -71,8 +71,16 @@ test("it is gone when a job comes before it has loaded, and never where nothing 
   expect(await at.node.hook("prolog", 1, 1)).toBe(0);
   expect(workers()).toEqual([]);
   const code = await at.function({ "index.mjs": "export default () => process.pid;" });
+  const endsOf = (size: number) =>
+    at.daemon.hears(
+      "aheadEnded",
+      ({ worker, why }) => worker.memoryMb === size && why === "noRoom",
+    );
+  await endsOf(at.order(code).memoryMb); // the one for which there was no time
   startAhead(code, { memoryMb: 1_000_000 });
-  startAhead(code, { cores: 16 });
+  await endsOf(1_000_000);
+  startAhead(code, { cores: 16, memoryMb: 1 });
+  await endsOf(1);
   await at.call(code);
   expect(workers().length).toBeLessThanOrEqual(2); // its worker, and perhaps a spare
 });
@@ -89,6 +97,10 @@ test("one whose code cannot be loaded ends without a word", async () => {
   const code = await at.function({ "index.mjs": "throw new Error('no data')" });
   startAhead(code);
   await at.daemon.hears("fetchBundle", ({ version }) => version === code.version);
+  await at.daemon.hears("aheadEnded", ({ worker, why }) => {
+    expect(why).toBe("failed");
+    return worker.version === code.version;
+  });
   await until(() => workers().length === 0);
   const report = await at.call(code);
   expect(report).toMatchObject({ answer: { kind: "notLoaded" } });

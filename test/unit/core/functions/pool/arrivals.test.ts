@@ -32,7 +32,7 @@ describe("arrivals", () => {
     const arrivals = new Arrivals(10 * minute);
     const endMs = call(arrivals, 1, 0);
     const { seats, changesAtMs } = arrivals.outlook(key, endMs + minute, settings);
-    expect(seats).toEqual([{ rank: 1, idleMs: minute, nextUseMs: minute, isLearned: false }]);
+    expect(seats).toEqual([{ rank: 1, idleMs: minute, nextUseMs: minute, mayStart: true }]);
     expect(changesAtMs).toBe(endMs + 15 * minute);
     expect(seatsAt(arrivals, changesAtMs)).toEqual([]);
   });
@@ -48,7 +48,7 @@ describe("arrivals", () => {
     const endMs = call(arrivals, 6, 20 * minute);
     const opensAtMs = arrivals.outlook(key, endMs + minute, settings).changesAtMs;
     expect(seatsAt(arrivals, endMs + minute)).toEqual([]);
-    expect(seatsAt(arrivals, opensAtMs)).toMatchObject([{ rank: 1, isLearned: true }]);
+    expect(seatsAt(arrivals, opensAtMs)).toMatchObject([{ rank: 1, mayStart: true }]);
     const late = { ...settings, coldStartMs: 30 * second };
     expect(arrivals.outlook(key, endMs + minute, late).changesAtMs).toBe(opensAtMs - 29_500);
     const closesAtMs = arrivals.outlook(key, opensAtMs, settings).changesAtMs;
@@ -102,7 +102,7 @@ describe("arrivals", () => {
     const endMs = call(arrivals, 6, 20 * minute);
     const fixed = { idleTimeoutMs: 3 * minute, coldStartMs: 500 };
     expect(arrivals.outlook(key, endMs, fixed)).toMatchObject({
-      seats: [{ isLearned: false }],
+      seats: [{ mayStart: false }],
       changesAtMs: endMs + 3 * minute,
     });
     expect(arrivals.outlook(key, endMs + 3 * minute, fixed).seats).toEqual([]);

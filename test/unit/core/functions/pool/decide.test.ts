@@ -45,7 +45,7 @@ const expects = (
       rank: index + 1,
       idleMs: 0,
       nextUseMs,
-      isLearned: true,
+      mayStart: true,
     })),
     changesAtMs: nowMs + 60_000,
   },
@@ -151,9 +151,9 @@ describe("the warm pool", () => {
     expect(decide(functions, [], [hole(n1, { idleMemoryMb: 255 })]).start).toEqual([]);
   });
 
-  test("starts nothing for a use that was not learned", () => {
+  test("starts nothing for a use for which it may not", () => {
     const outlook = {
-      seats: [{ rank: 1, idleMs: 0, nextUseMs: 1, isLearned: false }],
+      seats: [{ rank: 1, idleMs: 0, nextUseMs: 1, mayStart: false }],
       changesAtMs: nowMs + 5,
     };
     expect(decide([{ ...expects("f", []), outlook }], [])).toMatchObject({ start: [] });

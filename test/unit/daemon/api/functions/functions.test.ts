@@ -59,7 +59,7 @@ describe("deploy", () => {
     site.executors = [{ node: nodeName("n1"), idleWorkers } as ExecutorRecord];
     const { cores, gpus, memoryMb } = (await show("tile")).body.shown.settings;
     const kind = { uid: ada, version: bundle, cores, gpus, memoryMb };
-    idleWorkers.startAhead(workerKey(kind), bundle, Date.now() - 20_000);
+    idleWorkers.startAhead(workerKey(kind), bundle, ada, Date.now() - 20_000);
     idleWorkers.says([{ ...kind, count: 3 }]);
     const warm = async (uid: number) =>
       (await site.api.ask("/v1/functions/1000/tile", uid)).body.shown.warm;

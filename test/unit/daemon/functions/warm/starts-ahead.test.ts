@@ -23,16 +23,16 @@ const kindOf = (number: number) => {
 const keyOf = (number: number): string => workerKey(kindOf(number));
 
 /** Its last call is over, and another one is expected within a second. */
-function expectedCalls(number: number, isLearned = true): ExpectedCalls {
+function expectedCalls(number: number, seat = {}, uid = 1_000): ExpectedCalls {
   const { version } = kindOf(number);
   const settings = { ...unsetSettings, runtime: "node", memoryMb: 100, timeLimitMs: 1 } as const;
   const called = { kind: "call", function: "ada/f", version, bundleBytes: 1, settings } as const;
   return {
     workerKey: keyOf(number),
-    invocation: { ...made.invocation(), memoryMb: 100 },
+    invocation: { ...made.invocation({ owner: { uid, gid: uid, user: "ann" } }), memoryMb: 100 },
     submission: { ...made.submission(), command: called },
     outlook: {
-      seats: [{ rank: 1, idleMs: 0, nextUseMs: 1_000, isLearned }],
+      seats: [{ rank: 1, idleMs: 1_000, nextUseMs: 1_000, mayStart: true, ...seat }],
       changesAtMs: Number.POSITIVE_INFINITY,
     },
     keepMs: 60_000,
@@ -42,6 +42,7 @@ function expectedCalls(number: number, isLearned = true): ExpectedCalls {
 let expected: ExpectedCalls[];
 let records: ExecutorRecord[];
 let told: [node: string, message: DaemonMessage][];
+let begun: string[];
 let events: Events;
 let isDenied: boolean;
 let stopped: Set<string>;
@@ -65,7 +66,8 @@ function addNode(number: number, cores = 4): ExecutorRecord {
 }
 
 beforeEach(() => {
-  [expected, records, told, isDenied, stopped] = [[expectedCalls(1)], [], [], false, new Set()];
+  [expected, records, told, begun] = [[expectedCalls(1)], [], [], []];
+  [isDenied, stopped] = [false, new Set()];
   ({ events } = newState());
   rounds = new StartsAhead({
     ...{ events, registry: { all: () => records }, log: pino({ level: "silent" }) },
@@ -76,6 +78,7 @@ beforeEach(() => {
     },
     keepAlive: {
       expected: () => expected,
+      startedAhead: (key) => begun.push(key),
       forget: (key) => {
         expected = expected.filter((each) => each.workerKey !== key);
       },
@@ -85,6 +88,12 @@ beforeEach(() => {
       ({ user: key, workingDirectory: node }) as unknown as AttemptOrder,
   });
 });
+
+/** Rounds follow events after a moment. */
+async function untilTold(count: number): Promise<string[]> {
+  while (told.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
+  return started();
+}
 
 const started = () => told.map(([node, { type }]) => `${type} ${node}`);
 
@@ -97,9 +106,9 @@ test("a worker that is missing is started once; the node gets its code", async (
   expect(record.idleWorkers.startsAhead(kindOf(2).version)).toBe(false);
 });
 
-test("none is started where one is idle, or calls are not expected for sure", async () => {
+test("none is started where one is idle, or if its function has not kept one", async () => {
   addNode(1).idleWorkers.says([{ ...kindOf(1), count: 1 }]);
-  expected.push(expectedCalls(2, false));
+  expected.push(expectedCalls(2, { mayStart: false }));
   await rounds.run();
   expect(told).toEqual([]);
 });
@@ -113,19 +122,53 @@ test("one that was lost with its node is started on another one", async () => {
   expect(started()).toEqual(["startAhead n2"]);
 });
 
-test("a few start at once, and the next ones when these are ready", async () => {
-  for (let number = 1; number <= 8; number++) addNode(number);
-  expected = [1, 2, 3, 4, 5].map((number) => expectedCalls(number));
+test("one whose call has just ended is not missing: its node says soon that it is idle", async () => {
+  addNode(1);
+  expected = [expectedCalls(1, { idleMs: 100 })];
   await rounds.run();
-  expect(told).toHaveLength(2);
+  expect(told).toEqual([]);
+});
+
+test("each second node starts one at a time, and the next one when that is ready", async () => {
+  for (let number = 1; number <= 8; number++) addNode(number);
+  expected = [1, 2, 3, 4, 5, 6].map((number) => expectedCalls(number));
+  await rounds.run();
+  await rounds.run();
+  expect(told).toHaveLength(4);
+  expect(new Set(started()).size).toBe(4);
+  expect(begun).toHaveLength(4);
   for (const record of records) {
-    const kinds = [1, 2, 3, 4, 5].map(kindOf);
+    const kinds = [1, 2, 3, 4, 5, 6].map(kindOf);
     const ready = kinds.filter((kind) => record.idleWorkers.startingAhead.has(workerKey(kind)));
     record.idleWorkers.says(ready.map((kind) => ({ ...kind, count: 1 })));
   }
   events.publish({ type: "idleWorkersChanged", executor: records[0]! });
+  await expect(untilTold(6)).resolves.toHaveLength(6);
+});
+
+test("one that finds no room is started on another node at once, and one that fails no more", async () => {
+  const [full, other] = [addNode(1), addNode(2)];
   await rounds.run();
-  expect(told).toHaveLength(4);
+  expect(started()).toEqual(["startAhead n1"]);
+  full!.idleWorkers.aheadEnded(keyOf(1));
+  const ended = { type: "aheadEnded", workerKey: keyOf(1) } as const;
+  events.publish({ ...ended, executor: full!, why: "noRoom" });
+  expect(await untilTold(2)).toEqual(["startAhead n1", "startAhead n2"]);
+  other!.idleWorkers.aheadEnded(keyOf(1));
+  events.publish({ ...ended, executor: other!, why: "failed" });
+  await rounds.run();
+  expect(told).toHaveLength(2);
+  expect(expected).toEqual([]);
+});
+
+test("what a node loses is started elsewhere as soon as its executor is gone", async () => {
+  const lost = addNode(1);
+  lost.idleWorkers.says([{ ...kindOf(1), count: 1 }]);
+  await rounds.run();
+  records = [];
+  addNode(2);
+  events.publish({ type: "executorGone", executor: lost });
+  expect(await untilTold(1)).toEqual(["startAhead n2"]);
 });
 
 test("none is started without a free core, for who may not run functions, or if it cannot load", async () => {
@@ -147,7 +190,7 @@ test("none is started without a free core, for who may not run functions, or if 
 test("one that does not become ready is not started again before its function is called", async () => {
   const record = addNode(1);
   await rounds.run();
-  record.idleWorkers.startAhead(keyOf(1), kindOf(1).version, 0);
+  record.idleWorkers.startAhead(keyOf(1), kindOf(1).version, 1_000, 0);
   await rounds.run();
   await rounds.run();
   expect(told).toHaveLength(1);
