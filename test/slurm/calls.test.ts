@@ -56,6 +56,28 @@ test("a function is deployed and called, cold and then warm, as its caller", asy
   expect(JSON.parse(second.stdout)).toMatchObject({ calls: 2 });
 });
 
+test("an idle worker whose node a job takes is started on another node, before anybody calls", async () => {
+  await deploy("kept", "let calls = 0; export default () => ++calls;");
+  const { id } = JSON.parse((await invoke("kept", "--json")).stdout);
+  const { invocations } = await at.json<InvocationList>(["acct", "-j", String(id)], user);
+  const [{ node: lost }] = invocations as [{ node: string }];
+  const before = await billed();
+  const warm = async () => (await at.site.glean(["function", "show", "kept"], { user })).stdout;
+  await at.until("its worker to be idle", async () =>
+    (await warm()).includes(`1 on ${lost}`) ? true : undefined,
+  );
+  const job = await at.sbatch(["-w", lost, "--exclusive", "--wrap=sleep 60"]);
+  const other = lost === "n1" ? "n2" : "n1";
+  await at.until(`a worker on ${other}`, async () =>
+    (await warm()).includes(`gleanerd had one started on ${other}`) ? true : undefined,
+  );
+  const called = JSON.parse((await invoke("kept", "--json")).stdout);
+  const explained = await at.site.glean(["explain", String(called.id)], { user });
+  expect(explained.stdout).toMatch(/a warm worker took it/);
+  await at.site.cluster.run("scancel", [String(job)]);
+  expect(await billed()).toBe(before + 1);
+});
+
 async function billed(): Promise<number> {
   const { exitCode, stdout } = await at.site.glean(["bill", "--json"], { user });
   expect(exitCode).toBe(0);
