@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "spawn_admit.h"
 #include "spawn_describe.h"
 #include "spawn_report.h"
 #include "spawn_serve.h"
@@ -38,8 +37,6 @@ int main(int argc, char **argv)
 		return spawn_describe(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "--sweep") == 0)
 		return spawn_temporary_sweep(argv[2]);
-	if (argc == 4 && strcmp(argv[1], "--admit") == 0)
-		return spawn_admit(argv[2], argv[3]);
 	if (argc != 1 || !is_open(SPAWN_SOCKET_FD) || !fill_standard_fds()) {
 		(void)fprintf(stderr, "glean-spawn: glean-executor starts it, with a socket as descriptor 3 and no "
 				      "arguments.\n");

@@ -1,4 +1,5 @@
-/* Serves one executor: forks a supervisor for each of its requests and passes control messages on.
+/* Serves one executor: forks a supervisor for each of its requests, or what lets a user read code,
+ * and passes control messages on.
  *
  * It parses no request, waits for nothing but its socket and its children, and holds nothing that
  * grows except one entry for each attempt. */
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "cpu_weight.h"
+#include "spawn_admit.h"
 #include "spawn_frame.h"
 #include "spawn_names.h"
 #include "spawn_report.h"
@@ -96,6 +98,8 @@ static void begin(struct server *self, const struct frame *frame)
 		return;
 	}
 	pid_t pid = fork();
+	if (pid == 0 && frame->kind == FRAME_ADMIT)
+		spawn_admit(spawn_frame_u32(frame->body), frame->body + sizeof(uint32_t), frame->length - sizeof(uint32_t));
 	if (pid == 0)
 		spawn_supervise(&task);
 	if (pid > 0) {
@@ -159,7 +163,7 @@ static bool handle_frames(struct server *self)
 			continue;
 		}
 		at += frame.length;
-		if (frame.kind == FRAME_REQUEST)
+		if (frame.kind == FRAME_REQUEST || frame.kind == FRAME_ADMIT)
 			begin(self, &frame);
 		else if (!pass_on(self, &frame))
 			return false;

@@ -56,7 +56,7 @@ static bool parse_frames(char *text, size_t length)
 	memcpy(exact, text, length);
 	while ((state = spawn_frame_read(exact + at, length - at, &frame)) == FRAME_WHOLE) {
 		if (frame.body != exact + at + FRAME_HEAD || frame.length > length - at - FRAME_HEAD ||
-		    (frame.kind != FRAME_REQUEST && frame.length != (frame.kind == FRAME_SIGNAL ? FRAME_SIGNAL_BODY : 0)))
+		    (frame.kind != FRAME_REQUEST && frame.kind != FRAME_ADMIT && frame.length != (frame.kind == FRAME_SIGNAL ? FRAME_SIGNAL_BODY : 0)))
 			abort();
 		at += FRAME_HEAD + frame.length;
 	}

@@ -60,7 +60,7 @@ test("an idle worker whose node a job takes is started on another node, before a
   await deploy("kept", "let calls = 0; export default () => ++calls;");
   const { id } = JSON.parse((await invoke("kept", "--json")).stdout);
   const { invocations } = await at.json<InvocationList>(["acct", "-j", String(id)], user);
-  const [{ node: lost }] = invocations as [{ node: string }];
+  const lost = invocations[0]!.node!;
   const before = await billed();
   const warm = async () => (await at.site.glean(["function", "show", "kept"], { user })).stdout;
   await at.until("its worker to be idle", async () =>

@@ -23,6 +23,7 @@
 #define NOBODY 4294967295u /* of entries that name no user */
 #define USERS_MAX 1000 /* file systems have room for fewer, or for as many */
 #define READ 5 /* and enter, as for code */
+#define SECONDS_MAX 10 /* it changes one attribute; a disk that hangs may take long */
 
 enum { OWNER = 0x01, USER = 0x02, GROUP = 0x04, MASK = 0x10, OTHER = 0x20 };
 
@@ -96,12 +97,11 @@ static int admit(int folder, uint32_t uid)
 	return is_full(errno) ? ADMIT_IMPOSSIBLE : 1;
 }
 
-int spawn_admit(const char *uid, const char *path)
+static int admit_to(uint32_t uid, const char *path)
 {
 	char above[4096];
-	uint64_t number;
 	const char *slash = strrchr(path, '/');
-	if (!parse_number(uid, 0, NOBODY - 1, &number) || path[0] != '/' || slash[1] == '\0' ||
+	if (uid == NOBODY || path[0] != '/' || slash[1] == '\0' ||
 	    !format(above, sizeof above, "%.*s", (int)(slash + 1 - path), path))
 		return 2;
 	/* Executors of a node may do this at once. Nobody else can open the folder above, so nobody
@@ -110,5 +110,13 @@ int spawn_admit(const char *uid, const char *path)
 	if (parent < 0 || flock(parent, LOCK_EX) != 0)
 		return 1;
 	int folder = openat(parent, slash + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return folder < 0 ? 1 : admit(folder, (uint32_t)number);
+	return folder < 0 ? 1 : admit(folder, uid);
+}
+
+void spawn_admit(uint32_t uid, const uint8_t *path, size_t length)
+{
+	char whole[4096];
+	bool fits = length < sizeof whole && memchr(path, '\0', length) == NULL;
+	(void)alarm(SECONDS_MAX);
+	_exit(fits && format(whole, sizeof whole, "%.*s", (int)length, (const char *)path) ? admit_to(uid, whole) : 2);
 }

@@ -33,6 +33,10 @@ enum frame_state spawn_frame_read(uint8_t *at, size_t left, struct frame *frame)
 		if (found.length == FRAME_SIGNAL_BODY)
 			break;
 		return FRAME_BROKEN;
+	case FRAME_ADMIT:
+		if (found.length > sizeof(uint32_t) && found.length <= FRAME_ADMIT_MAX)
+			break;
+		return FRAME_BROKEN;
 	default:
 		return FRAME_BROKEN;
 	}

@@ -12,6 +12,8 @@
 #define FRAME_HEAD 9
 /* The body of FRAME_SIGNAL: a signal, and which processes get it (spawn_signal.h). */
 #define FRAME_SIGNAL_BODY 2
+/* The body of FRAME_ADMIT: u32 uid, then a path without its end (spawn_admit.h). */
+#define FRAME_ADMIT_MAX (4 + 4095)
 
 enum frame_kind {
 	FRAME_REQUEST = 'R',
@@ -21,6 +23,7 @@ enum frame_kind {
 	FRAME_NOTICE = 'N',
 	FRAME_KILL = 'K',
 	FRAME_SIGNAL = 'S',
+	FRAME_ADMIT = 'A',
 };
 
 struct frame {

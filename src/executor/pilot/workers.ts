@@ -9,7 +9,7 @@ import { errorCodeOf } from "../../model/errors.js";
 import type { LaunchSpec } from "../../wire/launch.js";
 import type { Containment } from "../containment/containment.js";
 import { processGroups } from "../containment/process-groups.js";
-import type { Spawning } from "../runtimes/spawner.js";
+import type { Admitting, Spawning } from "../runtimes/spawner.js";
 import { startWorkers, type WorkerEvents, type WorkerSite } from "../workers/start.js";
 
 /**
@@ -30,7 +30,7 @@ const socketName = "workers.sock";
 
 export async function pilotWorkers(
   spec: LaunchSpec,
-  spawner: Spawning,
+  spawner: Spawning & Admitting,
   tell: WorkerEvents,
 ): Promise<WorkerSite> {
   await removeAbandoned();

@@ -1,13 +1,11 @@
 // Lets users read the code of functions: each folder only those whose calls run here.
 
-import { execFile } from "node:child_process";
 import { chmodSync, statSync } from "node:fs";
 import { GleanerError } from "../../model/errors.js";
+import type { Admitting } from "./spawner.js";
 
-/** As glean-spawn exits where no user can be admitted by an access control list. */
+/** The status of glean-spawn where no user can be admitted by an access control list. */
 const impossible = 3;
-/** It changes one attribute of a folder; a node whose disk hangs may take long. */
-const admitMs = 10_000;
 
 interface Admitted {
   /** Another executor of this node may have replaced the folder. */
@@ -19,9 +17,8 @@ export class CodeReaders {
   private readonly folders = new Map<string, Admitted>();
   private hasExplained = false;
 
-  /** `program` is glean-spawn. */
   constructor(
-    private readonly program: string,
+    private readonly spawner: Admitting,
     private readonly explain: (why: string) => void,
   ) {}
 
@@ -49,16 +46,14 @@ export class CodeReaders {
     return admitted;
   }
 
-  private change(folder: string, uid: number): Promise<void> {
-    const options = { timeout: admitMs, killSignal: "SIGKILL", env: {}, cwd: "/" } as const;
-    return new Promise((resolve, reject) => {
-      execFile(this.program, ["--admit", String(uid), folder], options, (error) => {
-        if (error === null) return resolve();
-        if (error.code === impossible) return resolve(this.openToAll(folder));
-        const problem = `uid ${uid} cannot be let into ${folder} (${error.message.trim()}): check the node's disk`;
-        reject(new GleanerError("LAUNCH", problem, { cause: error }));
-      });
-    });
+  private async change(folder: string, uid: number): Promise<void> {
+    const status = await this.spawner.admit(uid, folder);
+    if (status === impossible) this.openToAll(folder);
+    else if (status !== 0)
+      throw new GleanerError(
+        "LAUNCH",
+        `uid ${uid} cannot be let into ${folder} (glean-spawn: ${status ?? "killed"}): check the node's disk`,
+      );
   }
 
   private openToAll(folder: string): void {

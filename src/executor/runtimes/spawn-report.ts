@@ -17,7 +17,19 @@ export const spawnFailed = (cause: unknown): ProcessEnd => ({
   heldMs: 0,
 });
 
-export class SpawnReport {
+/** What follows the lines of one request to a server of glean-spawn. */
+export interface Report {
+  /** Takes one line, without the request's id; true if it is the last one. */
+  take(line: string): boolean;
+  /** The server is gone; its supervisors may still live. */
+  abandon(): void;
+  /** Nothing more will be heard. */
+  vanish(how: string): void;
+  /** No server was there. */
+  fail(cause: unknown): void;
+}
+
+export class SpawnReport implements Report {
   private readonly requestedNs = machineMonotonicNs();
   private started: { pid: number; startNs: bigint } | null = null;
   private end: ProcessEnd | null = null;

@@ -66,6 +66,14 @@ export function encodeSignal(id: number, signal: number, reach: SignalReach): Bu
   return frame;
 }
 
+/** Lets a user read a folder of code. */
+export function encodeAdmission(id: number, uid: number, folder: string): Buffer {
+  const frame = Buffer.allocUnsafe(headBytes + sizeBytes + Buffer.byteLength(folder));
+  const at = writeHead(frame, id, "A");
+  frame.write(folder, frame.writeUInt32LE(uid, at));
+  return frame;
+}
+
 /** A frame whose body consists of records: a u32 size and `key=value` each; little-endian. */
 export function encodeRequest(
   id: number,
@@ -85,7 +93,7 @@ export function encodeRequest(
   return frame;
 }
 
-function writeHead(frame: Buffer, id: number, kind: Control | "R" | "S"): number {
+function writeHead(frame: Buffer, id: number, kind: Control | "R" | "S" | "A"): number {
   frame.writeUInt32LE(frame.length - headBytes, 0);
   frame.writeUInt32LE(id, 4);
   return frame.writeUInt8(kind.charCodeAt(0), 8);

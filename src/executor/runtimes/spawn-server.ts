@@ -5,10 +5,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { clearTimeout, setTimeout } from "../../clock.js";
 import type { AttemptGroup } from "../containment/containment.js";
+import { AdmissionReport } from "./admission-report.js";
 import type { ProcessEvents, RunHandle } from "./runtime.js";
-import { SpawnReport } from "./spawn-report.js";
+import { type Report, SpawnReport } from "./spawn-report.js";
 import {
   type Control,
+  encodeAdmission,
   encodeControl,
   encodeRequest,
   encodeSignal,
@@ -24,7 +26,7 @@ const supervisorsEndMs = 5_000;
 export class SpawnServer {
   private readonly process: ChildProcess;
   private readonly socket: Duplex | null;
-  private readonly runs = new Map<number, SpawnReport>();
+  private readonly runs = new Map<number, Report>();
   private waiting: Buffer[] = [];
   private text = "";
   private lastId = 0;
@@ -82,6 +84,15 @@ export class SpawnServer {
         control("K");
       },
     };
+  }
+
+  /** Resolves with the exit status of what lets a user read a folder; null if there is none. */
+  admit(uid: number, folder: string): Promise<number | null> {
+    const id = ++this.lastId;
+    return new Promise((resolve) => {
+      this.runs.set(id, new AdmissionReport(resolve));
+      this.send(encodeAdmission(id, uid, folder));
+    });
   }
 
   /** Kills what still runs and resolves once all processes are gone. */

@@ -16,7 +16,13 @@ export interface Spawning {
   close(): Promise<void>;
 }
 
-export class Spawner implements Spawning {
+/** Lets users read the code of functions. */
+export interface Admitting {
+  /** Resolves with an exit status of PROTOCOL.md; null if nobody knows what became of it. */
+  admit(uid: number, folder: string): Promise<number | null>;
+}
+
+export class Spawner implements Spawning, Admitting {
   private server: SpawnServer | null = null;
 
   /**
@@ -40,6 +46,12 @@ export class Spawner implements Spawning {
     }
     const own = order.command.kind === "removeCheckpoint" ? null : this.temporary;
     return this.server.start(own === null ? order : within(own.next(), order), group, events);
+  }
+
+  /** Rejects if no server can be started. */
+  async admit(uid: number, folder: string): Promise<number | null> {
+    this.server ??= this.launch();
+    return this.server.admit(uid, folder);
   }
 
   async close(): Promise<void> {

@@ -4,13 +4,12 @@
 import { join } from "node:path";
 import type { WorkerKind } from "../../model/call.js";
 import { nothing } from "../../model/resources.js";
-import type { LaunchSpec } from "../../wire/launch.js";
 import type { CallAttemptOrder, ExecutorMessage } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
 import { CodeReaders } from "../runtimes/code-readers.js";
 import { openGroupFor } from "../runtimes/group.js";
 import type { RunHandle } from "../runtimes/runtime.js";
-import type { Spawning } from "../runtimes/spawner.js";
+import type { Admitting, Spawning } from "../runtimes/spawner.js";
 import { BundleCache } from "./bundle-cache.js";
 import type { OpenWorker } from "./kept.js";
 import { Payloads } from "./payloads/payloads.js";
@@ -87,8 +86,8 @@ export const eventsFor = (
  * are kept.
  */
 export async function startWorkers(
-  spec: Spec & Pick<LaunchSpec, "spawnProgram">,
-  spawner: Spawning,
+  spec: Spec,
+  spawner: Spawning & Admitting,
   containment: Containment,
   paths: { readonly socket: string; readonly cache: string },
   { say, explain, onNodeFull }: WorkerEvents,
@@ -99,7 +98,7 @@ export async function startWorkers(
     (version) => say({ type: "fetchBundle", version }),
     () => workers.versions,
   );
-  const readers = new CodeReaders(spec.spawnProgram, explain);
+  const readers = new CodeReaders(spawner, explain);
   const programs = new RuntimePrograms(paths.cache);
   const parts = { spec, spawner, containment, sockets, programs };
   const { openFamily, close } = await openParents(parts, paths, explain);

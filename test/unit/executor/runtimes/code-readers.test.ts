@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { CodeReaders } from "../../../../src/executor/runtimes/code-readers.js";
+import { Spawner } from "../../../../src/executor/runtimes/spawner.js";
 import { makePlugin, pluginFolder } from "../../../support/executor/plugin.js";
 
 const program = join(pluginFolder, "asan", "glean-spawn");
@@ -22,14 +23,18 @@ const [ada, bob, eve] = [12_001, 12_002, 12_003];
 let base: string;
 let folder: string;
 let said: string[];
+let spawners: Spawner[];
 beforeAll(makePlugin, 120_000);
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), "glean-code-"));
   chmodSync(base, 0o711);
   folder = makeFolder("version");
-  said = [];
+  [said, spawners] = [[], []];
 });
-afterEach(() => rmSync(base, { recursive: true }));
+afterEach(async () => {
+  await Promise.all(spawners.map((each) => each.close()));
+  rmSync(base, { recursive: true });
+});
 
 function makeFolder(name: string): string {
   const path = join(base, name);
@@ -39,7 +44,12 @@ function makeFolder(name: string): string {
   return path;
 }
 
-const readersBy = (by: string) => new CodeReaders(by, (why) => said.push(why));
+/** Of an executor with this glean-spawn. */
+function readersBy(by: string): CodeReaders {
+  const spawner = new Spawner(by);
+  spawners.push(spawner);
+  return new CodeReaders(spawner, (why) => said.push(why));
+}
 
 /** Which of the users can read the code. */
 const readers = () =>
@@ -77,9 +87,7 @@ test("a folder that was replaced admits again", async () => {
 });
 
 test("where there are no access control lists everybody can read it, which is said once", async () => {
-  const none = join(base, "none");
-  writeFileSync(none, "#!/bin/sh\nexit 3\n", { mode: 0o755 });
-  const code = readersBy(none);
+  const code = new CodeReaders({ admit: async () => 3 }, (why) => said.push(why));
   await code.admit(folder, ada);
   await code.admit(folder, bob);
   expect(readers()).toEqual([ada, bob, eve]);
@@ -93,6 +101,19 @@ test("a folder that cannot be changed is an error, and is tried again", async ()
   const isRefused = expect(code.admit(gone, ada)).rejects.toThrow(/cannot be let into/);
   rmSync(gone, { recursive: true });
   await isRefused;
-  for (const path of ["relative", "/", `${base}/`])
-    expect(() => execFileSync(program, ["--admit", "1", path], { stdio: "pipe" })).toThrow();
+  const spawner = new Spawner(program);
+  spawners.push(spawner);
+  const long = `${base}/${"x".repeat(4_095 - base.length - 1)}`;
+  for (const path of ["relative", "/", `${base}/`, `${base}/a\0b`])
+    expect(await spawner.admit(ada, path)).toBe(2);
+  expect(await spawner.admit(ada, long)).toBe(1);
+  expect(await spawner.admit(4_294_967_295, folder)).toBe(2);
+  expect(await spawner.admit(ada, folder)).toBe(0);
+});
+
+test("without glean-spawn nobody is admitted", async () => {
+  await expect(readersBy(join(base, "none")).admit(folder, ada)).rejects.toThrow(
+    /cannot be let into/,
+  );
+  expect(readers()).toEqual([]);
 });
