@@ -3,16 +3,25 @@
 
 import { existsSync, readdirSync, renameSync, type Stats, statSync, utimesSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { maxBlobBytes } from "../../bundle/limits.js";
 import { removeUnpacked, unpackBundle, versionOfUnpacked } from "../../bundle/unpack.js";
 import { nowMs } from "../../clock.js";
 import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { VersionId } from "../../model/ids.js";
 import type { BundleMessage } from "../../wire/calls.js";
 import { BundleArrivals } from "./bundle-arrivals.js";
+import { FolderSizes } from "./folder-sizes.js";
 import { isFull, makePublicFolder, problemOf } from "./public-folder.js";
 
-/** With bundles of the largest size, 4 GiB. */
-const maxVersions = 64;
+/** What may lie in the cache. */
+export interface Room {
+  readonly versions: number;
+  readonly bytes: number;
+}
+
+/** 64 bundles of the largest size, or many small ones, through whose folders each fetch goes. */
+const whole: Room = { versions: 1_024, bytes: 64 * maxBlobBytes };
+const nothing: Room = { versions: 0, bytes: 0 };
 /** What another executor of this node used in this time stays: a worker of its may be starting. */
 const othersStayMs = 30_000;
 /** The file system keeps times a little less exactly than they are set. */
@@ -26,6 +35,7 @@ export class BundleCache {
   /** When another executor was found to have used one. */
   private readonly usedElsewhereAtMs = new Map<string, number>();
   private readonly arrivals: BundleArrivals;
+  private readonly sizes: FolderSizes;
 
   /**
    * `ask` sends for a version; its parts come to `arrived`. `inUse`: the versions of all workers,
@@ -35,7 +45,9 @@ export class BundleCache {
     private readonly root: string,
     ask: (version: VersionId) => void,
     private readonly inUse: () => ReadonlySet<VersionId>,
+    private readonly room: Room = whole,
   ) {
+    this.sizes = new FolderSizes(root);
     this.arrivals = new BundleArrivals(ask);
   }
 
@@ -80,7 +92,8 @@ export class BundleCache {
       if ((await isIntact(folder, version)) && this.touch(folder)) return folder;
       await this.remove(version, ({ ino }) => ino === found.ino);
     }
-    await this.makeRoom(maxVersions - 1);
+    const { versions, bytes } = this.room;
+    await this.makeRoom({ versions: versions - 1, bytes: bytes - maxBlobBytes });
     const fresh = join(this.root, `.${version}.${process.pid}`);
     await this.unpack(version, fresh);
     try {
@@ -112,30 +125,41 @@ export class BundleCache {
    * uses give way to it. Throws if that does not help, with what else the user can do.
    */
   async giveWay(thrown: unknown, advice: string): Promise<void> {
-    if (isFull(thrown) && (await this.makeRoom(0)) > 0) return;
+    if (isFull(thrown) && (await this.makeRoom(nothing)) > 0) return;
     throw problemOf(this.root, thrown, advice);
   }
 
   /**
-   * Keeps `most` versions at most: those that were used longest ago go first, but none of a
-   * worker's. Returns how many went.
+   * Keeps at most that: the versions that were used longest ago go first, but none of a worker's.
+   * Returns how many went.
    */
-  private async makeRoom(most: number): Promise<number> {
-    const names = readdirSync(this.root);
+  private async makeRoom({ versions, bytes }: Room): Promise<number> {
+    let left = readdirSync(this.root).length;
+    if (left <= versions && left * maxBlobBytes <= bytes) return 0;
+    const sizes = await this.sizes.of(readdirSync(this.root));
+    let leftBytes = [...sizes.values()].reduce((sum, each) => sum + each, 0);
+    left = sizes.size;
+    let removed = 0;
+    for (const { name, usedAtMs } of this.unused()) {
+      if (left <= versions && leftBytes <= bytes) break;
+      const known = this.folders.get(name as VersionId);
+      if (!(await this.remove(name, ({ mtimeMs }) => mtimeMs === usedAtMs))) continue;
+      this.forget(name as VersionId, known);
+      left--;
+      leftBytes -= sizes.get(name) ?? 0;
+      removed++;
+    }
+    return removed;
+  }
+
+  /** What no worker uses, the one that was used longest ago first. */
+  private unused(): readonly { readonly name: string; readonly usedAtMs: number }[] {
     const inUse = this.inUse();
-    const unused = names
+    return readdirSync(this.root)
       .filter((name) => !inUse.has(name as VersionId) && !name.endsWith(`.${process.pid}`))
       .map((name) => ({ name, usedAtMs: usedAtMs(join(this.root, name)) }))
       .filter((each) => !this.isOthers(each))
       .sort((one, other) => one.usedAtMs - other.usedAtMs);
-    let removed = 0;
-    for (const { name, usedAtMs } of unused.slice(0, Math.max(0, names.length - most))) {
-      const known = this.folders.get(name as VersionId);
-      if (!(await this.remove(name, ({ mtimeMs }) => mtimeMs === usedAtMs))) continue;
-      this.forget(name as VersionId, known);
-      removed++;
-    }
-    return removed;
   }
 
   private isOthers({ name, usedAtMs }: { readonly name: string; readonly usedAtMs: number }) {

@@ -15,6 +15,7 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { maxBlobBytes } from "../../../../src/bundle/limits.js";
 import { removeUnpacked } from "../../../../src/bundle/unpack.js";
 import { nowMs } from "../../../../src/clock.js";
 import { BundleArrivals } from "../../../../src/executor/workers/bundle-arrivals.js";
@@ -46,8 +47,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** Fewer versions than usual: each takes time to unpack. */
+const most = { versions: 64, bytes: 64 * maxBlobBytes };
+
 /** A cache whose gleanerd answers at once. */
-function cache(): BundleCache {
+function cache(room = most): BundleCache {
   const made: BundleCache = new BundleCache(
     root,
     (version) => {
@@ -58,6 +62,7 @@ function cache(): BundleCache {
       );
     },
     () => inUse,
+    room,
   );
   return made;
 }
@@ -79,6 +84,21 @@ test("a version is fetched once, and again by the next executor only if it was c
   await cache().folderOf(one);
   expect(asked).toEqual([one, one]);
   expect(readdirSync(path)).not.toContain("more.mjs");
+});
+
+test("more versions stay than would fit if all were large, as long as they take less", async () => {
+  const large = await version("large", { data: randomBytes(600_000) });
+  const small = await Promise.all(["one", "other"].map((name) => version(name)));
+  const bytes = maxBlobBytes + 500_000;
+  const there = cache({ versions: 64, bytes });
+  for (const each of small) await there.folderOf(each);
+  expect(readdirSync(root)).toHaveLength(2);
+  await there.folderOf(large);
+  expect(readdirSync(root)).toHaveLength(3); // its size was not known before
+  const last = await version("last");
+  utimesSync(join(root, large), 0, 0);
+  await there.folderOf(last);
+  expect(readdirSync(root).sort()).toEqual([...small, last].sort());
 });
 
 test("at most 64 versions stay, among them those of workers", async () => {
