@@ -66,7 +66,7 @@ export const functions = z
     cacheDirectory: path
       .default("/var/cache/gleaner")
       .describe(
-        "A folder on the nodes for the code of functions, at most 64 versions, and for up to 1 GB of large results that gleanerd has not fetched yet; created if it is missing. Only users whose calls run on a node can read the code there, if its file system has access control lists.",
+        "A folder on the nodes for the code of functions, at most 4 GiB and 1,024 versions, and for up to 1 GB of large results that gleanerd has not fetched yet; created if it is missing. Only users whose calls run on a node can read the code there, if its file system has access control lists.",
       ),
     temporaryDirectory: path
       .default("/tmp")

@@ -179,7 +179,7 @@ export const warmWorkers = list(
 export const aheadEnded = object<AheadEndedMessage>({
   type: oneOf("aheadEnded"),
   worker: object(workerKind),
-  why: oneOf("noRoom", "failed"),
+  why: oneOf("noRoom", "gone", "failed"),
 });
 
 /** `bundlePart`, less its type. */

@@ -118,10 +118,10 @@ export interface AheadEndedMessage {
   readonly type: "aheadEnded";
   readonly worker: WorkerKind;
   /**
-   * `noRoom`: it was not started, or ended because something else needs its room; `failed`: its
-   * code could not be had or loaded.
+   * `noRoom`: it was not started; `gone`: something else needs its room; `failed`: its code could
+   * not be had or loaded.
    */
-  readonly why: "noRoom" | "failed";
+  readonly why: "noRoom" | "gone" | "failed";
 }
 
 /** What gleanerd sends to executors about their workers, beside orders. */

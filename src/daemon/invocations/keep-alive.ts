@@ -81,9 +81,9 @@ export class KeepAlive {
   expected(): readonly ExpectedCalls[] {
     const atMs = nowMs();
     const found = new Map<string, ExpectedCalls>();
-    for (const [key, { live, submission }] of this.last) {
+    for (const [key, { live, submission, starts }] of this.last) {
       const { workerKey, invocation } = live;
-      if (workerKey === null) continue;
+      if (workerKey === null || starts >= mostStarts) continue;
       const outlook = this.arrivals.outlook(key, atMs, {
         idleTimeoutMs: null,
         coldStartMs: leadMs,
@@ -102,8 +102,12 @@ export class KeepAlive {
   }
 
   startedAhead(workerKey: string): void {
-    for (const [key, last] of this.last)
-      if (last.live.workerKey === workerKey && ++last.starts >= mostStarts) this.last.delete(key);
+    for (const last of this.last.values()) if (last.live.workerKey === workerKey) last.starts++;
+  }
+
+  /** Its node had no room for the one that was started last. */
+  notStarted(workerKey: string): void {
+    for (const last of this.last.values()) if (last.live.workerKey === workerKey) last.starts--;
   }
 
   /** No worker of this kind is expected until its function is called again. */

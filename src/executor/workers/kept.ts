@@ -62,7 +62,7 @@ export const kindOf = ({ uid, command, cores, memoryMb, gpus }: CallAttemptOrder
 export const endedAhead = ({ kind, isStopped }: Kept): Parameters<TellWorkers>[0] => ({
   type: "aheadEnded",
   worker: kind,
-  why: isStopped ? "noRoom" : "failed",
+  why: isStopped ? "gone" : "failed",
 });
 
 export const isIdle = ({ idleSinceMs, worker }: Kept): boolean =>

@@ -33,6 +33,7 @@ export interface StartsAheadDependencies {
   readonly keepAlive: {
     expected(): readonly ExpectedCalls[];
     startedAhead(workerKey: string): void;
+    notStarted(workerKey: string): void;
     forget(workerKey: string): void;
   };
   /** Whether no worker can load it. */
@@ -58,7 +59,10 @@ export class StartsAhead extends Rounds {
     });
     events.subscribe(["aheadEnded"], ({ executor, workerKey, why }) => {
       if (why === "failed") keepAlive.forget(workerKey);
-      else this.fullSinceMs.set(executor, nowMs());
+      if (why === "noRoom") {
+        keepAlive.notStarted(workerKey);
+        this.fullSinceMs.set(executor, nowMs());
+      }
       this.soon();
     });
   }

@@ -80,6 +80,9 @@ test("a worker that is lost is wanted again until half of its time is over, and 
     expect(keepAlive.expected()).toHaveLength(1);
     keepAlive.startedAhead("kind");
     expect(keepAlive.expected()).toEqual([]);
+    keepAlive.notStarted("kind");
+    expect(keepAlive.expected()).toHaveLength(1);
+    keepAlive.startedAhead("kind");
     keepAlive.keepMs(live(call(2)), called(null));
     expect(keepAlive.expected()).toHaveLength(1);
   } finally {

@@ -5,6 +5,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { AheadEndedMessage } from "../../../../src/wire/calls.js";
 import { callingNode, resultOf } from "../../../support/executor/calling-node.js";
 import { until } from "../../../support/executor/executor.js";
 import { isFrozen } from "../../../support/executor/frozen.js";
@@ -71,16 +72,13 @@ test("it is gone when a job comes before it has loaded, and never where nothing 
   expect(await at.node.hook("prolog", 1, 1)).toBe(0);
   expect(workers()).toEqual([]);
   const code = await at.function({ "index.mjs": "export default () => process.pid;" });
-  const endsOf = (size: number) =>
-    at.daemon.hears(
-      "aheadEnded",
-      ({ worker, why }) => worker.memoryMb === size && why === "noRoom",
-    );
-  await endsOf(at.order(code).memoryMb); // the one for which there was no time
+  const ends = (wanted: AheadEndedMessage["why"], size: number) =>
+    at.daemon.hears("aheadEnded", ({ worker, why }) => worker.memoryMb === size && why === wanted);
+  await ends("gone", at.order(code).memoryMb);
   startAhead(code, { memoryMb: 1_000_000 });
-  await endsOf(1_000_000);
+  await ends("noRoom", 1_000_000);
   startAhead(code, { cores: 16, memoryMb: 1 });
-  await endsOf(1);
+  await ends("noRoom", 1);
   await at.call(code);
   expect(workers().length).toBeLessThanOrEqual(2); // its worker, and perhaps a spare
 });

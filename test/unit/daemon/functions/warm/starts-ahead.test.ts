@@ -79,6 +79,7 @@ beforeEach(() => {
     keepAlive: {
       expected: () => expected,
       startedAhead: (key) => begun.push(key),
+      notStarted: (key) => begun.splice(begun.indexOf(key), 1),
       forget: (key) => {
         expected = expected.filter((each) => each.workerKey !== key);
       },
@@ -154,6 +155,7 @@ test("one that finds no room is started on another node at once, and one that fa
   const ended = { type: "aheadEnded", workerKey: keyOf(1) } as const;
   events.publish({ ...ended, executor: full!, why: "noRoom" });
   expect(await untilTold(2)).toEqual(["startAhead n1", "startAhead n2"]);
+  expect(begun).toHaveLength(1);
   other!.idleWorkers.aheadEnded(keyOf(1));
   events.publish({ ...ended, executor: other!, why: "failed" });
   await rounds.run();
