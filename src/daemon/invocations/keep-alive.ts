@@ -35,7 +35,7 @@ const mostStarts = 8;
 interface LastCall {
   readonly live: Called;
   readonly submission: Submission;
-  /** Of workers ahead, since. */
+  /** How many workers were started ahead since. */
   starts: number;
 }
 

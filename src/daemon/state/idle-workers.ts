@@ -4,7 +4,7 @@
 import { type WorkerKind, workerKey } from "../../model/call.js";
 import type { InvocationId, VersionId } from "../../model/ids.js";
 
-interface Ahead {
+export interface Ahead {
   readonly version: VersionId;
   readonly uid: number;
   readonly atMs: number;
@@ -67,9 +67,9 @@ export class IdleWorkers {
     return sinceMs === undefined ? null : { sinceMs, isReady: true };
   }
 
-  /** The users of those that have not become ready yet, by kind. */
-  get startingAhead(): ReadonlyMap<string, number> {
-    return new Map([...this.ahead].map(([key, { uid }]) => [key, uid]));
+  /** Those that have not become ready yet, by kind. */
+  get startingAhead(): ReadonlyMap<string, Ahead> {
+    return this.ahead;
   }
 
   startsAhead(version: VersionId): boolean {

@@ -5,12 +5,12 @@ import { existsSync, readdirSync, renameSync, type Stats, statSync, utimesSync }
 import { basename, dirname, join } from "node:path";
 import { maxBlobBytes } from "../../bundle/limits.js";
 import { removeUnpacked, unpackBundle, versionOfUnpacked } from "../../bundle/unpack.js";
+import { UnpackedSizes } from "../../bundle/unpacked-sizes.js";
 import { nowMs } from "../../clock.js";
 import { errorCodeOf, GleanerError, messageOf } from "../../model/errors.js";
 import type { VersionId } from "../../model/ids.js";
 import type { BundleMessage } from "../../wire/calls.js";
 import { BundleArrivals } from "./bundle-arrivals.js";
-import { FolderSizes } from "./folder-sizes.js";
 import { isFull, makePublicFolder, problemOf } from "./public-folder.js";
 
 /** What may lie in the cache. */
@@ -35,7 +35,7 @@ export class BundleCache {
   /** When another executor was found to have used one. */
   private readonly usedElsewhereAtMs = new Map<string, number>();
   private readonly arrivals: BundleArrivals;
-  private readonly sizes: FolderSizes;
+  private readonly sizes: UnpackedSizes;
 
   /**
    * `ask` sends for a version; its parts come to `arrived`. `inUse`: the versions of all workers,
@@ -47,7 +47,7 @@ export class BundleCache {
     private readonly inUse: () => ReadonlySet<VersionId>,
     private readonly room: Room = whole,
   ) {
-    this.sizes = new FolderSizes(root);
+    this.sizes = new UnpackedSizes(root);
     this.arrivals = new BundleArrivals(ask);
   }
 

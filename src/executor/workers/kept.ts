@@ -3,7 +3,8 @@
 import type { Timer } from "../../clock.js";
 import { type WorkerKind, workerKey } from "../../model/call.js";
 import type { Resources } from "../../model/resources.js";
-import type { CallAttemptOrder, ExecutorMessage } from "../../wire/messages.js";
+import type { CallAttemptOrder } from "../../wire/messages.js";
+import type { TellWorkers } from "./work/announcements.js";
 import type { Worker } from "./worker.js";
 import type { WorkerEvents } from "./worker-parts.js";
 
@@ -17,9 +18,6 @@ export type OpenWorker = (
   free: () => Resources,
   events: WorkerEvents,
 ) => Worker;
-
-/** Tells gleanerd: all idle workers after they changed, and what became of those started ahead. */
-export type TellWorkers = (message: ExecutorMessage & { type: "warm" | "aheadEnded" }) => void;
 
 export interface Kept {
   readonly worker: Worker;

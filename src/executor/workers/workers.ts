@@ -26,11 +26,10 @@ import {
   newKept,
   type OpenWorker,
   oldestFirst,
-  type TellWorkers,
 } from "./kept.js";
 import { giverOf } from "./standby/given-room.js";
 import { memoryOf, noStandbys, type Standbys } from "./standby/standby.js";
-import { Announcements } from "./work/announcements.js";
+import { Announcements, type TellWorkers } from "./work/announcements.js";
 import type { RunInWorker } from "./worker-parts.js";
 
 /** Between two calls of a busy client. One that waits longer holds no core: it is frozen. */

@@ -11,24 +11,33 @@ const nodesOfOneStart = 2;
 /** Whatever the number of nodes: gleanerd sends as many bundles at once. */
 const mostAtOnce = 16;
 
+/** A start that takes longer counts as several: its node or a file system is busy. */
+const usualMs = 500;
+
 export interface WantedStart {
   readonly uid: number;
   readonly node: NodeName;
 }
 
-/** `wanted`: the most wanted first. `underWay`: what has not become ready yet. */
+/** What was told to start and has not become ready. */
+export interface StartUnderWay extends WantedStart {
+  readonly ageMs: number;
+}
+
+/** `wanted`: the most wanted first. */
 export function nextStarts<Start extends WantedStart>(
   wanted: readonly Start[],
-  underWay: readonly WantedStart[],
+  underWay: readonly StartUnderWay[],
   nodes: number,
 ): readonly Start[] {
   const most = Math.min(mostAtOnce, Math.ceil(nodes / nodesOfOneStart));
+  const taken = underWay.reduce((sum, { ageMs }) => sum + Math.max(1, ageMs / usualMs), 0);
   const busy = new Set(underWay.map(({ node }) => node));
   const ofUsers = new Map<number, number>();
   const count = ({ uid }: WantedStart) => ofUsers.set(uid, (ofUsers.get(uid) ?? 0) + 1);
   for (const each of underWay) count(each);
   const chosen: Start[] = [];
-  while (underWay.length + chosen.length < most) {
+  while (taken + chosen.length + 1 <= most) {
     const next = firstInTurn(
       wanted.filter(({ node }) => !busy.has(node)),
       ofUsers,

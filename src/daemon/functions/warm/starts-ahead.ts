@@ -5,7 +5,11 @@ import type { Logger } from "pino";
 import { clearTimeout, nowMs, setTimeout, type Timer } from "../../../clock.js";
 import { decidePool } from "../../../core/functions/pool/decide.js";
 import type { ExpectedCalls } from "../../../core/functions/pool/expected-calls.js";
-import { nextStarts, type WantedStart } from "../../../core/functions/pool/next-starts.js";
+import {
+  nextStarts,
+  type StartUnderWay,
+  type WantedStart,
+} from "../../../core/functions/pool/next-starts.js";
 import type { IdleWorker, PoolFunction } from "../../../core/functions/pool/state.js";
 import { messageOf } from "../../../model/errors.js";
 import { type NodeName, type VersionId, versionId } from "../../../model/ids.js";
@@ -166,9 +170,12 @@ function poolFunction({ workerKey, invocation, outlook }: ExpectedCalls): PoolFu
   return { key: workerKey, memoryMb, minWarm: 0, busyWorkers: 0, outlook: known };
 }
 
-const underWayOn = (records: readonly ExecutorRecord[]): readonly WantedStart[] =>
+const underWayOn = (records: readonly ExecutorRecord[]): readonly StartUnderWay[] =>
   records.flatMap(({ node, idleWorkers }) =>
-    [...idleWorkers.startingAhead.values()].map((uid) => ({ uid, node })),
+    [...idleWorkers.startingAhead.values()].map(({ uid, atMs }) => ({
+      ...{ uid, node },
+      ageMs: nowMs() - atMs,
+    })),
   );
 
 /** Also those that start; any of a kind stands for any other. */

@@ -3,10 +3,13 @@
 import { setTimeout, type Timer } from "../../../clock.js";
 import type { WorkerKind } from "../../../model/call.js";
 import type { WarmWorkers } from "../../../wire/calls.js";
-import type { TellWorkers } from "../kept.js";
+import type { ExecutorMessage } from "../../../wire/messages.js";
 
 /** A worker between two calls is soon busy again, which need not be told. */
 const settleMs = 20;
+
+/** Tells gleanerd: all idle workers after they changed, and what became of those started ahead. */
+export type TellWorkers = (message: ExecutorMessage & { type: "warm" | "aheadEnded" }) => void;
 
 interface Idle {
   /** That of its kind. */

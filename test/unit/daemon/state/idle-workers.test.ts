@@ -44,7 +44,7 @@ test("a call takes an idle one, or else the one that starts, which may also end"
   workers.says([{ ...kind, count: 1 }]);
   workers.startAhead(key, kind.version, kind.uid, 5);
   workers.take(invocationId(1), key);
-  expect([...workers.startingAhead]).toEqual([[key, kind.uid]]);
+  expect([...workers.startingAhead.keys()]).toEqual([key]);
   workers.take(invocationId(2), key);
   expect(workers.startingAhead.size).toBe(0);
   workers.startAhead(key, kind.version, kind.uid, 6);

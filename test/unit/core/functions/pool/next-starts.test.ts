@@ -5,12 +5,13 @@ import { nextStarts } from "../../../../../src/core/functions/pool/next-starts.j
 import { nodeName } from "../../../../../src/model/ids.js";
 
 const start = (uid: number, node: number) => ({ uid, node: nodeName(`n${node}`) });
+const begun = (uid: number, node: number, ageMs = 0) => ({ ...start(uid, node), ageMs });
 
 test("a node starts one at a time, the most wanted first, on one node in two", () => {
   const wanted = [start(1, 1), start(1, 1), start(1, 2), start(1, 3)];
   expect(nextStarts(wanted, [], 4)).toEqual([start(1, 1), start(1, 2)]);
-  expect(nextStarts(wanted, [start(1, 1)], 4)).toEqual([start(1, 2)]);
-  expect(nextStarts(wanted, [start(1, 1), start(1, 2)], 4)).toEqual([]);
+  expect(nextStarts(wanted, [begun(1, 1)], 4)).toEqual([start(1, 2)]);
+  expect(nextStarts(wanted, [begun(1, 1), begun(1, 2)], 4)).toEqual([]);
   expect(nextStarts(wanted, [], 1)).toEqual([start(1, 1)]);
   expect(nextStarts([], [], 4)).toEqual([]);
 });
@@ -18,10 +19,17 @@ test("a node starts one at a time, the most wanted first, on one node in two", (
 test("users take turns, whoever wants more, and those count whose workers start already", () => {
   const wanted = [start(1, 1), start(1, 2), start(1, 3), start(2, 4), start(3, 5)];
   expect(nextStarts(wanted, [], 6)).toEqual([start(1, 1), start(2, 4), start(3, 5)]);
-  expect(nextStarts(wanted, [start(1, 6)], 6)).toEqual([start(2, 4), start(3, 5)]);
+  expect(nextStarts(wanted, [begun(1, 6)], 6)).toEqual([start(2, 4), start(3, 5)]);
 });
 
 test("however many nodes there are, 16 start at once", () => {
   const wanted = Array.from({ length: 100 }, (_, at) => start(1, at));
   expect(nextStarts(wanted, [], 1_000)).toHaveLength(16);
+});
+
+test("while starts take long, fewer begin, and none beside one that takes very long", () => {
+  const wanted = [2, 3, 4, 5].map((node) => start(1, node));
+  expect(nextStarts(wanted, [begun(1, 1, 400)], 8)).toHaveLength(3);
+  expect(nextStarts(wanted, [begun(1, 1, 1_000)], 8)).toHaveLength(2);
+  expect(nextStarts(wanted, [begun(1, 1, 1_600)], 8)).toEqual([]);
 });

@@ -1,9 +1,9 @@
-// How much of the disk each folder of the cache takes, measured once: they never change.
+// How much of the disk unpacked bundles take, each measured once: they never change.
 
 import type { Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { errorCodeOf } from "../../model/errors.js";
+import { errorCodeOf } from "../model/errors.js";
 
 /** As stat(2) counts them, whatever the file system's blocks are. */
 const blockBytes = 512;
@@ -14,7 +14,7 @@ interface Measured {
   readonly bytes: number;
 }
 
-export class FolderSizes {
+export class UnpackedSizes {
   private measured: ReadonlyMap<string, Measured> = new Map();
 
   constructor(private readonly root: string) {}
