@@ -1,6 +1,7 @@
 // The idle workers of one executor: as it said last, less those that took a call since; and those
 // that it was told to start ahead.
 
+import { nowMs } from "../../clock.js";
 import { type WorkerKind, workerKey } from "../../model/call.js";
 import type { InvocationId, VersionId } from "../../model/ids.js";
 
@@ -19,6 +20,8 @@ export class IdleWorkers {
   private readonly ahead = new Map<string, Ahead>();
   /** When those were started that have become ready since, and that no call has taken yet. */
   private readonly readyAhead = new Map<string, number>();
+  /** What the last of them took to become ready. */
+  private startMs: number | null = null;
 
   says(workers: readonly (WorkerKind & { readonly count: number })[]): void {
     this.said = new Map(workers.map((each) => [workerKey(each), each.count]));
@@ -26,7 +29,10 @@ export class IdleWorkers {
     for (const key of this.readyAhead.keys()) if (!this.said.has(key)) this.readyAhead.delete(key);
     for (const key of this.said.keys()) {
       const ahead = this.ahead.get(key);
-      if (ahead !== undefined) this.readyAhead.set(key, ahead.atMs);
+      if (ahead !== undefined) {
+        this.readyAhead.set(key, ahead.atMs);
+        this.startMs = nowMs() - ahead.atMs;
+      }
       this.ahead.delete(key);
     }
   }
@@ -65,6 +71,13 @@ export class IdleWorkers {
     if (starting !== undefined) return { sinceMs: starting.atMs, isReady: false };
     const sinceMs = this.readyAhead.get(key);
     return sinceMs === undefined ? null : { sinceMs, isReady: true };
+  }
+
+  /** What the last start ahead took, once. */
+  takeStartMs(): number | null {
+    const { startMs } = this;
+    this.startMs = null;
+    return startMs;
   }
 
   /** Those that have not become ready yet, by kind. */

@@ -24,20 +24,21 @@ export interface StartUnderWay extends WantedStart {
   readonly ageMs: number;
 }
 
-/** `wanted`: the most wanted first. */
+/** `wanted`: the most wanted first. `lastMs`: what the last start took that became ready. */
 export function nextStarts<Start extends WantedStart>(
   wanted: readonly Start[],
   underWay: readonly StartUnderWay[],
   nodes: number,
+  lastMs = 0,
 ): readonly Start[] {
-  const most = Math.min(mostAtOnce, Math.ceil(nodes / nodesOfOneStart));
-  const taken = underWay.reduce((sum, { ageMs }) => sum + Math.max(1, ageMs / usualMs), 0);
+  const most = Math.min(mostAtOnce, Math.ceil(nodes / nodesOfOneStart)) / slowness(lastMs);
+  const taken = underWay.reduce((sum, { ageMs }) => sum + slowness(ageMs), 0);
   const busy = new Set(underWay.map(({ node }) => node));
   const ofUsers = new Map<number, number>();
   const count = ({ uid }: WantedStart) => ofUsers.set(uid, (ofUsers.get(uid) ?? 0) + 1);
   for (const each of underWay) count(each);
   const chosen: Start[] = [];
-  while (taken + chosen.length + 1 <= most) {
+  while (taken + chosen.length + 1 <= Math.max(1, most)) {
     const next = firstInTurn(
       wanted.filter(({ node }) => !busy.has(node)),
       ofUsers,
@@ -49,6 +50,8 @@ export function nextStarts<Start extends WantedStart>(
   }
   return chosen;
 }
+
+const slowness = (tookMs: number): number => Math.max(1, tookMs / usualMs);
 
 /** The first one of the user who has fewest. */
 function firstInTurn<Start extends WantedStart>(

@@ -52,13 +52,16 @@ export class StartsAhead extends Rounds {
   /** Others are to be started once one is ready. */
   private hasMore = false;
   private soonTimer: Timer | undefined;
+  /** What the last one took. */
+  private lastMs = 0;
   private readonly fullSinceMs = new WeakMap<ExecutorRecord, number>();
 
   constructor(private readonly deps: StartsAheadDependencies) {
     super(everyMs);
     const { events, keepAlive } = deps;
     events.subscribe(["executorReady", "executorGone"], () => this.soon());
-    events.subscribe(["idleWorkersChanged"], () => {
+    events.subscribe(["idleWorkersChanged"], ({ executor }) => {
+      this.lastMs = executor.idleWorkers.takeStartMs() ?? this.lastMs;
       if (this.hasMore) this.soon();
     });
     events.subscribe(["aheadEnded"], ({ executor, workerKey, why }) => {
@@ -98,7 +101,7 @@ export class StartsAhead extends Rounds {
       for (const key of record.idleWorkers.giveUp(nowMs() - readyMs)) keepAlive.forget(key);
     const expected = new Map(keepAlive.expected().map((each) => [each.workerKey, each]));
     const missing = missingOf(records, expected, (record) => this.isFull(record));
-    const next = nextStarts(missing, underWayOn(records), records.length);
+    const next = nextStarts(missing, underWayOn(records), records.length, this.lastMs);
     this.hasMore = missing.length > next.length;
     for (const { record, expected } of next) await this.startOne(record, expected);
   }

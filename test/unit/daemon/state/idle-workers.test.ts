@@ -31,6 +31,8 @@ test("one that was started ahead is known until a call takes it, or it is gone",
   expect(workers.aheadOf(key)).toEqual({ sinceMs: 5, isReady: false });
   workers.says([{ ...kind, count: 1 }]);
   expect(workers.aheadOf(key)).toEqual({ sinceMs: 5, isReady: true });
+  expect(workers.takeStartMs()).toBeGreaterThan(1_000);
+  expect(workers.takeStartMs()).toBeNull();
   workers.take(invocationId(1), key);
   expect(workers.aheadOf(key)).toBeNull();
   start();

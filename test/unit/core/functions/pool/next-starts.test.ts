@@ -32,4 +32,8 @@ test("while starts take long, fewer begin, and none beside one that takes very l
   expect(nextStarts(wanted, [begun(1, 1, 400)], 8)).toHaveLength(3);
   expect(nextStarts(wanted, [begun(1, 1, 1_000)], 8)).toHaveLength(2);
   expect(nextStarts(wanted, [begun(1, 1, 1_600)], 8)).toEqual([]);
+  expect(nextStarts(wanted, [], 8, 400)).toHaveLength(4);
+  expect(nextStarts(wanted, [], 8, 1_000)).toHaveLength(2);
+  expect(nextStarts(wanted, [], 8, 30_000)).toHaveLength(1);
+  expect(nextStarts(wanted, [begun(1, 1)], 8, 30_000)).toEqual([]);
 });
