@@ -20,7 +20,7 @@ export class IdleWorkers {
   private readonly ahead = new Map<string, Ahead>();
   /** When those were started that have become ready since, and that no call has taken yet. */
   private readonly readyAhead = new Map<string, number>();
-  /** What the last of them took to become ready. */
+  /** What the last of them took to become ready, or to end before. */
   private startMs: number | null = null;
 
   says(workers: readonly (WorkerKind & { readonly count: number })[]): void {
@@ -91,6 +91,8 @@ export class IdleWorkers {
 
   /** Its executor has said so; false if nobody knows of one. */
   aheadEnded(key: string): boolean {
+    const ahead = this.ahead.get(key);
+    if (ahead !== undefined) this.startMs = nowMs() - ahead.atMs;
     return this.ahead.delete(key);
   }
 

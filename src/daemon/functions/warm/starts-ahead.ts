@@ -25,6 +25,9 @@ const everyMs = 1_000;
 const readyMs = 35_000;
 /** A node that had no room is not asked again before: gleanerd does not know of its spares. */
 const fullMs = 1_000;
+/** After a slow start none begins for this many times as long: calls start workers meanwhile. */
+const restPerStart = 10;
+const slowMs = 500;
 /** What happens in this time is answered by one round, which looks at all nodes. */
 const soonMs = 20;
 /** An executor says this soon which workers are idle: later, one whose call has ended is lost. */
@@ -52,8 +55,9 @@ export class StartsAhead extends Rounds {
   /** Others are to be started once one is ready. */
   private hasMore = false;
   private soonTimer: Timer | undefined;
-  /** What the last one took. */
+  /** What the last one took, ready or not. */
   private lastMs = 0;
+  private restsUntilMs = 0;
   private readonly fullSinceMs = new WeakMap<ExecutorRecord, number>();
 
   constructor(private readonly deps: StartsAheadDependencies) {
@@ -61,17 +65,26 @@ export class StartsAhead extends Rounds {
     const { events, keepAlive } = deps;
     events.subscribe(["executorReady", "executorGone"], () => this.soon());
     events.subscribe(["idleWorkersChanged"], ({ executor }) => {
-      this.lastMs = executor.idleWorkers.takeStartMs() ?? this.lastMs;
+      this.noteStart(executor);
       if (this.hasMore) this.soon();
     });
     events.subscribe(["aheadEnded"], ({ executor, workerKey, why }) => {
+      if (why !== "noRoom") this.noteStart(executor);
       if (why === "failed") keepAlive.forget(workerKey);
       if (why === "noRoom") {
+        executor.idleWorkers.takeStartMs(); // it says nothing of starts
         keepAlive.notStarted(workerKey);
         this.fullSinceMs.set(executor, nowMs());
       }
       this.soon();
     });
+  }
+
+  private noteStart({ idleWorkers }: ExecutorRecord): void {
+    const tookMs = idleWorkers.takeStartMs();
+    if (tookMs === null) return;
+    this.lastMs = tookMs;
+    if (tookMs > slowMs) this.restsUntilMs = nowMs() + restPerStart * tookMs;
   }
 
   private soon(): void {
@@ -99,6 +112,7 @@ export class StartsAhead extends Rounds {
     const records = registry.all().filter(({ takesWork }) => takesWork);
     for (const record of records)
       for (const key of record.idleWorkers.giveUp(nowMs() - readyMs)) keepAlive.forget(key);
+    if (nowMs() < this.restsUntilMs) return;
     const expected = new Map(keepAlive.expected().map((each) => [each.workerKey, each]));
     const missing = missingOf(records, expected, (record) => this.isFull(record));
     const next = nextStarts(missing, underWayOn(records), records.length, this.lastMs);

@@ -13,6 +13,7 @@ import { GleanerError } from "../../../../../src/model/errors.js";
 import { unsetSettings } from "../../../../../src/model/functions/settings.js";
 import { executorId, nodeName, versionId } from "../../../../../src/model/ids.js";
 import type { AttemptOrder, DaemonMessage } from "../../../../../src/wire/messages.js";
+import { shiftedClock } from "../../../../support/daemon/shifted-clock.js";
 import { newState } from "../../../../support/daemon/state.js";
 import * as made from "../../../../support/nouns.js";
 
@@ -161,6 +162,26 @@ test("one that finds no room is started on another node at once, and one that fa
   await rounds.run();
   expect(told).toHaveLength(2);
   expect(expected).toEqual([]);
+});
+
+test("after a start that took a second, none begins for ten", async () => {
+  const clock = shiftedClock();
+  try {
+    const record = addNode(1);
+    await rounds.run();
+    clock.forward(1_000);
+    record.idleWorkers.says([{ ...kindOf(1), count: 1 }]);
+    events.publish({ type: "idleWorkersChanged", executor: record });
+    expected.push(expectedCalls(2));
+    clock.forward(9_000);
+    await rounds.run();
+    expect(told).toHaveLength(1);
+    clock.forward(1_100);
+    await rounds.run();
+    expect(told).toHaveLength(2);
+  } finally {
+    clock.restore();
+  }
 });
 
 test("what a node loses is started elsewhere as soon as its executor is gone", async () => {
