@@ -16,7 +16,7 @@ import { GleanerError } from "../model/errors.js";
 import type { LeaseUsage } from "../model/functions/lease.js";
 import { type FunctionRuntime, runtimes } from "../model/functions/settings.js";
 import type { BlobHash, VersionId } from "../model/ids.js";
-import { attemptKey } from "./attempt-key.js";
+import { attemptKey, attemptKeyFields } from "./attempt-key.js";
 import type {
   AheadEndedMessage,
   CallCommand,
@@ -28,6 +28,7 @@ import type {
   WarmWorkers,
   WorkerSettings,
 } from "./calls.js";
+import type { RunTask } from "./orders.js";
 import {
   bytes,
   type Check,
@@ -59,6 +60,8 @@ export const maxMessageLength = 8 * 1024;
 export const maxStackLength = 32 * 1024;
 const maxConcurrency = 1_000;
 const maxIdleMs = 2 ** 31 - 1;
+/** gleanerd orders at most 128 tasks together (core/placement/task-runs.ts). */
+const maxRunTasks = 1_024;
 
 /** A reason is one sentence. */
 export const reason = sentence(1_000);
@@ -79,6 +82,10 @@ const payloadOf =
       ? storedPayload(value, at)
       : inline(value, at);
 export const callInput = payloadOf(inlinePayload(maxOrderedBytes));
+export const runTasks = list(
+  object<RunTask>({ invocation: attemptKeyFields.invocation, input: callInput }),
+  maxRunTasks,
+);
 const result = payloadOf(inlinePayload(maxInlineBytes));
 
 const settings = object<WorkerSettings>({

@@ -12,7 +12,6 @@ import {
   answer,
   bundlePart,
   callCommand,
-  callInput,
   extendLease,
   leaseMessages,
   leaseUsage,
@@ -20,6 +19,7 @@ import {
   phases,
   pieceMessages,
   reason,
+  runTasks,
   version,
   warmWorkers,
 } from "./call-checks.js";
@@ -31,7 +31,6 @@ import type {
   CheckpointOrder,
   DaemonMessage,
   ExecutorMessage,
-  RunTask,
   SiteFacts,
 } from "./messages.js";
 import { attachedCommand } from "./run/attached-checks.js";
@@ -59,8 +58,6 @@ const maxGresNames = 256;
 /** Linux's limit. */
 const maxErrno = 4_095;
 const [maxAttempts, maxJobs] = [65_536, 65_536];
-/** gleanerd orders at most 128 tasks together (core/placement/task-runs.ts). */
-const maxRunTasks = 1_024;
 /** Executors describe 8 processes (executor/containment/unkillable.ts, describe-process.ts). */
 const maxUnkillable = 64;
 const maxShownLength = 512;
@@ -165,7 +162,6 @@ const orderFields = {
 const order = object<AttemptOrder>({ ...orderFields, command });
 const callOrder = object<CallAttemptOrder>({ ...orderFields, command: callCommand });
 const { invocation } = attemptKeyFields;
-const runTasks = list(object<RunTask>({ invocation, input: callInput }), maxRunTasks);
 
 const checkpoint = object<CheckpointOrder>({
   invocation,

@@ -16,7 +16,7 @@ import type {
   MessageToWorkers,
   WarmWorkers,
 } from "./calls.js";
-import type { AttemptOrder, CallAttemptOrder, CheckpointOrder, RunTask } from "./orders.js";
+import type { AttemptOrder, CheckpointOrder, StartRunMessage } from "./orders.js";
 
 export type { AttemptKey } from "./attempt-key.js";
 export type {
@@ -129,16 +129,6 @@ export interface SignalOrder {
   /** 1 to 64. */
   readonly signal: number;
   readonly to: "steps" | "script" | "all";
-}
-
-/**
- * Calls of one map for one place, one after another: `order` is that of the first, and the others
- * differ from it in their ids and inputs. Only for an executor that has said `takesRuns`.
- */
-export interface StartRunMessage {
-  readonly type: "startRun";
-  readonly order: CallAttemptOrder;
-  readonly rest: readonly RunTask[];
 }
 
 export type DaemonMessage =

@@ -82,6 +82,16 @@ export interface RunTask {
   readonly input: Payload;
 }
 
+/**
+ * Calls of one map for one place, one after another: `order` is that of the first, and the others
+ * differ from it in their ids and inputs. Only for an executor that has said `takesRuns`.
+ */
+export interface StartRunMessage {
+  readonly type: "startRun";
+  readonly order: CallAttemptOrder;
+  readonly rest: readonly RunTask[];
+}
+
 /** The orders of a run, each for the place of the one before it. */
 export function ordersOfRun(
   order: CallAttemptOrder,

@@ -3,8 +3,8 @@
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { MoveWindow } from "../../../../../src/executor/workers/standby/move-window.js";
 
-beforeEach(() => jest.useFakeTimers());
-afterEach(() => jest.useRealTimers());
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
 
 const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
 
