@@ -29,7 +29,7 @@ export class Cleaning extends Rounds {
   }
 
   /** One round; after an error, the next round tries again. */
-  async run(): Promise<void> {
+  protected async work(): Promise<void> {
     try {
       const beforeMs = nowMs() - this.keepUnusedMs;
       const inUse = this.versionsInUse();

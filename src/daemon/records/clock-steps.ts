@@ -26,7 +26,7 @@ export class ClockSteps extends Rounds {
   }
 
   /** A clock that stays as it is is told once. */
-  async run(): Promise<void> {
+  protected async work(): Promise<void> {
     const problem = problemOf(wallStepMs());
     if (problem !== null && problem !== this.said) this.log.warn(problem);
     this.said = problem;

@@ -37,7 +37,7 @@ export class Retention extends Rounds {
   }
 
   /** Removes all that is old; after an error, the next round tries again. */
-  async run(): Promise<void> {
+  protected async work(): Promise<void> {
     // Whole days, as the ledger's sums are.
     const beforeMs = Math.floor(nowMs() / dayMs - this.policy.retainDays) * dayMs;
     const answersBeforeMs = nowMs() - this.policy.keepResultsMs;

@@ -7,17 +7,25 @@ const firstAfterMs = 60_000;
 
 export abstract class Rounds {
   private timer: Timer | null = null;
-  private running: Promise<void> = Promise.resolve();
+  private running: Promise<void> | null = null;
   protected isStopped = false;
 
   constructor(private readonly everyMs: number) {}
 
-  /** One round; it handles its errors, and the next round tries again. */
-  abstract run(): Promise<void>;
+  /** What one round does; it handles its errors, and the next round tries again. */
+  protected abstract work(): Promise<void>;
+
+  /** Whoever asks for a round while one runs shares it. */
+  run(): Promise<void> {
+    this.running ??= this.work().finally(() => {
+      this.running = null;
+    });
+    return this.running;
+  }
 
   start(afterMs = firstAfterMs): void {
     this.timer = setTimeout(() => {
-      this.running = this.run().finally(() => {
+      void this.run().finally(() => {
         if (!this.isStopped) this.start(this.everyMs);
       });
     }, afterMs);

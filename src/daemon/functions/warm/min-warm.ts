@@ -60,7 +60,7 @@ export class MinWarm extends Rounds {
     super(everyMs);
   }
 
-  async run(): Promise<void> {
+  protected async work(): Promise<void> {
     try {
       const wanted = await this.wanted();
       const records = this.deps.registry.all().filter(({ takesWork }) => takesWork);

@@ -36,24 +36,16 @@ interface Site {
 export class SparesAhead extends Rounds {
   /** The users for whom it was told. Afterwards the calls that end there bring spares. */
   private readonly told = new WeakMap<ExecutorRecord, Set<number>>();
-  private round: Promise<void> | null = null;
 
   constructor(private readonly deps: SparesAheadDependencies) {
     super(everyMs);
+    // Nodes that become ready together share a round, or wait for the next one.
     deps.events.subscribe(["executorReady"], () => {
       if (!this.isStopped) void this.run();
     });
   }
 
-  /** Nodes that become ready together share a round, or wait for the next one. */
-  run(): Promise<void> {
-    this.round ??= this.tellAll().finally(() => {
-      this.round = null;
-    });
-    return this.round;
-  }
-
-  private async tellAll(): Promise<void> {
+  protected async work(): Promise<void> {
     const { registry, keepAlive } = this.deps;
     const calls = keepAlive.callers.recent(nowMs());
     if (calls.length === 0) return;

@@ -51,7 +51,6 @@ export interface StartsAheadDependencies {
 }
 
 export class StartsAhead extends Rounds {
-  private round: Promise<void> | null = null;
   /** Others are to be started once one is ready. */
   private hasMore = false;
   private soonTimer: Timer | undefined;
@@ -100,14 +99,7 @@ export class StartsAhead extends Rounds {
     return super.stop();
   }
 
-  run(): Promise<void> {
-    this.round ??= this.startMissing().finally(() => {
-      this.round = null;
-    });
-    return this.round;
-  }
-
-  private async startMissing(): Promise<void> {
+  protected async work(): Promise<void> {
     const { registry, keepAlive } = this.deps;
     const records = registry.all().filter(({ takesWork }) => takesWork);
     for (const record of records)
