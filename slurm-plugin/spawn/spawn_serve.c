@@ -28,6 +28,8 @@
 
 #define ATTEMPTS_MAX 8192
 #define STATUS_BROKEN 3
+/* As waitpid(2) has it: exit status 1. */
+#define STATUS_REFUSED (1 << 8)
 /* Lines that may wait while the executor is busy: some thousands. */
 #define WAITING_BYTES (4 << 20)
 /* What remains mapped of the buffer after a large request: each fork copies its page table. */
@@ -74,10 +76,13 @@ static struct attempt *find(struct server *self, uint32_t id)
 	return NULL;
 }
 
-static void refuse(uint32_t id, struct failure *failure)
+/* Whoever waits for an admission hears its status only. */
+static void refuse(const struct frame *frame, const struct failure *failure)
 {
-	report_failed(id, failure);
-	report_gone(id, 0);
+	const bool is_admission = frame->kind == FRAME_ADMIT;
+	if (!is_admission)
+		report_failed(frame->id, failure);
+	report_gone(frame->id, is_admission ? STATUS_REFUSED : 0);
 }
 
 static void begin(struct server *self, const struct frame *frame)
@@ -94,7 +99,7 @@ static void begin(struct server *self, const struct frame *frame)
 		return; /* a report would be taken for one of the attempt that runs */
 	if (self->count == ATTEMPTS_MAX) {
 		(void)fail(&failure, STAGE_START, EAGAIN, "%d attempts run already", ATTEMPTS_MAX);
-		refuse(frame->id, &failure);
+		refuse(frame, &failure);
 		return;
 	}
 	pid_t pid = fork();
@@ -106,7 +111,7 @@ static void begin(struct server *self, const struct frame *frame)
 		self->attempts[self->count++] = (struct attempt){.id = frame->id, .supervisor = pid};
 	} else {
 		(void)fail(&failure, STAGE_START, errno, "cannot create a process: %s", strerror(errno));
-		refuse(frame->id, &failure);
+		refuse(frame, &failure);
 	}
 }
 
@@ -157,7 +162,7 @@ static bool handle_frames(struct server *self)
 		if (state == FRAME_TOO_LONG) {
 			(void)fail(&failure, STAGE_REQUEST, E2BIG, "the request has %u bytes, at most %u are allowed",
 				   frame.length, REQUEST_MAX);
-			refuse(frame.id, &failure);
+			refuse(&frame, &failure);
 			self->skipped = frame.length;
 			skip(self, &at);
 			continue;

@@ -7,6 +7,8 @@ import { errorCodeOf } from "../model/errors.js";
 
 /** As stat(2) counts them, whatever the file system's blocks are. */
 const blockBytes = 512;
+/** An empty file takes none, but an inode, of which a file system has about one for 16 KiB. */
+const leastBytes = 4_096;
 
 interface Measured {
   /** Another executor of this node may have replaced the folder. */
@@ -38,7 +40,7 @@ export class UnpackedSizes {
 }
 
 async function bytesIn(path: string, found: Stats): Promise<number> {
-  let bytes = found.blocks * blockBytes;
+  let bytes = Math.max(leastBytes, found.blocks * blockBytes);
   if (!found.isDirectory()) return bytes;
   for (const name of await readdir(path).catch(orGone([]))) {
     const inside = join(path, name);

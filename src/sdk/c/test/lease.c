@@ -1,10 +1,11 @@
 /* Leases one worker of a function, calls it with each line of its standard input, and prints how
- * each call ended, how many ms the longest step took, and its output:
+ * each call ended, the longest wait in ms that it asked the kernel for, and its output:
  * lease GLEAN FUNCTION never|evicted DEADLINE_MS [poll]. With the line "fork", a forked process
  * closes the lease first. It is sent a signal each ms, unless it polls. Its resolver never
  * answers. */
 #include <dlfcn.h>
 #include <gleaner.h>
+#include <limits.h>
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
@@ -29,11 +30,16 @@ int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints
 	return problem;
 }
 
-static long now_ms(void)
+static int longest_ms;
+
+/* In the place of the C library's: how long a wait takes depends on the machine, too. */
+int poll(struct pollfd *polled, nfds_t count, int timeout_ms)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	const struct timespec limit = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
+	const int asked_ms = timeout_ms < 0 ? INT_MAX : timeout_ms;
+	if (asked_ms > longest_ms)
+		longest_ms = asked_ms;
+	return ppoll(polled, count, timeout_ms < 0 ? NULL : &limit, NULL);
 }
 
 static void ignore(int signal)
@@ -49,19 +55,13 @@ static void start_signals(void)
 	setitimer(ITIMER_REAL, &each_ms, NULL);
 }
 
-/* Without waiting in the library; returns how many ms its longest step took. */
-static long poll_for(gleaner_call *call, gleaner_error *ended)
+/* Without waiting in the library. */
+static gleaner_error poll_for(gleaner_call *call)
 {
-	long longest = 0;
-	for (;;) {
-		const long began = now_ms();
-		*ended = gleaner_poll(call);
-		if (now_ms() - began > longest)
-			longest = now_ms() - began;
-		if (*ended != GLEANER_RUNNING)
-			return longest;
+	gleaner_error ended;
+	while ((ended = gleaner_poll(call)) == GLEANER_RUNNING)
 		(void)poll(NULL, 0, 1);
-	}
+	return ended;
 }
 
 static void close_in_a_fork(gleaner_lease *lease)
@@ -94,17 +94,12 @@ int main(int argc, char **argv)
 	while (error == GLEANER_OK && fgets(line, sizeof line, stdin) != NULL) {
 		if (strcmp(line, "fork\n") == 0)
 			close_in_a_fork(lease);
-		const long began = now_ms();
-		gleaner_error ended;
+		longest_ms = 0;
 		gleaner_call *call = gleaner_submit(lease, line, strcspn(line, "\n"), output, sizeof output);
-		long longest = argc == 6 ? poll_for(call, &ended) : 0;
-		if (argc == 5) {
-			ended = gleaner_wait(call);
-			longest = now_ms() - began;
-		}
+		const gleaner_error ended = argc == 6 ? poll_for(call) : gleaner_wait(call);
 		const char *said = ended == GLEANER_OK ? output : gleaner_lease_message(lease);
 		const int bytes = ended == GLEANER_OK ? (int)gleaner_call_output_bytes(call) : 255;
-		printf("%d %ld %.*s\n", ended, longest, bytes, said);
+		printf("%d %d %.*s\n", ended, longest_ms, bytes, said);
 		gleaner_call_free(call);
 		fflush(stdout);
 	}
