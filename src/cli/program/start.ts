@@ -17,8 +17,7 @@ async function main(
   entries: readonly Entry[],
   ask: Ask | undefined,
 ): Promise<number> {
-  // As in git: `glean help function deploy`.
-  const words = typed[0] === "help" ? [...typed.slice(1), "--help"] : typed;
+  const words = typed[0] === "help" ? helpOf(typed.slice(1)) : typed;
   let status: number = exitStatus.done;
   const program = newProgram(GLEANER_VERSION);
   const run: Run =
@@ -43,6 +42,17 @@ async function main(
     return statusOfFailure(thrown, program);
   }
 }
+
+/**
+ * As in git: `glean help function deploy`. Behind a script or a program, --help would be its own
+ * option, and it would start.
+ */
+function helpOf(words: readonly string[]): readonly string[] {
+  const [name = ""] = words;
+  return startsPrograms.includes(name) ? [name, "--help"] : [...words, "--help"];
+}
+
+const startsPrograms = ["batch", "run", "shell"];
 
 /** Adds only the requested command, since each slows the start; the help adds all of them. */
 async function addCommands(

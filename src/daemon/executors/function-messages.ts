@@ -26,12 +26,15 @@ export interface CallSources {
   };
 }
 
+/** Executors end the others (executor/workers/workers.ts). */
+const maxIdle = 256;
+
 /** No more of each kind than have room in what was ordered for the node. */
 const possible = (workers: readonly WarmWorkers[], most: ExecutorRecord["most"]) =>
   workers
     .map((each) => {
       const room = most === null ? each.count : Math.floor(most.memoryMb / each.memoryMb);
-      return { ...each, count: Math.min(each.count, room) };
+      return { ...each, count: Math.min(each.count, room, maxIdle) };
     })
     .filter(({ count }) => count > 0);
 

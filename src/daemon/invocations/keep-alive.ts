@@ -58,17 +58,17 @@ export class KeepAlive {
 
   /**
    * An attempt is about to be ordered. In ms; null for what is no call, and for a function that
-   * names a time itself.
+   * names a time itself. `isBehind`: for the worker of the call before it, so it needs no other.
    */
-  keepMs(live: Called, submission: Submission): number | null {
+  keepMs(live: Called, submission: Submission, isBehind = false): number | null {
     const { id, owner } = live;
     const { command } = submission;
     if (command.kind !== "call" || command.isCheck === true) return null;
     const [functionOwner = "", name = ""] = command.function.split("/");
     const key = historyKey(String(owner.uid), functionOwner, name);
     // A later attempt, after an eviction, is no further call.
-    if (!this.running.has(id)) this.arrivals.callArrived(key, nowMs());
-    this.running.set(id, key);
+    if (!isBehind && !this.running.has(id)) this.arrivals.callArrived(key, nowMs());
+    if (!isBehind) this.running.set(id, key);
     const isLease = command.lease !== undefined;
     if (!isLease && beginsWithSpare(command.settings, live.invocation.gpus))
       this.callers.called(owner.uid, { invocation: live.invocation, submission }, nowMs());
@@ -83,7 +83,8 @@ export class KeepAlive {
     const found = new Map<string, ExpectedCalls>();
     for (const [key, { live, submission, starts }] of this.last) {
       const { workerKey, invocation } = live;
-      if (workerKey === null || starts >= mostStarts) continue;
+      // No worker with GPUs is started ahead.
+      if (workerKey === null || invocation.gpus > 0 || starts >= mostStarts) continue;
       const outlook = this.arrivals.outlook(key, atMs, {
         idleTimeoutMs: null,
         coldStartMs: leadMs,

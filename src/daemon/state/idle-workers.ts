@@ -9,6 +9,14 @@ export interface Ahead {
   readonly version: VersionId;
   readonly uid: number;
   readonly atMs: number;
+  /** As many idle ones of its kind are there beside it: with one more, it is ready. */
+  readonly others: number;
+}
+
+/** A start ahead that is over: the worker is ready, or will not be. */
+export interface StartTaken {
+  readonly uid: number;
+  readonly tookMs: number;
 }
 
 export class IdleWorkers {
@@ -20,20 +28,18 @@ export class IdleWorkers {
   private readonly ahead = new Map<string, Ahead>();
   /** When those were started that have become ready since, and that no call has taken yet. */
   private readonly readyAhead = new Map<string, number>();
-  /** What the last of them took to become ready, or to end before. */
-  private startMs: number | null = null;
+  private lastStart: StartTaken | null = null;
 
   says(workers: readonly (WorkerKind & { readonly count: number })[]): void {
     this.said = new Map(workers.map((each) => [workerKey(each), each.count]));
     this.taken.clear();
     for (const key of this.readyAhead.keys()) if (!this.said.has(key)) this.readyAhead.delete(key);
-    for (const key of this.said.keys()) {
-      const ahead = this.ahead.get(key);
-      if (ahead !== undefined) {
+    for (const [key, ahead] of this.ahead) {
+      const count = this.saidOf(key);
+      if (count > ahead.others) {
         this.readyAhead.set(key, ahead.atMs);
-        this.startMs = nowMs() - ahead.atMs;
-      }
-      this.ahead.delete(key);
+        this.startEnded(key);
+      } else this.ahead.set(key, { ...ahead, others: count });
     }
   }
 
@@ -62,7 +68,7 @@ export class IdleWorkers {
 
   /** It was told to start one of this kind before it is called. */
   startAhead(key: string, version: VersionId, uid: number, atMs: number): void {
-    this.ahead.set(key, { version, uid, atMs });
+    this.ahead.set(key, { version, uid, atMs, others: this.left.get(key) ?? 0 });
   }
 
   /** The one that was started ahead and that no call has taken; null if there is none. */
@@ -73,11 +79,11 @@ export class IdleWorkers {
     return sinceMs === undefined ? null : { sinceMs, isReady: true };
   }
 
-  /** What the last start ahead took, once. */
-  takeStartMs(): number | null {
-    const { startMs } = this;
-    this.startMs = null;
-    return startMs;
+  /** The last start ahead that is over, once. */
+  takeStart(): StartTaken | null {
+    const { lastStart } = this;
+    this.lastStart = null;
+    return lastStart;
   }
 
   /** Those that have not become ready yet, by kind. */
@@ -91,9 +97,7 @@ export class IdleWorkers {
 
   /** Its executor has said so; false if nobody knows of one. */
   aheadEnded(key: string): boolean {
-    const ahead = this.ahead.get(key);
-    if (ahead !== undefined) this.startMs = nowMs() - ahead.atMs;
-    return this.ahead.delete(key);
+    return this.startEnded(key);
   }
 
   /** Those that were not idle since this time: nothing is expected of them any more. */
@@ -101,5 +105,11 @@ export class IdleWorkers {
     const late = [...this.ahead].filter(([, { atMs }]) => atMs <= sinceMs).map(([key]) => key);
     for (const key of late) this.ahead.delete(key);
     return late;
+  }
+
+  private startEnded(key: string): boolean {
+    const ahead = this.ahead.get(key);
+    if (ahead !== undefined) this.lastStart = { uid: ahead.uid, tookMs: nowMs() - ahead.atMs };
+    return this.ahead.delete(key);
   }
 }

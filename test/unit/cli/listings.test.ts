@@ -363,6 +363,7 @@ describe("exit statuses", () => {
     expect((await glean("batch", "--help")).stdout).toContain("--cpus-per-task");
     expect(await glean("help")).toEqual(help);
     expect(await glean("help", "batch")).toEqual(await glean("batch", "--help"));
+    expect(await glean("help", "run", "ls")).toEqual(await glean("run", "--help"));
   });
 
   test.each([["--version"], ["--help"], ["batch", "--help"], ["as", "sbatch", "--help"]])(

@@ -24,12 +24,16 @@ export interface StartUnderWay extends WantedStart {
   readonly ageMs: number;
 }
 
-/** `wanted`: the most wanted first. `lastMs`: what the last start took that became ready. */
+/**
+ * `wanted`: the most wanted first. `lastMs`: what the last start took, ready or not. `lastTurns`:
+ * the number of each user's last start; later ones have higher numbers.
+ */
 export function nextStarts<Start extends WantedStart>(
   wanted: readonly Start[],
   underWay: readonly StartUnderWay[],
   nodes: number,
   lastMs = 0,
+  lastTurns: ReadonlyMap<number, number> = new Map(),
 ): readonly Start[] {
   const most = Math.min(mostAtOnce, Math.ceil(nodes / nodesOfOneStart)) / slowness(lastMs);
   const taken = underWay.reduce((sum, { ageMs }) => sum + slowness(ageMs), 0);
@@ -42,6 +46,7 @@ export function nextStarts<Start extends WantedStart>(
     const next = firstInTurn(
       wanted.filter(({ node }) => !busy.has(node)),
       ofUsers,
+      lastTurns,
     );
     if (next === null) break;
     chosen.push(next);
@@ -53,13 +58,16 @@ export function nextStarts<Start extends WantedStart>(
 
 const slowness = (tookMs: number): number => Math.max(1, tookMs / usualMs);
 
-/** The first one of the user who has fewest. */
+/** The first one of the user who has fewest; of those with as few, of whose turn is longest ago. */
 function firstInTurn<Start extends WantedStart>(
   wanted: readonly Start[],
   ofUsers: ReadonlyMap<number, number>,
+  lastTurns: ReadonlyMap<number, number>,
 ): Start | null {
   let first: Start | null = null;
-  const turns = ({ uid }: Start) => ofUsers.get(uid) ?? 0;
-  for (const each of wanted) if (first === null || turns(each) < turns(first)) first = each;
+  const of = (turns: ReadonlyMap<number, number>, { uid }: Start) => turns.get(uid) ?? 0;
+  const isBefore = (one: Start, other: Start): boolean =>
+    (of(ofUsers, one) - of(ofUsers, other) || of(lastTurns, one) - of(lastTurns, other)) < 0;
+  for (const each of wanted) if (first === null || isBefore(each, first)) first = each;
   return first;
 }

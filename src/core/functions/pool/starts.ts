@@ -8,6 +8,7 @@ import { byName, compare, type Kept, neededMs, type TimeLeft, type Use } from ".
 interface Room {
   readonly node: NodeName;
   readonly leftMs: number;
+  readonly freeCores: number;
   freeMb: number;
   /** Workers that may go for the sake of min-warm, in the order of pressure. */
   readonly spare: Kept[];
@@ -56,8 +57,10 @@ const startOrder = (a: Use, b: Use): number =>
 
 function roomsOf(kept: readonly Kept[], nodes: readonly PoolNode[], timeLeft: TimeLeft): Room[] {
   const rooms = new Map<NodeName, Room>();
-  for (const { node, idleMemoryMb } of nodes)
-    rooms.set(node, { node, leftMs: timeLeft.get(node)!, freeMb: idleMemoryMb, spare: [] });
+  for (const { node, idleMemoryMb, freeCores = Number.POSITIVE_INFINITY } of nodes) {
+    const leftMs = timeLeft.get(node)!;
+    rooms.set(node, { node, leftMs, freeCores, freeMb: idleMemoryMb, spare: [] });
+  }
   for (const each of [...kept].sort(pressureOrder)) {
     const room = rooms.get(each.worker.node)!;
     room.freeMb -= each.worker.memoryMb;
@@ -83,12 +86,14 @@ function promote(unfilled: readonly Use[], rooms: readonly Room[]): Use[] {
 
 /** The hole that lasts longest, then the one with most room. */
 function roomFor(use: Use, rooms: readonly Room[]): Room | null {
-  const lasting = rooms.filter(({ leftMs }) => leftMs >= neededMs(use));
+  const leastMs = neededMs(use);
   // Rooms are in the order of their names: of equal ones the first is taken.
   const best = (of: (room: Room) => number): Room | null => {
     let found: Room | null = null;
-    for (const room of lasting)
-      if (of(room) >= use.memoryMb && (found === null || isBetter(room, found, of))) found = room;
+    for (const room of rooms) {
+      if (room.leftMs < leastMs || room.freeCores < use.cores || of(room) < use.memoryMb) continue;
+      if (found === null || isBetter(room, found, of)) found = room;
+    }
     return found;
   };
   const empty = best(({ freeMb }) => freeMb);

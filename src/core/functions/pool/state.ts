@@ -22,14 +22,17 @@ export interface PoolNode {
    * hole less what running calls hold. Under pressure it is less than the workers hold.
    */
   readonly idleMemoryMb: number;
+  /** A worker starts only where as many are free; omitted: always enough. */
+  readonly freeCores?: number;
   /** When the hole is expected to end; null if that is unknown. */
   readonly endsAtMs: number | null;
 }
 
 export interface PoolFunction {
   readonly key: string;
-  /** What a new worker takes. */
+  /** What a new worker takes; without `cores`, it starts on any node. */
   readonly memoryMb: number;
+  readonly cores?: number;
   /** The number of workers that are always kept, including busy ones. */
   readonly minWarm: number;
   readonly busyWorkers: number;

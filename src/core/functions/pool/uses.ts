@@ -7,6 +7,7 @@ import type { IdleWorker, PoolFunction, Stop } from "./state.js";
 export interface Use {
   readonly key: string;
   readonly memoryMb: number;
+  readonly cores: number;
   /** Expected time until then. */
   readonly nextUseMs: number;
   /** Whether the function has this worker anyway (its min-warm). */
@@ -34,16 +35,15 @@ export type TimeLeft = ReadonlyMap<NodeName, number>;
 export const neededMs = ({ isFloor, nextUseMs }: Use): number =>
   isFloor ? 1 : Math.max(1, nextUseMs);
 
-export function usesOf({ key, memoryMb, minWarm, busyWorkers, outlook }: PoolFunction): Use[] {
+export function usesOf(wanted: PoolFunction): Use[] {
+  const { key, memoryMb, cores = 0, minWarm, busyWorkers, outlook } = wanted;
   const floor = Math.max(0, minWarm - busyWorkers);
   const uses: Use[] = outlook.seats.map(({ nextUseMs, mayStart }, index) => ({
-    key,
-    memoryMb,
-    nextUseMs,
+    ...{ key, memoryMb, cores, nextUseMs },
     isFloor: index < floor,
     mayStart: index < floor || mayStart,
   }));
-  const unforeseen = { key, memoryMb, nextUseMs: Number.POSITIVE_INFINITY };
+  const unforeseen = { key, memoryMb, cores, nextUseMs: Number.POSITIVE_INFINITY };
   while (uses.length < floor) uses.push({ ...unforeseen, isFloor: true, mayStart: true });
   return uses;
 }

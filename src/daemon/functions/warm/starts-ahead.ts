@@ -2,7 +2,7 @@
 // were lost with their node although their function had not kept them for its time yet.
 
 import type { Logger } from "pino";
-import { clearTimeout, nowMs, setTimeout, type Timer } from "../../../clock.js";
+import { clearTimeout, monotonicMs, nowMs, setTimeout, type Timer } from "../../../clock.js";
 import { decidePool } from "../../../core/functions/pool/decide.js";
 import type { ExpectedCalls } from "../../../core/functions/pool/expected-calls.js";
 import {
@@ -13,6 +13,7 @@ import {
 import type { IdleWorker, PoolFunction } from "../../../core/functions/pool/state.js";
 import { messageOf } from "../../../model/errors.js";
 import { type NodeName, type VersionId, versionId } from "../../../model/ids.js";
+import { remember } from "../../../model/remember.js";
 import type { AttemptOrder } from "../../../wire/messages.js";
 import type { Access } from "../../auth/access.js";
 import { Rounds } from "../../records/rounds.js";
@@ -23,13 +24,23 @@ import type { Registry } from "../../state/registry.js";
 const everyMs = 1_000;
 /** Executors end a worker that is not ready after 30 s. */
 const readyMs = 35_000;
-/** A node that had no room is not asked again before: gleanerd does not know of its spares. */
-const fullMs = 1_000;
-/** After a slow start none begins for this many times as long: calls start workers meanwhile. */
+/**
+ * A node that had no room is asked again after this time, and after twice as long each further
+ * time: gleanerd does not know of its spares.
+ */
+const fullMs = { first: 1_000, longest: 60_000 };
+/** The turns and the rests of as many users are remembered, those of the last starts. */
+const maxUsers = 1_000;
+/**
+ * After a slow start none of its user begins for this many times as long: calls start workers
+ * meanwhile.
+ */
 const restPerStart = 10;
 const slowMs = 500;
 /** What happens in this time is answered by one round, which looks at all nodes. */
 const soonMs = 20;
+/** After a round none begins for this many times as long: gleanerd has other work. */
+const pausePerRound = 10;
 /** An executor says this soon which workers are idle: later, one whose call has ended is lost. */
 const announcedMs = 500;
 
@@ -54,10 +65,15 @@ export class StartsAhead extends Rounds {
   /** Others are to be started once one is ready. */
   private hasMore = false;
   private soonTimer: Timer | undefined;
+  /** What it took to look at all nodes the last time. */
+  private lookedMs = 0;
   /** What the last one took, ready or not. */
   private lastMs = 0;
-  private restsUntilMs = 0;
-  private readonly fullSinceMs = new WeakMap<ExecutorRecord, number>();
+  /** By user. */
+  private readonly restsUntilMs = new Map<number, number>();
+  private readonly turns = new Map<number, number>();
+  private turn = 0;
+  private readonly full = new WeakMap<ExecutorRecord, Full>();
 
   constructor(private readonly deps: StartsAheadDependencies) {
     super(everyMs);
@@ -71,27 +87,39 @@ export class StartsAhead extends Rounds {
       if (why !== "noRoom") this.noteStart(executor);
       if (why === "failed") keepAlive.forget(workerKey);
       if (why === "noRoom") {
-        executor.idleWorkers.takeStartMs(); // it says nothing of starts
+        executor.idleWorkers.takeStart(); // it says nothing of starts
         keepAlive.notStarted(workerKey);
-        this.fullSinceMs.set(executor, nowMs());
+        this.noteFull(executor);
       }
       this.soon();
     });
   }
 
-  private noteStart({ idleWorkers }: ExecutorRecord): void {
-    const tookMs = idleWorkers.takeStartMs();
-    if (tookMs === null) return;
+  private noteStart(record: ExecutorRecord): void {
+    const start = record.idleWorkers.takeStart();
+    if (start === null) return;
+    const { uid, tookMs } = start;
+    this.full.delete(record);
     this.lastMs = tookMs;
-    if (tookMs > slowMs) this.restsUntilMs = nowMs() + restPerStart * tookMs;
+    if (tookMs > slowMs)
+      remember(this.restsUntilMs, uid, nowMs() + restPerStart * tookMs, maxUsers);
+  }
+
+  private noteFull(record: ExecutorRecord): void {
+    const before = this.full.get(record)?.forMs ?? 0;
+    const forMs = Math.min(fullMs.longest, Math.max(fullMs.first, 2 * before));
+    this.full.set(record, { forMs, untilMs: nowMs() + forMs });
   }
 
   private soon(): void {
     if (this.isStopped) return;
-    this.soonTimer ??= setTimeout(() => {
-      this.soonTimer = undefined;
-      void this.run();
-    }, soonMs);
+    this.soonTimer ??= setTimeout(
+      () => {
+        this.soonTimer = undefined;
+        void this.run();
+      },
+      Math.max(soonMs, pausePerRound * this.lookedMs),
+    );
   }
 
   override stop(): Promise<void> {
@@ -104,16 +132,20 @@ export class StartsAhead extends Rounds {
     const records = registry.all().filter(({ takesWork }) => takesWork);
     for (const record of records)
       for (const key of record.idleWorkers.giveUp(nowMs() - readyMs)) keepAlive.forget(key);
-    if (nowMs() < this.restsUntilMs) return;
+    const beganMs = monotonicMs();
     const expected = new Map(keepAlive.expected().map((each) => [each.workerKey, each]));
-    const missing = missingOf(records, expected, (record) => this.isFull(record));
-    const next = nextStarts(missing, underWayOn(records), records.length, this.lastMs);
+    const missing = missingOf(records, expected, (record) => this.isFull(record)).filter(
+      ({ uid }) => nowMs() >= (this.restsUntilMs.get(uid) ?? 0),
+    );
+    const underWay = underWayOn(records);
+    const next = nextStarts(missing, underWay, records.length, this.lastMs, this.turns);
     this.hasMore = missing.length > next.length;
+    this.lookedMs = monotonicMs() - beganMs;
     for (const { record, expected } of next) await this.startOne(record, expected);
   }
 
   private isFull(record: ExecutorRecord): boolean {
-    return nowMs() - (this.fullSinceMs.get(record) ?? Number.NEGATIVE_INFINITY) < fullMs;
+    return nowMs() < (this.full.get(record)?.untilMs ?? 0);
   }
 
   private async startOne(record: ExecutorRecord, expected: ExpectedCalls): Promise<void> {
@@ -129,6 +161,7 @@ export class StartsAhead extends Rounds {
       else if (record.line?.send({ type: "startAhead", order: orderOf(expected, record.node) })) {
         record.idleWorkers.startAhead(workerKey, version, owner.uid, nowMs());
         keepAlive.startedAhead(workerKey);
+        remember(this.turns, owner.uid, ++this.turn, maxUsers);
       }
     } catch (thrown) {
       keepAlive.forget(workerKey);
@@ -136,6 +169,11 @@ export class StartsAhead extends Rounds {
       log.warn(problem, "cannot start a worker ahead");
     }
   }
+}
+
+interface Full {
+  readonly forMs: number;
+  readonly untilMs: number;
 }
 
 interface Missing extends WantedStart {
@@ -160,7 +198,8 @@ function missingOf(
       // Loading takes a core, which what runs must not miss.
       const hasRoom = free.cores > 0 && !isFull(record);
       const heldMb = idle.get(node)!.reduce((sum, { memoryMb }) => sum + memoryMb, 0);
-      return { node, endsAtMs: outlook.endsAtMs, idleMemoryMb: hasRoom ? free.memoryMb : heldMb };
+      const idleMemoryMb = hasRoom ? free.memoryMb : heldMb;
+      return { node, endsAtMs: outlook.endsAtMs, idleMemoryMb, freeCores: free.cores };
     }),
   });
   return decision.start.map(({ key, node }) => {
@@ -170,13 +209,13 @@ function missingOf(
 }
 
 function poolFunction({ workerKey, invocation, outlook }: ExpectedCalls): PoolFunction {
-  const { memoryMb } = invocation;
+  const { memoryMb, cores } = invocation;
   const seats = outlook.seats.map((seat) => ({
     ...seat,
     mayStart: seat.mayStart && seat.idleMs >= announcedMs,
   }));
   const known = { ...outlook, seats };
-  return { key: workerKey, memoryMb, minWarm: 0, busyWorkers: 0, outlook: known };
+  return { key: workerKey, memoryMb, cores, minWarm: 0, busyWorkers: 0, outlook: known };
 }
 
 const underWayOn = (records: readonly ExecutorRecord[]): readonly StartUnderWay[] =>

@@ -19,7 +19,9 @@ export interface OrderingParts {
   readonly live: LiveInvocations;
   readonly settler: { settleSurely(facts: EndFacts): Promise<void> };
   readonly checkpoints: { pathFor(live: Live): string | null };
-  readonly keepAlive?: { keepMs(live: Live, submission: Submission): number | null };
+  readonly keepAlive?: {
+    keepMs(live: Live, submission: Submission, isBehind: boolean): number | null;
+  };
   /** If omitted, no attached command can be ordered. */
   readonly runKey?: OrderDocuments["runKey"];
   readonly leases?: OrderDocuments["leases"];
@@ -75,7 +77,7 @@ export class Ordering {
       const rest = others.map(({ live, input }) => ({ invocation: live.id, input }));
       const isSent = this.send(part, record, () => {
         const order = this.orderOf(first, record, { submission, input: first.input, after });
-        for (const { live } of others) this.parts.keepAlive?.keepMs(live, submission);
+        for (const { live } of others) this.parts.keepAlive?.keepMs(live, submission, true);
         return { type: "startRun", order: order as CallAttemptOrder, rest };
       });
       if (isSent) after = keyOf(part.at(-1)!.assignment);
@@ -134,7 +136,8 @@ export class Ordering {
   ) {
     const { checkpoints, keepAlive, runKey, leases, clusterName } = this.parts;
     const checkpointDirectory = checkpoints.pathFor(live);
-    const keepMs = keepAlive?.keepMs(live, documents.submission) ?? null;
+    const { submission, after } = documents;
+    const keepMs = keepAlive?.keepMs(live, submission, after !== undefined) ?? null;
     const beside = assignment.follows ? assignment.place?.worker?.openedFor : undefined;
     const told = { ...documents, beside, runKey, leases, clusterName: clusterName?.() };
     return orderFor(live.invocation, record.node, told, checkpointDirectory, keepMs);

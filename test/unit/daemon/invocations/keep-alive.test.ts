@@ -90,6 +90,21 @@ test("a worker that is lost is wanted again until half of its time is over, and 
   }
 });
 
+test("the calls of a run need one worker, and nothing is started ahead for calls with GPUs", () => {
+  const clock = shiftedClock();
+  try {
+    for (let id = 1; id <= 20; id++) keepAlive.keepMs(live(call(id)), called(null), id > 1);
+    for (let id = 1; id <= 20; id++)
+      events.publish({ type: "invocationEnded", invocation: call(id) });
+    clock.forward(1_000);
+    expect(keepAlive.expected()[0]!.outlook.seats).toHaveLength(1);
+    keepAlive.keepMs(live({ ...call(21), gpus: 1 }), called(null));
+    expect(keepAlive.expected()).toEqual([]);
+  } finally {
+    clock.restore();
+  }
+});
+
 test("nothing is expected of a function that says how long its workers stay", () => {
   keepAlive.keepMs(live(call(1)), called(5_000));
   expect(keepAlive.expected()).toEqual([]);

@@ -31,8 +31,8 @@ test("one that was started ahead is known until a call takes it, or it is gone",
   expect(workers.aheadOf(key)).toEqual({ sinceMs: 5, isReady: false });
   workers.says([{ ...kind, count: 1 }]);
   expect(workers.aheadOf(key)).toEqual({ sinceMs: 5, isReady: true });
-  expect(workers.takeStartMs()).toBeGreaterThan(1_000);
-  expect(workers.takeStartMs()).toBeNull();
+  expect(workers.takeStart()!.tookMs).toBeGreaterThan(1_000);
+  expect(workers.takeStart()).toBeNull();
   workers.take(invocationId(1), key);
   expect(workers.aheadOf(key)).toBeNull();
   start();
@@ -52,6 +52,19 @@ test("a call takes an idle one, or else the one that starts, which may also end"
   workers.startAhead(key, kind.version, kind.uid, 6);
   expect(workers.aheadEnded(key)).toBe(true);
   expect(workers.aheadEnded(key)).toBe(false);
+});
+
+test("one that starts beside an idle one of its kind is ready once there is one more", () => {
+  const workers = new IdleWorkers();
+  workers.says([{ ...kind, count: 1 }]);
+  workers.startAhead(key, kind.version, kind.uid, 5);
+  workers.says([
+    { ...kind, count: 1 },
+    { ...kind, uid: 8, count: 1 },
+  ]);
+  expect([...workers.startingAhead.keys()]).toEqual([key]);
+  workers.says([{ ...kind, count: 2 }]);
+  expect(workers.startingAhead.size).toBe(0);
 });
 
 test("a call of another kind takes none", () => {

@@ -22,6 +22,17 @@ test("users take turns, whoever wants more, and those count whose workers start 
   expect(nextStarts(wanted, [begun(1, 6)], 6)).toEqual([start(2, 4), start(3, 5)]);
 });
 
+test("users take turns also where one starts at a time", () => {
+  const wanted = [start(1, 1), start(1, 2), start(2, 1)];
+  const turns = new Map<number, number>();
+  const users = [1, 2, 3, 4].map((turn) => {
+    const { uid } = nextStarts(wanted, [], 2, 0, turns)[0]!;
+    turns.set(uid, turn);
+    return uid;
+  });
+  expect(users).toEqual([1, 2, 1, 2]);
+});
+
 test("however many nodes there are, 16 start at once", () => {
   const wanted = Array.from({ length: 100 }, (_, at) => start(1, at));
   expect(nextStarts(wanted, [], 1_000)).toHaveLength(16);

@@ -164,7 +164,29 @@ test("one that finds no room is started on another node at once, and one that fa
   expect(expected).toEqual([]);
 });
 
-test("after a start that took a second, none begins for ten", async () => {
+test("a node without room is asked again later and later, and never for more cores than it has", async () => {
+  const clock = shiftedClock();
+  try {
+    const executor = addNode(1);
+    const { invocation } = expected[0]!;
+    expected = [{ ...expected[0]!, invocation: { ...invocation, cores: 5 } }];
+    await rounds.run();
+    expect(told).toEqual([]);
+    expected = [expectedCalls(1)];
+    for (let second = 0; second < 60; second++) {
+      await rounds.run();
+      if (executor.idleWorkers.aheadEnded(keyOf(1)))
+        events.publish({ type: "aheadEnded", executor, workerKey: keyOf(1), why: "noRoom" });
+      clock.forward(1_000);
+    }
+    expect(told).toHaveLength(6); // after 0, 1, 3, 7, 15 and 31 s
+  } finally {
+    await rounds.stop();
+    clock.restore();
+  }
+});
+
+test("after a start that took a second, none of its user begins for ten", async () => {
   const clock = shiftedClock();
   try {
     const record = addNode(1);
@@ -176,9 +198,13 @@ test("after a start that took a second, none begins for ten", async () => {
     clock.forward(9_000);
     await rounds.run();
     expect(told).toHaveLength(1);
-    clock.forward(1_100);
+    expected.push(expectedCalls(3, {}, 2_000));
     await rounds.run();
     expect(told).toHaveLength(2);
+    record.idleWorkers.says([1, 3].map((number) => ({ ...kindOf(number), count: 1 })));
+    clock.forward(1_100);
+    await rounds.run();
+    expect(told).toHaveLength(3);
   } finally {
     clock.restore();
   }

@@ -39,7 +39,7 @@ let state: ReturnType<typeof newState>;
 let record: ExecutorRecord;
 let sent: DaemonMessage[];
 let ends: EndFacts[];
-let kept: number[];
+let kept: [task: number, isBehind: boolean][];
 let tasks: Task[];
 let ordering: Ordering;
 
@@ -64,7 +64,7 @@ beforeEach(() => {
     live,
     settler: { settleSurely: async (facts) => void ends.push(facts) },
     checkpoints: { pathFor: () => null },
-    keepAlive: { keepMs: ({ id }) => kept.push(id - array) && null },
+    keepAlive: { keepMs: ({ id }, _, isBehind) => kept.push([id - array, isBehind]) && null },
     kick: () => {},
   });
 });
@@ -98,7 +98,7 @@ test("an executor that takes runs gets one order for all", () => {
   expect(sent.map(({ type }) => type)).toEqual(["startRun"]);
   expect(ordered()).toEqual(usual);
   expect(tasks.every(({ assignment }) => assignment.ordered !== null)).toBe(true);
-  expect(kept).toEqual([0, 1, 2, 3]);
+  expect(kept).toEqual([0, 1, 2, 3].map((task) => [task, task > 0]));
 });
 
 test("an older executor gets an order for each", () => {
