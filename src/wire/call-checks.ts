@@ -81,7 +81,7 @@ const payloadOf =
     typeof value === "object" && value !== null && isStored(value as Payload)
       ? storedPayload(value, at)
       : inline(value, at);
-export const callInput = payloadOf(inlinePayload(maxOrderedBytes));
+const callInput = payloadOf(inlinePayload(maxOrderedBytes));
 export const runTasks = list(
   object<RunTask>({ invocation: attemptKeyFields.invocation, input: callInput }),
   maxRunTasks,

@@ -25,7 +25,6 @@ export type {
   CallAttemptOrder,
   CheckpointOrder,
   RunClient,
-  RunTask,
 } from "./orders.js";
 
 /**

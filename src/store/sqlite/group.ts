@@ -17,10 +17,10 @@ export interface GroupWrite {
   flush(): void;
 }
 
-/** These neither read nor change what is kept, but by it; before others it is written. */
-const keeping: ReadonlySet<string> = new Set([
-  ...["endAttempt", "recordCall", "beginAttempt", "beginTasks"],
-]);
+/** These touch what is kept only through it; it is written before any other operation. */
+const keeping: ReadonlySet<string> = new Set(
+  "endAttempt recordCall beginAttempt beginTasks".split(" "),
+);
 
 /**
  * Returns a function that runs a group and returns an outcome for each call, in order, once all are

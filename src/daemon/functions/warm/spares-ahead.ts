@@ -46,6 +46,14 @@ export class SparesAhead extends Rounds {
   }
 
   protected async work(): Promise<void> {
+    try {
+      await this.tellAll();
+    } catch (cause) {
+      this.deps.log.error({ cause: messageOf(cause) }, "cannot have spares booted ahead");
+    }
+  }
+
+  private async tellAll(): Promise<void> {
     const { registry, keepAlive } = this.deps;
     const calls = keepAlive.callers.recent(nowMs());
     if (calls.length === 0) return;

@@ -128,6 +128,14 @@ export class StartsAhead extends Rounds {
   }
 
   protected async work(): Promise<void> {
+    try {
+      await this.startMissing();
+    } catch (cause) {
+      this.deps.log.error({ cause: messageOf(cause) }, "cannot start workers ahead");
+    }
+  }
+
+  private async startMissing(): Promise<void> {
     const { registry, keepAlive } = this.deps;
     const records = registry.all().filter(({ takesWork }) => takesWork);
     for (const record of records)

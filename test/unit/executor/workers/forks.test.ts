@@ -1,7 +1,9 @@
 // Python workers forked from a parent on a real node: what they share, how they end, and that a
 // parent which dies, hangs or lies costs nothing but time.
 
-import { existsSync, readFileSync, watch } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, watch, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import { callingNode, logOf, resultOf } from "../../../support/executor/calling-node.js";
@@ -53,19 +55,20 @@ def handler(event):
   });
 
   test("find the kernel ready to move them: the executor moves to where it is, until they are there", async () => {
-    const code = await python(
-      "import time\ntime.sleep(0.2)\ndef handler(event): time.sleep(event)",
-    );
+    const isMoved = join(mkdtempSync(join(tmpdir(), "moved-")), "yes");
+    chmodSync(dirname(isMoved), 0o755);
+    const code = await python(`import os, time
+while not os.path.exists(${JSON.stringify(isMoved)}): time.sleep(0.01)
+def handler(event): time.sleep(event)`);
     const own = at.node.groups().find((group) => existsSync(`${group}/self/cgroup.procs`))!;
     const before = readFileSync(`${own}/self/cgroup.procs`, "utf8");
     let moves = 0;
     const watcher = watch(`${own}/self/cgroup.procs`, () => moves++);
-    const order = await at.node.run(at.order(code, 600));
-    expect(moves).toBeGreaterThan(1);
-    await pause(100); // one may still be on its way
-    const all = moves;
-    await pause(100);
-    expect(moves).toBe(all);
+    const ordered = at.node.run(at.order(code, 600));
+    await until(() => moves > 1);
+    writeFileSync(isMoved, "");
+    const order = await ordered;
+    for (let seen = 0; seen < moves; await pause(100)) seen = moves; // until it rests
     watcher.close();
     expect(readFileSync(`${own}/self/cgroup.procs`, "utf8")).toContain(before);
     at.daemon.send({ type: "cancel", key: order });
