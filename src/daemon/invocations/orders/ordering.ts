@@ -77,7 +77,6 @@ export class Ordering {
       const rest = others.map(({ live, input }) => ({ invocation: live.id, input }));
       const isSent = this.send(part, record, () => {
         const order = this.orderOf(first, record, { submission, input: first.input, after });
-        for (const { live } of others) this.parts.keepAlive?.keepMs(live, submission, true);
         return { type: "startRun", order: order as CallAttemptOrder, rest };
       });
       if (isSent) after = keyOf(part.at(-1)!.assignment);
