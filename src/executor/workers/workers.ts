@@ -258,14 +258,13 @@ export class Workers {
 
   /** It waits for the next call, frozen, if it has no other; `then`: if none follows at once. */
   private released(kept: Kept, then = () => {}): void {
-    const isIdle = this.kept.has(kept) && kept.calls === 0;
-    if (isIdle) kept.idleSinceMs = monotonicMs();
-    if (isIdle) this.changed();
-    if (isIdle && !kept.worker.isReady) void this.stop(kept);
+    if (!this.kept.has(kept) || kept.calls > 0) return void then();
+    kept.idleSinceMs = monotonicMs();
+    this.changed();
+    if (!kept.worker.isReady) void this.stop(kept);
+    if (!kept.worker.isReady) return void then();
     if (this.idle.length > maxIdle) void this.stop(this.idle.sort(oldestFirst)[0]!);
-    const waits = () => this.freeze(kept, then);
-    if (isIdle && kept.worker.isReady) kept.timer = setTimeout(waits, freezeAfterMs);
-    else then();
+    kept.timer = setTimeout(() => this.freeze(kept, then), freezeAfterMs);
   }
 
   private freeze(kept: Kept, then = () => {}): void {
