@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type Cluster, ensureSlurmInstalled, startCluster } from "../../scripts/cluster/cluster.js";
 import { clusterFolder } from "../../scripts/cluster/folder.js";
+import { isGone } from "../../scripts/cluster/processes/gone.js";
 import { findProcesses } from "../../scripts/cluster/processes/processes.js";
 import { until } from "../../scripts/cluster/until.js";
 
@@ -31,15 +32,6 @@ async function namedProcesses(dir: string): Promise<string[]> {
   });
   await once(child, "close");
   return text.split("\n").filter((line) => line.includes(dir));
-}
-
-/** Whether the process has ended; a zombie has, though its entry stays until init buries it. */
-function isDead(pid: number | undefined): boolean {
-  try {
-    return / [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
-  } catch {
-    return true;
-  }
 }
 
 async function untilGone(dir: string): Promise<void> {
@@ -194,7 +186,7 @@ describe("two clusters side by side", () => {
       await first.stop();
       expect(await namedProcesses(first.dir)).toEqual([]);
       expect(existsSync(first.dir)).toBe(false);
-      expect(isDead(sleeper?.pid)).toBe(true);
+      expect(isGone(sleeper!.pid)).toBe(true);
       await first.stop();
       expect((await second.run("srun", ["-N2", "true"])).exitCode).toBe(0);
     },

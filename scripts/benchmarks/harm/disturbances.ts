@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs, nowMs } from "../../../src/clock.js";
+import { isGone } from "../../cluster/processes/gone.js";
 import type { Site } from "../../site/site.js";
 import { say } from "../lib/harness.js";
 
@@ -174,15 +175,6 @@ function executorPid(site: Site, node: string): number | null {
   if (!existsSync(file)) return null;
   const pid = /^pid=(\d+)$/m.exec(readFileSync(file, "utf8"))?.[1];
   return pid === undefined || isGone(Number(pid)) ? null : Number(pid);
-}
-
-function isGone(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return /^[ZX] /.test(stat.slice(stat.lastIndexOf(")") + 2));
-  } catch {
-    return true;
-  }
 }
 
 function signal(pid: number, name: "SIGSTOP" | "SIGCONT"): void {

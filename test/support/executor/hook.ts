@@ -8,6 +8,7 @@ import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import * as readline from "node:readline";
+import { isGone } from "../../../scripts/cluster/processes/gone.js";
 import { pluginFolder } from "./plugin.js";
 
 /** A job as a real prolog of Slurm 22.05 sees it, on the second of its two nodes. */
@@ -36,16 +37,6 @@ export const silent: Run = { status: 0, stdout: "", stderr: "" };
 export interface Tree {
   readonly pid: number;
   readonly pids: readonly number[];
-}
-
-/** Not there any more, or dead and only waiting for its parent. */
-function isGone(pid: number): boolean {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat[stat.lastIndexOf(")") + 2] === "Z";
-  } catch {
-    return true;
-  }
 }
 
 export const alive = (tree: Tree): number[] =>

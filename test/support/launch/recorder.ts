@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { untilGone } from "../../../scripts/cluster/processes/gone.js";
 
 /**
  * Writes its mark, then a record of how it was started, and stays. Finds its folders relative to
@@ -81,13 +82,5 @@ export async function killAndWait(pid: number): Promise<void> {
   } catch {
     return;
   }
-  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
-  } catch {
-    return false;
-  }
+  await untilGone(pid);
 }

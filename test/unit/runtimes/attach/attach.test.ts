@@ -2,9 +2,9 @@
 
 import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { afterEach, beforeAll, expect, test } from "@jest/globals";
+import { untilGone } from "../../../../scripts/cluster/processes/gone.js";
 import { encodeRunFrame } from "../../../../src/wire/run/frames.js";
 import { attach, begin, plainStart, type Run } from "../../../support/run/attach.js";
 import { makeRuntimes } from "../../../support/runtimes/c-runtimes.js";
@@ -136,17 +136,8 @@ test("once the client is gone the tasks are hung up, and killed if they ignore t
   const pid = Number(run.heard.text("output"));
   run.session.hangUp();
   expect(await run.exited).toBe(122);
-  expect(isDead(pid)).toBe(true);
+  await untilGone(pid);
 });
-
-/** Nobody may have waited for it yet. */
-function isDead(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, "latin1").split(" ")[2] === "Z";
-  } catch {
-    return true;
-  }
-}
 
 const pty = { rows: 30, columns: 100, term: "vt100" };
 

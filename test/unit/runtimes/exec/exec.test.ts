@@ -1,9 +1,9 @@
 // The runtime for programs, as a process: what a program gets, what becomes of how it ends, and
 // what it leaves behind.
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { untilGone } from "../../../../scripts/cluster/processes/gone.js";
 import { makeRuntimes, runtimesFolder } from "../../../support/runtimes/c-runtimes.js";
 import {
   bundleOf,
@@ -172,7 +172,7 @@ test("processes that a program leaves behind end with it, and hold no answer bac
   const runtime = await start("sleep 1000 & echo $!");
   const end = await runtime.call();
   const pid = Number(end.kind === "returned" && end.output);
-  await dead(pid);
+  await untilGone(pid);
 });
 
 test("results have the type that the version names", async () => {
@@ -197,16 +197,6 @@ describe("the end of a worker", () => {
     act(runtime.channel, runtime.child.stdio[3] as unknown as { destroy(): void });
     expect((await end).kind).toBe("lost");
     expect(await runtime.exit).toEqual({ exitCode: 0, signal: 0 });
-    await dead(Number(runtime.logOf(1)));
+    await untilGone(Number(runtime.logOf(1)));
   });
 });
-
-/** Resolves once a process runs no more; whoever adopted it may not have waited for it yet. */
-async function dead(pid: number): Promise<void> {
-  try {
-    while (!/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8")))
-      await new Promise((resolve) => setImmediate(resolve));
-  } catch {
-    // Nothing of it is left.
-  }
-}
