@@ -1,16 +1,19 @@
-// Handles commands that cannot be started: decides whether the node or the user is the cause, and
-// which nodes to avoid.
+// Decides which nodes to avoid after commands could not be started there, and for how long.
 
 import type { UnusableReason } from "../../model/capacity/hole.js";
 import type { InvocationId, NodeName } from "../../model/ids.js";
-import {
-  type StartFailure,
-  type StartStage,
-  triedElsewhere,
-} from "../../model/records/start-failure.js";
+import { type StartFailure, triedElsewhere } from "../../model/records/start-failure.js";
 import { remember } from "../../model/remember.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import type { Node } from "../../model/slurm/node.js";
+import {
+  causeOf,
+  type FailedStart,
+  isLikewise,
+  isNodesOwn,
+  isUsersOwn,
+  sentenceOf,
+} from "./start-blame.js";
 
 /** The most nodes on which one invocation is tried, and the most tries on a single node. */
 const maxNodes = 3;
@@ -37,17 +40,6 @@ const awayMs = 60_000;
 const longestAwayMs = 3_600_000;
 /** The most functions and tried invocations kept in memory: some hundred bytes each. */
 const maxRemembered = 10_000;
-
-/** An attempt whose command did not start. */
-export interface FailedStart extends StartFailure {
-  readonly invocation: InvocationId;
-  readonly attempt: number;
-  readonly functionKey: string;
-  readonly user: string;
-  readonly node: NodeName;
-  /** The node's error message. */
-  readonly message: string;
-}
 
 /** The decision about the invocation, with the sentence for its owner. */
 export interface Verdict {
@@ -241,60 +233,4 @@ function isEnough(
   if (nodes.size >= maxNodes || all.length >= maxNodes * maxTriesThere) return true;
   if (all.filter(({ node }) => node === last.node).length >= maxTriesThere) return true;
   return !isNodesOwn(last) && others(nodes) === 0;
-}
-
-/** Stages that involve nothing that the user chose. */
-const nodesOwn: ReadonlySet<StartStage> = new Set([
-  "start",
-  "join",
-  "oom-score",
-  "schedule",
-  "affinity",
-  "namespace",
-]);
-/** Stages that write where the site said; a quota (EDQUOT) and `--tmp` (EFBIG) are the user's. */
-const onNodesDisk: ReadonlySet<StartStage> = new Set(["temporary", "code"]);
-const eio = 5;
-const enospc = 28;
-const erofs = 30;
-const diskErrors: ReadonlySet<number> = new Set([eio, enospc, erofs]);
-const isNodesOwn = ({ stage, errno }: StartFailure): boolean =>
-  nodesOwn.has(stage) || (onNodesDisk.has(stage) && diskErrors.has(errno));
-
-/**
- * Whether the last try failed as it had on another node, in a stage that depends on the user's
- * request.
- */
-function isLikewise(all: readonly FailedStart[]): boolean {
-  const last = all.at(-1)!;
-  const isSame = ({ node, stage }: FailedStart) => node !== last.node && stage === last.stage;
-  return !isNodesOwn(last) && all.some(isSame);
-}
-
-/** Whether no node could start it. */
-const isUsersOwn = ({ stage, errno }: StartFailure): boolean =>
-  stage === "request" || (stage === "exec" && (errno === e2big || errno === enoexec));
-const e2big = 7;
-const enoexec = 8;
-
-const causes: Partial<Record<StartStage, string>> = {
-  user: "their user is unknown",
-  chdir: "the working directory cannot be entered",
-  "open-stdin": "the input file cannot be opened",
-  "open-stdout": "the output file cannot be opened",
-  "open-stderr": "the output file cannot be opened",
-  temporary: "no folder for temporary files can be made",
-  checkpoint: "the checkpoint folder cannot be created",
-  exec: "the program or its interpreter is missing",
-  join: "their cgroup cannot be created",
-  namespace: "their namespaces cannot be created",
-  code: "the code of a function cannot be stored",
-};
-const causeOf = ({ stage }: StartFailure): string => causes[stage] ?? `step ${stage}`;
-
-/** The node's message, with all nodes on which it was tried. */
-function sentenceOf({ message, node }: FailedStart, before: readonly FailedStart[]): string {
-  const others = [...new Set(before.map((each) => each.node))].filter((each) => each !== node);
-  const also = others.length === 0 ? "" : `, after a try on ${others.join(" and ")}`;
-  return `${message} (on ${node}${also})`;
 }

@@ -2,12 +2,8 @@
 // left alone.
 
 import { beforeEach, describe, expect, test } from "@jest/globals";
-import {
-  type FailedStart,
-  type Illness,
-  mayTakeWork,
-  SickNodes,
-} from "../../../../src/core/capacity/sick-nodes.js";
+import { type Illness, mayTakeWork, SickNodes } from "../../../../src/core/capacity/sick-nodes.js";
+import type { FailedStart } from "../../../../src/core/capacity/start-blame.js";
 import { invocationId, type NodeName, nodeName } from "../../../../src/model/ids.js";
 import { node } from "../../../support/nouns.js";
 
