@@ -17,7 +17,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { prefixOf } from "../../src/executor/runtimes/temporary-folder.js";
 import { errorCodeOf, GleanerError } from "../../src/model/errors.js";
-import { nodeName } from "../../src/model/ids.js";
+import { type NodeName, nodeName } from "../../src/model/ids.js";
 
 /**
  * A unix socket's path has at most 107 bytes; slurmstepd's is
@@ -121,11 +121,16 @@ export function removeFolder(folder: ClusterFolder): void {
   }
 }
 
+/** In which Gleaner's executors have their nodes' folders. */
+export const runDirectoryOf = ({ gleaner }: ClusterFolder): string => join(gleaner, "run");
+
+export const nodesOf = ({ marker }: ClusterFolder): NodeName[] =>
+  (JSON.parse(readFileSync(marker, "utf8")) as string[]).map(nodeName);
+
 /** What killed executors left for temporary files: on these nodes comes no other to remove it. */
-function removeTemporary({ gleaner, marker }: ClusterFolder): void {
-  const nodes = JSON.parse(readFileSync(marker, "utf8")) as string[];
-  const runDirectory = join(gleaner, "run");
-  const prefixes = nodes.map((name) => prefixOf({ runDirectory, node: nodeName(name) }));
+function removeTemporary(folder: ClusterFolder): void {
+  const runDirectory = runDirectoryOf(folder);
+  const prefixes = nodesOf(folder).map((node) => prefixOf({ runDirectory, node }));
   for (const name of readdirSync(temporaryDirectory))
     if (prefixes.some((prefix) => name.startsWith(prefix)))
       rmSync(join(temporaryDirectory, name), { recursive: true, force: true });

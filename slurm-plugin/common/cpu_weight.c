@@ -17,7 +17,7 @@
 #define IO_IDLE (3 << 13)
 #define CPU_SETS 8 /* of 1024 CPUs each */
 
-/* The groups and weights of src/executor/containment/cgroup-trees.ts. */
+/* The groups and weights of src/executor/containment/trees/cgroup-trees.ts. */
 #define VERSION_1_GROUP "/sys/fs/cgroup/cpu/gleaner/"
 #define VERSION_2_GROUP "work/"
 

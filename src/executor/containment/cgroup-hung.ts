@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Resources } from "../../model/resources.js";
 import { isEmptyGroup, processesIn, removeGroups } from "./cgroup-files.js";
-import type { Trees } from "./cgroup-trees.js";
+import type { Trees } from "./trees/cgroup-trees.js";
 import type { HungAttempt, HungGroups } from "./unkillable.js";
 
 /** The name outlives the executor that knew the attempt's resources. */

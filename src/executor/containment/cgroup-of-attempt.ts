@@ -5,8 +5,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isEmptyGroup, isFrozenGroup, processesIn } from "./cgroup-files.js";
 import { nameHung } from "./cgroup-hung.js";
-import type { Tree } from "./cgroup-trees.js";
 import type { AttemptGroup } from "./containment.js";
+import type { Tree } from "./trees/cgroup-trees.js";
 import { hangs } from "./unkillable.js";
 
 /** A group in each tree, with limits. */

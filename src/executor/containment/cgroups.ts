@@ -12,12 +12,12 @@ import { groupNamesOf } from "../node/group-names.js";
 import { isEmptyGroup, processesIn, removeGroups } from "./cgroup-files.js";
 import { groupName, HungCgroups, removeTrees } from "./cgroup-hung.js";
 import { attempt, CgroupOfAttempt, type Slot } from "./cgroup-of-attempt.js";
-import { type Limits, type Tree, type Trees, treesOf } from "./cgroup-trees.js";
 import type { AttemptGroup, Containment, ContainmentKind, Need } from "./containment.js";
 import { emptyMs, emptyPollMs, endOfKilled, type Known } from "./emptying.js";
 import { GroupPool } from "./group-pool.js";
 import { processGroups } from "./process-groups.js";
 import { polledProcessesOfFunction, processesOfAll, processesOfFunction } from "./process-limit.js";
+import { type Limits, type Tree, type Trees, treesOf } from "./trees/cgroup-trees.js";
 import { type HungGroups, hangs, noHungGroups } from "./unkillable.js";
 
 /** A process that gives back much memory sleeps for a moment as if it hung. */

@@ -3,8 +3,8 @@
 
 import { GleanerError } from "../../model/errors.js";
 import type { Containment } from "./containment.js";
-import { noConfinement } from "./cpu-confinement.js";
 import { polledProcessesOfFunction } from "./process-limit.js";
+import { noConfinement } from "./trees/cpu-confinement.js";
 
 export const processGroups: Containment = {
   kind: "processGroup",

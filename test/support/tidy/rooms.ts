@@ -75,7 +75,8 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
   },
   executor: {
     node: [],
-    containment: ["node"],
+    "containment/trees": [],
+    containment: ["containment/trees", "node"],
     runtimes: ["containment", "node"],
     budget: ["containment", "node"],
     hook: ["budget", "node", "log"],

@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
@@ -11,6 +11,7 @@ import { runCommand } from "../../../scripts/cluster/command.js";
 import { clusterFolder, createFolder } from "../../../scripts/cluster/folder.js";
 import { findProcesses, stopProcesses } from "../../../scripts/cluster/processes/processes.js";
 import { stopCluster } from "../../../scripts/cluster/processes/stop.js";
+import { groupNamesOf } from "../../../src/executor/node/group-names.js";
 import { prefixOf } from "../../../src/executor/runtimes/temporary-folder.js";
 import { nodeName } from "../../../src/model/ids.js";
 
@@ -53,6 +54,25 @@ test("Stopping a cluster removes what executors of its nodes left for temporary 
     for (const path of left) rmSync(path, { recursive: true, force: true });
   }
 });
+
+const offersGroups = existsSync("/sys/fs/cgroup/cgroup.controllers")
+  ? ["/sys/fs/cgroup"]
+  : ["cpu", "memory", "unified"].map((name) => `/sys/fs/cgroup/${name}`);
+const groupsAreHere = offersGroups.every((mount) => existsSync(join(mount, "cgroup.procs")));
+
+(groupsAreHere ? test : test.skip)(
+  "Stopping a cluster removes the cgroups that executors of its nodes left",
+  async () => {
+    const own = createFolder(mkdtempSync(join(tmpdir(), "gleaner-cluster-")), ["n1", "n2"], 0);
+    const runDirectory = join(own.gleaner, "run");
+    mkdirSync(runDirectory, { recursive: true });
+    const names = [groupNamesOf(runDirectory, "n1")[0]!, groupNamesOf(runDirectory, "n2")[1]!];
+    const left = names.flatMap((name) => offersGroups.map((mount) => join(mount, name)));
+    for (const group of left) mkdirSync(join(group, "work", "slot-1"), { recursive: true });
+    await stopCluster(own);
+    expect(left.filter((group) => existsSync(group))).toEqual([]);
+  },
+);
 
 test("A command that dies of SIGPIPE has failed, and one that another signal ends throws", async () => {
   const run = (signal: string) =>

@@ -18,7 +18,7 @@ import {
   cpusetOfVersion1,
   cpusetOfVersion2,
   noConfinement,
-} from "../../../../src/executor/containment/cpu-confinement.js";
+} from "../../../../src/executor/containment/trees/cpu-confinement.js";
 import { machineCpus, readCpuMap, topologyFile } from "../../../../src/executor/node/cpu-map.js";
 import { gpuEnvironment, rulesAgainstOthers } from "../../../../src/executor/node/gpu-devices.js";
 

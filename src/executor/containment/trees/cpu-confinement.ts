@@ -3,7 +3,7 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { GleanerError } from "../../model/errors.js";
+import { GleanerError } from "../../../model/errors.js";
 
 export interface CpuConfinement {
   /**

@@ -3,13 +3,14 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { GleanerError } from "../../model/errors.js";
+import { GleanerError } from "../../../model/errors.js";
 import {
   type CpuConfinement,
   cpusetOfVersion1,
   cpusetOfVersion2,
   noConfinement,
 } from "./cpu-confinement.js";
+import { giveRealTime } from "./real-time.js";
 
 const mount = "/sys/fs/cgroup";
 /** The kernel's default period in microseconds; a quota of one period is one core. */
@@ -34,22 +35,6 @@ const diskWeights = [
   { file: "io.weight", usual: 1, urgent: 1_600 },
   { file: "io.bfq.weight", usual: 1, urgent: 1_000 },
 ] as const;
-
-/**
- * A kernel with RT_GROUP_SCHED lets glean-spawn's processes enter a group at real-time priority
- * (slurm-plugin/spawn/isolation/spawn_join.h) only if the group has time for that: microseconds of
- * each second. One entry takes less than 50, and a group serves nine attempts a second at most.
- */
-const realTime = {
-  file: "cpu.rt_runtime_us",
-  slot: 500,
-  /** The groups above need the sum; outermost first. */
-  above: [
-    ["..", 400_000],
-    ["", 100_000],
-    ["work", 100_000],
-  ],
-} as const;
 
 export interface Limits {
   readonly memoryMb: number;
@@ -216,7 +201,7 @@ const cpuTree = (group: string): Tree =>
     limit: (path, { cores }) => {
       if (cores === null) return;
       setterIn(join(nodeGroup, path))("cpu.cfs_quota_us", cores * periodUs);
-      giveRealTime(nodeGroup, path);
+      giveRealTime(join(nodeGroup, path));
     },
     liftCores: (path) => setterIn(join(nodeGroup, path))("cpu.cfs_quota_us", -1),
     hurry: (path, isUrgent) => weigh(join(nodeGroup, path), weights.version1, isUrgent),
@@ -270,20 +255,5 @@ function weigh(
 
 const setterIn = (directory: string) => (file: string, value: string | number) =>
   writeFileSync(join(directory, file), String(value));
-
-/** A group that cannot have it is entered more slowly. */
-export function giveRealTime(nodeGroup: string, path: string): void {
-  const give = (to: string, timeUs: number): boolean => {
-    try {
-      setterIn(join(nodeGroup, to))(realTime.file, timeUs);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  if (!existsSync(join(nodeGroup, path, realTime.file)) || give(path, realTime.slot)) return;
-  for (const [to, timeUs] of realTime.above) give(to, timeUs);
-  give(path, realTime.slot);
-}
 
 const readNumber = (path: string): number => Number(readFileSync(path, "latin1"));
