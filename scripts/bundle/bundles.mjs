@@ -107,7 +107,7 @@ const aloneOf = (name) =>
 /**
  * Writes NAME.cjs for each of `names` into the folder, with what V8 compiled for it where somebody
  * waits for it, and with glean-program also its starter; rejects with esbuild's own error, which
- * names the place.
+ * names the place. With glean-runtime-node comes the function of its rehearsal.
  */
 export async function makeBundles(names, outputFolder, version) {
   await Promise.all(
@@ -142,6 +142,11 @@ export async function makeBundles(names, outputFolder, version) {
   );
   if (names.includes("glean-program"))
     copyFileSync(join(here, "start.cjs"), join(outputFolder, "glean.cjs"));
+  if (names.includes("glean-runtime-node"))
+    copyFileSync(
+      join(root, "src/runtimes/node/rehearsal.mjs"),
+      join(outputFolder, "glean-runtime-node-rehearsal.mjs"),
+    );
   for (const [name, words] of Object.entries(compiled)) {
     if (!names.includes(name)) continue;
     const paths = [`${name}.cjs`, `${name}.cache`].map((file) => join(outputFolder, file));

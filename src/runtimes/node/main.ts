@@ -5,6 +5,7 @@ import { Socket } from "node:net";
 import { FrameDecoder, wholeFrames } from "../../wire/worker/frame.js";
 import { defaultLogLimitBytes } from "../../wire/worker/limits.js";
 import { Prints } from "./prints.js";
+import { rehearse } from "./rehearsal.js";
 import { describeThrown } from "./user-error.js";
 import { Worker } from "./worker.js";
 
@@ -80,14 +81,5 @@ process.on("exit", (status) => {
   }
 });
 
-/**
- * Loads node's module loader, which otherwise the first call's import would do: a spare has it
- * before it is frozen. Without it, that import takes longer.
- */
-async function loadModuleLoader(): Promise<void> {
-  const anyModule = "data:text/javascript,import 'node:fs'";
-  await import("node:fs").then(() => import(anyModule)).catch(() => undefined);
-}
-
 prints.capture();
-void loadModuleLoader().then(() => worker.greet());
+void rehearse().then(() => worker.greet());

@@ -75,6 +75,11 @@ export class Prints {
     return this.current.getStore() ?? null;
   }
 
+  /** No handler runs any more: promises need not remember whose they are. */
+  release(): void {
+    this.current.disable();
+  }
+
   print(log: CallLog, stream: LogStream, bytes: Buffer): void {
     for (let from = 0; from < bytes.length && !log.isFull; from += maxLogPieceBytes) {
       const piece = bytes.subarray(from, from + maxLogPieceBytes);

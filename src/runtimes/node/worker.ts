@@ -21,8 +21,8 @@ import {
 } from "../../wire/worker/serving.js";
 import { Calls, type Origin } from "./calls.js";
 import { loadHandler } from "./handler.js";
-import { LeaseServer } from "./lease-server.js";
 import type { Prints } from "./prints.js";
+import { LeaseServer } from "./serving/lease-server.js";
 import { describeThrown } from "./user-error.js";
 import type { Output } from "./values.js";
 

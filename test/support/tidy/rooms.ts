@@ -117,7 +117,8 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     ],
   },
   runtimes: {
-    node: [],
+    node: ["node/serving"],
+    "node/serving": ["node"],
   },
   cli: {
     batch: ["batch/options", "bounded-read", "values", "when"],

@@ -1,22 +1,22 @@
 // A client of a lease that has proven the key: its calls come in, their answers leave in batches.
 
 import type { Socket } from "node:net";
-import { monotonicMs } from "../../clock.js";
-import type { DirectType } from "../../wire/direct/frame.js";
-import { encodeReason } from "../../wire/direct/messages.js";
-import { Outbox } from "../../wire/direct/outbox.js";
-import type { ReceivedFrame } from "../../wire/direct/reader.js";
+import { monotonicMs } from "../../../clock.js";
+import type { DirectType } from "../../../wire/direct/frame.js";
+import { encodeReason } from "../../../wire/direct/messages.js";
+import { Outbox } from "../../../wire/direct/outbox.js";
+import type { ReceivedFrame } from "../../../wire/direct/reader.js";
 import {
   decodeCallHead,
   encodeContentType,
   encodeError,
   type HandlerError,
-} from "../../wire/worker/messages.js";
-import { encodeTerminating, type Terminating } from "../../wire/worker/serving.js";
-import type { Calls, Origin } from "./calls.js";
+} from "../../../wire/worker/messages.js";
+import { encodeTerminating, type Terminating } from "../../../wire/worker/serving.js";
+import type { Calls, Origin } from "../calls.js";
+import type { CallLog } from "../prints.js";
+import type { Output } from "../values.js";
 import type { Newcomer } from "./lease-newcomer.js";
-import type { CallLog } from "./prints.js";
-import type { Output } from "./values.js";
 
 /** Calls without an answer; the next one is answered with busy. */
 export const maxInFlight = 256;

@@ -4,8 +4,8 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
-import { errorCodeOf } from "../../model/errors.js";
-import type { Serving } from "../../wire/worker/serving.js";
+import { errorCodeOf } from "../../../model/errors.js";
+import type { Serving } from "../../../wire/worker/serving.js";
 
 const backlog = 1_024;
 /**

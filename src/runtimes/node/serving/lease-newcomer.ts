@@ -2,18 +2,22 @@
 
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { type DirectType, encodeDirectFrame, maxHandshakeBytes } from "../../wire/direct/frame.js";
+import {
+  type DirectType,
+  encodeDirectFrame,
+  maxHandshakeBytes,
+} from "../../../wire/direct/frame.js";
 import {
   decodeClientHello,
   decodeClientProof,
   encodeRefused,
   encodeWorkerHello,
   type Refusal,
-} from "../../wire/direct/messages.js";
-import type { Outbox } from "../../wire/direct/outbox.js";
-import { type Challenge, isProof, newNonce, proofOf } from "../../wire/direct/proofs.js";
-import { DirectReader, type ReceivedFrame } from "../../wire/direct/reader.js";
-import { FrameError } from "../../wire/worker/framing.js";
+} from "../../../wire/direct/messages.js";
+import type { Outbox } from "../../../wire/direct/outbox.js";
+import { type Challenge, isProof, newNonce, proofOf } from "../../../wire/direct/proofs.js";
+import { DirectReader, type ReceivedFrame } from "../../../wire/direct/reader.js";
+import { FrameError } from "../../../wire/worker/framing.js";
 import { readInto } from "./read-into.js";
 
 export interface Secret {

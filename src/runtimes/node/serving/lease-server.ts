@@ -1,14 +1,14 @@
 // Serves the clients of a lease: lets in who proves the key, says how much it is used, ends.
 
-import { monotonicMs, setImmediate } from "../../clock.js";
-import { encodeAccepted } from "../../wire/direct/messages.js";
-import type { Serve, ServeUsage, Serving, Terminating } from "../../wire/worker/serving.js";
-import type { Calls } from "./calls.js";
+import { monotonicMs, setImmediate } from "../../../clock.js";
+import { encodeAccepted } from "../../../wire/direct/messages.js";
+import type { Serve, ServeUsage, Serving, Terminating } from "../../../wire/worker/serving.js";
+import type { Calls } from "../calls.js";
+import type { CallLog } from "../prints.js";
 import { Client, maxInFlight } from "./lease-client.js";
 import { Endpoint } from "./lease-endpoint.js";
 import type { Newcomer } from "./lease-newcomer.js";
 import { Newcomers } from "./lease-newcomers.js";
-import type { CallLog } from "./prints.js";
 
 const keepAliveAfterMs = 1_000;
 const usageEveryMs = 1_000;

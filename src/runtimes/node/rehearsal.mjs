@@ -1,0 +1,3 @@
+// The function of the rehearsal.
+
+export default (input) => input;
