@@ -1,4 +1,4 @@
-"""The life of a worker: hello, load, calls, the end."""
+"""The life of a worker after its hello: load, calls, the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import threading
 from . import errors, frames, loops
 from .connection import Connection
 from .exits import Exits
-from .greeting import greet
 from .handler import Handler, load
 from .prints import Prints
 from .worker import Settings
@@ -23,11 +22,11 @@ _FREED_ONCE_SHARE = 8
 _MEGABYTE = 1024 * 1024
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], connection: Connection) -> int:
+    """`connection`: one over which hello was said."""
     # A crash in native code leaves its stack in the worker's output.
     faulthandler.enable()
     _keep_freed()
-    connection = Connection()
     prints = Prints(_log_to(connection), _FIRST_LOG_LIMIT_BYTES)
     prints.capture()
     exits = Exits(prints)
@@ -71,8 +70,6 @@ def _work(
     connection: Connection, prints: Prints, handler: Handler | None, is_debugged: bool
 ) -> None:
     """`handler` is one that was loaded before this process was forked."""
-    if handler is None:
-        greet(connection)
     frame = connection.read()
     if frame is None or frame.type != frames.LOAD:
         return

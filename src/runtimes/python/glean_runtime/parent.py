@@ -39,7 +39,6 @@ class Parent:
 
     def serve(self) -> Child | None:
         """Returns in each child what it works with, and None at the parent's own end."""
-        greet(self._connection)
         while True:
             ready, _, _ = select.select([self._connection.socket, self._wakes], [], [])
             if self._wakes in ready:
