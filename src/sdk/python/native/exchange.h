@@ -12,14 +12,19 @@
 #endif
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #define HEADER_BYTES 16
 #define MAX_METADATA_BYTES 1024
-#define MAX_PAYLOAD_BYTES (16 * 1024)
+#define MAX_PAYLOAD_BYTES (64 * 1024 * 1024)
+/* Copying a short payload is cheaper than to send it from where it lies. */
+#define MAX_COPIED_BYTES (16 * 1024)
 
 struct message {
-	uint8_t data[HEADER_BYTES + MAX_METADATA_BYTES + MAX_PAYLOAD_BYTES];
-	size_t bytes;
+	uint8_t data[HEADER_BYTES + MAX_METADATA_BYTES + MAX_COPIED_BYTES];
+	/* A long payload, behind the head; the caller of the step holds it. */
+	const char *rest;
+	size_t head_bytes, rest_bytes;
 	uint64_t id;
 };
 
@@ -31,21 +36,31 @@ struct room {
 struct frame {
 	uint64_t id;
 	const char *metadata, *payload;
-	Py_ssize_t metadata_bytes, payload_bytes;
+	/* As it says; `arrived` is how much of the payload lies in the room. */
+	Py_ssize_t metadata_bytes, payload_bytes, arrived;
 };
 
 /* frames.c: a message of type, id, payload and metadata; below 0 with an exception. */
 int message_of(struct message *message, PyObject *const *arguments);
 uint64_t get(const uint8_t *data, int bytes);
-/* Whether a frame of this type fills the first bytes of a room. */
+/* Whether the first bytes of a room are one frame of this type, or its beginning with all of its
+ * metadata, and nothing else. */
 int is_frame(struct frame *frame, const struct room *room, Py_ssize_t bytes, uint8_t type);
+/* Sends what follows the first bytes of the message, as send(2) does. */
+ssize_t send_rest(int descriptor, const struct message *message, size_t sent, int flags);
+size_t bytes_of(const struct message *message);
+
 
 /* values.c */
 /* It is a bytearray that cannot be resized, since there is a view of it. */
 int room_of(struct room *room, PyObject *given);
 int has(Py_ssize_t count, Py_ssize_t expected);
+/* Whether so much may be received into the room; else with an exception. */
+int is_in(Py_ssize_t asked, const struct room *room);
 /* Takes the references to its parts, of which each may be NULL, with an exception. */
 PyObject *tuple_of(int count, ...);
+/* A frame's payload, of which what has arrived is there; NULL with an exception. */
+PyObject *payload_of(const struct frame *frame);
 /* An interrupted system call is made again, unless a handler of Python raises. */
 int goes_on(void);
 

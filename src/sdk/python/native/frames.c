@@ -1,7 +1,9 @@
-/* The frames that are written and read: short ones, each in one buffer. */
+/* The frames that are written and read: a short one in one buffer, a long payload beside it. */
 #include "exchange.h"
 
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #define MAX_ID ((1ULL << 53) - 1)
 
@@ -29,9 +31,10 @@ int message_of(struct message *message, PyObject *const *arguments)
 	    PyBytes_AsStringAndSize(arguments[3], &metadata, &metadata_bytes) < 0)
 		return -1;
 	if (metadata_bytes > MAX_METADATA_BYTES || payload_bytes > MAX_PAYLOAD_BYTES) {
-		PyErr_SetString(PyExc_ValueError, "the frame is longer than a short one");
+		PyErr_SetString(PyExc_ValueError, "the frame is longer than one may be");
 		return -1;
 	}
+	const int is_copied = payload_bytes <= MAX_COPIED_BYTES;
 	uint8_t *data = message->data;
 	put(data, (uint64_t)(metadata_bytes + payload_bytes), 4);
 	data[4] = (uint8_t)type;
@@ -39,10 +42,31 @@ int message_of(struct message *message, PyObject *const *arguments)
 	put(data + 6, (uint64_t)metadata_bytes, 2);
 	put(data + 8, id, 8);
 	memcpy(data + HEADER_BYTES, metadata, (size_t)metadata_bytes);
-	memcpy(data + HEADER_BYTES + metadata_bytes, payload, (size_t)payload_bytes);
+	if (is_copied)
+		memcpy(data + HEADER_BYTES + metadata_bytes, payload, (size_t)payload_bytes);
 	message->id = id;
-	message->bytes = (size_t)(HEADER_BYTES + metadata_bytes + payload_bytes);
+	message->head_bytes = (size_t)(HEADER_BYTES + metadata_bytes + (is_copied ? payload_bytes : 0));
+	message->rest = payload;
+	message->rest_bytes = is_copied ? 0 : (size_t)payload_bytes;
 	return 0;
+}
+
+size_t bytes_of(const struct message *message)
+{
+	return message->head_bytes + message->rest_bytes;
+}
+
+ssize_t send_rest(int descriptor, const struct message *message, size_t sent, int flags)
+{
+	struct iovec parts[2];
+	size_t count = 0;
+	if (sent < message->head_bytes)
+		parts[count++] = (struct iovec){ (void *)(message->data + sent), message->head_bytes - sent };
+	const size_t begun = sent > message->head_bytes ? sent - message->head_bytes : 0;
+	if (begun < message->rest_bytes)
+		parts[count++] = (struct iovec){ (void *)(message->rest + begun), message->rest_bytes - begun };
+	const struct msghdr sending = { .msg_iov = parts, .msg_iovlen = count };
+	return sendmsg(descriptor, &sending, MSG_NOSIGNAL | flags);
 }
 
 int is_frame(struct frame *frame, const struct room *room, Py_ssize_t bytes, uint8_t type)
@@ -56,6 +80,7 @@ int is_frame(struct frame *frame, const struct room *room, Py_ssize_t bytes, uin
 	frame->metadata_bytes = (Py_ssize_t)get(data + 6, 2);
 	frame->payload = frame->metadata + frame->metadata_bytes;
 	frame->payload_bytes = body - frame->metadata_bytes;
-	return HEADER_BYTES + body == bytes && frame->payload_bytes >= 0 && frame->metadata_bytes <= MAX_METADATA_BYTES &&
-	       frame->id != 0 && frame->id <= MAX_ID;
+	frame->arrived = bytes - HEADER_BYTES - frame->metadata_bytes;
+	return frame->arrived >= 0 && frame->arrived <= frame->payload_bytes && frame->payload_bytes <= MAX_PAYLOAD_BYTES &&
+	       frame->metadata_bytes <= MAX_METADATA_BYTES && frame->id != 0 && frame->id <= MAX_ID;
 }

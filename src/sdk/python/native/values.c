@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <string.h>
 
 int room_of(struct room *room, PyObject *given)
 {
@@ -23,6 +24,14 @@ int has(Py_ssize_t count, Py_ssize_t expected)
 	return 0;
 }
 
+int is_in(Py_ssize_t asked, const struct room *room)
+{
+	if (asked > 0 && asked <= room->bytes)
+		return 1;
+	PyErr_Format(PyExc_ValueError, "the room has %zd bytes", room->bytes);
+	return 0;
+}
+
 PyObject *tuple_of(int count, ...)
 {
 	va_list parts;
@@ -39,6 +48,14 @@ PyObject *tuple_of(int count, ...)
 	}
 	va_end(parts);
 	return made;
+}
+
+PyObject *payload_of(const struct frame *frame)
+{
+	PyObject *payload = PyBytes_FromStringAndSize(NULL, frame->payload_bytes);
+	if (payload != NULL)
+		memcpy(PyBytes_AsString(payload), frame->payload, (size_t)frame->arrived);
+	return payload;
 }
 
 int goes_on(void)

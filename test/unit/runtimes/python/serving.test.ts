@@ -186,6 +186,31 @@ describe.each([
     }
   });
 
+  test("answers others while a long call has come in part, and that once all of it has", async () => {
+    const served = await startServing(command, code, { handler: "f.py:work" });
+    const [{ client: slow }, { client }] = [await enter(served), await enter(served)];
+    slow.call(1, { n: 1 });
+    expect(text(await slow.next())).toBe("result 1 1");
+    const input = Buffer.alloc(200_000, "long");
+    const contentType = "application/octet-stream";
+    const head = encodeCallHead({ deadlineMs: 0, attempt: 1, contentType, name: "1.1" });
+    const whole = Buffer.concat([encodeDirectHead("call", 2, head, input.length), input]);
+    let sent = 0;
+    for (const end of [20, 100, 60_000, 199_000]) {
+      slow.socket.write(whole.subarray(sent, end));
+      sent = end;
+      client.call(end, { n: end });
+      expect(text(await client.next())).toBe(`result ${end} ${end}`);
+    }
+    slow.socket.write(whole.subarray(sent));
+    expect((await slow.next())!.payload.equals(input)).toBe(true);
+    // One that leaves in the middle of the next call harms nobody.
+    slow.socket.end(encodeDirectHead("call", 3, head, input.length));
+    expect(await slow.next()).toBeNull();
+    client.call(200_000, { n: 9 });
+    expect(text(await client.next())).toBe("result 200000 9");
+  });
+
   test("refuses strangers, lies and frames out of turn, and goes on serving", async () => {
     const served = await startServing(command, code, { handler: "f.py:work", maxClients: 1 });
     const { client, said } = await enter(served, "00".repeat(32));

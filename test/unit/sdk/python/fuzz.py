@@ -38,7 +38,11 @@ def sent():
 def received(reader, ours, data):
     """What the compiled part takes of it, which is the result of the call whose id comes first."""
     id = int.from_bytes(data[8:16], "little") % 2**53
-    got = extension.exchange(ours.fileno(), reader.room, frames.CALL, id, b"", b"", -1, 0)
+    asked = reader.ask_bytes = chance.choice((16, 40, len(reader.room)))
+    limits = (-1.0, -1.0)
+    got = extension.exchange(
+        ours.fileno(), reader.room, frames.CALL, id, b"", b"", -1, 0, asked, *limits
+    )
     if not isinstance(got, tuple):
         reader.take_in(got)
         return b""

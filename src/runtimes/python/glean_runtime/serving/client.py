@@ -11,7 +11,7 @@ from typing import Optional
 
 from .. import frames
 from ..connection import MAX_COPIED_BYTES
-from ..worker import Call
+from ..worker import Answer, Call
 from .handshake import Handshake
 
 _CHUNK_BYTES = 64 * 1024
@@ -92,9 +92,12 @@ class Client:
 
     @property
     def is_plain(self) -> bool:
-        """Nothing waits to be sent, or for its rest, and what comes next is likely short."""
-        is_long = self._ask_bytes != _CHUNK_BYTES
-        return not (self._unsent or self._rest or self._large or is_long)
+        """Nothing waits to be sent, or for its rest."""
+        return not (self._unsent or self._rest or self._large)
+
+    def expect(self, head: tuple[int, int, bytes], payload_bytes: int, begun: bytes) -> None:
+        """A frame has begun to arrive: the next read continues it."""
+        self._large = _LargePayload(head, payload_bytes, begun)
 
     def send(self, type: int, id: int, payload: bytes = b"", metadata: bytes = b"") -> None:
         """Sends what the client takes now; the rest follows when it reads."""
@@ -107,6 +110,15 @@ class Client:
             if sent < len(part):
                 self.keep(part, len(part) - sent)
             sent = max(0, sent - len(part))
+
+    def keep_last(self, answer: Answer, left: int) -> None:
+        """The same of an answer."""
+        type, id, payload, metadata = answer
+        head = frames.encode_head(type, id, metadata, len(payload))
+        if left > len(payload):
+            self.keep(head, left - len(payload))
+        if payload:
+            self.keep(payload, min(left, len(payload)))
 
     def keep(self, part: bytes, left: int) -> None:
         """As many of its last bytes could not be sent yet."""

@@ -1,12 +1,9 @@
-"""The compiled steps of a short call, if the SDK's native part could be compiled; Python does the
-same without them. $GLEANER_PURE_PYTHON=1 refuses them."""
+"""The compiled steps of a call, if the SDK's native part could be compiled; Python does the same
+without them. $GLEANER_PURE_PYTHON=1 refuses them."""
 
 from __future__ import annotations
 
 import os
-
-#: It sends no longer payload.
-SHORT_BYTES = 16 * 1024
 
 extension = None
 if os.environ.get("GLEANER_PURE_PYTHON") != "1":

@@ -1,5 +1,5 @@
-"""The calls of a client that makes one after another: what lies between two short calls is a good
-part of their time, so that each is received, run and answered in as few steps as there can be."""
+"""The calls of a client that makes one after another: what lies between two calls is a good part of
+their time, so that each is received, run and answered in as few steps as there can be."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from .. import frames
 from ..prints import CallLog
 from ..worker import Answer, Call
 from .client import Client
-from .extension import SHORT_BYTES
 from .poller import Poller
 from .usage import Usage
 
-#: Longer frames are read step by step.
+#: A longer payload is received to where it stays.
 _ROOM_BYTES = 16 * 1024
 
 
@@ -31,22 +30,29 @@ class Lone:
 
     def serve(self, client: Client, until: float) -> Optional[bytes]:
         """Runs its calls until that time, or until anything else happens, which is handled, but for
-        what it has sent that is no short call: that is returned."""
+        what it has sent that is no call: that is returned."""
         poller, usage, run, log = self._poller, self._usage, self._run, self._log
         next_of = poller.next_of(client.socket, self._room)
         answer: Optional[Answer] = None
+        asked = _ROOM_BYTES
         now = time.monotonic()
         while now < until:
-            got = next_of(until - now, answer)
+            got = next_of(until - now, answer, asked)
             if type(got) is list:
                 poller.handle(got)
                 return None
             if type(got) is int:
                 if got >= 0:
                     return bytes(self._view[:got])
-                client.keep(frames.encode(*answer), -got)
+                client.keep_last(answer, -got)
                 return None
             id, content_type, metadata, payload = got
+            if type(content_type) is int:
+                client.expect((frames.CALL, id, metadata), content_type, payload)
+                return None
+            # No payload is received into the room while the last one was long.
+            is_long = len(payload) > _ROOM_BYTES
+            asked = frames.HEADER.size + len(metadata) if is_long else _ROOM_BYTES
             if id <= client.last_id:
                 raise frames.ProtocolError(frames.NOT_HIGHER)
             client.last_id = id
@@ -56,7 +62,7 @@ class Lone:
             usage.calls += 1
             usage.busy_s += now - begun
             # A process that the handler forked has no connections.
-            if client.is_closed or len(answer[2]) > SHORT_BYTES:
+            if client.is_closed or type(answer[2]) is not bytes:
                 break
         if answer is not None:
             client.send(*answer)

@@ -86,12 +86,17 @@ class Poller:
         is_always_hot = self._hot_s == float("inf")
         return got if got != [] or is_always_hot else poll(patience_s)
 
-    def next_of(self, watched: socket.socket, room: bytearray) -> Callable[[float, object], object]:
-        """What answers over this socket, waits as wait() does, and receives the call that comes."""
+    def next_of(
+        self, watched: socket.socket, room: bytearray
+    ) -> Callable[[float, object, int], object]:
+        """What answers over this socket, waits as wait() does, and receives the call that comes, of
+        which it asks at most `asked` bytes into the room."""
         poll = functools.partial(extension.next, self._epoll.fileno(), watched.fileno(), room)
 
-        def spin(patience_s: float, answer: object) -> object:
-            got = poll(0, answer)
-            return got if got != [] else self.wait(patience_s, lambda wait_s: poll(wait_s, None))
+        def spin(patience_s: float, answer: object, asked: int) -> object:
+            got = poll(0, answer, asked)
+            if got != []:
+                return got
+            return self.wait(patience_s, lambda wait_s: poll(wait_s, None, asked))
 
         return poll if self._hot_s == 0 else spin

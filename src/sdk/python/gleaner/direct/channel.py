@@ -15,7 +15,7 @@ from ..api.cancellation import Cancellation, shut
 from ..payloads import Buffer, Content
 from . import frames
 from .extension import exchange
-from .reader import Interrupted, Reader, check, left_ms, wait_for
+from .reader import ROOM_BYTES, Interrupted, Reader, check, left_ms, wait_for
 from .sockets import SHORTEST_S, connect, is_quiet, limit_waits
 
 #: Copying a short payload is cheaper than to send it in parts.
@@ -104,9 +104,13 @@ class Channel:
             reader.has_limited = False
             limit_waits(self._socket, limit_s)
         self._last_id = id = self._last_id + 1
-        if exchange is not None and content.size <= _COPIED_BYTES and reader.is_ready:
+        bell = reader.bell
+        is_short = content.size <= _COPIED_BYTES
+        # Parts are sent from where they are, and the wait to send a long one can be stopped.
+        is_sent_so = is_short or (bell < 0 and len(content.parts) == 1)
+        if exchange is not None and is_sent_so and reader.is_ready:
             data = content.joined()
-            bell = reader.bell
+            self._is_whole = is_short
             # Without a bell, the socket's own limit ends the wait.
             left = None if bell < 0 else left_ms(until)
             self._is_asked = True
@@ -119,10 +123,16 @@ class Channel:
                 metadata,
                 bell,
                 -1 if left is None else int(left),
+                reader.ask_bytes,
+                -1.0 if until is None else until,
+                -1.0 if limit_s is None else limit_s,
             )
+            self._is_whole = True
             if isinstance(got, tuple):
                 self._is_asked = False
                 self.heard_at = time.monotonic()
+                if len(got[2]) > ROOM_BYTES or reader.ask_bytes < ROOM_BYTES:
+                    reader.took(got)
                 return got
             if got is not None:
                 reader.take_in(got)

@@ -14,7 +14,7 @@ from . import frames
 from .sockets import SHORTEST_S, limit_waits
 
 #: Room for what is read at once: every frame without a long payload.
-_ROOM_BYTES = 8 * 1024
+ROOM_BYTES = 8 * 1024
 
 #: poll(2) takes an int; the longest time limit of a function, and what a client adds, is more.
 _LONGEST_POLL_MS = 2**31 - 1
@@ -42,16 +42,16 @@ class Reader:
         self.bell = -1
         #: A long payload is under way, which only the socket's end interrupts.
         self.is_moving = False
-        self.room = bytearray(_ROOM_BYTES)
+        self.room = bytearray(ROOM_BYTES)
         self._view = memoryview(self.room)
         self._filled = 0
         #: No payload is read into the room while the last one was long: it would be copied.
-        self._ask_bytes = _ROOM_BYTES
+        self.ask_bytes = ROOM_BYTES
         #: The socket's own limit for each wait.
         self.limit_s: Optional[float] = None
         #: It is what was left of a call's time: the next one has another.
         self.has_limited = False
-        #: Nothing is in the room, and what comes next is likely short.
+        #: Nothing is in the room.
         self.is_ready = True
 
     def heed(self, bell: int) -> None:
@@ -65,6 +65,13 @@ class Reader:
             raise EOFError("the worker is gone")
         self._filled = count
         self.is_ready = False
+
+    def took(self, result: Tuple[int, str, bytes]) -> None:
+        """Others have received a result (type, content type, payload) through the empty room."""
+        _, content_type, payload = result
+        self._expect(frames.HEADER_BYTES + len(content_type), len(payload))
+        if len(payload) > _KEPT_BYTES:
+            _keep_freed()
 
     def frame(self, until: Optional[float]) -> Frame:
         """Waits for the next one, at most until then. Raises FrameError, EOFError or OSError."""
@@ -80,19 +87,18 @@ class Reader:
         if filled >= end:
             payload = bytes(self._view[begin:end])
             self._keep(end)
-            self._ask_bytes = _ROOM_BYTES
         else:
             self._filled = 0
             payload = self._long(self._view[begin:filled], payload_bytes, until)
             self.is_moving = False
-            self._ask_bytes = begin if payload_bytes > _ROOM_BYTES else _ROOM_BYTES
-        self.is_ready = self._filled == 0 and self._ask_bytes == _ROOM_BYTES
+        self._expect(begin, payload_bytes)
+        self.is_ready = self._filled == 0
         return type, id, metadata, payload
 
     def _fill(self, count: int, until: Optional[float]) -> None:
         """Until the room has `count` bytes, and as many more as have arrived."""
         while self._filled < count:
-            end = max(count, self._ask_bytes)
+            end = max(count, self.ask_bytes)
             self._wait(until)
             got = self._socket.recv_into(self._view[self._filled : end])
             if got == 0:
@@ -115,6 +121,10 @@ class Reader:
         if left_s < self.limit_s - _UNLIMITED_S:
             limit_waits(self._socket, max(SHORTEST_S, left_s))
             self.has_limited = True
+
+    def _expect(self, head_bytes: int, payload_bytes: int) -> None:
+        """The next frame is likely as this one."""
+        self.ask_bytes = head_bytes if payload_bytes > ROOM_BYTES else ROOM_BYTES
 
     def _keep(self, begin: int) -> None:
         """What arrived of the next frames."""
