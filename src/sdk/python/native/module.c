@@ -1,7 +1,7 @@
 /* What calls over a socket need in one step each: Python's own steps take as long as the system
- * calls of a short one, and a long payload is received straight to where it stays. It sends a frame,
- * and takes in the next one if that is alone and of the type that is awaited; everything else it
- * leaves to the code in Python, which does the same without it.
+ * calls of a short one, and a long payload is received straight to where it stays. It sends a
+ * frame, and takes in the next one if that is alone and of the type that is awaited; everything
+ * else it leaves to the code in Python, which does the same without it.
  *
  * The client's package and the worker's runtime use it where it could be compiled. */
 #include "exchange.h"
