@@ -172,7 +172,7 @@ function addRuntimes(tree, { root }, folder) {
       const extension = `${name}/glean_runtime/serving/_exchange.abi3.so`;
       if (existsSync(join(root, "dist", extension)))
         tree.copyStripped(join(root, "dist", extension), `${folder}/${extension}`, 0o644);
-    } else if (name.endsWith(".cjs")) tree.copy(from, `${folder}/${name}`);
+    } else if (/\.[cm]js$/.test(name)) tree.copy(from, `${folder}/${name}`);
     else tree.copyStripped(from, `${folder}/${name}`);
   }
 }
