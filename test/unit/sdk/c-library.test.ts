@@ -75,7 +75,7 @@ test.each([
   60_000,
 );
 
-test.each(["late", "closing", "nested", "early", "overwritten"])(
+test.each(["late", "closing", "nested", "early", "full", "overwritten"])(
   "is safe against callbacks that call it, and odd workers: %s",
   async (what) => {
     expect(await runClient([makeClient("callbacks"), what], [])).toBe("ok\n");

@@ -144,6 +144,9 @@ bool connection_receive(gleaner_lease *lease, struct connection *connection, boo
 	connection->in_start = 0;
 	connection->in_end = there;
 	size_t bytes = (connection->was_large && there < FIRST_READ_BYTES ? FIRST_READ_BYTES : READ_BYTES) - there;
+	/* An early answer waits there for its call to be sent. */
+	if (bytes == 0)
+		return take_frames(lease, connection);
 	got = receive(connection->fd, connection->in + there, bytes, may_wait);
 	if (got < 0)
 		return false;

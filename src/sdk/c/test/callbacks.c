@@ -167,6 +167,26 @@ static void check_early(void)
 	gleaner_lease_close(lease);
 }
 
+/* More than there is room for comes before the worker has read its call: that is not its end. */
+static void check_full(void)
+{
+	static char output[2 * READ_BYTES];
+	gleaner_lease *lease = make_lease(1, 20000);
+	char *input = calloc(1, LARGE_BYTES);
+	gleaner_call *call = gleaner_submit(lease, input, LARGE_BYTES, output, sizeof output);
+	gleaner_flush(lease);
+	answer(FRAME_RESULT, 1, sizeof output, sizeof output);
+	for (int turn = 0; turn < 10; turn++)
+		CHECK(gleaner_poll(call) == GLEANER_RUNNING);
+	CHECK(lease->connections[0]->in_end == READ_BYTES);
+	while (gleaner_poll(call) == GLEANER_RUNNING)
+		(void)drop_what_came();
+	CHECK(gleaner_poll(call) == GLEANER_OK && call->output_bytes == sizeof output);
+	free(input);
+	gleaner_call_free(call);
+	gleaner_lease_close(lease);
+}
+
 static struct rings open_rings(struct connection *connection)
 {
 	struct memory *memory = calloc(1, sizeof *memory);
@@ -222,6 +242,7 @@ int main(int argc, char **argv)
 		void (*check)(void);
 	} cases[] = {
 		{ "late", check_late }, { "closing", check_closing }, { "nested", check_nested }, { "early", check_early },
+		{ "full", check_full },
 		{ "overwritten", check_overwritten },
 	};
 	alarm(HANG_S);
