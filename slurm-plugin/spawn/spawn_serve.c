@@ -19,6 +19,7 @@
 
 #include "cpu_weight.h"
 #include "spawn_admit.h"
+#include "spawn_exec.h"
 #include "spawn_frame.h"
 #include "spawn_names.h"
 #include "spawn_report.h"
@@ -58,10 +59,10 @@ static int open_signals(void)
 	(void)sigaddset(&set, SIGNAL_PASS_ON);
 	for (size_t at = 0; at < sizeof handled / sizeof handled[0]; at++)
 		(void)sigaddset(&set, handled[at]);
-	/* SIGCHLD must not be ignored, as our parent may have left it: then no child could be
+	/* No command may inherit what our parent ignores, and without SIGCHLD no child could be
 	 * waited for. */
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
-	    sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+	spawn_exec_default_signals();
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return -1;
 	/* Supervisors use it, too: it shows each process its own signals. */
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

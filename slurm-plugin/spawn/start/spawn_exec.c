@@ -32,12 +32,21 @@ bool spawn_exec_make_script(const struct spawn_request *request, struct failure 
 	return true;
 }
 
-static void reset_signals(void)
+void spawn_exec_default_signals(void)
 {
-	sigset_t none;
 	for (int number = 1; number < NSIG; number++)
 		/* KILL, STOP and libc's own signals are rightly refused */
 		(void)signal(number, SIG_DFL);
+}
+
+/* exec resets what is handled, but not what is ignored: that is SIGPIPE, since the server began
+ * with the defaults, and whatever modules of PAM changed. */
+static void reset_signals(const struct spawn_request *request)
+{
+	sigset_t none;
+	if (request->pam_service != NULL)
+		spawn_exec_default_signals();
+	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -134,7 +143,7 @@ bool spawn_exec(const struct spawn_request *request, struct failure *failure)
 	int error;
 	if (request->script != NULL)
 		file = request->script_path != NULL ? request->script_path : MEMORY_PATH;
-	reset_signals();
+	reset_signals(request);
 	if (request->script == NULL && strchr(request->args[0], '/') == NULL) {
 		error = execute_by_path(request);
 	} else {

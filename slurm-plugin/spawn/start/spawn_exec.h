@@ -10,6 +10,9 @@
 /* Puts the script into memory as the user and leaves it, sealed, at SPAWN_SCRIPT_FD. */
 bool spawn_exec_make_script(const struct spawn_request *request, struct failure *failure);
 
+/* The server begins with this: afterwards a command inherits only what we ignore ourselves. */
+void spawn_exec_default_signals(void);
+
 /* Resets signals to what a program expects, then executes the command. Returns only if that failed:
  * false. */
 bool spawn_exec(const struct spawn_request *request, struct failure *failure);

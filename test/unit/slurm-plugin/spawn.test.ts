@@ -272,6 +272,16 @@ echo done; sleep 1000`;
     await at.finish(at.command(["grep", "-E", "SigBlk|SigIgn", "/proc/self/status"]));
     expect(at.output()).toMatch(/SigBlk:\s+0+\nSigIgn:\s+0+\n/);
   });
+
+  test("no signals that whoever started the server ignores", async () => {
+    const server = path.join(pluginFolder, "glean-spawn");
+    const ignoring = at.file("ignoring");
+    const lines = ["#!/bin/sh", "trap '' HUP INT USR1 PIPE CHLD ALRM 40", `exec ${server}`, ""];
+    fs.writeFileSync(ignoring, lines.join("\n"), { mode: 0o755 });
+    const request = at.command(["grep", "SigIgn", "/proc/self/status"]);
+    expect((await at.launch(request, ignoring).all()).at(-1)).toMatch(/^ended 0 0 /);
+    expect(at.output()).toMatch(/^SigIgn:\s+0+\n$/);
+  });
 });
 
 describe("ending a process tree", () => {
