@@ -75,7 +75,8 @@ export function runtimeCommand(
       return [image === null ? process.execPath : "node", program("node.cjs")];
     case "python": {
       const usual = setup === null && image === null ? nodesPython : "python3";
-      return [python ?? usual, program("python")];
+      // Named by its folder, Python would load two modules more to find it.
+      return [python ?? usual, join(program("python"), "__main__.py")];
     }
     case "native":
     case "exec":

@@ -178,7 +178,7 @@ test("Apptainer gets the image, the code and the programs where there is no Char
   const { version } = code;
   expect(Buffer.from(log!).toString()).toMatch(
     new RegExp(
-      `^--quiet exec --no-home --bind \\S+/${version}:/mnt:ro --bind \\S+:/media:ro --pwd /mnt ${images.folder} python3 /media/glean-runtime-python\n$`,
+      `^--quiet exec --no-home --bind \\S+/${version}:/mnt:ro --bind \\S+:/media:ro --pwd /mnt ${images.folder} python3 /media/glean-runtime-python/__main__.py\n$`,
     ),
   );
 });

@@ -151,13 +151,16 @@ function openWorkers(
   spawner: Spawning,
   containment: Containment,
 ): OpenWorker {
-  const { sockets, code, readers, programs, payloads, leases, parents } = ports;
+  const { sockets, programs, payloads, leases, parents } = ports;
   const { explain = () => {}, onNodeFull = () => {} } = ports;
   let number = 0;
   return (order, kind, free, { onGone, onReady }) => {
     // What stands by is for a call that waits.
     const spare = onReady === undefined ? reserve(ports, order, kind) : null;
     const room = spare === null ? free() : nothing;
+    // While groups are made.
+    const readable = codeFor(ports, order);
+    readable.catch(() => {}); // the worker hears of that
     const opened =
       spare?.opened ?? openGroupFor(containment, spec, `worker.${++number}`, order, room);
     const origin = spare === null ? (parents?.originFor(order, kind, room) ?? alone) : alone;
@@ -175,10 +178,7 @@ function openWorkers(
     const first = new FirstStart();
     const worker: Worker = new Worker(opened, {
       settings: order.command.settings,
-      code: async () => {
-        const folder = await code.folderOf(order.command.version);
-        return readers?.admit(folder, order.uid) ?? folder;
-      },
+      code: () => readable,
       payloads,
       leases,
       first,
@@ -203,6 +203,15 @@ function openWorkers(
     });
     return worker;
   };
+}
+
+/** The folder with the call's code, once its user may read it. */
+async function codeFor(
+  { code, readers }: Pick<WorkerPorts, "code" | "readers">,
+  { command, uid }: CallAttemptOrder,
+): Promise<string> {
+  const folder = await code.folderOf(command.version);
+  return readers?.admit(folder, uid) ?? folder;
 }
 
 const reserve = (

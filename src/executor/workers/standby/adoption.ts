@@ -1,9 +1,9 @@
 // Moves a forked worker into the group of its call. Its parent is a process of the user, so what it
 // says is only a claim, which is checked against the kernel while nothing of the parent can run.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { monotonicMs, pause, setImmediate } from "../../../clock.js";
+import { monotonicMs, pause, setImmediate, standStill } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
 import type { AttemptGroup } from "../../containment/containment.js";
 
@@ -13,8 +13,10 @@ export interface Family {
   readonly group: AttemptGroup;
 }
 
-/** Processes that sleep freeze in less; one that was just forked may need this processor. */
-const hastyMs = 1;
+/** Processes that sleep freeze in less, and so does one that was just forked, once it may run. */
+const soonMs = 5;
+/** It may need this processor, and timers take a millisecond. */
+const lookMs = 0.1;
 /** On a node whose processors are all busy. */
 const freezeLimitMs = 2_000;
 
@@ -25,8 +27,11 @@ export async function frozen(group: AttemptGroup): Promise<void> {
   while (!group.isFrozen) {
     const waitedMs = monotonicMs() - startedMs;
     if (waitedMs > freezeLimitMs) throw broken(`it did not freeze within ${freezeLimitMs} ms`);
-    if (waitedMs < hastyMs) await new Promise<void>((resolve) => setImmediate(resolve));
-    else await pause(1);
+    if (waitedMs >= soonMs) await pause(1);
+    else {
+      standStill(lookMs);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
   }
 }
 
@@ -44,8 +49,11 @@ export async function adopt(pid: number, parent: Family, group: AttemptGroup): P
   const status = readStatus(pid);
   if (status.parent !== parent.pid || status.uids.some((uid) => uid !== parent.uid))
     throw broken(`it named process ${pid}, which is not its child`);
-  // The kernel may take 20 ms for the first: the executor must hear prologs meanwhile.
-  for (const file of group.joinFiles) await writeFile(file, String(pid));
+  // The kernel may take 20 ms for the first, in which the executor must hear prologs, and some
+  // microseconds for each of those that follow at once.
+  const [first, ...others] = group.joinFiles;
+  if (first !== undefined) await writeFile(first, String(pid));
+  for (const file of others) writeFileSync(file, String(pid));
   if (!group.processes().includes(pid)) throw broken("its worker could not be moved");
 }
 

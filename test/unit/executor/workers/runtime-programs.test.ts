@@ -33,7 +33,9 @@ function programsWith(text: string): RuntimePrograms {
   return new RuntimePrograms(join(folder, "cache"), source);
 }
 
-const programOf = (programs: RuntimePrograms) => programs.commandOf(python, "/code").at(-1)!;
+/** The folder with the modules of the runtime for Python. */
+const programOf = (programs: RuntimePrograms) =>
+  dirname(programs.commandOf(python, "/code").at(-1)!);
 const folderWith = (text: string): string => programOf(programsWith(text));
 
 test("a runtime of several folders is copied whole", () => {
