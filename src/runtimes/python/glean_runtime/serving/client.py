@@ -111,6 +111,13 @@ class Client:
                 self.keep(part, len(part) - sent)
             sent = max(0, sent - len(part))
 
+    def keep(self, part: bytes, left: int) -> None:
+        """As many of its last bytes could not be sent yet."""
+        self._unsent.append(memoryview(part)[len(part) - left :])
+        self._unsent_bytes += left
+        if self.unsent_since is None:
+            self.unsent_since = time.monotonic()
+
     def keep_last(self, answer: Answer, left: int) -> None:
         """The same of an answer."""
         type, id, payload, metadata = answer
@@ -119,13 +126,6 @@ class Client:
             self.keep(head, left - len(payload))
         if payload:
             self.keep(payload, min(left, len(payload)))
-
-    def keep(self, part: bytes, left: int) -> None:
-        """As many of its last bytes could not be sent yet."""
-        self._unsent.append(memoryview(part)[len(part) - left :])
-        self._unsent_bytes += left
-        if self.unsent_since is None:
-            self.unsent_since = time.monotonic()
 
     def send_fields(self, type: int, id: int, fields: dict[str, object]) -> None:
         self.send(type, id, frames.encode_fields(fields))
