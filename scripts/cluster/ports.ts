@@ -1,6 +1,7 @@
-// Fixed port numbers for a cluster, claimed so that clusters started at the same time never get the
-// same ones.
+// Fixed port numbers: those of a cluster, claimed so that clusters started at the same time never
+// get the same ones, and single ones for other daemons.
 
+import { randomInt } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { GleanerError } from "../../src/model/errors.js";
@@ -53,6 +54,22 @@ export async function claimPorts(nodes: number): Promise<PortBlock> {
     "LIMIT_REACHED",
     `No block of ${BLOCK_SIZE} free ports from ${FIRST_PORT} to ${LAST_PORT}: stop clusters that are not needed.`,
   );
+}
+
+/** For other daemons, whom nobody who starts a cluster gets in the way of. */
+const FIRST_SINGLE_PORT = 10_000;
+
+/**
+ * Ports on which nobody listens now, and which the kernel gives to no connection: unlike those that
+ * listening on port 0 gives.
+ */
+export async function freePorts(count: number): Promise<number[]> {
+  const found: number[] = [];
+  while (found.length < count) {
+    const port = randomInt(FIRST_SINGLE_PORT, FIRST_PORT);
+    if (!found.includes(port) && (await portIsFree(port))) found.push(port);
+  }
+  return found;
 }
 
 /** Whether somebody listens on the port. Never takes it: whoever is about to listen can. */

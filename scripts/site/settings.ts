@@ -12,13 +12,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { cliFiles, madeFiles } from "../bundle/bundles.mjs";
 import type { Cluster } from "../cluster/cluster.js";
 import type { Account } from "../cluster/command.js";
+import { freePorts } from "../cluster/ports.js";
 
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));
 const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
@@ -70,23 +70,9 @@ export interface Ports {
   readonly executorPort: number;
 }
 
-/** Two ports that nobody uses now. */
-export async function freePorts(): Promise<Ports> {
-  const servers = [createServer(), createServer()];
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => {
-            const address = server.address();
-            resolve(typeof address === "object" && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  for (const server of servers) server.close();
-  return { apiPort: ports[0]!, executorPort: ports[1]! };
+export async function portsForSite(): Promise<Ports> {
+  const [apiPort, executorPort] = (await freePorts(2)) as [number, number];
+  return { apiPort, executorPort };
 }
 
 /** Copies the programs, as an installation would: the hook finds its hook.conf beside itself. */

@@ -13,10 +13,10 @@ import { portIsFree } from "../cluster/ports.js";
 import { until } from "../cluster/until.js";
 import {
   configure,
-  freePorts,
   install,
   installDaemonFor,
   type Ports,
+  portsForSite,
   type SiteFiles,
   siteFiles,
 } from "./settings.js";
@@ -48,7 +48,7 @@ export interface SiteOptions extends Omit<ClusterOptions, "prolog" | "epilog"> {
  */
 export async function startSite(options: SiteOptions): Promise<Site> {
   const files = siteFiles(options.dir);
-  const ports = await freePorts();
+  const ports = await portsForSite();
   const { hook = "prolog", daemonUser, ...clusterOptions } = options;
   // slurmd loads plugins when it starts.
   const controller = options.hosts?.controller ?? "127.0.0.1";

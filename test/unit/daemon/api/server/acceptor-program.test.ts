@@ -163,9 +163,9 @@ test("what a client sent before it ended its side is passed on", async () => {
 async function waiting(acceptor: Running, requests: readonly string[]): Promise<Socket[]> {
   for (let each = 0; each < window; each++) client(acceptor, request(null));
   await until(() => acceptor.lines.length === window);
-  const before = held(acceptor);
   const sockets = requests.map((each) => client(acceptor, each));
-  await until(() => held(acceptor) === before + requests.length);
+  // By then it has also closed what it passed on.
+  await until(() => sockets.every(isAccepted));
   // What is acknowledged from now on, the program reads after what they have sent.
   await until(() => sockets.every(({ writableLength }) => writableLength === 0));
   return sockets;
