@@ -103,15 +103,22 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await pause(1);
 }
 
-/** Whether the other side has it: until then the kernel shows no number for its socket. */
-function isAccepted({ localPort = 0, remotePort = 0 }: Socket): boolean {
+/**
+ * Whether the other side has accepted it, and all that it sent has arrived there: until then the
+ * kernel shows no number for its socket, or nothing to read.
+ */
+function hasArrived({ localPort = 0, remotePort = 0 }: Socket): boolean {
   const endOf = (port: number) => `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const [mine, other] = [endOf(localPort), endOf(remotePort)];
   return readFileSync("/proc/net/tcp", "latin1")
     .split("\n")
     .map((line) => line.trim().split(/\s+/))
     .some(
-      ([, own, peer, ...rest]) => own?.endsWith(other) && peer?.endsWith(mine) && rest[6] !== "0",
+      ([, own, peer, , queues, ...rest]) =>
+        own?.endsWith(other) &&
+        peer?.endsWith(mine) &&
+        !queues?.endsWith(":00000000") &&
+        rest[4] !== "0",
     );
 }
 
@@ -161,13 +168,16 @@ test("what a client sent before it ended its side is passed on", async () => {
 
 /** Clients of which none was passed on, beyond those that fill the window. */
 async function waiting(acceptor: Running, requests: readonly string[]): Promise<Socket[]> {
-  for (let each = 0; each < window; each++) client(acceptor, request(null));
-  await until(() => acceptor.lines.length === window);
-  const sockets = requests.map((each) => client(acceptor, each));
-  // By then it has also closed what it passed on.
-  await until(() => sockets.every(isAccepted));
-  // What is acknowledged from now on, the program reads after what they have sent.
-  await until(() => sockets.every(({ writableLength }) => writableLength === 0));
+  // Each is gone once the program has closed it, which it does after it has passed it on.
+  await Promise.all(Array.from({ length: window }, () => gone(client(acceptor, request(null)))));
+  const sockets: Socket[] = [];
+  // One after the other: they wait in the order of their arrival. What is acknowledged from now on,
+  // the program reads after what they have sent.
+  for (const each of requests) {
+    const socket = client(acceptor, each);
+    sockets.push(socket);
+    await until(() => hasArrived(socket));
+  }
   return sockets;
 }
 
@@ -229,8 +239,9 @@ test("a head that is late gets an answer", async () => {
 
 test("without room a head that has taken long is refused first", async () => {
   const acceptor = await start({ descriptors: 40, headTimeoutMs: 0x7fffffff });
-  const slow = text(client(acceptor, "GET / HT"));
-  await until(() => held(acceptor) === 3);
+  const first = client(acceptor, "GET / HT");
+  const slow = text(first);
+  await until(() => hasArrived(first));
   // Half a second is its chance.
   await pause(600);
   for (let each = 0; each < 30; each++) client(acceptor, "GET / HT");
@@ -245,7 +256,7 @@ test("strangers whose heads are complete leave room for those with a token", asy
   const refused = Array.from({ length: 20 }, () => text(client(acceptor, request(null))));
   expect(await Promise.race(refused)).toBe(full);
   const mine = client(acceptor, request("me"));
-  await until(() => mine.writableLength === 0 && isAccepted(mine));
+  await until(() => hasArrived(mine));
   const passed = gone(mine);
   acceptor.channel.write("{}\n");
   await passed;
