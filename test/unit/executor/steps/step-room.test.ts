@@ -98,15 +98,17 @@ describe("steps beside each other", () => {
       exec 4<> end 5<> said 6<> up
       run() { ${timeless} -n1 "$@" 4>&- 5>&- 6>&-; }
       run -G4 bash -c 'echo > up; read < go' & read -u6
+      # It keeps one core, so that the big one cannot start in place of the small ones.
+      run bash -c 'echo > up; read < end' & read -u6
       run -c4 echo big 2> said & read -u5
-      for step in 2 3 4; do
+      for step in 3 4 5; do
         run -G1 bash -c 'echo $SLURM_STEP_ID > up; read < end' 2> said & read -u5
       done
-      for step in 5 6 7; do run true; done
+      for step in 6 7 8; do run true; done
       echo > go
       for step in 1 2 3; do read -u6; echo $REPLY; done | sort
-      for step in 2 3 4; do echo >&4; done; wait`);
-    expect(stdout).toBe("2\n3\n4\nbig\n");
+      for step in 1 3 4 5; do echo >&4; done; wait`);
+    expect(stdout).toBe("3\n4\n5\nbig\n");
   });
 
   test("read what runs without a file of their own, for which a full disk has no room", () =>
