@@ -178,8 +178,8 @@ export class Attempts {
   }
 
   /**
-   * Freezes all attempts except the `victims` of an eviction and resolves with true once they are
-   * frozen, or with false if one is not.
+   * Freezes all attempts except the `victims` of an eviction, and what runs beside them; resolves
+   * with true once they are frozen, or with false if one is not.
    */
   async freeze(victims: readonly AttemptKey[], patienceMs: number): Promise<boolean> {
     const spared = new Set(victims.map(keyText));
@@ -187,11 +187,14 @@ export class Attempts {
       (attempt) => !spared.has(keyText(attempt.key)) && attempt.ending?.end !== "EVICTED",
     );
     this.hurry(1);
-    return freezeAll(attempts, patienceMs).finally(() => this.hurry(-1));
+    return freezeAll(attempts, () => this.runtime.hold(true), patienceMs).finally(() =>
+      this.hurry(-1),
+    );
   }
 
   /** Resumes the frozen attempts with the remainder of their time limits. */
   thaw(): void {
+    this.runtime.hold(false);
     for (const attempt of this.attempts.values())
       if (thaw(attempt) && !attempt.isEnding) this.limitTime(attempt);
   }

@@ -60,11 +60,12 @@ export function withoutFrozenTime(outcome: Outcome, frozen: FrozenTime): Outcome
 
 /**
  * The kernel freezes processes within a tick or two, or on a busy node when they are next
- * scheduled. Resolves with false if some are not frozen within `patienceMs` or cannot be; the
- * others stay frozen.
+ * scheduled. Resolves with false if some, also of those that `holdOthers` freezes, are not frozen
+ * within `patienceMs` or cannot be; the others stay frozen.
  */
 export async function freezeAll(
   attempts: readonly Freezable[],
+  holdOthers: () => readonly AttemptGroup[],
   patienceMs: number,
 ): Promise<boolean> {
   const startedMs = monotonicMs();
@@ -74,9 +75,10 @@ export async function freezeAll(
     frozen.begin();
     handle?.stopped?.(true);
   }
-  const groups = attempts.map(({ group }) => group);
+  const own = attempts.map(({ group }) => group);
   try {
-    for (const group of groups) group.freeze(true);
+    for (const group of own) group.freeze(true);
+    const groups = [...own, ...holdOthers()];
     while (!groups.every((group) => group.isFrozen)) {
       if (monotonicMs() - startedMs > patienceMs) return false;
       await pause(freezePollMs);

@@ -41,6 +41,7 @@ export const execRuntime = (
   hasIdle: false,
   seatFor: () => null,
   yieldTo: async () => {},
+  hold: () => [],
   prepare(order, free) {
     const name = `${order.invocation}.${order.attempt}`;
     const { command } = order;

@@ -27,6 +27,11 @@ export interface Runtime {
    * rest; resolves once it is gone.
    */
   yieldTo(free: Resources): Promise<void>;
+  /**
+   * Freezes what runs beside the groups of attempts, or lets it go on; returns the groups that are
+   * being frozen. Throws if that is impossible.
+   */
+  hold(isHeld: boolean): readonly AttemptGroup[];
 }
 
 export interface Place {

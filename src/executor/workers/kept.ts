@@ -1,6 +1,6 @@
 // A worker of this node, as the pool keeps it.
 
-import type { Timer } from "../../clock.js";
+import { monotonicMs, type Timer } from "../../clock.js";
 import { type WorkerKind, workerKey } from "../../model/call.js";
 import type { Resources } from "../../model/resources.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
@@ -65,6 +65,15 @@ export const endedAhead = ({ kind, isStopped }: Kept): Parameters<TellWorkers>[0
 
 export const isIdle = ({ idleSinceMs, worker }: Kept): boolean =>
   idleSinceMs !== null && worker.isReady;
+
+/** If a function names no time; most functions that come back do so within minutes. */
+const keepMs = 600_000;
+
+/** How much longer one may stay idle. */
+export function idleLeftMs({ worker, idleSinceMs }: Kept): number {
+  const waitedMs = monotonicMs() - idleSinceMs!;
+  return Math.max(0, (worker.idleTimeoutMs ?? keepMs) - waitedMs);
+}
 
 /** Memory and GPUs. */
 export function heldBy(

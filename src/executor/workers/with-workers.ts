@@ -11,6 +11,7 @@ export const withWorkers = (exec: Runtime, workers: Workers, room: () => Resourc
   },
   seatFor: (order) => (order.command.kind === "call" ? workers.seatFor(order) : null),
   yieldTo: (free) => workers.yieldTo(free),
+  hold: (isHeld) => workers.hold(isHeld),
   prepare: (order, free) =>
     order.command.kind === "call"
       ? workers.prepare(order, free, room)

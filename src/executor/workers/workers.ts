@@ -14,11 +14,13 @@ import {
 import { attemptName } from "../../wire/attempt-key.js";
 import type { WarmWorkers } from "../../wire/calls.js";
 import type { AttemptOrder, CallAttemptOrder } from "../../wire/messages.js";
+import type { AttemptGroup } from "../containment/containment.js";
 import { removeLater } from "../containment/group-removal.js";
 import type { Place } from "../runtimes/runtime.js";
 import {
   endedAhead,
   heldBy,
+  idleLeftMs,
   isIdle,
   type Kept,
   kindOf,
@@ -28,14 +30,12 @@ import {
   oldestFirst,
 } from "./kept.js";
 import { giverOf } from "./standby/given-room.js";
-import { memoryOf, noStandbys, type Standbys } from "./standby/standby.js";
+import { endsOf, held, memoryOf, noStandbys, type Standbys } from "./standby/standby.js";
 import { Announcements, type TellWorkers } from "./work/announcements.js";
 import type { RunInWorker } from "./worker-parts.js";
 
 /** Between two calls of a busy client. One that waits longer holds no core: it is frozen. */
 const freezeAfterMs = 20;
-/** If a function names no time; most functions that come back do so within minutes. */
-const keepMs = 600_000;
 /** The memory of the budget usually allows fewer. */
 const maxIdle = 256;
 /** One that was started ahead and is not ready by then ends: no call holds a core for it. */
@@ -92,8 +92,7 @@ export class Workers {
   expect(order: AttemptOrder, room: Resources): void {
     const call = order as CallAttemptOrder;
     const standBy = () => this.standbys.expect(call, this.spareOf(room));
-    if (standBy()) return;
-    const giver = giverOf(this.idle, call, this.warmWanted);
+    const giver = standBy() ? null : giverOf(this.idle, call, this.warmWanted);
     if (giver === null) return;
     void this.stop(giver);
     standBy();
@@ -213,6 +212,12 @@ export class Workers {
     await Promise.all(gone);
   }
 
+  hold(isHeld: boolean): readonly AttemptGroup[] {
+    const awake = this.idle.filter(({ isFrozen }) => isHeld && !isFrozen);
+    for (const each of awake) this.freeze(each);
+    return [...awake.map(({ worker }) => worker.opened.group), ...held(this.standbys.all, isHeld)];
+  }
+
   private get idle(): Kept[] {
     return [...this.kept].filter(isIdle);
   }
@@ -223,9 +228,7 @@ export class Workers {
 
   /** What can be ended for its memory, in this order. */
   private ends(): (() => Promise<void>)[] {
-    const standbys = this.standbys.all.filter(({ isOpen }) => isOpen);
-    const ends = (busy: boolean) =>
-      standbys.filter(({ isBusy }) => isBusy === busy).map((each) => () => each.stop());
+    const ends = (busy: boolean) => endsOf(this.standbys.all, busy);
     const waiting = [...this.ahead, ...[...this.idle].sort(oldestFirst)];
     return [...ends(false), ...waiting.map((each) => () => this.stop(each)), ...ends(true)];
   }
@@ -278,9 +281,7 @@ export class Workers {
       void this.stop(kept);
       return;
     }
-    const waitedMs = monotonicMs() - kept.idleSinceMs!;
-    const limitMs = kept.worker.idleTimeoutMs ?? keepMs;
-    kept.timer = setTimeout(() => this.expire(kept), Math.max(0, limitMs - waitedMs));
+    kept.timer = setTimeout(() => this.expire(kept), idleLeftMs(kept));
   }
 
   /** It was idle for long enough; it stays if too few others of its kind are there. */

@@ -3,7 +3,6 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { monotonicMs, pause, setImmediate, standStill } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
 import type { AttemptGroup } from "../../containment/containment.js";
 
@@ -11,28 +10,6 @@ export interface Family {
   readonly pid: number;
   readonly uid: number;
   readonly group: AttemptGroup;
-}
-
-/** Processes that sleep freeze in less, and so does one that was just forked, once it may run. */
-const soonMs = 5;
-/** It may need this processor, and timers take a millisecond. */
-const lookMs = 0.1;
-/** On a node whose processors are all busy. */
-const freezeLimitMs = 2_000;
-
-/** Resolves once nothing in the group runs; rejects if that takes too long. */
-export async function frozen(group: AttemptGroup): Promise<void> {
-  group.freeze(true);
-  const startedMs = monotonicMs();
-  while (!group.isFrozen) {
-    const waitedMs = monotonicMs() - startedMs;
-    if (waitedMs > freezeLimitMs) throw broken(`it did not freeze within ${freezeLimitMs} ms`);
-    if (waitedMs >= soonMs) await pause(1);
-    else {
-      standStill(lookMs);
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    }
-  }
 }
 
 /**

@@ -8,9 +8,11 @@ import { messageOf } from "../../../model/errors.js";
 import type { VersionId } from "../../../model/ids.js";
 import type { ChildEnd } from "../../../wire/worker/messages.js";
 import { ParentChannel } from "../../../workers/parent-channel.js";
+import type { AttemptGroup } from "../../containment/containment.js";
 import { emptyPollMs } from "../../containment/emptying.js";
+import { Stillness } from "../../containment/stillness.js";
 import type { RunHandle } from "../../runtimes/runtime.js";
-import { adopt, frozen } from "./adoption.js";
+import { adopt } from "./adoption.js";
 import { askFork, refuse } from "./fork.js";
 import type {
   Forked,
@@ -33,6 +35,7 @@ export class Parent implements Standby {
   /** By their forks, for the workers that nobody has asked about yet. */
   private readonly ends = new Map<number, ChildEnd | null>();
   private readonly orders = new Set<ForkOrder>();
+  private readonly stillness: Stillness;
   /** Calls, and a child that is being made, which wait for it. */
   private users = 0;
   private timer: Timer | undefined;
@@ -45,7 +48,6 @@ export class Parent implements Standby {
   /** Its process was ordered, and may enter the group at any moment. */
   private isStarting = false;
   private isLoaded = false;
-  private isFrozen = false;
   private isStopped = false;
   private readiness: Promise<boolean> | null = null;
   /** The fork that is being made. */
@@ -56,6 +58,7 @@ export class Parent implements Standby {
   private settleGone: () => void = () => {};
 
   constructor(private readonly parts: ParentParts) {
+    this.stillness = new Stillness(parts.group);
     this.gone = new Promise((resolve) => {
       this.settleGone = resolve;
     });
@@ -84,7 +87,7 @@ export class Parent implements Standby {
 
   /** Whether it has forked and could fork again without anybody having to wait for that. */
   get isResting(): boolean {
-    return this.isFrozen && this.users === 0 && !this.isStopped;
+    return this.stillness.isResting && this.users === 0 && !this.isStopped;
   }
 
   /** A call waits for it, and pays for what it does until `leave`. */
@@ -101,8 +104,13 @@ export class Parent implements Standby {
     this.users--;
     if (this.isStopped) await this.gone;
     else if (order !== null && order === this.forking) await this.stop();
-    else if (this.users === 0 && !this.isFrozen) await this.stop();
+    else if (this.users === 0 && !this.stillness.isResting) await this.stop();
     else this.idleFromNow();
+  }
+
+  hold(isHeld: boolean): AttemptGroup {
+    this.stillness.hold(isHeld);
+    return this.parts.group;
   }
 
   private idleFromNow(): void {
@@ -248,11 +256,11 @@ export class Parent implements Standby {
     const isWanted = () => !this.isStopped && order.isWanted();
     if (!isWanted() || !(await this.begin(order.directory)) || !isWanted()) return null;
     this.forking = order;
-    this.thaw();
+    this.stillness.end();
     const connections = [this.parts.door.expect(), this.parts.door.expect()] as const;
     try {
       const { id, pid, sockets } = await askFork(this.channel!, connections);
-      await this.freeze();
+      await this.stillness.begin();
       if (!isWanted()) return refuse(sockets);
       const { uid, group } = this.parts;
       try {
@@ -275,16 +283,6 @@ export class Parent implements Standby {
     const end = this.ends.get(fork) ?? null;
     this.ends.delete(fork);
     return end;
-  }
-
-  private async freeze(): Promise<void> {
-    await frozen(this.parts.group);
-    this.isFrozen = true;
-  }
-
-  private thaw(): void {
-    if (this.isFrozen) this.parts.group.freeze(false);
-    this.isFrozen = false;
   }
 
   private print(bytes: Buffer, source: PrintSource): void {

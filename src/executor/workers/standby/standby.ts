@@ -5,6 +5,7 @@ import type { WorkerKind } from "../../../model/call.js";
 import type { VersionId } from "../../../model/ids.js";
 import type { Resources } from "../../../model/resources.js";
 import type { CallAttemptOrder } from "../../../wire/messages.js";
+import type { AttemptGroup } from "../../containment/containment.js";
 
 export interface Standby {
   readonly memoryMb: number;
@@ -16,6 +17,11 @@ export interface Standby {
   readonly isBooting: boolean;
   /** false once it was told to end. */
   readonly isOpen: boolean;
+  /**
+   * Has it stand still whatever it does, or go on; returns what to see that by. Throws if that is
+   * impossible. Omitted where it runs only as long as it boots.
+   */
+  hold?(isHeld: boolean): AttemptGroup;
   /** Kills it; resolves once its processes are gone. */
   stop(): Promise<void>;
 }
@@ -39,3 +45,13 @@ export const noStandbys: Standbys = { all: [], callBegan: () => () => {}, expect
 
 export const memoryOf = (standbys: readonly Standby[]): number =>
   standbys.reduce((sum, { isOpen, memoryMb }) => sum + (isOpen ? memoryMb : 0), 0);
+
+/** How those are ended that work for a call, or those that do not. */
+export const endsOf = (standbys: readonly Standby[], busy: boolean): (() => Promise<void>)[] =>
+  standbys
+    .filter(({ isOpen, isBusy }) => isOpen && isBusy === busy)
+    .map((each) => () => each.stop());
+
+/** Returns the groups of those that now stand still, or of those that go on. */
+export const held = (standbys: readonly Standby[], isHeld: boolean): readonly AttemptGroup[] =>
+  standbys.flatMap((each) => (each.isOpen ? (each.hold?.(isHeld) ?? []) : []));

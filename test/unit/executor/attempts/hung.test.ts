@@ -40,6 +40,7 @@ const runtime: Runtime = {
   hasIdle: false,
   seatFor: () => null,
   yieldTo: async () => {},
+  hold: () => [],
   prepare: () => ({
     group,
     gpus: [],

@@ -69,6 +69,7 @@ test("an attempt whose end is not settled yet is evicted by SIGTERM", async () =
     hasIdle: false,
     seatFor: () => null,
     yieldTo: async () => {},
+    hold: () => [],
     prepare: () => ({
       group,
       gpus: [],

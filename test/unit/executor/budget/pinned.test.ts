@@ -4,13 +4,16 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { topologyFile } from "../../../../src/executor/node/cpu-map.js";
-import { jobId } from "../../../../src/model/ids.js";
+import { invocationId, jobId } from "../../../../src/model/ids.js";
 import type { Resources } from "../../../../src/model/resources.js";
 import type { LaunchSpec } from "../../../../src/wire/launch.js";
 import type { AttemptOrder } from "../../../../src/wire/messages.js";
+import { resultOf } from "../../../support/executor/calling-node.js";
 import { Programs, TestNode, until, withoutCgroups } from "../../../support/executor/executor.js";
+import { callOrder, codeOf, handOut } from "../../../support/executor/function-code.js";
 
 jest.setTimeout(600_000);
 const programs = new Programs();
@@ -87,6 +90,46 @@ describeHere("an executor where jobs are pinned", () => {
     told({}, 1);
     await until(() => lines(order).at(-1)!.endsWith(`\t${everywhere}`));
     expect(await stop(order)).toMatchObject({ end: "COMPLETED" });
+  });
+
+  test("a parent of Python workers freezes too, in the middle of its import, and continues there", async () => {
+    await make();
+    await node.start();
+    const code = await codeOf(
+      {
+        "handler.py": `import os, time
+def handler(event): return len(os.sched_getaffinity(0))
+with open("${node.work}/ticks", "a", buffering=1) as file:
+    while not os.path.exists("${node.work}/stop"):
+        print(len(os.sched_getaffinity(0)), file=file)
+        time.sleep(0.01)`,
+      },
+      { runtime: "python" },
+    );
+    void handOut(node.daemon, code);
+    const call = callOrder(code, null, { invocation: invocationId(1_000) });
+    const ticks = () =>
+      existsSync(`${node.work}/ticks`) ? readFileSync(`${node.work}/ticks`, "utf8") : "";
+    const tick = async () => {
+      const { length } = ticks();
+      await until(() => ticks().length > length + 2);
+    };
+    node.daemon.send({ type: "start", order: call });
+    await tick();
+    const parents = () => node.processes().filter((line) => line.includes("--parent"));
+    const before = parents();
+    expect(before).toHaveLength(1);
+    expect(await node.hook("prolog", 40, 8)).toBe(0);
+    const still = ticks();
+    await node.daemon.hears("budget", (each) => each.budget.cores === 1);
+    // Long enough for twenty ticks.
+    await pause(200);
+    expect(ticks()).toBe(still);
+    told({ cpuIds: [1], cores: 1 }, 1);
+    await tick();
+    expect(parents()).toEqual(before);
+    writeFileSync(join(node.work, "stop"), "");
+    expect(resultOf(await node.daemon.report(call))).toBe(1);
   });
 
   test("an older order that did not know the job thaws nothing; the job's end does", async () => {
