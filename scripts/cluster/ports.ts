@@ -1,7 +1,6 @@
-// Fixed port numbers: those of a cluster, claimed so that clusters started at the same time never
-// get the same ones, and single ones for other daemons.
+// Fixed port numbers for a cluster, a site or a test's own server, claimed so that those started at
+// the same time never get the same ones, and nobody who asks the kernel for any port gets them.
 
-import { randomInt } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { GleanerError } from "../../src/model/errors.js";
@@ -13,8 +12,8 @@ import { GleanerError } from "../../src/model/errors.js";
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_699;
 /**
- * One guard port, one for slurmctld, the rest for slurmd: one machine can run about a hundred
- * nodes.
+ * One guard port; of a cluster's block, one for slurmctld, the rest for slurmd: one machine can run
+ * about a hundred nodes.
  */
 const BLOCK_SIZE = 100;
 export const MAX_NODES = BLOCK_SIZE - 2;
@@ -26,27 +25,35 @@ export interface PortBlock {
   release(): void;
 }
 
+/** Claims ports for slurmctld and `nodes` nodes. */
+export async function claimPorts(nodes: number): Promise<PortBlock> {
+  const { first, release } = await claimBlock(nodes + 1);
+  return { slurmctldPort: first, firstSlurmdPort: first + 1, release };
+}
+
+export interface ClaimedPorts {
+  /** The others follow. */
+  readonly first: number;
+  readonly release: () => void;
+}
+
 /**
- * Claims a block of free ports for `nodes` nodes. Whoever listens on a block's first port owns the
+ * Claims a block of which `count` ports are free. Whoever listens on a block's guard port owns the
  * block: the kernel gives that port to only one process, and releases it when the process dies. The
  * other ports are then probed, in case other programs or clusters that outlived their starter use
  * them.
  */
-export async function claimPorts(nodes: number): Promise<PortBlock> {
+export async function claimBlock(count: number): Promise<ClaimedPorts> {
   const blocks = Math.floor((LAST_PORT + 1 - FIRST_PORT) / BLOCK_SIZE);
   const firstTry = process.pid % blocks;
   for (let attempt = 0; attempt < blocks; attempt++) {
     const guardPort = FIRST_PORT + ((firstTry + attempt) % blocks) * BLOCK_SIZE;
     const guard = await listen(guardPort, "127.0.0.1");
     if (!guard) continue;
-    const ports = Array.from({ length: nodes + 1 }, (_, index) => guardPort + 1 + index);
+    const ports = Array.from({ length: count }, (_, index) => guardPort + 1 + index);
     if ((await Promise.all(ports.map(portIsFree))).every((free) => free)) {
       guard.unref();
-      return {
-        slurmctldPort: guardPort + 1,
-        firstSlurmdPort: guardPort + 2,
-        release: () => guard.close(),
-      };
+      return { first: guardPort + 1, release: () => void guard.close() };
     }
     guard.close();
   }
@@ -54,22 +61,6 @@ export async function claimPorts(nodes: number): Promise<PortBlock> {
     "LIMIT_REACHED",
     `No block of ${BLOCK_SIZE} free ports from ${FIRST_PORT} to ${LAST_PORT}: stop clusters that are not needed.`,
   );
-}
-
-/** For other daemons, whom nobody who starts a cluster gets in the way of. */
-const FIRST_SINGLE_PORT = 10_000;
-
-/**
- * Ports on which nobody listens now, and which the kernel gives to no connection: unlike those that
- * listening on port 0 gives.
- */
-export async function freePorts(count: number): Promise<number[]> {
-  const found: number[] = [];
-  while (found.length < count) {
-    const port = randomInt(FIRST_SINGLE_PORT, FIRST_PORT);
-    if (!found.includes(port) && (await portIsFree(port))) found.push(port);
-  }
-  return found;
 }
 
 /** Whether somebody listens on the port. Never takes it: whoever is about to listen can. */

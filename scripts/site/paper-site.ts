@@ -2,7 +2,7 @@
 
 import { userInfo } from "node:os";
 import { paperPrograms, startPaperCluster } from "../cluster/paper.js";
-import { configure, install, portsForSite, siteFiles } from "./settings.js";
+import { claimSitePorts, configure, install, type SitePorts, siteFiles } from "./settings.js";
 import { Site } from "./site.js";
 
 export interface PaperSiteOptions {
@@ -15,9 +15,21 @@ export interface PaperSiteOptions {
 }
 
 /** Starts munged and gleanerd; they end with stop(). */
-export async function startPaperSite({ config = {}, ...options }: PaperSiteOptions): Promise<Site> {
+export async function startPaperSite(options: PaperSiteOptions): Promise<Site> {
+  const ports = await claimSitePorts();
+  try {
+    return await startOn(ports, options);
+  } catch (thrown) {
+    ports.release();
+    throw thrown;
+  }
+}
+
+async function startOn(
+  ports: SitePorts,
+  { config = {}, ...options }: PaperSiteOptions,
+): Promise<Site> {
   const files = siteFiles(options.dir);
-  const ports = await portsForSite();
   const controller = "127.0.0.1";
   install(files, ports, controller);
   const [prolog, epilog] = [files.program("glean-prolog"), files.program("glean-epilog")];

@@ -18,7 +18,7 @@ import { stringify } from "yaml";
 import { cliFiles, madeFiles } from "../bundle/bundles.mjs";
 import type { Cluster } from "../cluster/cluster.js";
 import type { Account } from "../cluster/command.js";
-import { freePorts } from "../cluster/ports.js";
+import { claimBlock } from "../cluster/ports.js";
 
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));
 const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
@@ -70,9 +70,17 @@ export interface Ports {
   readonly executorPort: number;
 }
 
-export async function portsForSite(): Promise<Ports> {
-  const [apiPort, executorPort] = (await freePorts(2)) as [number, number];
-  return { apiPort, executorPort };
+/**
+ * A site's ports from before its cluster starts until it has stopped: gleanerd listens on them
+ * seconds later, and again whenever a test restarts it.
+ */
+export interface SitePorts extends Ports {
+  readonly release: () => void;
+}
+
+export async function claimSitePorts(): Promise<SitePorts> {
+  const { first, release } = await claimBlock(2);
+  return { apiPort: first, executorPort: first + 1, release };
 }
 
 /** Copies the programs, as an installation would: the hook finds its hook.conf beside itself. */
@@ -141,7 +149,7 @@ function copyPackage(name: string, to: string, copied: Set<string>): void {
 export function configure(
   files: SiteFiles,
   cluster: Cluster,
-  ports: Ports,
+  { apiPort, executorPort }: Ports,
   { controller, daemonUser }: { controller: string; daemonUser: string },
   change: Record<string, Record<string, unknown>>,
 ): void {
@@ -154,7 +162,7 @@ export function configure(
     // Users that every Debian has for services.
     access: { serviceUsers: ["nobody", "daemon", "bin", "games"] },
     functions: { cacheDirectory: files.cache },
-    listen: { ...ports, host: controller, advertisedHost: controller },
+    listen: { apiPort, executorPort, host: controller, advertisedHost: controller },
     programs: {
       node: process.execPath,
       executor: files.program("glean-executor.cjs"),

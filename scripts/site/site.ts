@@ -12,12 +12,12 @@ import { accepts } from "../cluster/hosts.js";
 import { portIsFree } from "../cluster/ports.js";
 import { until } from "../cluster/until.js";
 import {
+  claimSitePorts,
   configure,
   install,
   installDaemonFor,
-  type Ports,
-  portsForSite,
   type SiteFiles,
+  type SitePorts,
   siteFiles,
 } from "./settings.js";
 import { unitStart } from "./unit.js";
@@ -47,8 +47,17 @@ export interface SiteOptions extends Omit<ClusterOptions, "prolog" | "epilog"> {
  * Starts cluster and daemon; they end with stop(), or with this process unless keep() was called.
  */
 export async function startSite(options: SiteOptions): Promise<Site> {
+  const ports = await claimSitePorts();
+  try {
+    return await startOn(ports, options);
+  } catch (thrown) {
+    ports.release();
+    throw thrown;
+  }
+}
+
+async function startOn(ports: SitePorts, options: SiteOptions): Promise<Site> {
   const files = siteFiles(options.dir);
-  const ports = await portsForSite();
   const { hook = "prolog", daemonUser, ...clusterOptions } = options;
   // slurmd loads plugins when it starts.
   const controller = options.hosts?.controller ?? "127.0.0.1";
@@ -89,7 +98,7 @@ export class Site {
   constructor(
     readonly cluster: Cluster,
     readonly files: SiteFiles,
-    readonly ports: Ports,
+    readonly ports: SitePorts,
     private readonly controller: string,
     private readonly daemonRun: { account: Account | null; program: string },
   ) {}
@@ -227,6 +236,7 @@ export class Site {
     } finally {
       clearTimeout(killer);
       await this.cluster.stop();
+      this.ports.release();
     }
   }
 }

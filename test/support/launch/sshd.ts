@@ -4,10 +4,8 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePorts } from "../../../scripts/cluster/ports.js";
+import { type ClaimedPorts, claimBlock } from "../../../scripts/cluster/ports.js";
 import { killAndWait } from "./recorder.js";
-
-export const freePort = async (): Promise<number> => (await freePorts(1))[0]!;
 
 export interface TestSshd {
   readonly port: number;
@@ -48,7 +46,8 @@ export async function startSshd(folder: string, place?: SshdPlace): Promise<Test
   const ed25519 = makeKey(folder, "host_ed25519", "ed25519");
   // Half a second each: hosts do without.
   const rsa = place === undefined ? makeKey(folder, "host_rsa", "rsa") : null;
-  const { address, port, enter, clientKeys = folder } = place ?? (await onThisMachine());
+  const claimed = place === undefined ? await claimBlock(1) : null;
+  const { address, port, enter, clientKeys = folder } = place ?? onThisMachine(claimed!);
   writeFileSync(join(folder, "authorized"), `${makeKey(clientKeys, "client", "ed25519")}\n`);
   const conf = join(folder, "sshd_config");
   const types = rsa === null ? ["ed25519"] : ["ed25519", "rsa"];
@@ -68,6 +67,7 @@ export async function startSshd(folder: string, place?: SshdPlace): Promise<Test
     dropConnections: () => dropChildren(pid),
     async stop() {
       await dropChildren(pid);
+      claimed?.release();
       if (daemon.exitCode !== null || daemon.signalCode !== null) return;
       const ended = once(daemon, "exit");
       process.kill(pid, "SIGKILL");
@@ -76,9 +76,11 @@ export async function startSshd(folder: string, place?: SshdPlace): Promise<Test
   };
 }
 
-async function onThisMachine(): Promise<SshdPlace> {
-  return { address: "127.0.0.1", port: await freePort(), enter: [] };
-}
+const onThisMachine = ({ first }: ClaimedPorts): SshdPlace => ({
+  address: "127.0.0.1",
+  port: first,
+  enter: [],
+});
 
 function confText(folder: string, address: string, port: number, types: string[]): string {
   return [

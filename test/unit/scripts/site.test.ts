@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { Cluster } from "../../../scripts/cluster/cluster.js";
 import { until } from "../../../scripts/cluster/until.js";
-import { portsForSite, siteFiles } from "../../../scripts/site/settings.js";
+import { claimSitePorts, siteFiles } from "../../../scripts/site/settings.js";
 import { Site } from "../../../scripts/site/site.js";
 
 let folder: string;
@@ -19,7 +19,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "gleaner-site-"));
   const files = siteFiles(folder);
   mkdirSync(files.home);
-  const ports = await portsForSite();
+  const ports = await claimSitePorts();
   // It listens, as gleanerd does, and hears no signal that can be ignored.
   const program = join(folder, "deaf.cjs");
   const listening = `require("node:net").createServer().listen(${ports.apiPort}, "127.0.0.1")`;
@@ -31,6 +31,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await site.endDaemon("SIGKILL");
+  site.ports.release();
   rmSync(folder, { recursive: true });
 });
 

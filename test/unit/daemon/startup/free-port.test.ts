@@ -1,20 +1,26 @@
 // freePort: waits for what a killed gleanerd leaves, and tells in one sentence what stays taken.
 
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { createServer, type Server } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { type ClaimedPorts, claimBlock } from "../../../../scripts/cluster/ports.js";
 import { freePort } from "../../../../src/daemon/startup/free-port.js";
 
 let holder: Server;
+let claimed: ClaimedPorts;
 let port: number;
 
 beforeEach(async () => {
+  claimed = await claimBlock(1);
+  port = claimed.first;
   holder = createServer();
-  holder.listen(0, "127.0.0.1");
+  holder.listen(port, "127.0.0.1");
   await once(holder, "listening");
-  ({ port } = holder.address() as AddressInfo);
 });
-afterEach(() => void holder.close());
+afterEach(() => {
+  holder.close();
+  claimed.release();
+});
 
 test("waits until the port is free", async () => {
   const free = freePort("listen.apiPort", "127.0.0.1", port);

@@ -13,12 +13,13 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { claimBlock } from "../../../../scripts/cluster/ports.js";
 import type { Launcher } from "../../../../src/core/ports/launcher.js";
 import { createSshLauncher, type SshLauncherOptions } from "../../../../src/launch/ssh/launcher.js";
 import { nodeName } from "../../../../src/model/ids.js";
 import { killAndWait } from "../../../support/launch/recorder.js";
 import { address, executor, sshLaunches } from "../../../support/launch/ssh-launches.js";
-import { freePort, makeKey, type TestSshd } from "../../../support/launch/sshd.js";
+import { makeKey, type TestSshd } from "../../../support/launch/sshd.js";
 
 const n1 = nodeName("n1");
 const secret = randomBytes(16).toString("hex");
@@ -227,11 +228,12 @@ describe("an unreachable host", () => {
   const knowPort = (port: number) => know(`[${address}]:${port} ${sshd.hostKeys.ed25519}`);
 
   test("is reported at once if its port is closed, and a probe returns unknown", async () => {
-    const port = await freePort();
+    const { first: port, release } = await claimBlock(1);
     knowPort(port);
     const launcher = launcherWith({ port });
     expect(await refusal(launcher)).toContain("ECONNREFUSED");
     expect(await launcher.probe(n1, address, executor)).toBe("unknown");
+    release();
   });
 
   test("is given up at the time limit if it accepts but never speaks", async () => {

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { connect, createServer, type NetConnectOpts, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { claimBlock } from "../../../../scripts/cluster/ports.js";
 import { DirectLine } from "../../../../src/sdk/leases/direct-line.js";
 import type { Serving } from "../../../../src/wire/worker/serving.js";
 import {
@@ -133,11 +134,7 @@ test("a function that closes its listeners has it listen elsewhere, and nobody e
 });
 
 test("one of a range of ports leaves its port to other workers", async () => {
-  const free = createServer().listen(0);
-  await once(free, "listening");
-  const { port } = free.address() as { port: number };
-  free.close();
-  await once(free, "close");
+  const { first: port, release } = await claimBlock(1);
   const served = await servedOnce(`${port}-${port}`);
   expect(served.endpoint.keeps).toBeUndefined();
   for (const where of placesOf(served.endpoint)) {
@@ -145,4 +142,5 @@ test("one of a range of ports leaves its port to other workers", async () => {
     expect((error as NodeJS.ErrnoException).code).toBe("ECONNREFUSED");
   }
   expect((await serveAgain(served, `${port}-${port}`)).port).toBe(port);
+  release();
 });

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { claimBlock } from "../../../../scripts/cluster/ports.js";
 import type { Arrival } from "../../../../src/sdk/run/handshake.js";
 import { RunListener } from "../../../../src/sdk/run/listener.js";
 import { encodeRunFrame, RunFrameDecoder } from "../../../../src/wire/run/frames.js";
@@ -128,12 +129,11 @@ test("of many that say nothing some go, and a node still comes in", async () => 
 });
 
 test("listens within the given ports, and says so if none is free", async () => {
-  const { port } = listener.client;
-  await expect(RunListener.open({ ports: [port, port] }, () => undefined)).rejects.toThrow(
-    `the ports ${port} to ${port} (run.ports)`,
-  );
-  listener.close();
-  const again = await RunListener.open({ ports: [port, port] }, () => undefined);
-  expect(again.client.port).toBe(port);
-  again.close();
+  const { first, release } = await claimBlock(1);
+  const open = () => RunListener.open({ ports: [first, first] }, () => undefined);
+  const only = await open();
+  expect(only.client.port).toBe(first);
+  await expect(open()).rejects.toThrow(`the ports ${first} to ${first} (run.ports)`);
+  only.close();
+  release();
 });
