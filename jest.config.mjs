@@ -2,6 +2,7 @@
 export default {
   testEnvironment: "<rootDir>/scripts/lib/patient-environment.mjs",
   testSequencer: "<rootDir>/scripts/lib/jest/long-first.mjs",
+  setupFilesAfterEnv: ["<rootDir>/scripts/lib/jest/exact-patterns.mjs"],
   reporters: ["default", "<rootDir>/scripts/lib/running-tests.mjs"],
   extensionsToTreatAsEsm: [".ts"],
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },

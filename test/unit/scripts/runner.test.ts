@@ -1,5 +1,5 @@
 // The environment of the tests: time limits that follow the machine's load, the order of the files,
-// the names of running tests, Debian releases from apt's sources.
+// what expectations hold, the names of running tests, Debian releases from apt's sources.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -59,6 +59,13 @@ test("the files with many seeds run first, then the largest", async () => {
     "/a/test/unit/large",
     "/a/test/unit/small",
   ]);
+});
+
+test("an expectation with a plain pattern does not hold, whatever the text is", () => {
+  const said = { reason: "it was not renewed" };
+  expect(said).toMatchObject({ reason: expect.stringMatching(/renewed/) });
+  expect(said).not.toMatchObject({ reason: /renewed/ });
+  expect(said).not.toMatchObject({ reason: /evicted/ });
 });
 
 describe("a stopped run", () => {

@@ -57,13 +57,16 @@ describe("a program is found", () => {
   ])("or not: it %s", async (_what, files: Record<string, string>, handler, message) => {
     const runtime = startRuntime(plain);
     const end = await runtime.load({ directory: bundleOf(files), handler });
-    expect(end).toMatchObject({ kind: "failed", error: { type: "HandlerNotFound", message } });
+    expect(end).toMatchObject({
+      kind: "failed",
+      error: { type: "HandlerNotFound", message: expect.stringMatching(message) },
+    });
   });
 
   test("and its interpreter is missing: each call says so", async () => {
     const runtime = await loadedRuntime(plain, { handler: "#!/nothing/there\n" });
     expect(await runtime.call()).toMatchObject({
-      error: { type: "CannotExecute", message: /No such file or directory/ },
+      error: { type: "CannotExecute", message: expect.stringMatching(/No such file or directory/) },
     });
     expect(runtime.channel.isOpen).toBe(true);
   });
@@ -136,7 +139,7 @@ describe.each([
     for (const _ of [1, 2])
       expect(await runtime.call()).toMatchObject({
         kind: "failed",
-        error: { kind, type, message },
+        error: { kind, type, message: expect.stringMatching(message) },
       });
   });
 
@@ -145,7 +148,7 @@ describe.each([
     const calls = [runtime.channel.call(order), runtime.channel.call(order)];
     runtime.channel.cancel(calls[1]!.id);
     expect(await calls[1]!.end).toMatchObject({
-      error: { kind: "cancelled", message: /before its program/ },
+      error: { kind: "cancelled", message: expect.stringMatching(/before its program/) },
     });
     runtime.channel.cancel(calls[0]!.id);
     expect(await calls[0]!.end).toMatchObject({ error: { kind: "cancelled", type: "Signal" } });

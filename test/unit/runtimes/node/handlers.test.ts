@@ -89,7 +89,10 @@ describe("a handler is found", () => {
   ])("or not: %s", async (_what, files: Record<string, string>, handler, type, message) => {
     const runtime = startRuntime(command);
     const end = await runtime.load({ directory: bundleOf(files), handler });
-    expect(end).toMatchObject({ kind: "failed", error: { type, message } });
+    expect(end).toMatchObject({
+      kind: "failed",
+      error: { type, message: expect.stringMatching(message) },
+    });
   });
 
   test("an error of syntax is shown with its file, its line and the code there", async () => {
@@ -156,7 +159,10 @@ describe("inputs and outputs", () => {
   ])("an error of the %s: %s", async (kind, body, input, message) => {
     const runtime = await start(body, { outputLimitBytes: 1_000 });
     const end = await runtime.call({ input: Buffer.from(input) });
-    expect(end).toMatchObject({ kind: "failed", error: { kind, message } });
+    expect(end).toMatchObject({
+      kind: "failed",
+      error: { kind, message: expect.stringMatching(message) },
+    });
   });
 
   test("64 MiB go through and come back", async () => {
@@ -247,6 +253,8 @@ describe("exceptions", () => {
     ],
   ])("that are no errors are told as such: throw %s", async (value, type, message) => {
     const runtime = await start(`() => { throw ${value} }`);
-    expect(await runtime.call()).toMatchObject({ error: { kind: "exception", type, message } });
+    expect(await runtime.call()).toMatchObject({
+      error: { kind: "exception", type, message: expect.stringMatching(message) },
+    });
   });
 });

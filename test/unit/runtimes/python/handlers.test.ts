@@ -112,7 +112,10 @@ describe("a handler is found", () => {
   ])("or not: %s", async (_what, files: Record<string, string>, handler, type, message) => {
     const runtime = startRuntime(pythonCommand);
     const end = await runtime.load({ directory: bundleOf(files), handler });
-    expect(end).toMatchObject({ kind: "failed", error: { type, message } });
+    expect(end).toMatchObject({
+      kind: "failed",
+      error: { type, message: expect.stringMatching(message) },
+    });
     if (end.kind !== "failed") return;
     expect(end.error.stack).not.toMatch(/glean_runtime|importlib/);
     if (type === "ZeroDivisionError")
@@ -200,7 +203,10 @@ describe("results", () => {
       outputLimitBytes: 1_000,
     });
     const end = await runtime.call({ input: Buffer.from(input) });
-    expect(end).toMatchObject({ kind: "failed", error: { kind, message } });
+    expect(end).toMatchObject({
+      kind: "failed",
+      error: { kind, message: expect.stringMatching(message) },
+    });
   });
 
   test("64 MiB go through and come back", async () => {
@@ -254,7 +260,9 @@ describe("exceptions", () => {
     ["for memory", "def handler(event): return 'x' * (1 << 62)", "MemoryError", /^$/],
   ])("%s are told as well", async (_what, text, type, message) => {
     const runtime = await start(text);
-    const expected = { error: { kind: "exception", type, message } };
+    const expected = {
+      error: { kind: "exception", type, message: expect.stringMatching(message) },
+    };
     expect(await runtime.call()).toMatchObject(expected);
     expect(await runtime.call()).toMatchObject(expected);
   });
