@@ -16,7 +16,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
@@ -88,7 +88,7 @@ export class FakeDaemon {
   }
 
   async listen(): Promise<void> {
-    const server = createServer(async (socket) => {
+    const accept = async (socket: Socket): Promise<void> => {
       const { connection } = await acceptExecutor(socket, () => this.secret);
       this.connection = connection;
       connection.listen({
@@ -102,7 +102,9 @@ export class FakeDaemon {
           if (this.connection === connection) this.connection = null;
         },
       });
-    });
+    };
+    // An executor that is killed in its handshake was none; whoever waits for it says so.
+    const server = createServer((socket) => void accept(socket).catch(() => {}));
     this.server = server;
     server.listen(this.listeningPort, "127.0.0.1");
     await once(server, "listening");

@@ -9,6 +9,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import * as readline from "node:readline";
 import { isGone } from "../../../scripts/cluster/processes/gone.js";
+import { errorCodeOf } from "../../../src/model/errors.js";
 import { pluginFolder } from "./plugin.js";
 
 /** A job as a real prolog of Slurm 22.05 sees it, on the second of its two nodes. */
@@ -157,8 +158,17 @@ export class HookedNode {
 
   remove(): void {
     for (const server of this.servers) server.close();
-    for (const pid of [...this.trees].flatMap(alive)) process.kill(pid, "SIGKILL");
+    for (const pid of [...this.trees].flatMap(alive)) kill(pid);
     for (const child of this.children) child.kill("SIGKILL");
     fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Unless it has ended since it was looked at. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (thrown) {
+    if (errorCodeOf(thrown) !== "ESRCH") throw thrown;
   }
 }

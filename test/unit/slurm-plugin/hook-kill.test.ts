@@ -131,7 +131,7 @@ describe("without an answer the prolog kills the executor and all its processes"
       const tree = await at.startTree();
       for (const pid of [tree.pid, ...tree.pids])
         fs.writeFileSync(path.join(inner, "cgroup.procs"), String(pid));
-      process.kill(tree.pid, "SIGSTOP");
+      await suspend(tree.pid);
       spoil();
       expect(await at.run(prolog)).toEqual(silent);
       expect(alive(tree)).toEqual([]);

@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
+import { untilGone } from "../../../../scripts/cluster/processes/gone.js";
 import { checkExecutorMessage } from "../../../../src/wire/checks.js";
 import { callingNode, logOf, resultOf } from "../../../support/executor/calling-node.js";
 import { until } from "../../../support/executor/executor.js";
@@ -78,7 +79,7 @@ test("a worker that gleanerd wants warm outlasts its idle timeout, until it is n
   expect(resultOf(await at.call(code, null))).toBe(first);
   await pause(400);
   at.daemon.send({ type: "keepWarm", workers: [] });
-  await pause(400);
+  await untilGone(Number(first));
   expect(resultOf(await at.call(code, null))).not.toBe(first);
 });
 
@@ -87,7 +88,7 @@ test("a worker stays idle for as long as its last call said", async () => {
   const first = resultOf(await at.call(code, null));
   const short = { ...code, settings: { ...code.settings, idleTimeoutMs: 100 } };
   expect(resultOf(await at.call(short, null))).toBe(first);
-  await pause(400);
+  await untilGone(Number(first));
   expect(resultOf(await at.call(code, null))).not.toBe(first);
 });
 

@@ -157,8 +157,9 @@ test("a terminal has the client's size and kind, echoes, and follows a resize", 
 });
 
 test("Ctrl-C in a terminal interrupts what is in the foreground", async () => {
-  const run = await start(sh("sleep 100; echo after $?"), { ...plainStart, input: "all", pty });
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const script = "echo up; sleep 100; echo after $?";
+  const run = await start(sh(script), { ...plainStart, input: "all", pty });
+  await run.heard.until(() => run.heard.text("output") === "up\r\n");
   run.session.sendInput(Buffer.from([3]));
   expect(await over(run)).toBe(130);
 });
