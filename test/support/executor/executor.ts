@@ -16,11 +16,12 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { makeBundles } from "../../../scripts/bundle/bundles.mjs";
+import { type ClaimedPorts, claimBlock } from "../../../scripts/cluster/ports.js";
 import { afterPatience, Patience } from "../../../scripts/lib/patience.mjs";
 import { groupNamesOf } from "../../../src/executor/node/group-names.js";
 import { executorId, invocationId, nodeName } from "../../../src/model/ids.js";
@@ -79,12 +80,12 @@ export class FakeDaemon {
   private connection: DaemonConnection | null = null;
   private wake: (() => void)[] = [];
   private server: Server | null = null;
-  private listeningPort = 0;
+  private claimed: ClaimedPorts | null = null;
 
   constructor(private readonly secret: string) {}
 
   get port(): number {
-    return this.listeningPort;
+    return this.claimed!.first;
   }
 
   async listen(): Promise<void> {
@@ -106,9 +107,10 @@ export class FakeDaemon {
     // An executor that is killed in its handshake was none; whoever waits for it says so.
     const server = createServer((socket) => void accept(socket).catch(() => {}));
     this.server = server;
-    server.listen(this.listeningPort, "127.0.0.1");
+    // One that is started again has the same port, which nobody else gets meanwhile.
+    this.claimed ??= await claimBlock(1);
+    server.listen(this.port, "127.0.0.1");
     await once(server, "listening");
-    this.listeningPort = (server.address() as AddressInfo).port;
   }
 
   send(message: Parameters<DaemonConnection["send"]>[0]): void {
@@ -159,6 +161,12 @@ export class FakeDaemon {
     const server = this.server;
     this.server = null;
     if (server) await new Promise((done) => server.close(done));
+  }
+
+  /** After that, it cannot be started again. */
+  async remove(): Promise<void> {
+    await this.stop();
+    this.claimed?.release();
   }
 }
 
@@ -399,7 +407,7 @@ export class TestNode {
     this.signal("SIGCONT");
     this.signal("SIGTERM");
     await this.exit;
-    await this.daemon.stop();
+    await this.daemon.remove();
     const left = [...this.processes(), ...this.groups()];
     rmSync(this.folder, { recursive: true, force: true });
     return left;
