@@ -44,19 +44,24 @@ static struct entry entry_of(uint16_t tag, uint16_t permissions, uint32_t id)
 	return (struct entry){.tag = htole16(tag), .permissions = htole16(permissions), .id = htole32(id)};
 }
 
-/* Reads the users of a list into `users`, ordered; returns their number. */
-static size_t read_users(int folder, uint32_t users[USERS_MAX])
+/* Reads the users of a list into `users`, ordered; returns their number, or -1 with errno if it
+ * cannot be read: a new list would shut out whoever is in it. */
+static ssize_t read_users(int folder, uint32_t users[USERS_MAX])
 {
 	struct list list;
 	ssize_t length = fgetxattr(folder, ATTRIBUTE, &list, sizeof list);
 	size_t count = 0, entries;
-	if (length < (ssize_t)sizeof list.version || le32toh(list.version) != VERSION)
-		return 0; /* none yet, or no lists: to write one will tell */
+	if (length < 0)
+		return errno == ENODATA ? 0 : -1;
+	if (length < (ssize_t)sizeof list.version || le32toh(list.version) != VERSION) {
+		errno = ENOTSUP;
+		return -1;
+	}
 	entries = ((size_t)length - sizeof list.version) / sizeof list.entries[0];
 	for (size_t at = 0; at < entries && count < USERS_MAX; at++)
 		if (le16toh(list.entries[at].tag) == USER)
 			users[count++] = le32toh(list.entries[at].id);
-	return count;
+	return (ssize_t)count;
 }
 
 static bool write_users(int folder, uint16_t of_owner, const uint32_t users[], size_t count)
@@ -73,7 +78,7 @@ static bool write_users(int folder, uint16_t of_owner, const uint32_t users[], s
 	return fsetxattr(folder, ATTRIBUTE, &list, sizeof list.version + used * sizeof list.entries[0], 0) == 0;
 }
 
-static bool is_full(int error)
+static bool is_impossible(int error)
 {
 	return error == ENOTSUP || error == ENOSPC || error == E2BIG || error == ERANGE || error == EINVAL;
 }
@@ -82,7 +87,10 @@ static int admit(int folder, uint32_t uid)
 {
 	static uint32_t users[USERS_MAX + 1];
 	struct stat is;
-	size_t count = read_users(folder, users), at = 0;
+	ssize_t read = read_users(folder, users);
+	size_t count = (size_t)read, at = 0;
+	if (read < 0)
+		return is_impossible(errno) ? ADMIT_IMPOSSIBLE : 1;
 	if (fstat(folder, &is) != 0 || is.st_uid != geteuid())
 		return 1;
 	while (at < count && users[at] < uid)
@@ -95,7 +103,7 @@ static int admit(int folder, uint32_t uid)
 	users[at] = uid;
 	if (write_users(folder, (uint16_t)(is.st_mode >> 6 & 7), users, count + 1))
 		return 0;
-	return is_full(errno) ? ADMIT_IMPOSSIBLE : 1;
+	return is_impossible(errno) ? ADMIT_IMPOSSIBLE : 1;
 }
 
 static int admit_to(uint32_t uid, const char *path)

@@ -111,6 +111,19 @@ test("a folder that cannot be changed is an error, and is tried again", async ()
   expect(await spawner.admit(ada, folder)).toBe(0);
 });
 
+test("a list that cannot be read is not replaced: those in it keep their code", async () => {
+  await readersBy(program).admit(folder, ada);
+  const broken = join(base, "broken");
+  const source = `#include <errno.h>
+    long fgetxattr(int file, const char *name, void *value, unsigned long size) { errno = EIO; return -1; }`;
+  const compile = ["-shared", "-fPIC", "-w", "-x", "c", "-o", `${broken}.so`, "-"];
+  execFileSync("cc", compile, { input: source });
+  const plain = join(pluginFolder, "glean-spawn");
+  writeFileSync(broken, `#!/bin/sh\nLD_PRELOAD=${broken}.so exec ${plain} "$@"\n`, { mode: 0o755 });
+  await expect(readersBy(broken).admit(folder, bob)).rejects.toThrow(/glean-spawn: 1/);
+  expect(readers()).toEqual([ada]);
+});
+
 test("without glean-spawn nobody is admitted", async () => {
   await expect(readersBy(join(base, "none")).admit(folder, ada)).rejects.toThrow(
     /cannot be let into/,
