@@ -61,6 +61,7 @@ export class Spares {
     const ofUser = this.ofUser(order);
     if (ofUser === null) return true;
     const { spares, wanted } = ofUser;
+    if (spares.size === 0 && this.kept.length >= maxSpares) this.endOneOfMany();
     const booting = this.kept.filter(({ isBooting }) => isBooting).length;
     const missing = Math.min(
       wanted - spares.size,
@@ -89,6 +90,17 @@ export class Spares {
     const made = { spares: new Set<Spare>(), likeness, wanted: 1 };
     if (this.ofUsers.size < maxSpares) this.ofUsers.set(uid, made);
     return this.ofUsers.get(uid) ?? null;
+  }
+
+  /** The user with the most has one less, so that others have their first. */
+  private endOneOfMany(): void {
+    const [most] = [...this.ofUsers.values()].sort((a, b) => b.spares.size - a.spares.size);
+    const [oldest] = most!.spares;
+    if (most!.spares.size <= 1) return;
+    most!.wanted = most!.spares.size - 1;
+    most!.spares.delete(oldest!);
+    this.leaving.add(oldest!);
+    void oldest!.stop();
   }
 
   private add(order: CallAttemptOrder, ofUser: OfUser): void {

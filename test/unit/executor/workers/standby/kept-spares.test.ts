@@ -167,6 +167,23 @@ test("all users of a node have sixteen at most", () => {
   );
 });
 
+test("a user with many gives one up for the first one of somebody else", () => {
+  const kept = (uid: number) =>
+    booting.filter((each) => each.uid === uid && each.spare.isOpen).length;
+  const want = (uid: number, found: number) => {
+    spares.want(order(uid), room);
+    for (let call = 0; call < found; call++) spares.reserve(order(uid));
+    spares.want(order(uid), room);
+  };
+  for (const uid of [1, 2, 3, 4]) want(uid, 3);
+  expect([1, 2, 3, 4].map(kept)).toEqual([4, 4, 4, 4]);
+  for (const uid of [5, 6, 7, 8, 9]) want(uid, 0);
+  expect([1, 2, 3, 4].map(kept).sort()).toEqual([2, 3, 3, 3]);
+  expect([5, 6, 7, 8, 9].map(kept)).toEqual([1, 1, 1, 1, 1]);
+  want(1, 0);
+  expect(booting.filter(({ spare }) => spare.isOpen)).toHaveLength(16);
+});
+
 test("those of another size go before others of their user come", async () => {
   spares.want(order(), room);
   started(booting[0]!);
