@@ -17,7 +17,7 @@ async function main(
   entries: readonly Entry[],
   ask: Ask | undefined,
 ): Promise<number> {
-  const words = typed[0] === "help" ? helpOf(typed.slice(1)) : typed;
+  const words = helpOf(typed);
   let status: number = exitStatus.done;
   const program = newProgram(GLEANER_VERSION);
   const run: Run =
@@ -47,9 +47,12 @@ async function main(
  * As in git: `glean help function deploy`. Behind a script or a program, --help would be its own
  * option, and it would start.
  */
-function helpOf(words: readonly string[]): readonly string[] {
+function helpOf(typed: readonly string[]): readonly string[] {
+  const at = placeOfCommand(typed);
+  if (typed[at] !== "help") return typed;
+  const [before, words] = [typed.slice(0, at), typed.slice(at + 1)];
   const [name = ""] = words;
-  return startsPrograms.includes(name) ? [name, "--help"] : [...words, "--help"];
+  return [...before, ...(startsPrograms.includes(name) ? [name] : words), "--help"];
 }
 
 const startsPrograms = ["batch", "run", "shell"];
@@ -90,16 +93,16 @@ function unknownCommand(asked: string, entries: readonly Entry[]): GleanerError 
   );
 }
 
+const commandOf = (words: readonly string[]): string | null => words[placeOfCommand(words)] ?? null;
+
 /**
- * Returns the first word that is not an option; of the global options only --config has a value.
+ * The place of the first word that is not an option, or behind all; of the global options only
+ * --config has a value.
  */
-function commandOf(words: readonly string[]): string | null {
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index]!;
-    if (word === "--config") index++;
-    else if (!word.startsWith("-")) return word;
-  }
-  return null;
+function placeOfCommand(words: readonly string[]): number {
+  let at = 0;
+  while (words[at]?.startsWith("-")) at += words[at] === "--config" ? 2 : 1;
+  return at;
 }
 
 function statusOfFailure(thrown: unknown, program: Command): number {

@@ -364,6 +364,9 @@ describe("exit statuses", () => {
     expect(await glean("help")).toEqual(help);
     expect(await glean("help", "batch")).toEqual(await glean("batch", "--help"));
     expect(await glean("help", "run", "ls")).toEqual(await glean("run", "--help"));
+    expect(await glean("--config", "none.yaml", "help")).toEqual(help);
+    const ofBatch = await glean("--config=none.yaml", "help", "batch");
+    expect(ofBatch).toEqual(await glean("batch", "--help"));
   });
 
   test.each([["--version"], ["--help"], ["batch", "--help"], ["as", "sbatch", "--help"]])(
