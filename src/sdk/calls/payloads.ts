@@ -111,8 +111,10 @@ function lostOf(value: unknown, given: unknown, holder: object): string | null {
     return Array.isArray(holder) ? `a ${typeof value}` : null;
   if (typeof value !== "object" || Array.isArray(value)) return null;
   const kind = Object.prototype.toString.call(value).slice("[object ".length, -1);
-  return kind === "Object" || Object.keys(value).length > 0 || wraps(value) ? null : `a ${kind}`;
+  return kind === "Object" || Object.keys(value).length > 0 || wraps(value) ? null : named(kind);
 }
+
+const named = (kind: string): string => `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind}`;
 
 /** JSON takes what is in these. */
 const wraps = (value: object): boolean =>

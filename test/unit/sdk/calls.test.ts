@@ -147,6 +147,7 @@ describe("invoke", () => {
     [{ list: [() => 1] }, /^the input has a function at input.list\[0\]: /],
     [{ toJSON: () => ({ left: new Set([1]) }) }, /^the input has a Set at input.left: /],
     [new Map([[1, 2]]), /^a Map cannot be an input/],
+    [new Error("lost"), /^an Error cannot be an input/],
     [Promise.resolve(1), /^a Promise cannot be an input/],
     [new Uint8Array(67_108_865), /^the input has 67108865 bytes and the limit is 67108864/],
   ])("refuses an input that cannot be sent %#", async (input, message) => {
