@@ -156,7 +156,7 @@ export class Executor implements HookHandlers {
     const removed = this.remover.stop();
     // Nothing may run until the job's cores are known: what does not freeze has to go.
     const why = `Slurm's job ${job} may have been given its cores`;
-    if (!(await stands)) await attempts.evict(attempts.keys, why).freed;
+    if (!(await stands)) await attempts.evict(attempts.keys, why, nothing).freed;
     await Promise.all([eviction.freed, removed]);
     const tookMs = msSince(line.startNs);
     this.log("jobBegan", { job, victims: victims.length, heardMs, tookMs, budget: this.budget });

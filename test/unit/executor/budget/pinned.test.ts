@@ -1,6 +1,7 @@
 // glean-executor beside pinned jobs: functions freeze until it knows which cores a job has, and
 // continue on others; GPUs.
 
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -18,6 +19,10 @@ import { callOrder, codeOf, handOut } from "../../../support/executor/function-c
 jest.setTimeout(600_000);
 const programs = new Programs();
 const machineCpuCount = cpus().length;
+/** Where the second version of cgroups is mounted. */
+const unified = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].find((folder) =>
+  existsSync(join(folder, "cgroup.controllers")),
+)!;
 const isHere =
   process.getuid?.() === 0 && existsSync("/sys/fs/cgroup/cpuset") && machineCpuCount > 1;
 const describeHere = isHere ? describe : describe.skip;
@@ -176,6 +181,36 @@ with open("${node.work}/ticks", "a", buffering=1) as file:
     expect(await node.start(withoutCgroups)).toMatchObject({ containment: "processGroup" });
     const order = await ticking();
     await node.hook("prolog", 40, 1);
+    expect(await node.daemon.report(order)).toMatchObject({ end: "EVICTED" });
+  });
+
+  test("all functions end, and what is kept for the next ones, if one of them does not freeze", async () => {
+    await make();
+    await node.start();
+    const code = await codeOf(
+      { "handler.py": "def handler(event): return 7" },
+      { runtime: "python" },
+    );
+    void handOut(node.daemon, code);
+    const call = callOrder(code, null, { invocation: invocationId(1_000) });
+    expect(resultOf(await node.finish(call))).toBe(7);
+    const kept = () => node.processes().filter((line) => line.includes("glean-runtime-python"));
+    expect(kept()).not.toEqual([]);
+    const order = await ticking();
+    await more(order);
+    const stubborn = node.processes().find((line) => line.includes("slurm_script"))!;
+    const [, group] = /^0::(.*)$/m.exec(
+      readFileSync(`/proc/${Number.parseInt(stubborn, 10)}/cgroup`, "utf8"),
+    )!;
+    const file = join(unified, group!, "cgroup.freeze");
+    execFileSync("mount", ["--bind", "/dev/null", file]);
+    try {
+      expect(await node.hook("prolog", 40, 8)).toBe(0);
+      expect(kept()).toEqual([]);
+    } finally {
+      // A group that is removed takes the mount along.
+      spawnSync("umount", ["--quiet", file]);
+    }
     expect(await node.daemon.report(order)).toMatchObject({ end: "EVICTED" });
   });
 
