@@ -1,8 +1,8 @@
 // glean-executor beside pinned jobs: functions freeze until it knows which cores a job has, and
 // continue on others; GPUs.
 
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -204,12 +204,15 @@ with open("${node.work}/ticks", "a", buffering=1) as file:
     )!;
     const file = join(unified, group!, "cgroup.freeze");
     execFileSync("mount", ["--bind", "/dev/null", file]);
+    const mounted = openSync(file, "r");
     try {
       expect(await node.hook("prolog", 40, 8)).toBe(0);
       expect(kept()).toEqual([]);
     } finally {
-      // A group that is removed takes the mount along.
-      spawnSync("umount", ["--quiet", file]);
+      // By what was opened, as the group with the file may be gone.
+      const named = ["--lazy", "--no-canonicalize", `/proc/${process.pid}/fd/${mounted}`];
+      execFileSync("umount", named);
+      closeSync(mounted);
     }
     expect(await node.daemon.report(order)).toMatchObject({ end: "EVICTED" });
   });
