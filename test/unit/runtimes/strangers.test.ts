@@ -10,6 +10,7 @@ import { DirectLine } from "../../../src/sdk/leases/direct-line.js";
 import type { LeaseEndpoint } from "../../../src/wire/api/types.js";
 import { encodeDirectFrame } from "../../../src/wire/direct/frame.js";
 import { encodeClientHello } from "../../../src/wire/direct/messages.js";
+import { closed } from "../../support/closed.js";
 import { compileLibrary } from "../../support/runtimes/c-runtimes.js";
 import { bundleOf } from "../../support/runtimes/runtime-process.js";
 import { startServing, stopServing } from "../../support/runtimes/serving.js";
@@ -50,14 +51,14 @@ test.each(["node", "python", "native"] as const)(
     const { endpoint } = await startServing(runtime, bundle(runtime));
     const client = await open(endpoint.port, "127.0.0.2");
     const first = await open(endpoint.port, "127.0.0.1");
-    const firstClosed = once(first.resume(), "close");
+    const firstClosed = closed(first.resume());
     for (let each = 0; each < 300; each++) await open(endpoint.port, "127.0.0.1");
     await firstClosed;
     const nonce = randomBytes(32).toString("hex");
     const hello = encodeClientHello({ worker: endpoint.worker, nonce });
     client.write(encodeDirectFrame("clientHello", 0, hello));
-    const closed = once(client, "close").then(() => ["the worker closed the connection"]);
-    const [answer] = await Promise.race([once(client, "data"), closed]);
+    const over = closed(client).then(() => ["the worker closed the connection"]);
+    const [answer] = await Promise.race([once(client, "data"), over]);
     expect(answer[4]).toBe(workerHello);
   },
   30_000,

@@ -23,6 +23,7 @@ import {
   protocolVersion,
 } from "../../../src/wire/messages.js";
 import { pack } from "../../../src/wire/packing.js";
+import { closed } from "../../support/closed.js";
 import { attemptOrder } from "../../support/executor/orders.js";
 
 /** What net.Socket calls for each write to the kernel. */
@@ -193,7 +194,7 @@ describe("a connection", () => {
     await once(socket, "data");
     socket.write(frame(Buffer.from(JSON.stringify({ type: "proof", proof: "0".repeat(64) }))));
     await expect(accepted).rejects.toMatchObject({ code: "NOT_IDENTIFIED" });
-    await once(socket, "close");
+    await closed(socket);
   });
 
   test("is refused to a peer of another protocol version, with a sentence", async () => {
@@ -215,7 +216,7 @@ describe("a connection", () => {
     socket.write(bytes);
     const message = expect.stringMatching(sentence);
     await expect(accepted).rejects.toMatchObject({ code: "PROTOCOL", message });
-    await once(socket, "close");
+    await closed(socket);
   });
 
   test("reports the system's reason if it breaks", async () => {

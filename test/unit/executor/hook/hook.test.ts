@@ -1,7 +1,6 @@
 // glean-executor and Slurm's node hook: a batch job's resources are free when its prolog returns,
 // whatever the executor does.
 
-import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import { suspend } from "../../../../scripts/cluster/processes/suspend.js";
 import { isRunning, parseProcessMark } from "../../../../src/launch/process-mark.js";
 import { executorId, jobId } from "../../../../src/model/ids.js";
 import type { LaunchSpec } from "../../../../src/wire/launch.js";
+import { closed } from "../../../support/closed.js";
 import { Programs, TestNode, until, withoutCgroups } from "../../../support/executor/executor.js";
 
 jest.setTimeout(600_000);
@@ -202,13 +202,13 @@ describeAsRoot("an executor and the node's hook", () => {
     await node.start();
     for (const line of ["hello\n", `begin ${"9".repeat(300)}`, "begin 1 1 - 80\n"]) {
       const socket = connect(join(node.nodeFolder, "hook.sock"));
-      socket.on("error", () => {});
+      const over = closed(socket);
       let said = "";
       socket.on("data", (piece) => {
         said += piece;
       });
       socket.write(line);
-      await once(socket, "close");
+      await over;
       expect(said).toBe("");
     }
     expect(await node.hook("prolog", 5, 4)).toBe(0);

@@ -5,11 +5,13 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { claimBlock } from "../../../../scripts/cluster/ports.js";
+import { errorCodeOf } from "../../../../src/model/errors.js";
 import type { Arrival } from "../../../../src/sdk/run/handshake.js";
 import { RunListener } from "../../../../src/sdk/run/listener.js";
 import { encodeRunFrame, RunFrameDecoder } from "../../../../src/wire/run/frames.js";
 import { runProof } from "../../../../src/wire/run/proof.js";
 import { decodeFields, encodeFields } from "../../../../src/wire/worker/fields.js";
+import { closed } from "../../../support/closed.js";
 
 const key = randomBytes(32);
 let listener: RunListener;
@@ -42,16 +44,25 @@ const hello = (nonce: string, attempt = "42.1", version = "1") =>
   encodeRunFrame("hello", 0, encodeFields({ version, attempt, nonce }));
 const aNonce = () => randomBytes(32).toString("hex");
 const isCut = async (socket: Socket) => {
-  if (!socket.closed) await once(socket, "close");
+  await closed(socket);
   return true;
 };
+
+/** What comes until its end; one that is cut may be reset. */
+async function* piecesOf(socket: Socket): AsyncGenerator<Buffer> {
+  try {
+    yield* socket;
+  } catch (thrown) {
+    expect(errorCodeOf(thrown)).toMatch(/^(ECONNRESET|EPIPE)$/);
+  }
+}
 
 /** Answers the client as the node does; `change` falsifies the answer. */
 async function shake(socket: Socket, change = (proof: string) => proof): Promise<string> {
   const node = aNonce();
   socket.write(hello(node));
   const decoder = new RunFrameDecoder();
-  for await (const piece of socket)
+  for await (const piece of piecesOf(socket))
     for (const { type, payload } of decoder.push(piece)) {
       const { nonce, proof } = decodeFields(payload);
       if (type !== "clientProof") return type;

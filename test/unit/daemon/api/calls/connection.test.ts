@@ -24,6 +24,7 @@ import {
   readCallFrame,
 } from "../../../../../src/wire/api/call-frames.js";
 import { FrameReader, frame } from "../../../../../src/wire/frames.js";
+import { closed } from "../../../../support/closed.js";
 import { TestApi } from "../../../../support/daemon/api.js";
 import { bodyOf } from "../../../../support/daemon/arrived.js";
 
@@ -116,7 +117,7 @@ async function client(token = api.tokenOf(1_000)) {
     while (heard.length < count && !socket.destroyed) await turn();
     return heard;
   };
-  return { socket, heard, hears, isOver: () => once(socket, "close") };
+  return { socket, heard, hears, isOver: () => closed(socket) };
 }
 
 const callOf = (call: number, change: object = {}) => ({
@@ -370,7 +371,7 @@ test.each([
       atMs += ms;
       socket.write(bytes.subarray(2_000, 3_000));
     });
-    await once(socket, "close");
+    await closed(socket);
   } finally {
     goBack();
   }
