@@ -10,7 +10,7 @@ import type { Driver } from "../lib/driver.js";
 import { benchmark, countsOf, median, rounded, say } from "../lib/harness.js";
 import { Calls } from "./calls.js";
 import { timeOfArray, timeOfExec, timeOfXargs } from "./commands.js";
-import { barsOf, callFigures, Rounds, type Subject } from "./figures.js";
+import { barsOf, callFigures, Rounds, type Subject, warmUp } from "./figures.js";
 import { allReady, startClient } from "./gleaner.js";
 import { Peers, peers } from "./peers.js";
 
@@ -38,7 +38,7 @@ await benchmark({ nodes: counts.nodes, cpus: counts.cores }, async (site) => {
     say(`a single command, from submission to its end: ${rounded(median(aloneMs))} ms`);
     const calls = new Calls(client, counts.calls, slots);
     const subjects = [...commands(api, slurm), ...functions(client, others), calls.subject];
-    await new Rounds().add(subjects.filter(({ name }) => name !== "sbatchArray")); // to warm up
+    await warmUp(subjects.filter(({ name }) => name !== "sbatchArray"));
     calls.tookMs.length = 0;
     const rounds = new Rounds();
     for (let round = 1; round <= counts.rounds; round++) {

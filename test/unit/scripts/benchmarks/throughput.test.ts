@@ -1,7 +1,7 @@
 // What the benchmark `throughput` concludes from its rounds.
 
 import { expect, test } from "@jest/globals";
-import { barsOf, Rounds } from "../../../../scripts/benchmarks/throughput/figures.js";
+import { barsOf, Rounds, warmUp } from "../../../../scripts/benchmarks/throughput/figures.js";
 
 const elapsed = (name: string, tasks: number, ...rounds: number[]) => ({
   name,
@@ -16,6 +16,19 @@ test("rates are medians of the rounds, and ratios those of the rounds' ratios", 
   expect(rounds.perSecond("map")).toBe(1_000);
   expect(rounds.perSecond("bullmq")).toBe(500);
   expect(rounds.ratio("map", "bullmq")).toBe(4);
+});
+
+test("every subject runs for five seconds to warm up, however long one run takes", async () => {
+  const ran: string[] = [];
+  const subject = (name: string, elapsedMs: number) => ({
+    ...{ name, tasks: 1 },
+    run: () => {
+      ran.push(name);
+      return elapsedMs;
+    },
+  });
+  await warmUp([subject("quick", 2_000), subject("slow", 6_000)]);
+  expect(ran).toEqual(["quick", "quick", "quick", "slow"]);
 });
 
 test("a bar is met by its ratio, and not if its peer was not measured", async () => {
