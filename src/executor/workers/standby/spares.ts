@@ -61,7 +61,8 @@ export class Spares {
     const ofUser = this.ofUser(order);
     if (ofUser === null) return true;
     const { spares, wanted } = ofUser;
-    if (spares.size === 0 && this.kept.length >= maxSpares) this.endOneOfMany();
+    if (spares.size === 0 && this.kept.length >= maxSpares && room.memoryMb >= order.memoryMb)
+      this.endOneOfMany();
     const booting = this.kept.filter(({ isBooting }) => isBooting).length;
     const missing = Math.min(
       wanted - spares.size,

@@ -176,6 +176,7 @@ test("a user with many gives one up for the first one of somebody else", () => {
     spares.want(order(uid), room);
   };
   for (const uid of [1, 2, 3, 4]) want(uid, 3);
+  spares.want(order(5), { ...room, memoryMb: 99 });
   expect([1, 2, 3, 4].map(kept)).toEqual([4, 4, 4, 4]);
   for (const uid of [5, 6, 7, 8, 9]) want(uid, 0);
   expect([1, 2, 3, 4].map(kept).sort()).toEqual([2, 3, 3, 3]);
