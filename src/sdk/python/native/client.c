@@ -45,6 +45,8 @@ static bool fill(int descriptor, char *payload, const struct frame *frame, const
 		if (got < 0 && !goes_on())
 			return false;
 		filled += got > 0 ? got : 0;
+		if (got > 0 && filled < frame->payload_bytes && !heeds_signals())
+			return false;
 		/* The socket's own limit starts over with each wait. */
 		if (filled < frame->payload_bytes && limits->until_s >= 0 && now_s() >= limits->until_s) {
 			PyErr_SetString(PyExc_BlockingIOError, "the time is over");
@@ -113,6 +115,8 @@ PyObject *exchange(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
 			return result_of(descriptor, &room, got, message.id, bell < 0 ? &limits : NULL);
 		if (is_stopped)
 			Py_RETURN_NONE;
+		if (got > 0 && !heeds_signals())
+			return NULL;
 		/* A second wait would last as long, and one after each signal forever. */
 		const bool is_asked = got < 0 && sent == bytes;
 		if (is_asked && (errno == EAGAIN || errno == EWOULDBLOCK))

@@ -61,7 +61,12 @@ PyObject *payload_of(const struct frame *frame)
 int goes_on(void)
 {
 	if (errno == EINTR)
-		return PyErr_CheckSignals() == 0;
+		return heeds_signals();
 	PyErr_SetFromErrno(PyExc_OSError);
 	return 0;
+}
+
+int heeds_signals(void)
+{
+	return PyErr_CheckSignals() == 0;
 }

@@ -222,6 +222,56 @@ with gleaner.connect() as site, site.lease("work") as lease:
     silent.stop();
   });
 
+  test.each([
+    ["sends", "TIOCOUTQ", (left: string) => `${left} > 0`, "bytes(30_000_000)"],
+    ["receives", "FIONREAD", (left: string) => `os.path.exists("begun") and ${left} == 0`, "0"],
+  ])(
+    "is interrupted while it %s a long payload that goes no further",
+    async (_, queue, isStuck, input) => {
+      const mark = join(leased.world.home, "begun");
+      const head = (id: number) =>
+        encodeDirectHead("result", id, encodeContentType("application/octet-stream"), 1e6);
+      const worker: ScriptedWorker = await ScriptedWorker.start((id, { outbox, socket }) => {
+        if (worker.calls === 1) {
+          outbox.send("result", id, Buffer.from("9.1"), encodeContentType("text/plain"));
+          if (queue === "TIOCOUTQ") socket.pause();
+        } else
+          socket.write(Buffer.concat([head(id), Buffer.alloc(20_000)]), () =>
+            writeFileSync(mark, ""),
+          );
+      }, "9.1");
+      grant(worker);
+      const found = await run(`
+import array, fcntl, json, os, signal, termios, threading, time, gleaner
+from gleaner.direct import channel
+connected, connect = [], channel.connect
+def kept(*where):
+    connected.append(connect(*where))
+    return connected[-1]
+channel.connect = kept
+def left():
+    count = array.array("i", [0])
+    fcntl.ioctl(connected[0].fileno(), termios.${queue}, count)
+    return count[0]
+def interrupt():
+    while not (${isStuck("left()")}):
+        time.sleep(0.01)
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+with gleaner.connect() as site, site.lease("work") as lease:
+    said = [lease.invoke(0)]
+    threading.Thread(target=interrupt).start()
+    try:
+        lease.invoke(${input}, timeout=20)
+    except KeyboardInterrupt as error:
+        # One that was heeded only after the wait follows what ended that.
+        said.append(type(error.__context__).__name__)
+    print(json.dumps(said))`);
+      expect(found).toEqual(["9.1", "NoneType"]);
+      rmSync(mark, { force: true });
+      worker.stop();
+    },
+  );
+
   test("waits for the rest of an answer no longer than what is left of the call's time", async () => {
     const head = encodeDirectHead("result", 1, encodeContentType("application/octet-stream"), 1e6);
     const begun = Buffer.concat([head, Buffer.alloc(20_000)]);
