@@ -213,9 +213,9 @@ export class Workers {
   }
 
   hold(isHeld: boolean): readonly AttemptGroup[] {
-    const awake = this.idle.filter(({ isFrozen }) => isHeld && !isFrozen);
-    for (const each of awake) this.freeze(each);
-    return [...awake.map(({ worker }) => worker.opened.group), ...held(this.standbys.all, isHeld)];
+    const { idle } = this;
+    for (const each of idle) if (isHeld && !each.isFrozen) this.freeze(each);
+    return [...idle.map(({ worker }) => worker.opened.group), ...held(this.standbys.all, isHeld)];
   }
 
   private get idle(): Kept[] {

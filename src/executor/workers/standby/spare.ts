@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import { clearTimeout, pause, setImmediate, setTimeout, type Timer } from "../../../clock.js";
 import type { VersionId } from "../../../model/ids.js";
+import type { AttemptGroup } from "../../containment/containment.js";
 import { emptyPollMs } from "../../containment/emptying.js";
 import type { OpenedGroup } from "../../runtimes/group.js";
 import type { ProcessEnd, ProcessEvents, RunHandle } from "../../runtimes/runtime.js";
@@ -111,6 +112,11 @@ export class Spare implements Standby {
     this.protocol = socket;
     // It says hello once it has booted; the worker's channel reads it.
     socket.once("readable", () => this.settleIfBooted());
+  }
+
+  /** Its group was told to freeze once it had booted, and the kernel takes a moment. */
+  hold(): AttemptGroup | null {
+    return this.isBooting ? null : this.parts.opened.group;
   }
 
   prints(socket: Socket): void {

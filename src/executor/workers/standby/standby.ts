@@ -19,9 +19,9 @@ export interface Standby {
   readonly isOpen: boolean;
   /**
    * Has it stand still whatever it does, or go on; returns what to see that by. Throws if that is
-   * impossible. Omitted where it runs only as long as it boots.
+   * impossible. null while it boots: then it is ended instead.
    */
-  hold?(isHeld: boolean): AttemptGroup;
+  hold(isHeld: boolean): AttemptGroup | null;
   /** Kills it; resolves once its processes are gone. */
   stop(): Promise<void>;
 }
@@ -54,4 +54,4 @@ export const endsOf = (standbys: readonly Standby[], busy: boolean): (() => Prom
 
 /** Returns the groups of those that now stand still, or of those that go on. */
 export const held = (standbys: readonly Standby[], isHeld: boolean): readonly AttemptGroup[] =>
-  standbys.flatMap((each) => (each.isOpen ? (each.hold?.(isHeld) ?? []) : []));
+  standbys.flatMap((each) => (each.isOpen ? (each.hold(isHeld) ?? []) : []));

@@ -14,6 +14,7 @@ import type { LaunchSpec } from "../../../../src/wire/launch.js";
 import type { AttemptOrder } from "../../../../src/wire/messages.js";
 import { resultOf } from "../../../support/executor/calling-node.js";
 import { Programs, TestNode, until, withoutCgroups } from "../../../support/executor/executor.js";
+import { groupOf, isFrozen } from "../../../support/executor/frozen.js";
 import { callOrder, codeOf, handOut } from "../../../support/executor/function-code.js";
 
 jest.setTimeout(600_000);
@@ -215,6 +216,21 @@ with open("${node.work}/ticks", "a", buffering=1) as file:
       closeSync(mounted);
     }
     expect(await node.daemon.report(order)).toMatchObject({ end: "EVICTED" });
+  });
+
+  test("an idle worker that was told to freeze before, and still runs, ends before the answer", async () => {
+    await make();
+    await node.start();
+    const code = await codeOf({ "index.mjs": "export default () => process.pid;" });
+    void handOut(node.daemon, code);
+    const pid = resultOf(
+      await node.finish(callOrder(code, null, { invocation: invocationId(1_000) })),
+    ) as number;
+    await until(() => isFrozen(pid));
+    // As if the kernel had not come to it yet.
+    writeFileSync(join(unified, groupOf(pid)!, "cgroup.freeze"), "0");
+    expect(await node.hook("prolog", 40, 8)).toBe(0);
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
   });
 
   test("an executor on a node with CPUs that do not exist says so and runs nothing beside a job", async () => {

@@ -13,6 +13,7 @@ import type {
 import { giverOf } from "../../../../../src/executor/workers/standby/given-room.js";
 import { Spare } from "../../../../../src/executor/workers/standby/spare.js";
 import { Spares } from "../../../../../src/executor/workers/standby/spares.js";
+import { held } from "../../../../../src/executor/workers/standby/standby.js";
 import type { WorkerKind } from "../../../../../src/model/call.js";
 import type { VersionId } from "../../../../../src/model/ids.js";
 import type { CallAttemptOrder } from "../../../../../src/wire/messages.js";
@@ -99,6 +100,13 @@ test("a user has one, and one more after each call that found none booted, up to
     return spares.all.length;
   });
   expect(counts).toEqual([2, 3, 4, 4, 4]);
+});
+
+test("beside a pinned job, one that has booted must be frozen, and one that boots ends", async () => {
+  spares.want(order(), room);
+  expect(held(spares.all, true)).toEqual([]);
+  await boot(booting[0]!);
+  expect(held(spares.all, true)).toEqual([booting[0]!.spare.opened.group]);
 });
 
 test("after one that ended before it had booted there is none", () => {
