@@ -63,8 +63,8 @@ PyObject *tuple_of(int count, ...);
 PyObject *payload_of(const struct frame *frame);
 /* An interrupted system call is made again, unless a handler of Python raises. */
 int goes_on(void);
-/* One that was interrupted in the middle says how much it did, as one at its limit does, and the next
- * would wait with the signal unheeded. False if a handler of Python raises. */
+/* One that was interrupted in the middle says how much it did, as one at its limit does, and the
+ * next would wait with the signal unheeded. False if a handler of Python raises. */
 int heeds_signals(void);
 
 /* client.c and worker.c */
