@@ -260,7 +260,7 @@ export class Attempts {
     const { key, cores, memoryMb, gpus, gres, group } = attempt;
     const wallMs = killedAtMs - attempt.limitedFromMs;
     this.attempts.delete(keyText(key));
-    attempt.place.release(true);
+    attempt.place.release(true, attempt.frozen.isOn);
     // The others in its worker hang with it, and the last of them leaves what they held.
     if (together([attempt], this.attempts.values()).length === 0)
       this.events.onHung({ name: keyText(key), held: { cores, memoryMb, gpus, gres }, group });
@@ -291,7 +291,7 @@ export class Attempts {
       attempt.finish(outcome);
       if (nodeWasFull) this.events.onNodeFull();
       this.events.onEnded(attempt.key, outcome);
-      attempt.place.release(false);
+      attempt.place.release(false, attempt.frozen.isOn);
     });
   }
 }

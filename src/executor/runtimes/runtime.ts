@@ -45,8 +45,11 @@ export interface Place {
   phases(): CallPhases | null;
   /** What its worker said of itself; null unless it is a lease. */
   lease(): LeaseUsage | null;
-  /** The attempt is gone; `isHung`: its processes hang in the kernel, and so does the group. */
-  release(isHung: boolean): void;
+  /**
+   * The attempt is gone; `isHung`: its processes hang in the kernel, and so does the group.
+   * `isFrozen`: what is left of it was told to stand still.
+   */
+  release(isHung: boolean, isFrozen: boolean): void;
 }
 
 /** How a process under glean-spawn ended; times are CLOCK_MONOTONIC. */

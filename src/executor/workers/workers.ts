@@ -132,9 +132,10 @@ export class Workers {
       log: () => run!.printed(),
       phases: () => run!.takePhases(),
       lease: () => run!.leaseUsage(),
-      release: (isHung) => {
+      release: (isHung, isFrozen) => {
         ended();
         kept.calls--;
+        kept.isFrozen = isFrozen;
         if (isHung) this.kept.delete(kept);
         this.released(kept, () => this.expect(call, room()));
       },
@@ -278,8 +279,7 @@ export class Workers {
       kept.isFrozen = true;
     } catch {
       // Where nothing can be frozen, an idle worker could use cores that it does not hold.
-      void this.stop(kept);
-      return;
+      return void this.stop(kept);
     }
     kept.timer = setTimeout(() => this.expire(kept), idleLeftMs(kept));
   }
