@@ -170,11 +170,11 @@ with gleaner.connect() as site, site.lease("work") as lease:
       "ends if its program forgets it",
       `
 site = gleaner.connect()
-site.lease("work", ttl=0.3).invoke(1)
-while not any(each.name == "gleaner-lease" for each in threading.enumerate()):
-    time.sleep(0.01)
-while any(each.name == "gleaner-lease" for each in threading.enumerate()):
-    time.sleep(0.01)
+lease = site.lease("work", ttl=0.3)
+lease.invoke(1)
+[keeper] = [each for each in threading.enumerate() if each.name == "gleaner-lease"]
+del lease
+keeper.join()
 print(json.dumps(["ACTIVE", 3]))`,
     ],
   ])("a lease %s, and is ended once", async (_how, program) => {
