@@ -2,20 +2,22 @@
 
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { expect, test } from "@jest/globals";
 import { claimBlock, isListenedOn } from "../../../scripts/cluster/ports.js";
 
 test.each(["127.0.0.1", "0.0.0.0"])(
   "a port on %s is listened on while a server has it",
   async (host) => {
+    // Claimed: the kernel gives it to nobody else once the server has closed.
+    const { first: port, release } = await claimBlock(1);
     const server = createServer();
-    await once(server.listen(0, host), "listening");
-    const { port } = server.address() as AddressInfo;
+    await once(server.listen(port, host), "listening");
     expect(isListenedOn(port)).toBe(true);
     server.close();
     await once(server, "close");
     expect(isListenedOn(port)).toBe(false);
+    release();
   },
 );
 
