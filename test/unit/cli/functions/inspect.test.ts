@@ -3,18 +3,11 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-} from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { makeBundles } from "../../../../scripts/bundle/bundles.mjs";
+import { isGone } from "../../../../scripts/cluster/processes/gone.js";
 import { writeTree } from "../../../support/bundle/bundles.js";
 import { expectSentence, gleanWorld } from "../../../support/glean.js";
 
@@ -116,7 +109,7 @@ test("Ctrl-C ends a worker that waits for its debugger", async () => {
   expect(before).toHaveLength(1);
   child.kill("SIGINT");
   expect(await end).toMatchObject({ status: 130, stdout: "" });
-  expect(existsSync(`/proc/${before[0]}`)).toBe(false);
+  expect(isGone(Number(before[0]))).toBe(true);
   expect(readdirSync(temporary)).toEqual([]);
 });
 

@@ -7,6 +7,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { isGone } from "../../../../scripts/cluster/processes/gone.js";
 import { topologyFile } from "../../../../src/executor/node/cpu-map.js";
 import { invocationId, jobId } from "../../../../src/model/ids.js";
 import type { Resources } from "../../../../src/model/resources.js";
@@ -230,7 +231,7 @@ with open("${node.work}/ticks", "a", buffering=1) as file:
     // As if the kernel had not come to it yet.
     writeFileSync(join(unified, groupOf(pid)!, "cgroup.freeze"), "0");
     expect(await node.hook("prolog", 40, 8)).toBe(0);
-    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    expect(isGone(pid)).toBe(true);
   });
 
   test("an executor on a node with CPUs that do not exist says so and runs nothing beside a job", async () => {
