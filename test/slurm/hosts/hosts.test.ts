@@ -52,7 +52,11 @@ async function fill(name: string): Promise<{ array: string; gate: Gate }> {
   const tasks = `0-${nodes.length * cores - 1}`;
   const wrap = `--wrap=${gate.wait}`;
   const array = await all.at.submit(["-a", tasks, "--mem=100M", "-o", "/dev/null", wrap]);
-  await all.at.usedCores(nodes.length * cores);
+  // Not by the cores in use: some may be those of the test before.
+  await all.at.until("all tasks of the array to run", async () => {
+    const states = (await all.at.invocations(array)).map(({ state }) => state);
+    return states.every((state) => state === "RUNNING") || undefined;
+  });
   return { array, gate };
 }
 
