@@ -3,11 +3,21 @@
 
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { until } from "../../scripts/cluster/until.js";
 import { parseProcessMark, processMarkFile } from "../../src/launch/process-mark.js";
+import { errorCodeOf } from "../../src/model/errors.js";
 import { nodeName } from "../../src/model/ids.js";
 import { codeOf, type FunctionCode } from "../support/executor/function-code.js";
 import { type PaperSite, paperSite } from "../support/site/paper.js";
@@ -115,6 +125,19 @@ test("two users have functions of one name, and call each other's only where the
   expect(await call("daemon", "nobody/same")).toContain("the one of nobody");
 });
 
+/** Not by what is free: gleanerd writes meanwhile. */
+function fillDisk(filler: string): void {
+  const file = openSync(filler, "w");
+  const piece = Buffer.alloc(64 * 1024);
+  try {
+    for (;;) writeSync(file, piece);
+  } catch (thrown) {
+    expect(errorCodeOf(thrown)).toBe("ENOSPC");
+  } finally {
+    closeSync(file);
+  }
+}
+
 test("a disk that is full in the middle of a map loses nothing, and refuses what is new", async () => {
   const gate = gateOf("full");
   await at.deploy("full", await version("it"), randomUUID());
@@ -122,8 +145,7 @@ test("a disk that is full in the middle of a map loses nothing, and refuses what
   const map = mapped("full", gate, 30);
   await runs(8);
   const filler = join(state, "filler");
-  const { bavail, bsize } = statfsSync(state);
-  writeFileSync(filler, Buffer.alloc(bavail * bsize));
+  fillDisk(filler);
   open(gate);
   // The next look at the disk, after which submissions are refused.
   const refused = await until(

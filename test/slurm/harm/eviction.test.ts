@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { isGone } from "../../../scripts/cluster/processes/gone.js";
 import { suspend } from "../../../scripts/cluster/processes/suspend.js";
 import type { Utilization } from "../../../src/model/records/utilization.js";
 import { closedGate } from "../../support/site/gate.js";
@@ -86,7 +87,7 @@ test("no process of Gleaner remains on a node without a hole; an executor return
   );
   const pid = at.executorPid("n1");
   const seen = await look(["--nodelist=n1", "--exclusive"], 2);
-  await at.until("the executor's end", () => !existsSync(`/proc/${pid}`) || undefined);
+  await at.until("the executor's end", () => isGone(pid) || undefined);
   expect(existsSync(join(at.site.files.run, "n1", "hook.sock"))).toBe(false);
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
   await at.until(
@@ -102,7 +103,7 @@ test("an executor stopped with SIGSTOP does not delay the job beyond the deadlin
   const seen = await look(["--nodelist=n2", "--exclusive"]);
   await openGate();
   expect(seen.functionCores).toBe(0);
-  expect(existsSync(`/proc/${pid}`)).toBe(false);
+  expect(isGone(pid)).toBe(true);
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
   const { stdout } = await at.site.cluster.run("sinfo", ["-h", "-n", "n2", "-o", "%T"]);
   expect(stdout).not.toMatch(/drain|down/);

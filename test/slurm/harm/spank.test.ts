@@ -4,7 +4,6 @@
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
-  existsSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { isGone } from "../../../scripts/cluster/processes/gone.js";
 import { suspend } from "../../../scripts/cluster/processes/suspend.js";
 import { type TestSite, testSite } from "../../support/site/site.js";
 
@@ -127,7 +127,7 @@ test("a stopped executor is killed by the plugin, and the node stays in service"
   await suspend(pid);
   const seen = await look(["--exclusive"]);
   expect(seen.functionCores).toBe(0);
-  expect(existsSync(`/proc/${pid}`)).toBe(false);
+  expect(isGone(pid)).toBe(true);
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
   const { stdout } = await at.site.cluster.run("sinfo", ["-h", "-n", "n1", "-o", "%T"]);
   expect(stdout).not.toMatch(/drain|down/);

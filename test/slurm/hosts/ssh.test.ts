@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { isGone } from "../../../scripts/cluster/processes/gone.js";
 import { killAndWait } from "../../support/launch/recorder.js";
 import { startSshd, type TestSshd } from "../../support/launch/sshd.js";
 import { closedGate } from "../../support/site/gate.js";
@@ -116,8 +117,5 @@ test("executors stop with the daemon although their ssh sessions are gone", asyn
   await sshd.dropConnections();
   expect(pids.every((pid) => existsSync(`/proc/${pid}`))).toBe(true);
   await at.site.endDaemon("SIGINT");
-  await at.until(
-    "the executors' end",
-    () => !pids.some((pid) => existsSync(`/proc/${pid}`)) || undefined,
-  );
+  await at.until("the executors' end", () => pids.every(isGone) || undefined);
 });
